@@ -1,0 +1,162 @@
+//! What happened: a gap-free, durable list that an app reads by number.
+//!
+//! Events are stored in the same transaction as the change they report, so an app that keeps the
+//! number of the last event it handled misses none and sees none twice (spec: CLI-020). They name
+//! what changed; the app asks for the content. Progress of transfers is not an event: it is read
+//! with the message.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{
+    ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, SecretText,
+};
+
+/// The place of an event; the first is 1.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct EventNumber(pub u64);
+
+/// An event with its place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NumberedEvent {
+    /// Its place.
+    pub number: EventNumber,
+    /// When this device noted it, milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Event {
+    /// A message came, or was written on another device of this identity.
+    MessageAdded {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+    },
+    /// A message got further, or failed.
+    MessageStateChanged {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+    },
+    /// A chat appeared.
+    ChatAdded(ChatNumber),
+    /// A chat's name, members or state changed.
+    ChatChanged(ChatNumber),
+    /// People were added to a group.
+    MembersAdded {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, fingerprints in hex.
+        members: Vec<String>,
+    },
+    /// People left or were removed.
+    MembersRemoved {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, fingerprints in hex.
+        members: Vec<String>,
+    },
+    /// This identity was removed from a group.
+    RemovedFromChat(ChatNumber),
+    /// A contact appeared.
+    ContactAdded(ContactNumber),
+    /// A contact's name or devices changed.
+    ContactChanged(ContactNumber),
+    /// Adding a contact failed.
+    ContactFailed {
+        /// The chat that was to be.
+        chat: ChatNumber,
+        /// Why.
+        reason: FailureReason,
+    },
+    /// A wish about a group (add, remove, rename) will not happen.
+    GroupChangeFailed {
+        /// Where.
+        chat: ChatNumber,
+        /// Why.
+        reason: FailureReason,
+    },
+    /// A link's state changed.
+    LinkChanged(LinkNumber),
+    /// A file is complete, or will not be.
+    TransferEnded {
+        /// Where.
+        chat: ChatNumber,
+        /// Which message.
+        message: MessageNumber,
+    },
+    /// While linking: the code to compare with the one on the other device.
+    DeviceCompare {
+        /// Six digits.
+        code: SecretText,
+    },
+    /// Linking is over.
+    DeviceLinked,
+    /// Linking failed.
+    DeviceLinkFailed(FailureReason),
+    /// A device of this identity was added or revoked.
+    DevicesChanged,
+    /// This device was revoked: it is out of everything.
+    ThisDeviceRevoked,
+    /// Something is wrong that a person should know.
+    Warning(Warning),
+}
+
+/// Something is wrong that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The relay at this address showed another key than the pinned one.
+    RelayKeyMismatch {
+        /// Its address.
+        relay: String,
+    },
+    /// The relay shows less than it had acknowledged.
+    RelayRolledBack {
+        /// In which chat it was noticed.
+        chat: ChatNumber,
+    },
+    /// A member saw another history than this device.
+    HistoryDiffers {
+        /// Where.
+        chat: ChatNumber,
+    },
+    /// An entry could not be read: garbage, or from somebody who is no member.
+    EntryRejected {
+        /// Where.
+        chat: ChatNumber,
+        /// A stable code.
+        code: String,
+    },
+    /// A commit broke the rules and was not applied.
+    CommitRejected {
+        /// Where.
+        chat: ChatNumber,
+        /// A stable code.
+        code: String,
+    },
+    /// A commit in this device's name that it did not make: its keys are in other hands, or its
+    /// store is an old copy.
+    OwnCommitUnknown {
+        /// Where.
+        chat: ChatNumber,
+    },
+    /// The relay no longer keeps what this device missed; it must be added to the chat again.
+    MissedTooMuch {
+        /// Where.
+        chat: ChatNumber,
+    },
+    /// An inbox item could not be opened or proves nothing.
+    ItemRejected {
+        /// A stable code.
+        code: String,
+    },
+}
