@@ -1,0 +1,57 @@
+//! How long to wait before trying again: exponential, with full jitter, so that many clients of a
+//! relay that comes back do not come all at once (spec: CLI-032).
+
+use rand_core::CryptoRng;
+
+/// Shortest span the jitter is drawn from, in milliseconds.
+const BASE_MS: u64 = 500;
+/// Longest span the jitter is drawn from, in milliseconds.
+const CAP_MS: u64 = 60_000;
+/// No try follows another sooner, in milliseconds.
+const LEAST_MS: u64 = 50;
+
+/// The span that the wait after so many failed attempts is drawn from, in milliseconds.
+pub(crate) fn span_ms(attempts: u32) -> u64 {
+    let doubled = 1u64.checked_shl(attempts).and_then(|factor| BASE_MS.checked_mul(factor));
+    doubled.map_or(CAP_MS, |span| span.min(CAP_MS))
+}
+
+/// A wait, in milliseconds.
+pub(crate) fn wait_ms(attempts: u32, rng: &mut dyn CryptoRng) -> u64 {
+    LEAST_MS + jitter_ms(span_ms(attempts), rng)
+}
+
+/// A number of milliseconds below `span_ms`. The bias of the remainder does not matter here.
+pub(crate) fn jitter_ms(span_ms: u64, rng: &mut dyn CryptoRng) -> u64 {
+    rng.next_u64() % span_ms.max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    #[test]
+    fn the_span_doubles_up_to_a_cap() {
+        // spec: CLI-032
+        let table = [(0, 500), (1, 1_000), (2, 2_000), (6, 32_000), (7, 60_000), (63, 60_000)];
+        for (attempts, span) in table {
+            assert_eq!(span_ms(attempts), span, "after {attempts}");
+        }
+        assert_eq!(span_ms(u32::MAX), CAP_MS);
+    }
+
+    #[test]
+    fn waits_stay_within_the_span() {
+        // spec: CLI-032
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        for attempts in 0..20 {
+            for _ in 0..50 {
+                let wait = wait_ms(attempts, &mut rng);
+                assert!((LEAST_MS..LEAST_MS + span_ms(attempts)).contains(&wait));
+            }
+        }
+    }
+}

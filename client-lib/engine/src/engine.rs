@@ -1,0 +1,203 @@
+//! The engine: one profile's client, without sockets, clocks or files.
+//!
+//! # The one invariant
+//! After [`Engine::handle_input`] or [`Engine::command`], drain [`Engine::poll_output`] until it is
+//! empty, then call again no later than [`Engine::poll_timeout`] says.
+
+mod channels;
+mod inbox;
+mod sessions;
+mod wishes;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use hushwire_wire::id::{ChannelId, Timestamp};
+use rand_core::CryptoRng;
+
+use crate::{
+    command::{Command, CommandError, Reply},
+    engine::{channels::ChannelLive, inbox::InboxLive, wishes::WishLive},
+    io::{Deadline, Input, Output},
+    record::IntentNumber,
+    session::{Session, SessionNumber},
+    store::{Store, StoreError},
+    transaction::Transaction,
+    work::{Effects, Work},
+};
+
+/// Whether each channel has a session of its own (spec: CLI-031).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// One session for the inbox, one for all channels of a relay.
+    #[default]
+    ByKind,
+    /// One session for the inbox, one for each channel.
+    ByChannel,
+}
+
+/// What an app may choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether each channel has a session of its own.
+    pub isolation: Isolation,
+}
+
+/// One profile's client.
+pub struct Engine<S> {
+    store: S,
+    rng: Box<dyn CryptoRng + Send>,
+    settings: Settings,
+    now: Timestamp,
+    sessions: BTreeMap<SessionNumber, Session>,
+    last_session: u64,
+    channels: BTreeMap<ChannelId, ChannelLive>,
+    inbox: Option<InboxLive>,
+    wishes: BTreeMap<IntentNumber, WishLive>,
+    outputs: VecDeque<Output>,
+}
+
+impl<S: Store> Engine<S> {
+    /// Opens a profile: loads what is under way from the store.
+    ///
+    /// `rng` must be cryptographically secure; everything random comes from it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn open(
+        store: S,
+        rng: Box<dyn CryptoRng + Send>,
+        settings: Settings,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        let mut engine = Self {
+            store,
+            rng,
+            settings,
+            now,
+            sessions: BTreeMap::new(),
+            last_session: 0,
+            channels: BTreeMap::new(),
+            inbox: None,
+            wishes: BTreeMap::new(),
+            outputs: VecDeque::new(),
+        };
+        engine.load_wishes()?;
+        engine.load_channels()?;
+        engine.load_inbox()?;
+        engine.pump()?;
+        Ok(engine)
+    }
+
+    /// Does or answers what an app asks. When this returns, it is durable.
+    ///
+    /// # Errors
+    /// [`CommandError`]; nothing was changed.
+    pub fn command(&mut self, now: Timestamp, command: Command) -> Result<Reply, CommandError> {
+        self.now = self.now.max(now);
+        let status = matches!(command, Command::Status).then(|| self.status());
+        let reply = match status {
+            Some(status) => Reply::Status(status),
+            None => self.transact(|work| crate::dispatch::dispatch(work, command))?,
+        };
+        // The command is done; if the network's part fails now, the store says so on its own.
+        if self.pump().is_err() {
+            self.store_failed();
+        }
+        Ok(reply)
+    }
+
+    /// Takes what the driver has to say.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store failed. Nothing was changed; every session is closed, and what
+    /// they brought is read again once the store works.
+    pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), StoreError> {
+        self.now = self.now.max(now);
+        let result = self.take(input).and_then(|()| self.pump());
+        if result.is_err() {
+            self.store_failed();
+        }
+        result
+    }
+
+    /// What the driver has to do next, if anything.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When the engine wants [`Input::Timeout`].
+    pub fn poll_timeout(&self) -> Deadline {
+        let sessions = self.sessions.values().filter_map(Session::deadline);
+        let wishes = self.wishes.values().filter_map(WishLive::deadline);
+        let channels = self.channels.values().filter_map(ChannelLive::deadline);
+        sessions.chain(wishes).chain(channels).filter(|at| *at > self.now).min()
+    }
+
+    /// The store, to be kept when the engine ends.
+    pub fn into_store(self) -> S {
+        self.store
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), StoreError> {
+        match input {
+            Input::Connected(session) => self.connected(session),
+            Input::Frame(session, frame) => return self.frame(session, frame),
+            Input::Disconnected(session, why) => return self.disconnected(session, why),
+            Input::FileRead { transfer, content } => return self.file_read(transfer, content),
+            Input::FileWritten { transfer } => return self.file_written(transfer),
+            Input::FileFinished { transfer } => return self.file_finished(transfer),
+            Input::FileFailed { transfer, reason } => return self.file_failed(transfer, reason),
+            Input::Timeout => {}
+        }
+        Ok(())
+    }
+
+    /// Does everything that can be done now: connects, opens, reads on, tries wishes.
+    fn pump(&mut self) -> Result<(), StoreError> {
+        self.pump_sessions();
+        self.pump_inbox()?;
+        self.pump_channels()?;
+        self.pump_wishes()
+    }
+
+    /// Runs an operation in one transaction: its changes are stored, or nothing happened.
+    pub(crate) fn transact<T, E: From<StoreError>>(
+        &mut self,
+        operation: impl FnOnce(&mut Work<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut work = Work {
+            tx: Transaction::new(&self.store),
+            rng: &mut *self.rng,
+            now: self.now,
+            effects: Effects::default(),
+        };
+        let result = operation(&mut work)?;
+        let Work { tx, effects, .. } = work;
+        let changes = tx.into_changes();
+        if !changes.is_empty() {
+            self.store.apply(changes)?;
+        }
+        self.absorb(effects)?;
+        Ok(result)
+    }
+
+    fn absorb(&mut self, effects: Effects) -> Result<(), StoreError> {
+        for wish in effects.wished {
+            self.wishes.insert(wish, WishLive::default());
+        }
+        for wish in effects.settled {
+            self.wishes.remove(&wish);
+        }
+        for channel in effects.channels {
+            self.channel_moved(channel)?;
+        }
+        if effects.inbox {
+            self.load_inbox()?;
+        }
+        self.outputs.extend(effects.outputs);
+        if effects.events {
+            self.outputs.push_back(Output::Events);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,455 @@
+//! Channels: opening them at the current epoch, reading their logs, and when they can be written to.
+//!
+//! | phase | input | next |
+//! |---|---|---|
+//! | closed | session ready | opening |
+//! | opening | opened | reading |
+//! | opening | refused | waiting |
+//! | reading | entry | reading, perhaps at a later epoch |
+//! | reading | large entry | fetching |
+//! | reading | caught up at a later epoch than the handle's | opening |
+//! | fetching | whole | opening |
+//! | any | session lost | closed |
+
+use bytes::BytesMut;
+use hushwire_wire::{
+    error::Code,
+    id::{ChannelId, EpochId, Sequence, Timestamp},
+    message::{
+        Answer, BlobReference, ChannelOpened, Content, Entry, EntryBody, Follow, Handle, Request,
+        RequestId,
+    },
+};
+
+use super::Engine;
+use crate::{
+    backoff, log,
+    pending::Pending,
+    record::{GroupRecord, GroupState, IntentNumber},
+    session::{SessionKey, SessionNumber},
+    store::{Store, StoreError},
+    wish::ChannelView,
+};
+
+/// How long a refused channel rests, in milliseconds; jitter is added.
+const REFUSED_REST_MS: u64 = 5_000;
+
+/// A channel as it is used now.
+pub(super) struct ChannelLive {
+    pub(super) key: SessionKey,
+    state: GroupState,
+    epoch: EpochId,
+    phase: Phase,
+    append: Option<IntentNumber>,
+    contest_at: Option<Timestamp>,
+    refusals: u32,
+}
+
+enum Phase {
+    Closed,
+    Opening,
+    Reading(Reading),
+    Fetching(Fetching),
+    Waiting { until: Timestamp },
+}
+
+#[derive(Clone, Copy)]
+struct Reading {
+    session: SessionNumber,
+    handle: Handle,
+    /// The epoch whose key opened it.
+    base: EpochId,
+    request: RequestId,
+    caught_up: bool,
+}
+
+struct Fetching {
+    entry: Entry,
+    reference: BlobReference,
+    content: BytesMut,
+}
+
+impl ChannelLive {
+    fn new(key: SessionKey, record: &GroupRecord) -> Self {
+        let mut live = Self {
+            key,
+            state: record.state,
+            epoch: record.epoch,
+            phase: Phase::Closed,
+            append: None,
+            contest_at: None,
+            refusals: 0,
+        };
+        live.follow(record);
+        live
+    }
+
+    fn follow(&mut self, record: &GroupRecord) {
+        self.state = record.state;
+        self.epoch = record.epoch;
+        self.contest_at = record.contest.as_ref().map(|contest| Timestamp(contest.at_ms));
+    }
+
+    /// Whether nothing is missing, as far as the relay says.
+    pub(super) fn is_current(&self) -> bool {
+        match (&self.phase, self.state) {
+            (_, GroupState::Creating | GroupState::Out | GroupState::Stuck) => true,
+            (Phase::Reading(reading), _) => reading.caught_up && reading.base == self.epoch,
+            _ => false,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let rest = match self.phase {
+            Phase::Waiting { until } => Some(until),
+            _ => None,
+        };
+        rest.into_iter().chain(self.contest_at).min()
+    }
+
+    fn wants_reading(&self) -> bool {
+        matches!(self.state, GroupState::Member | GroupState::Leaving)
+    }
+}
+
+impl<S: Store> Engine<S> {
+    pub(super) fn load_channels(&mut self) -> Result<(), StoreError> {
+        for channel in self.transact(|work| crate::groups::channels(work))? {
+            self.channel_moved(channel)?;
+        }
+        Ok(())
+    }
+
+    /// A group came, moved on, or went.
+    pub(super) fn channel_moved(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let found = self.transact(|work| crate::groups::with_relay(work, &channel))?;
+        let Some((record, relay)) = found else {
+            self.channels.remove(&channel);
+            return Ok(());
+        };
+        let key = self.channel_key(&relay, &channel);
+        if record.state == GroupState::Out {
+            self.leave_reading(&channel);
+            self.channels.remove(&channel);
+            return Ok(());
+        }
+        let live =
+            self.channels.entry(channel).or_insert_with(|| ChannelLive::new(key, &record));
+        live.follow(&record);
+        Ok(())
+    }
+
+    pub(super) fn pump_channels(&mut self) -> Result<(), StoreError> {
+        let channels: Vec<ChannelId> = self.channels.keys().copied().collect();
+        for channel in channels {
+            self.pump_channel(channel)?;
+        }
+        Ok(())
+    }
+
+    fn pump_channel(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let now = self.now();
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        if matches!(live.phase, Phase::Waiting { until } if until <= now) {
+            live.phase = Phase::Closed;
+        }
+        let outdated = matches!(&live.phase, Phase::Reading(reading)
+            if reading.caught_up && reading.base != live.epoch);
+        let contest = live.contest_at.is_some_and(|at| at <= now) && live.is_current();
+        if outdated {
+            self.leave_reading(&channel);
+        }
+        if contest {
+            if let Some(live) = self.channels.get_mut(&channel) {
+                live.contest_at = None;
+            }
+            self.transact(|work| log::contest(work, &channel))?;
+        }
+        self.open_channel(channel)
+    }
+
+    fn open_channel(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
+        if !live.wants_reading() || !matches!(live.phase, Phase::Closed) {
+            return Ok(());
+        }
+        let (key, epoch) = (live.key.clone(), live.epoch);
+        let Some(number) = self.ready(&key) else { return Ok(()) };
+        let Some(id) = self.sessions.get(&number).and_then(|session| session.id) else {
+            return Ok(());
+        };
+        let relay = key.relay.relay();
+        let request = self.transact(|work| log::open_request(work, &relay, &id, &channel, &epoch))?;
+        if let Some(live) = self.channels.get_mut(&channel) {
+            live.phase = Phase::Opening;
+        }
+        self.send(number, request, Pending::OpenChannel { channel, epoch });
+        Ok(())
+    }
+
+    pub(super) fn channel_answered(
+        &mut self,
+        session: SessionNumber,
+        channel: ChannelId,
+        epoch: EpochId,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        match answer {
+            Answer::ChannelOpened(opened) => self.begin_reading(session, channel, epoch, &opened),
+            Answer::Refused(refusal) => {
+                if refusal.code == Code::Denied {
+                    self.transact(|work| log::denied(work, &channel, &epoch))?;
+                }
+                self.rest(&channel, refusal.retry_after_ms);
+                Ok(())
+            }
+            _ => {
+                self.rest(&channel, 0);
+                Ok(())
+            }
+        }
+    }
+
+    fn begin_reading(
+        &mut self,
+        number: SessionNumber,
+        channel: ChannelId,
+        epoch: EpochId,
+        opened: &ChannelOpened,
+    ) -> Result<(), StoreError> {
+        let from = self.transact(|work| log::opened(work, &channel, &epoch, opened))?;
+        let log::Opened::ReadFrom(from) = from else {
+            self.rest(&channel, 0);
+            return Ok(());
+        };
+        let handle = opened.handle;
+        let current = self.channels.get(&channel).is_some_and(|live| live.epoch == epoch);
+        if !current {
+            // The group moved on while the answer was under way.
+            self.send(number, Request::ChannelClose(handle), Pending::Nothing);
+            self.close_channel(&channel);
+            return Ok(());
+        }
+        let read = Request::ChannelRead { handle, epoch, from, follow: Follow::Onward };
+        let request = self.send_tracked(number, read, Pending::ReadChannel { channel, base: epoch });
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        live.refusals = 0;
+        live.phase = match request {
+            Some(request) => Phase::Reading(Reading {
+                session: number,
+                handle,
+                base: epoch,
+                request,
+                caught_up: false,
+            }),
+            None => Phase::Closed,
+        };
+        Ok(())
+    }
+
+    /// Sends a request, and says under which number.
+    fn send_tracked(
+        &mut self,
+        number: SessionNumber,
+        request: Request,
+        pending: Pending,
+    ) -> Option<RequestId> {
+        self.send(number, request, pending);
+        match self.outputs.back() {
+            Some(crate::io::Output::Send { frame, .. }) => Some(frame.id),
+            _ => None,
+        }
+    }
+
+    pub(super) fn channel_read(
+        &mut self,
+        session: SessionNumber,
+        request: RequestId,
+        channel: ChannelId,
+        base: EpochId,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let Phase::Reading(reading) = &mut live.phase else { return Ok(()) };
+        if reading.request != request || reading.session != session || reading.base != base {
+            return Ok(());
+        }
+        match answer {
+            Answer::Entry(entry) if entry.epoch == live.epoch => self.take_entry(channel, entry),
+            // A candidate after the one that was applied, or its children.
+            Answer::Entry(_) => Ok(()),
+            Answer::EpochEnd(end) => {
+                let key = self.sessions.get(&session).and_then(|session| session.relay_key);
+                self.transact(|work| log::epoch_end(work, &channel, &end, key.as_ref()))
+            }
+            Answer::ReadEnd(Follow::Onward) => {
+                reading.caught_up = true;
+                self.outputs.push_back(crate::io::Output::StatusChanged);
+                Ok(())
+            }
+            Answer::Refused(refusal) => {
+                self.rest(&channel, refusal.retry_after_ms);
+                Ok(())
+            }
+            _ => {
+                self.rest(&channel, 0);
+                Ok(())
+            }
+        }
+    }
+
+    fn take_entry(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
+        if let EntryBody::Whole { content: Content::Blob(reference), .. } = &entry.body {
+            let reference = *reference;
+            return self.fetch_entry(channel, entry, reference);
+        }
+        self.apply_entry(channel, &entry)
+    }
+
+    fn apply_entry(&mut self, channel: ChannelId, entry: &Entry) -> Result<(), StoreError> {
+        let taken = match self.transact(|work| log::take(work, &channel, entry)) {
+            Ok(taken) => taken,
+            Err(log::Fault::Store(error)) => return Err(error),
+            // What the attempt changed is gone; only the verdict is kept (spec: GRP-020).
+            Err(log::Fault::Rejected(rejection)) => {
+                self.transact(|work| log::reject(work, &channel, entry, &rejection))?
+            }
+        };
+        if taken == log::Taken::OutOfPlace {
+            // The log has a gap or goes back: begin anew from what is stored.
+            self.rest(&channel, 0);
+        }
+        Ok(())
+    }
+
+    /// Fetches a large entry whole, and reads on behind it afterwards (spec: CLI-041).
+    fn fetch_entry(
+        &mut self,
+        channel: ChannelId,
+        entry: Entry,
+        reference: BlobReference,
+    ) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
+        let number = self.ready(&live.key);
+        self.leave_reading(&channel);
+        let Some(number) = number else { return Ok(()) };
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        if reference.size > hushwire_wire::limit::Limits::V1.entry_blob_bytes_max {
+            // No honest relay stores it: a garbage entry like any other.
+            return self.apply_entry(channel, &entry);
+        }
+        live.phase = Phase::Fetching(Fetching { entry, reference, content: BytesMut::new() });
+        let read = Request::BlobRead { blob: reference.blob, offset: 0, length: reference.size };
+        self.send(number, read, Pending::FetchEntry { channel });
+        Ok(())
+    }
+
+    pub(super) fn entry_fetched(
+        &mut self,
+        channel: ChannelId,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let Phase::Fetching(fetching) = &mut live.phase else { return Ok(()) };
+        match answer {
+            Answer::BlobChunk { offset, content } => {
+                let stored = u64::try_from(fetching.content.len()).unwrap_or(u64::MAX);
+                let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
+                if offset != stored || stored.saturating_add(length) > fetching.reference.size {
+                    self.rest(&channel, 0);
+                    return Ok(());
+                }
+                fetching.content.extend_from_slice(&content);
+                Ok(())
+            }
+            Answer::ReadEnd(_) => self.entry_whole(channel),
+            Answer::Refused(refusal) => {
+                self.rest(&channel, refusal.retry_after_ms);
+                Ok(())
+            }
+            _ => {
+                self.rest(&channel, 0);
+                Ok(())
+            }
+        }
+    }
+
+    fn entry_whole(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let Phase::Fetching(fetching) = core::mem::replace(&mut live.phase, Phase::Closed) else {
+            return Ok(());
+        };
+        let content = Content::Inline(fetching.content.freeze());
+        if content.hash() != fetching.reference.content_hash {
+            // Not what the entry's id promises: the relay's fault, so not judged; tried again.
+            self.rest(&channel, 0);
+            return Ok(());
+        }
+        let EntryBody::Whole { operation, .. } = fetching.entry.body else { return Ok(()) };
+        let body = EntryBody::Whole { content, operation };
+        self.apply_entry(channel, &Entry { body, ..fetching.entry })
+    }
+
+    /// Ends the reading, if there is one: the channel is opened anew when it is looked at again.
+    fn leave_reading(&mut self, channel: &ChannelId) {
+        let Some(live) = self.channels.get_mut(channel) else { return };
+        live.append = None;
+        if let Phase::Reading(reading) = core::mem::replace(&mut live.phase, Phase::Closed) {
+            self.send(
+                reading.session,
+                Request::ChannelClose(reading.handle),
+                Pending::Nothing,
+            );
+            if let Some(session) = self.sessions.get_mut(&reading.session) {
+                session.settle(reading.request);
+            }
+        }
+        self.free_appends(channel);
+    }
+
+    /// Forgets the reading: its session is gone.
+    pub(super) fn close_channel(&mut self, channel: &ChannelId) {
+        if let Some(live) = self.channels.get_mut(channel) {
+            live.phase = Phase::Closed;
+            live.append = None;
+        }
+        self.free_appends(channel);
+    }
+
+    fn rest(&mut self, channel: &ChannelId, retry_after_ms: u64) {
+        self.leave_reading(channel);
+        let jitter = backoff::jitter_ms(REFUSED_REST_MS, &mut *self.rng);
+        let now = self.now();
+        if let Some(live) = self.channels.get_mut(channel) {
+            live.refusals = live.refusals.saturating_add(1);
+            let rest = backoff::span_ms(live.refusals).max(retry_after_ms).saturating_add(jitter);
+            live.phase = Phase::Waiting { until: now.plus_ms(rest) };
+        }
+    }
+
+    /// Where an entry can be appended now: the channel is caught up at its current epoch, and
+    /// nothing else is under way there, so that entries of this device keep their order.
+    pub(super) fn appendable(&self, channel: &ChannelId) -> Option<ChannelView> {
+        let live = self.channels.get(channel)?;
+        match &live.phase {
+            Phase::Reading(reading) if live.is_current() && live.append.is_none() => {
+                Some(ChannelView { handle: reading.handle, epoch: live.epoch })
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the channel can be written to, but for what is under way there.
+    pub(super) fn appending(&mut self, channel: &ChannelId, intent: Option<IntentNumber>) {
+        if let Some(live) = self.channels.get_mut(channel) {
+            live.append = intent;
+        }
+    }
+
+    /// The relay has this epoch up to here; tests look at it.
+    #[cfg(test)]
+    pub(crate) fn is_reading(&self, channel: &ChannelId) -> bool {
+        self.channels.get(channel).is_some_and(ChannelLive::is_current)
+    }
+}
+

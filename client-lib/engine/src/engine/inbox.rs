@@ -1,0 +1,196 @@
+//! The own inbox: creating it, opening it, reading its items, keeping its shelf full.
+
+use hushwire_wire::{
+    error::Code,
+    id::Timestamp,
+    message::{Answer, Follow, Handle, Request},
+};
+
+use super::Engine;
+use crate::{
+    backoff,
+    inbox::{self, Shelf},
+    pending::Pending,
+    session::{Purpose, SessionKey, SessionNumber},
+    store::{Store, StoreError},
+};
+
+/// How long a refused inbox rests, in milliseconds; jitter is added.
+const REFUSED_REST_MS: u64 = 5_000;
+
+/// The inbox as it is used now.
+pub(super) struct InboxLive {
+    pub(super) key: SessionKey,
+    phase: Phase,
+}
+
+enum Phase {
+    Closed,
+    Opening,
+    Reading { handle: Handle, caught_up: bool },
+    Waiting { until: Timestamp },
+}
+
+impl InboxLive {
+    pub(super) const fn handle(&self) -> Option<Handle> {
+        match self.phase {
+            Phase::Reading { handle, .. } => Some(handle),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn is_current(&self) -> bool {
+        matches!(self.phase, Phase::Reading { caught_up: true, .. })
+    }
+}
+
+impl<S: Store> Engine<S> {
+    /// Takes the inbox from the store; begins anew if its relay is another one.
+    pub(super) fn load_inbox(&mut self) -> Result<(), StoreError> {
+        let Some(relay) = self.transact(|work| inbox::relay(work))? else {
+            self.inbox = None;
+            return Ok(());
+        };
+        let key = SessionKey { relay, purpose: Purpose::Inbox };
+        if self.inbox.as_ref().is_none_or(|inbox| inbox.key != key) {
+            self.inbox = Some(InboxLive { key, phase: Phase::Closed });
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_inbox(&mut self) {
+        if let Some(inbox) = &mut self.inbox {
+            inbox.phase = Phase::Closed;
+        }
+    }
+
+    pub(super) fn pump_inbox(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let Some(live) = &mut self.inbox else { return Ok(()) };
+        if matches!(live.phase, Phase::Waiting { until } if until <= now) {
+            live.phase = Phase::Closed;
+        }
+        if !matches!(live.phase, Phase::Closed) {
+            return Ok(());
+        }
+        let key = live.key.clone();
+        let Some(number) = self.ready(&key) else { return Ok(()) };
+        let Some(id) = self.sessions.get(&number).and_then(|session| session.id) else {
+            return Ok(());
+        };
+        let relay = key.relay.relay();
+        let (request, pending) = self.transact(|work| inbox::open_request(work, &relay, &id))?;
+        if let Some(live) = &mut self.inbox {
+            live.phase = Phase::Opening;
+        }
+        self.send(number, request, pending);
+        Ok(())
+    }
+
+    pub(super) fn inbox_created(&mut self, answer: Answer) -> Result<(), StoreError> {
+        match answer {
+            Answer::Done => {
+                self.transact(|work| inbox::created(work))?;
+                self.close_inbox();
+            }
+            Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
+            _ => self.rest_inbox(0),
+        }
+        Ok(())
+    }
+
+    pub(super) fn inbox_opened(
+        &mut self,
+        number: SessionNumber,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let handle = match answer {
+            Answer::InboxOpened { handle, .. } => handle,
+            Answer::Refused(refusal) => {
+                if refusal.code == Code::Denied {
+                    self.transact(|work| inbox::denied(work))?;
+                }
+                self.rest_inbox(refusal.retry_after_ms);
+                return Ok(());
+            }
+            _ => {
+                self.rest_inbox(0);
+                return Ok(());
+            }
+        };
+        let from = self.transact(|work| inbox::cursor(work))?;
+        if let Some(live) = &mut self.inbox {
+            live.phase = Phase::Reading { handle, caught_up: false };
+        }
+        let read = Request::InboxRead { handle, from, follow: Follow::Onward };
+        self.send(number, read, Pending::ReadInbox);
+        self.send(number, Request::ShelfStatus(handle), Pending::ShelfStatus);
+        Ok(())
+    }
+
+    pub(super) fn inbox_read(
+        &mut self,
+        number: SessionNumber,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(InboxLive { phase: Phase::Reading { handle, caught_up }, .. }) = &mut self.inbox
+        else {
+            return Ok(());
+        };
+        let handle = *handle;
+        match answer {
+            Answer::InboxItem(item) => {
+                let first_new = self.transact(|work| inbox::cursor(work))?;
+                if item.sequence < first_new {
+                    return Ok(());
+                }
+                let cursor = item.sequence.next();
+                match self.transact(|work| inbox::take(work, &item)) {
+                    Ok(()) => {}
+                    Err(inbox::Fault::Store(error)) => return Err(error),
+                    Err(inbox::Fault::Rejected(rejection)) => {
+                        self.transact(|work| inbox::reject(work, &item, &rejection))?;
+                    }
+                }
+                self.send(number, Request::InboxAdvance { handle, cursor }, Pending::Nothing);
+                self.refill(number, handle);
+            }
+            Answer::ReadEnd(Follow::Onward) => {
+                *caught_up = true;
+                self.outputs.push_back(crate::io::Output::StatusChanged);
+            }
+            Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
+            _ => self.rest_inbox(0),
+        }
+        Ok(())
+    }
+
+    /// An item may have used a key package: looks whether the shelf needs more.
+    fn refill(&mut self, number: SessionNumber, handle: Handle) {
+        self.send(number, Request::ShelfStatus(handle), Pending::ShelfStatus);
+    }
+
+    pub(super) fn shelf_answered(
+        &mut self,
+        number: SessionNumber,
+        answer: &Answer,
+    ) -> Result<(), StoreError> {
+        let Answer::ShelfState { packages, last_resort } = answer else { return Ok(()) };
+        let Some(handle) = self.inbox.as_ref().and_then(InboxLive::handle) else { return Ok(()) };
+        let shelf = Shelf { packages: *packages, last_resort: *last_resort };
+        let puts = self.transact(|work| inbox::fill_shelf(work, handle, &shelf))?;
+        for put in puts {
+            self.send(number, put, Pending::ShelfPut);
+        }
+        Ok(())
+    }
+
+    fn rest_inbox(&mut self, retry_after_ms: u64) {
+        let jitter = backoff::jitter_ms(REFUSED_REST_MS, &mut *self.rng);
+        let until = self.now().plus_ms(retry_after_ms.max(REFUSED_REST_MS).saturating_add(jitter));
+        if let Some(live) = &mut self.inbox {
+            live.phase = Phase::Waiting { until };
+        }
+    }
+}
+

@@ -1,0 +1,256 @@
+//! Sessions: which are needed, connecting, and where a frame goes.
+
+use std::collections::BTreeSet;
+
+use hushwire_protocol::address::RelayAddress;
+use hushwire_wire::{
+    frame::{AnswerFrame, RequestFrame},
+    id::{ChannelId, Nonce, Timestamp},
+    message::{Answer, Request},
+};
+
+use super::{Engine, Isolation};
+use crate::{
+    backoff,
+    command::{RelayInfo, RelayState, StatusInfo},
+    event::{Event, Warning},
+    io::{Disconnect, Lane, Output},
+    pending::Pending,
+    session::{BadHello, Purpose, Session, SessionKey, SessionNumber, State},
+    store::{Store, StoreError},
+};
+
+impl<S: Store> Engine<S> {
+    /// The session for a channel's frames.
+    pub(super) fn channel_key(&self, relay: &RelayAddress, channel: &ChannelId) -> SessionKey {
+        let purpose = match self.settings.isolation {
+            Isolation::ByKind => Purpose::Channels,
+            Isolation::ByChannel => Purpose::Channel(*channel),
+        };
+        SessionKey { relay: relay.clone(), purpose }
+    }
+
+    /// Connects what is needed and closes what is not.
+    pub(super) fn pump_sessions(&mut self) {
+        let needed = self.needed_sessions();
+        let idle: Vec<SessionNumber> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| !needed.contains(&session.key))
+            .filter(|(_, session)| session.state != State::KeyMismatch)
+            .map(|(number, _)| *number)
+            .collect();
+        for number in idle {
+            self.sessions.remove(&number);
+            self.outputs.push_back(Output::Close(number));
+        }
+        for key in needed {
+            if !self.sessions.values().any(|session| session.key == key) {
+                self.last_session = self.last_session.saturating_add(1);
+                self.sessions.insert(SessionNumber(self.last_session), Session::new(key));
+            }
+        }
+        for (number, session) in &mut self.sessions {
+            if matches!(session.state, State::Waiting { until } if until <= self.now) {
+                session.state = State::Connecting;
+                let relay = session.key.relay.clone();
+                self.outputs.push_back(Output::Connect { session: *number, relay });
+                self.outputs.push_back(Output::StatusChanged);
+            }
+        }
+    }
+
+    fn needed_sessions(&self) -> BTreeSet<SessionKey> {
+        let inbox = self.inbox.as_ref().map(|inbox| inbox.key.clone());
+        let channels = self.channels.values().map(|channel| channel.key.clone());
+        let wishes = self.wishes.values().filter_map(|wish| wish.session.clone());
+        inbox.into_iter().chain(channels).chain(wishes).collect()
+    }
+
+    /// The ready session for this key.
+    pub(super) fn ready(&self, key: &SessionKey) -> Option<SessionNumber> {
+        let found = self.sessions.iter().find(|(_, session)| session.key == *key);
+        found.filter(|(_, session)| session.is_ready()).map(|(number, _)| *number)
+    }
+
+    /// Sends a request on a session.
+    pub(super) fn send(&mut self, number: SessionNumber, request: Request, pending: Pending) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let lane = lane(&request);
+        let frame = RequestFrame { id: session.expect(pending), request };
+        self.outputs.push_back(Output::Send { session: number, lane, frame });
+    }
+
+    pub(super) fn connected(&mut self, number: SessionNumber) {
+        let mut nonce = [0; Nonce::LENGTH];
+        self.rng.fill_bytes(&mut nonce);
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        let hello = session.hello(Nonce::from_bytes(nonce));
+        self.send(number, hello, Pending::Hello);
+    }
+
+    pub(super) fn disconnected(
+        &mut self,
+        number: SessionNumber,
+        why: Disconnect,
+    ) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
+        let relay = session.key.relay.clone();
+        let wait = backoff::wait_ms(session.attempts, &mut *self.rng);
+        if why == Disconnect::KeyMismatch {
+            session.state = State::KeyMismatch;
+        }
+        let waiting = session.lost(self.now.plus_ms(wait));
+        self.outputs.push_back(Output::StatusChanged);
+        self.forget(&waiting);
+        if why == Disconnect::KeyMismatch {
+            self.key_mismatch(&relay)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets what waited for answers: it is asked again when it is looked at again.
+    fn forget(&mut self, waiting: &[Pending]) {
+        for pending in waiting {
+            match pending {
+                Pending::OpenChannel { channel, .. }
+                | Pending::ReadChannel { channel, .. }
+                | Pending::FetchEntry { channel } => self.close_channel(channel),
+                Pending::OpenInbox
+                | Pending::CreateInbox
+                | Pending::ReadInbox
+                | Pending::ShelfStatus
+                | Pending::ShelfPut => self.close_inbox(),
+                Pending::Wish { intent } | Pending::Chunk { intent, .. } => self.unasked(*intent),
+                Pending::Hello | Pending::Nothing => {}
+            }
+        }
+    }
+
+    /// A relay that shows another key is not used again by this engine (spec: CLI-033).
+    fn key_mismatch(&mut self, relay: &RelayAddress) -> Result<(), StoreError> {
+        let address = relay.to_string();
+        self.transact(|work| {
+            work.event(Event::Warning(Warning::RelayKeyMismatch { relay: address }))
+        })?;
+        self.fail_wishes_for(relay)
+    }
+
+    /// Closes every session: the store failed, so nothing that comes can be kept.
+    pub(super) fn store_failed(&mut self) {
+        let numbers: Vec<SessionNumber> = self.sessions.keys().copied().collect();
+        for number in numbers {
+            let Some(session) = self.sessions.get_mut(&number) else { continue };
+            let open = !matches!(session.state, State::Waiting { .. } | State::KeyMismatch);
+            let wait = backoff::wait_ms(session.attempts, &mut *self.rng);
+            let waiting = session.lost(self.now.plus_ms(wait));
+            self.forget(&waiting);
+            if open {
+                self.outputs.push_back(Output::Close(number));
+            }
+        }
+        self.outputs.push_back(Output::StatusChanged);
+    }
+
+    pub(super) fn frame(
+        &mut self,
+        number: SessionNumber,
+        frame: AnswerFrame,
+    ) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
+        // An answer to nothing is a relay's fault; it changes nothing.
+        let Some(pending) = session.pending(frame.id).cloned() else { return Ok(()) };
+        if !goes_on(&frame.answer) {
+            session.settle(frame.id);
+        }
+        match pending {
+            Pending::Hello => self.greeted(number, &frame.answer),
+            Pending::OpenChannel { channel, epoch } => {
+                self.channel_answered(number, channel, epoch, frame.answer)
+            }
+            Pending::ReadChannel { channel, base } => {
+                self.channel_read(number, frame.id, channel, base, frame.answer)
+            }
+            Pending::FetchEntry { channel } => self.entry_fetched(channel, frame.answer),
+            Pending::OpenInbox => self.inbox_opened(number, frame.answer),
+            Pending::CreateInbox => self.inbox_created(frame.answer),
+            Pending::ReadInbox => self.inbox_read(number, frame.answer),
+            Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
+            Pending::ShelfPut | Pending::Nothing => Ok(()),
+            Pending::Wish { intent } => self.wish_answered(number, intent, frame.answer),
+            Pending::Chunk { intent, transfer } => {
+                self.chunk_answered(number, intent, transfer, frame.answer)
+            }
+        }
+    }
+
+    fn greeted(&mut self, number: SessionNumber, answer: &Answer) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
+        let greeting = match answer {
+            Answer::Hello(reply) => session.greeted(reply),
+            _ => Err(BadHello::Version),
+        };
+        self.outputs.push_back(Output::StatusChanged);
+        let Err(bad) = greeting else { return Ok(()) };
+        self.outputs.push_back(Output::Close(number));
+        match bad {
+            BadHello::KeyMismatch => self.disconnected(number, Disconnect::KeyMismatch),
+            BadHello::Version => self.disconnected(number, Disconnect::Garbage),
+        }
+    }
+
+    /// How the relays are, and what waits.
+    pub(super) fn status(&self) -> StatusInfo {
+        let relays = self.sessions.values().map(|session| RelayInfo {
+            address: session.key.relay.to_string(),
+            state: match session.state {
+                State::Waiting { .. } if session.attempts > 0 => RelayState::Offline,
+                State::Waiting { .. } | State::Connecting | State::Greeting => {
+                    RelayState::Connecting
+                }
+                State::Ready if self.is_current(&session.key) => RelayState::Current,
+                State::Ready => RelayState::CatchingUp,
+                State::KeyMismatch => RelayState::KeyMismatch,
+            },
+        });
+        StatusInfo {
+            waiting: u64::try_from(self.wishes.len()).unwrap_or(u64::MAX),
+            relays: relays.collect(),
+        }
+    }
+
+    fn is_current(&self, key: &SessionKey) -> bool {
+        let inbox = self.inbox.as_ref().is_none_or(|inbox| inbox.key != *key || inbox.is_current());
+        let mut channels = self.channels.values().filter(|channel| channel.key == *key);
+        inbox && channels.all(super::channels::ChannelLive::is_current)
+    }
+
+    /// The time, as far as the engine knows it.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// Whether more answers to the same request follow.
+fn goes_on(answer: &Answer) -> bool {
+    use hushwire_wire::message::Follow;
+    matches!(
+        answer,
+        Answer::Entry(_)
+            | Answer::EpochEnd(_)
+            | Answer::InboxItem(_)
+            | Answer::BlobChunk { .. }
+            | Answer::ReadEnd(Follow::Onward)
+    )
+}
+
+fn lane(request: &Request) -> Lane {
+    match request {
+        Request::BlobCreate { .. }
+        | Request::BlobWrite { .. }
+        | Request::BlobStat(_)
+        | Request::BlobRead { .. }
+        | Request::BlobDelete(_) => Lane::Blobs,
+        _ => Lane::Session,
+    }
+}

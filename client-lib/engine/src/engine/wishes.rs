@@ -1,0 +1,333 @@
+//! Wishes: which can be tried now, and what their answers do to them.
+
+use bytes::Bytes;
+use hushwire_protocol::address::RelayAddress;
+use hushwire_wire::{id::Timestamp, message::Answer};
+
+use super::Engine;
+use crate::{
+    backoff,
+    command::FailureReason,
+    io::{FileFailure, Output},
+    pending::Pending,
+    record::{IntentNumber, TransferNumber},
+    session::{Purpose, SessionKey, SessionNumber},
+    store::{Store, StoreError},
+    wish::{self, Ask, Desk, Progress, Step, Target},
+};
+
+/// A wish as it is tried now.
+#[derive(Default)]
+pub(super) struct WishLive {
+    /// What it needs next; `None`: to be found out.
+    target: Option<Target>,
+    /// The session that it needs, so that it is kept open.
+    pub(super) session: Option<SessionKey>,
+    /// A request or a file operation is under way.
+    asked: bool,
+    not_before: Timestamp,
+    attempts: u32,
+}
+
+impl WishLive {
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        (!self.asked).then_some(self.not_before)
+    }
+}
+
+impl<S: Store> Engine<S> {
+    pub(super) fn load_wishes(&mut self) -> Result<(), StoreError> {
+        let numbers = self.transact(|work| wish::numbers(work))?;
+        self.wishes = numbers.into_iter().map(|number| (number, WishLive::default())).collect();
+        Ok(())
+    }
+
+    pub(super) fn pump_wishes(&mut self) -> Result<(), StoreError> {
+        // A settled wish can make another one possible, so go on until nothing moves.
+        loop {
+            let mut moved = false;
+            let numbers: Vec<IntentNumber> = self.wishes.keys().copied().collect();
+            for number in numbers {
+                moved |= self.try_wish(number)?;
+            }
+            if !moved {
+                return Ok(());
+            }
+            self.pump_sessions();
+            self.pump_channels()?;
+        }
+    }
+
+    /// Tries one wish. Says whether anything happened that can matter to others.
+    fn try_wish(&mut self, number: IntentNumber) -> Result<bool, StoreError> {
+        let now = self.now();
+        let Some(live) = self.wishes.get(&number) else { return Ok(false) };
+        if live.asked || live.not_before > now {
+            return Ok(false);
+        }
+        let target = match live.target.clone() {
+            Some(target) => target,
+            None => self.aim(number)?,
+        };
+        let Some(desk) = self.desk(&target) else { return Ok(false) };
+        let step = self.transact(|work| wish::step(work, number, &desk))?;
+        self.do_step(number, &desk, step)
+    }
+
+    /// Finds out what a wish needs next.
+    fn aim(&mut self, number: IntentNumber) -> Result<Target, StoreError> {
+        let target = self.transact(|work| wish::target(work, number))?;
+        let session = match &target {
+            // The channel and the inbox keep their sessions themselves.
+            Target::Channel { .. } | Target::Inbox | Target::Nothing => None,
+            Target::NewChannel { channel, relay } => Some(self.channel_key(relay, channel)),
+            Target::Relay(relay) => {
+                Some(SessionKey { relay: relay.clone(), purpose: Purpose::Channels })
+            }
+        };
+        if let Some(live) = self.wishes.get_mut(&number) {
+            live.target = Some(target.clone());
+            live.session = session;
+        }
+        if self.wishes.get(&number).is_some_and(|live| live.session.is_some()) {
+            self.pump_sessions();
+        }
+        Ok(target)
+    }
+
+    /// Where the wish can be asked, if that is possible now.
+    fn desk(&self, target: &Target) -> Option<Desk> {
+        match target {
+            Target::Channel { channel, .. } => {
+                let view = self.appendable(channel)?;
+                let key = &self.channels.get(channel)?.key;
+                Some(Desk { channel: Some(view), ..self.desk_at(self.ready(key)?)? })
+            }
+            Target::Inbox => {
+                let inbox = self.inbox.as_ref()?;
+                let handle = inbox.handle()?;
+                Some(Desk { inbox: Some(handle), ..self.desk_at(self.ready(&inbox.key)?)? })
+            }
+            Target::NewChannel { channel, relay } => {
+                self.desk_at(self.ready(&self.channel_key(relay, channel))?)
+            }
+            Target::Relay(relay) => {
+                let key = SessionKey { relay: relay.clone(), purpose: Purpose::Channels };
+                self.desk_at(self.ready(&key)?)
+            }
+            Target::Nothing => None,
+        }
+    }
+
+    fn desk_at(&self, number: SessionNumber) -> Option<Desk> {
+        let session = self.sessions.get(&number)?;
+        Some(Desk {
+            number,
+            session: session.id?,
+            relay: session.relay(),
+            relay_key: session.relay_key?,
+            limits: session.limits,
+            channel: None,
+            inbox: None,
+        })
+    }
+
+    fn do_step(
+        &mut self,
+        number: IntentNumber,
+        desk: &Desk,
+        step: Step,
+    ) -> Result<bool, StoreError> {
+        match step {
+            Step::Ask(ask) => {
+                self.ask(number, desk, ask);
+                Ok(false)
+            }
+            Step::Later(until) => {
+                self.again(number, until);
+                Ok(false)
+            }
+            Step::Aim => {
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.target = None;
+                }
+                Ok(true)
+            }
+            Step::Settled => Ok(true),
+        }
+    }
+
+    fn ask(&mut self, number: IntentNumber, desk: &Desk, ask: Ask) {
+        if let Some(live) = self.wishes.get_mut(&number) {
+            live.asked = true;
+        }
+        match ask {
+            Ask::Request(request) => {
+                self.send(desk.number, request, Pending::Wish { intent: number });
+            }
+            Ask::Append { channel, request } => {
+                self.appending(&channel, Some(number));
+                self.send(desk.number, request, Pending::Wish { intent: number });
+            }
+            Ask::File(output) => self.outputs.push_back(output),
+            Ask::Chunk { transfer, request } => {
+                self.send(desk.number, request, Pending::Chunk { intent: number, transfer });
+            }
+        }
+    }
+
+    fn again(&mut self, number: IntentNumber, until: Timestamp) {
+        if let Some(live) = self.wishes.get_mut(&number) {
+            live.asked = false;
+            live.target = None;
+            live.not_before = until;
+        }
+    }
+
+    /// What was asked for a wish got lost with its session.
+    pub(super) fn unasked(&mut self, number: IntentNumber) {
+        let now = self.now();
+        self.again(number, now);
+    }
+
+    /// Appends of this channel that are under way can be tried anew.
+    pub(super) fn free_appends(&mut self, channel: &hushwire_wire::id::ChannelId) {
+        for live in self.wishes.values_mut() {
+            if matches!(&live.target, Some(Target::Channel { channel: own }) if own == channel) {
+                live.asked = false;
+                live.target = None;
+            }
+        }
+    }
+
+    pub(super) fn wish_answered(
+        &mut self,
+        session: SessionNumber,
+        number: IntentNumber,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(live) = self.wishes.get(&number) else { return Ok(()) };
+        let target = live.target.clone();
+        if let Some(Target::Channel { channel }) = &target {
+            let channel = *channel;
+            self.appending(&channel, None);
+        }
+        let Some(desk) = self.desk_at(session) else {
+            self.unasked(number);
+            return Ok(());
+        };
+        let progress = self.transact(|work| wish::answered(work, number, &desk, answer))?;
+        self.progressed(number, progress);
+        Ok(())
+    }
+
+    fn progressed(&mut self, number: IntentNumber, progress: Progress) {
+        let now = self.now();
+        match progress {
+            Progress::Settled => {}
+            Progress::Next => {
+                self.again(number, now);
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.attempts = 0;
+                }
+                self.outputs.push_back(Output::StatusChanged);
+            }
+            Progress::Refused { retry_after_ms } => {
+                let attempts = self.wishes.get(&number).map_or(0, |live| live.attempts);
+                let wait = backoff::wait_ms(attempts, &mut *self.rng).max(retry_after_ms);
+                self.again(number, now.plus_ms(wait));
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.attempts = live.attempts.saturating_add(1);
+                }
+            }
+            // The log will say; until then the wish is not asked again.
+            Progress::AwaitLog => {
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.asked = true;
+                }
+            }
+        }
+    }
+
+    pub(super) fn chunk_answered(
+        &mut self,
+        session: SessionNumber,
+        number: IntentNumber,
+        transfer: TransferNumber,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(desk) = self.desk_at(session) else {
+            self.unasked(number);
+            return Ok(());
+        };
+        let inline = matches!(answer, Answer::BlobChunk { .. });
+        let outcome =
+            self.transact(|work| crate::files::chunk_answered(work, transfer, &desk, answer))?;
+        match outcome {
+            crate::files::ChunkOutcome::Write(output) => self.outputs.push_back(output),
+            crate::files::ChunkOutcome::Progress(progress) if !inline => {
+                self.progressed(number, progress);
+            }
+            crate::files::ChunkOutcome::Progress(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn file_read(
+        &mut self,
+        transfer: TransferNumber,
+        content: Bytes,
+    ) -> Result<(), StoreError> {
+        let Some(number) = self.transact(|work| wish::of_transfer(work, transfer))? else {
+            return Ok(());
+        };
+        let target = self.wishes.get(&number).and_then(|live| live.target.clone());
+        let Some(desk) = target.and_then(|target| self.desk(&target)) else {
+            self.unasked(number);
+            return Ok(());
+        };
+        let step =
+            self.transact(|work| crate::files::read(work, number, transfer, &desk, &content))?;
+        self.do_step(number, &desk, step)?;
+        Ok(())
+    }
+
+    pub(super) fn file_written(&mut self, transfer: TransferNumber) -> Result<(), StoreError> {
+        let written = self.transact(|work| crate::files::written(work, transfer))?;
+        if let Some((number, progress)) = written {
+            self.progressed(number, progress);
+        }
+        Ok(())
+    }
+
+    pub(super) fn file_finished(&mut self, transfer: TransferNumber) -> Result<(), StoreError> {
+        self.transact(|work| crate::files::finished(work, transfer))
+    }
+
+    pub(super) fn file_failed(
+        &mut self,
+        transfer: TransferNumber,
+        reason: FileFailure,
+    ) -> Result<(), StoreError> {
+        let reason = match reason {
+            FileFailure::Changed => FailureReason::FileChanged,
+            FileFailure::NotAccessible | FileFailure::DiskFull => FailureReason::FileNotAccessible,
+        };
+        self.transact(|work| crate::files::failed(work, transfer, reason))
+    }
+
+    /// Wishes that need this relay, and nothing else, cannot come true.
+    pub(super) fn fail_wishes_for(&mut self, relay: &RelayAddress) -> Result<(), StoreError> {
+        let numbers: Vec<IntentNumber> = self
+            .wishes
+            .iter()
+            .filter(|(_, live)| matches!(&live.target, Some(Target::Relay(own)) if own == relay))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in numbers {
+            self.transact(|work| wish::fail(work, number, FailureReason::RelayKeyMismatch))?;
+        }
+        Ok(())
+    }
+}
+

@@ -1,0 +1,34 @@
+//! What a request was for, so that its answer finds its place.
+
+use hushwire_wire::id::{ChannelId, EpochId};
+
+use crate::record::{IntentNumber, TransferNumber};
+
+/// What a request was for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    /// The first frame.
+    Hello,
+    /// Open a channel at an epoch.
+    OpenChannel { channel: ChannelId, epoch: EpochId },
+    /// A reading of a channel, begun with the key of `base`.
+    ReadChannel { channel: ChannelId, base: EpochId },
+    /// A large entry, fetched whole before it is handled.
+    FetchEntry { channel: ChannelId },
+    /// Open the own inbox.
+    OpenInbox,
+    /// Create the own inbox.
+    CreateInbox,
+    /// The reading of the own inbox.
+    ReadInbox,
+    /// What is on this device's shelf.
+    ShelfStatus,
+    /// A key package was put on the shelf.
+    ShelfPut,
+    /// A step of a durable wish.
+    Wish { intent: IntentNumber },
+    /// A chunk of a file.
+    Chunk { intent: IntentNumber, transfer: TransferNumber },
+    /// Nothing depends on the answer.
+    Nothing,
+}

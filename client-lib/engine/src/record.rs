@@ -1,0 +1,169 @@
+//! The rows of the client's store, as types: what each table holds, and under which key.
+//!
+//! Values are MessagePack with field names, so that a later version can add fields with a default.
+//! Everything here is inside the encrypted store; secrets are still kept in zeroizing types.
+
+mod chat;
+mod group;
+mod intent;
+mod key;
+mod profile;
+mod secret;
+mod transfer;
+
+pub(crate) use chat::{
+    BodyRecord, ChatRecord, ContactRecord, DeliveryRecord, FileRecord, LinkRecord, MessageRecord,
+    Outgoing,
+};
+pub(crate) use group::{
+    CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, SealedRecord,
+    Verdict,
+};
+pub(crate) use intent::{IntentNumber, IntentRecord, Wish};
+pub(crate) use key::{by_channel, by_chat, by_number, by_pair, number_of};
+pub(crate) use profile::{Counters, IdentityRecord, InboxRecord, LinkingRecord};
+pub(crate) use secret::SecretBytes;
+pub(crate) use transfer::{Direction, TransferNumber, TransferRecord};
+
+use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
+
+use crate::{
+    store::{Order, Range, StoreError, Table},
+    transaction::Transaction,
+};
+
+/// A kind of row.
+pub(crate) trait Record: Serialize + DeserializeOwned {
+    /// Where it stands.
+    const TABLE: Table;
+}
+
+pub(crate) fn encode(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+    // Our records have no maps with strange keys; encoding fails for lack of memory at most.
+    rmp_serde::to_vec_named(record).map(Zeroizing::new).map_err(|_| StoreError::Failed)
+}
+
+pub(crate) fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, StoreError> {
+    rmp_serde::from_slice(bytes).map_err(|_| StoreError::Damaged)
+}
+
+impl Transaction<'_> {
+    /// Reads a record.
+    pub(crate) fn load<R: Record>(&self, key: &[u8]) -> Result<Option<R>, StoreError> {
+        self.row(R::TABLE, key)?.map(|value| decode(&value)).transpose()
+    }
+
+    /// Writes a record.
+    pub(crate) fn save<R: Record>(&self, key: &[u8], record: &R) -> Result<(), StoreError> {
+        self.put(R::TABLE, key, encode(record)?);
+        Ok(())
+    }
+
+    /// Reads records whose keys start with `prefix`, in key order.
+    pub(crate) fn list<R: Record>(
+        &self,
+        prefix: &[u8],
+        rows_max: usize,
+    ) -> Result<Vec<Keyed<R>>, StoreError> {
+        self.list_from(prefix, None, rows_max)
+    }
+
+    /// Reads records whose keys start with `prefix`, from `from` on.
+    pub(crate) fn list_from<R: Record>(
+        &self,
+        prefix: &[u8],
+        from: Option<&[u8]>,
+        rows_max: usize,
+    ) -> Result<Vec<Keyed<R>>, StoreError> {
+        let range = Range { prefix, from, order: Order::Ascending, rows_max };
+        self.rows(R::TABLE, range)?
+            .into_iter()
+            .map(|row| Ok(Keyed { record: decode(&row.value)?, key: row.key }))
+            .collect()
+    }
+}
+
+/// A record with the key it was read from.
+pub(crate) struct Keyed<R> {
+    pub(crate) key: Vec<u8>,
+    pub(crate) record: R,
+}
+
+/// Serde of the wire's fixed-length ids as byte strings.
+pub(crate) mod id {
+    use serde::{Deserializer, Serializer, de::Error as _};
+
+    pub(crate) fn serialize<T, S>(id: &T, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        T: AsRef<[u8]>,
+        S: Serializer,
+    {
+        serializer.serialize_bytes(id.as_ref())
+    }
+
+    pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+    where
+        T: for<'a> TryFrom<&'a [u8]>,
+        D: Deserializer<'de>,
+    {
+        let bytes: serde_bytes::ByteBuf = serde::Deserialize::deserialize(deserializer)?;
+        T::try_from(bytes.as_slice()).map_err(|_| D::Error::custom("wrong length"))
+    }
+
+    /// The same for an id that may be missing: the empty byte string stands for none.
+    pub(crate) mod option {
+        use super::{Deserializer, Serializer};
+        use serde::de::Error as _;
+
+        pub(crate) fn serialize<T, S>(id: &Option<T>, serializer: S) -> Result<S::Ok, S::Error>
+        where
+            T: AsRef<[u8]>,
+            S: Serializer,
+        {
+            serializer.serialize_bytes(id.as_ref().map_or(&[][..], AsRef::as_ref))
+        }
+
+        pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+        where
+            T: for<'a> TryFrom<&'a [u8]>,
+            D: Deserializer<'de>,
+        {
+            let bytes: serde_bytes::ByteBuf = serde::Deserialize::deserialize(deserializer)?;
+            if bytes.is_empty() {
+                return Ok(None);
+            }
+            T::try_from(bytes.as_slice())
+                .map(Some)
+                .map_err(|_| D::Error::custom("wrong length"))
+        }
+    }
+
+    /// The same for a list, the ids one after the other.
+    pub(crate) mod list {
+        use super::{Deserializer, Serializer};
+        use serde::de::Error as _;
+
+        pub(crate) fn serialize<T, S>(ids: &[T], serializer: S) -> Result<S::Ok, S::Error>
+        where
+            T: AsRef<[u8]>,
+            S: Serializer,
+        {
+            let bytes: Vec<u8> = ids.iter().flat_map(|id| id.as_ref().iter().copied()).collect();
+            serializer.serialize_bytes(&bytes)
+        }
+
+        pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+        where
+            T: for<'a> TryFrom<&'a [u8]>,
+            D: Deserializer<'de>,
+        {
+            let bytes: serde_bytes::ByteBuf = serde::Deserialize::deserialize(deserializer)?;
+            // Every list in the records is of 32-byte ids.
+            bytes
+                .chunks(32)
+                .map(|id| T::try_from(id).map_err(|_| D::Error::custom("wrong length")))
+                .collect()
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What a person sees: chats, messages, contacts, links.
+
+use hushwire_protocol::identity::Fingerprint;
+use hushwire_wire::id::{CapabilityId, ChannelId};
+use serde::{Deserialize, Serialize};
+
+use super::{Record, SecretBytes, id};
+use crate::{
+    command::{
+        ChatKind, ChatNumber, ChatState, ContactNumber, FailureReason, LinkUse, MessageNumber,
+        Verification,
+    },
+    store::Table,
+};
+
+/// A chat. Key: number.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ChatRecord {
+    pub(crate) name: String,
+    pub(crate) kind: ChatKind,
+    pub(crate) state: ChatState,
+    /// The group that carries it; none while a contact is being reached.
+    #[serde(with = "id::option")]
+    pub(crate) channel: Option<ChannelId>,
+    pub(crate) contact: Option<ContactNumber>,
+    pub(crate) last: u64,
+    pub(crate) read_upto: u64,
+    pub(crate) unread: u64,
+    /// When something last happened here, for the order of chats.
+    pub(crate) active_ms: u64,
+}
+
+impl Record for ChatRecord {
+    const TABLE: Table = Table::Chat;
+}
+
+/// A message. Key: chat, number.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct MessageRecord {
+    /// The sender's identity; none: this identity.
+    #[serde(with = "id::option")]
+    pub(crate) sender: Option<Fingerprint>,
+    /// The MIMI message id; it is known once the message is sealed for its room.
+    #[serde(with = "serde_bytes")]
+    pub(crate) mimi_id: Vec<u8>,
+    pub(crate) sent_at_ms: u64,
+    pub(crate) body: BodyRecord,
+    /// For a message written on this device.
+    pub(crate) outgoing: Option<Outgoing>,
+    /// The exact content bytes, to send again and to show what later versions understand.
+    #[serde(with = "serde_bytes")]
+    pub(crate) content: Vec<u8>,
+}
+
+impl Record for MessageRecord {
+    const TABLE: Table = Table::Message;
+}
+
+/// What a message says.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) enum BodyRecord {
+    Text(String),
+    File(FileRecord),
+    NotSupported { media_type: String },
+}
+
+/// A file that a message carries.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct FileRecord {
+    pub(crate) name: String,
+    pub(crate) size: u64,
+    pub(crate) media_type: String,
+    /// The transfer that is or was last under way.
+    pub(crate) transfer: Option<u64>,
+    pub(crate) complete: bool,
+    pub(crate) failed: Option<FailureReason>,
+}
+
+/// How far a message of this identity has come.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Outgoing {
+    Pending,
+    Stored,
+    Failed(FailureReason),
+}
+
+/// Who has a message. Key: chat, number, fingerprint.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct DeliveryRecord {
+    pub(crate) delivered: bool,
+    pub(crate) read: bool,
+}
+
+impl Record for DeliveryRecord {
+    const TABLE: Table = Table::Receipt;
+}
+
+/// A contact. Key: fingerprint.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct ContactRecord {
+    pub(crate) number: u64,
+    pub(crate) name: String,
+    pub(crate) verification: Verification,
+    pub(crate) chat: Option<ChatNumber>,
+    /// Where and how to write to the contact's inbox; none while it is being reached.
+    pub(crate) card: Option<SecretBytes>,
+    /// The capability this identity gave to the contact.
+    pub(crate) given: Option<SecretBytes>,
+    /// No older device list of the contact is accepted.
+    pub(crate) device_list_version: u64,
+}
+
+impl Record for ContactRecord {
+    const TABLE: Table = Table::Contact;
+}
+
+/// A contact link this identity gave out. Key: number.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct LinkRecord {
+    pub(crate) secret: SecretBytes,
+    #[serde(with = "id")]
+    pub(crate) capability: CapabilityId,
+    pub(crate) usage: LinkUse,
+    pub(crate) expires_at_ms: Option<u64>,
+    pub(crate) published: bool,
+    pub(crate) used: bool,
+    pub(crate) revoked: bool,
+}
+
+impl Record for LinkRecord {
+    const TABLE: Table = Table::Link;
+}
+
+impl MessageRecord {
+    pub(crate) const fn number(number: u64) -> MessageNumber {
+        MessageNumber(number)
+    }
+}

@@ -1,0 +1,138 @@
+//! Groups and their epochs.
+
+use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId};
+use serde::{Deserialize, Serialize};
+
+use super::{Record, SecretBytes, id};
+use crate::{
+    command::{ChatNumber, ContactNumber},
+    record::IntentNumber,
+    store::Table,
+};
+
+/// A group this device is or was in. Key: channel id.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct GroupRecord {
+    pub(crate) relay: String,
+    pub(crate) purpose: PurposeRecord,
+    pub(crate) state: GroupState,
+    /// The epoch whose log this device reads and writes.
+    #[serde(with = "id")]
+    pub(crate) epoch: EpochId,
+    pub(crate) contest: Option<Contest>,
+    /// When this device opened its current epoch.
+    pub(crate) epoch_since_ms: u64,
+}
+
+impl Record for GroupRecord {
+    const TABLE: Table = Table::Group;
+}
+
+/// What a group is for, on this device.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PurposeRecord {
+    /// A direct chat with a contact.
+    Direct { chat: ChatNumber, contact: ContactNumber },
+    /// A group chat.
+    Group { chat: ChatNumber },
+    /// The devices of this identity.
+    OwnDevices,
+}
+
+impl PurposeRecord {
+    pub(crate) const fn chat(self) -> Option<ChatNumber> {
+        match self {
+            Self::Direct { chat, .. } | Self::Group { chat } => Some(chat),
+            Self::OwnDevices => None,
+        }
+    }
+}
+
+/// How this device stands in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum GroupState {
+    /// The channel is not yet on the relay.
+    Creating,
+    /// A member.
+    Member,
+    /// Asked to leave; a member will remove us.
+    Leaving,
+    /// Left or removed.
+    Out,
+    /// Cannot go on without help.
+    Stuck,
+}
+
+/// Why, and when, this device will contest the candidates of its epoch.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Contest {
+    pub(crate) at_ms: u64,
+    /// The report on the first candidate found invalid, as the protocol crate writes it.
+    pub(crate) report: serde_bytes::ByteBuf,
+}
+
+/// An epoch of a channel: its keys and how far its log was read. Key: channel id, epoch id.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct EpochRecord {
+    pub(crate) keys: SecretBytes,
+    pub(crate) next: u64,
+    #[serde(with = "id")]
+    pub(crate) head: ChainHead,
+    /// Commits of this epoch, in relay order, with what this device thinks of them.
+    pub(crate) candidates: Vec<CandidateRecord>,
+    /// Where the relay's signed receipt reached: the highest acknowledged next sequence.
+    pub(crate) acknowledged: u64,
+}
+
+impl Record for EpochRecord {
+    const TABLE: Table = Table::Epoch;
+}
+
+/// A commit of an epoch.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct CandidateRecord {
+    #[serde(with = "id")]
+    pub(crate) entry: EntryId,
+    pub(crate) verdict: Verdict,
+}
+
+/// What this device thinks of a commit.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Verdict {
+    /// Applied.
+    Applied,
+    /// Breaks the rules.
+    Invalid,
+    /// In this device's name, but not made here: cannot be judged.
+    Unjudged,
+    /// Came after a valid one.
+    Late,
+}
+
+/// Sealed bytes on their way to a channel. Key: intent number.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SealedRecord {
+    #[serde(with = "id")]
+    pub(crate) channel: ChannelId,
+    #[serde(with = "id")]
+    pub(crate) epoch: EpochId,
+    #[serde(with = "id")]
+    pub(crate) entry: EntryId,
+    #[serde(with = "serde_bytes")]
+    pub(crate) envelope: Vec<u8>,
+    /// For a commit: the pending commit's fields, as the group code writes them.
+    pub(crate) commit: Option<SecretBytes>,
+    /// Key of the upload, when the envelope is too large for a frame.
+    pub(crate) upload: Option<SecretBytes>,
+    pub(crate) intent: u64,
+}
+
+impl Record for SealedRecord {
+    const TABLE: Table = Table::Sealed;
+}
+
+impl SealedRecord {
+    pub(crate) const fn intent(&self) -> IntentNumber {
+        IntentNumber(self.intent)
+    }
+}

@@ -1,0 +1,140 @@
+//! Durable wishes: what this device will go on trying to do until it is done or cannot be.
+
+use hushwire_protocol::identity::{DeviceId, Fingerprint};
+use hushwire_wire::id::{CapabilityId, ChannelId, InboxId};
+use serde::{Deserialize, Serialize};
+
+use super::{Record, SecretBytes, id};
+use crate::{
+    command::{ChatNumber, MessageNumber},
+    store::Table,
+};
+
+/// The place of a wish in the order of wishing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub(crate) struct IntentNumber(pub(crate) u64);
+
+/// A wish with its state. Key: number.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct IntentRecord {
+    pub(crate) wish: Wish,
+}
+
+impl Record for IntentRecord {
+    const TABLE: Table = Table::Intent;
+}
+
+/// What is wished. Each is settled by the relay's answer or by what is read from the log.
+#[derive(Serialize, Deserialize)]
+pub(crate) enum Wish {
+    /// The channel exists at its relay.
+    CreateChannel {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        /// The nonce of the first epoch.
+        nonce: SecretBytes,
+    },
+    /// This content is in the group's log.
+    SendContent {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "serde_bytes")]
+        content: Vec<u8>,
+        /// The message a person sees, if it is one.
+        message: Option<Shown>,
+    },
+    /// A contact with all devices is in the group.
+    AddPerson {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        person: Fingerprint,
+        packages: Packages,
+    },
+    /// A person is not in the group.
+    RemovePerson {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        person: Fingerprint,
+    },
+    /// A device of this identity is in the group.
+    AddDevice {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        device: DeviceId,
+        packages: Packages,
+    },
+    /// A device of this identity is not in the group.
+    RemoveDevice {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        device: DeviceId,
+    },
+    /// Invalid candidates are answered by one of ours.
+    Contest {
+        #[serde(with = "id")]
+        channel: ChannelId,
+    },
+    /// The person behind a link is a contact, with a direct chat.
+    ReachContact {
+        link: SecretBytes,
+        chat: ChatNumber,
+        packages: Packages,
+        /// The opened card, once it was fetched.
+        card: Option<SecretBytes>,
+    },
+    /// An item is in somebody's inbox.
+    SendItem {
+        relay: String,
+        #[serde(with = "id")]
+        inbox: InboxId,
+        secret: SecretBytes,
+        #[serde(with = "serde_bytes")]
+        item: Vec<u8>,
+    },
+    /// The capability, with its card, is at this identity's inbox.
+    PutCapability {
+        secret: SecretBytes,
+        /// For a link: its number, for its state and its card key.
+        link: Option<u64>,
+    },
+    /// The capability is not at this identity's inbox.
+    RevokeCapability {
+        #[serde(with = "id")]
+        capability: CapabilityId,
+    },
+    /// The device list at the inbox is the current one.
+    PutDeviceList,
+    /// The file of a message is at the relay; then its message is sent.
+    Upload { transfer: u64 },
+    /// The file of a message is here.
+    Download { transfer: u64 },
+    /// The inbox's owner key at the relay is the current one.
+    RotateOwner { next: SecretBytes },
+    /// A device has no place in the inbox.
+    DropSlot {
+        #[serde(with = "id")]
+        slot: hushwire_wire::id::SlotId,
+    },
+}
+
+/// The message that a wish will get out.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    pub(crate) chat: ChatNumber,
+    pub(crate) message: MessageNumber,
+}
+
+/// Key packages that were gathered for an addition.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct Packages {
+    /// Slots of which a package is still needed, 16 bytes each.
+    pub(crate) missing: Vec<serde_bytes::ByteArray<16>>,
+    /// Whether `missing` was filled from the device list.
+    pub(crate) listed: bool,
+    /// Opened key packages.
+    pub(crate) taken: Vec<serde_bytes::ByteBuf>,
+}

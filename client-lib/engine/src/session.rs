@@ -1,0 +1,192 @@
+//! The client's side of one session with a relay: hello, request numbers, what waits for an answer.
+//!
+//! Owns nothing durable: a session that breaks is forgotten, and whatever it was for is asked again
+//! on the next one (spec: CLI-030).
+
+use std::collections::BTreeMap;
+
+use hushwire_protocol::address::RelayAddress;
+use hushwire_wire::{
+    id::{ChannelId, Nonce, PublicKey, RelayId, SessionId, Timestamp},
+    message::{Hello, HelloReply, Request, RequestId},
+    transcript,
+    version::VersionRange,
+};
+
+use crate::pending::Pending;
+
+/// Names a session towards the driver. Never reused within one engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionNumber(pub u64);
+
+/// What a session is for: objects that may be linked by the relay share one (spec: CLI-031).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Purpose {
+    /// The own inbox.
+    Inbox,
+    /// Channels, other people's inboxes, blobs.
+    Channels,
+    /// One channel and its blobs, for who asked to isolate.
+    Channel(ChannelId),
+}
+
+/// Which session: there is one for each relay and purpose.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionKey {
+    pub(crate) relay: RelayAddress,
+    pub(crate) purpose: Purpose,
+}
+
+/// How far a session is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Not connected; a connection may be tried from this time on.
+    Waiting { until: Timestamp },
+    /// The driver is connecting.
+    Connecting,
+    /// Connected; the hello has no answer yet.
+    Greeting,
+    /// Requests may be sent.
+    Ready,
+    /// The relay showed another key than the pinned one. Final.
+    KeyMismatch,
+}
+
+/// A hello reply that does not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadHello {
+    /// The relay's key is not the pinned one.
+    KeyMismatch,
+    /// A version that was not offered.
+    Version,
+}
+
+/// One session.
+pub(crate) struct Session {
+    pub(crate) key: SessionKey,
+    pub(crate) state: State,
+    pub(crate) id: Option<SessionId>,
+    pub(crate) relay_key: Option<PublicKey>,
+    pub(crate) limits: ServerLimits,
+    pub(crate) attempts: u32,
+    pending: BTreeMap<RequestId, Pending>,
+    last_request: u64,
+    nonce: Nonce,
+}
+
+/// What the relay said of its bounds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ServerLimits {
+    pub(crate) entry_inline_bytes_max: u64,
+    pub(crate) blob_bytes_max: u64,
+    pub(crate) blob_chunk_bytes: u64,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        let limits = hushwire_wire::limit::Limits::V1;
+        Self {
+            entry_inline_bytes_max: limits.entry_inline_bytes_max.into(),
+            blob_bytes_max: limits.blob_bytes_max,
+            blob_chunk_bytes: limits.blob_chunk_bytes.into(),
+        }
+    }
+}
+
+impl Session {
+    pub(crate) fn new(key: SessionKey) -> Self {
+        Self {
+            key,
+            state: State::Waiting { until: Timestamp(0) },
+            id: None,
+            relay_key: None,
+            limits: ServerLimits::default(),
+            attempts: 0,
+            pending: BTreeMap::new(),
+            last_request: 0,
+            nonce: Nonce::from_bytes([0; 32]),
+        }
+    }
+
+    pub(crate) fn relay(&self) -> RelayId {
+        self.key.relay.relay()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
+    /// The hello of a fresh connection.
+    pub(crate) fn hello(&mut self, nonce: Nonce) -> Request {
+        self.state = State::Greeting;
+        self.nonce = nonce;
+        self.last_request = 0;
+        self.pending.clear();
+        Request::Hello(Hello { versions: VersionRange::SUPPORTED, nonce, capabilities: 0 })
+    }
+
+    /// Takes the relay's hello: from here on requests may be sent.
+    pub(crate) fn greeted(&mut self, reply: &HelloReply) -> Result<(), BadHello> {
+        if transcript::relay_id(&reply.relay_key) != self.relay() {
+            self.state = State::KeyMismatch;
+            return Err(BadHello::KeyMismatch);
+        }
+        let offered = VersionRange::SUPPORTED;
+        if !(offered.min..=offered.max).contains(&u32::from(reply.version)) {
+            return Err(BadHello::Version);
+        }
+        self.id = Some(transcript::session_id(
+            reply.version,
+            &self.nonce,
+            &reply.nonce,
+            &reply.relay_key,
+        ));
+        self.relay_key = Some(reply.relay_key);
+        self.limits = ServerLimits {
+            entry_inline_bytes_max: reply.entry_inline_bytes_max,
+            blob_bytes_max: reply.blob_bytes_max,
+            blob_chunk_bytes: reply.blob_chunk_bytes.max(1),
+        };
+        self.state = State::Ready;
+        self.attempts = 0;
+        Ok(())
+    }
+
+    /// The number for a new request.
+    pub(crate) fn expect(&mut self, pending: Pending) -> RequestId {
+        self.last_request = self.last_request.saturating_add(1);
+        let id = RequestId(self.last_request);
+        self.pending.insert(id, pending);
+        id
+    }
+
+    /// What a request was for. It goes on waiting if it is a reading.
+    pub(crate) fn pending(&self, id: RequestId) -> Option<&Pending> {
+        self.pending.get(&id)
+    }
+
+    /// A request has its last answer.
+    pub(crate) fn settle(&mut self, id: RequestId) -> Option<Pending> {
+        self.pending.remove(&id)
+    }
+
+    /// The connection is gone: everything that waited comes back, to be asked again.
+    pub(crate) fn lost(&mut self, until: Timestamp) -> Vec<Pending> {
+        if self.state != State::KeyMismatch {
+            self.state = State::Waiting { until };
+        }
+        self.id = None;
+        self.attempts = self.attempts.saturating_add(1);
+        core::mem::take(&mut self.pending).into_values().collect()
+    }
+}
+
+impl Session {
+    /// When this session wants to be looked at again.
+    pub(crate) fn deadline(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Waiting { until } => Some(until),
+            State::Connecting | State::Greeting | State::Ready | State::KeyMismatch => None,
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! One operation under way: its transaction, the time, randomness, and what shall follow once it
+//! is stored.
+//!
+//! Whatever leaves the engine is collected in [`Effects`] and released only after the transaction
+//! was applied: persist before you speak (spec: CLI-002).
+
+use std::collections::BTreeSet;
+
+use hushwire_wire::id::{ChannelId, Timestamp};
+use rand_core::CryptoRng;
+
+use crate::{
+    event::{Event, NumberedEvent},
+    io::Output,
+    record::{
+        Counters, IdentityRecord, InboxRecord, IntentNumber, IntentRecord, Record, Wish, by_number,
+    },
+    store::{StoreError, Table},
+    transaction::Transaction,
+};
+
+/// An event in the store. Key: number.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub(crate) struct EventRecord(pub(crate) NumberedEvent);
+
+impl Record for EventRecord {
+    const TABLE: Table = Table::Event;
+}
+
+/// What shall follow once the transaction is stored.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// To the driver, in order.
+    pub(crate) outputs: Vec<Output>,
+    /// Wishes that were added.
+    pub(crate) wished: Vec<IntentNumber>,
+    /// Wishes that are no more.
+    pub(crate) settled: Vec<IntentNumber>,
+    /// Channels whose group moved on, came, or went.
+    pub(crate) channels: BTreeSet<ChannelId>,
+    /// The inbox is new or has other keys.
+    pub(crate) inbox: bool,
+    /// Events were added.
+    pub(crate) events: bool,
+}
+
+/// One operation under way.
+pub(crate) struct Work<'a> {
+    pub(crate) tx: Transaction<'a>,
+    pub(crate) rng: &'a mut dyn CryptoRng,
+    pub(crate) now: Timestamp,
+    pub(crate) effects: Effects,
+}
+
+impl Work<'_> {
+    /// Notes an event.
+    pub(crate) fn event(&mut self, event: Event) -> Result<(), StoreError> {
+        let number = self.count(|counters| &mut counters.event)?;
+        let record = EventRecord(NumberedEvent {
+            number: crate::event::EventNumber(number),
+            at_ms: self.now.0,
+            event,
+        });
+        self.tx.save(&by_number(number), &record)?;
+        self.effects.events = true;
+        Ok(())
+    }
+
+    /// Adds a wish.
+    pub(crate) fn wish(&mut self, wish: Wish) -> Result<IntentNumber, StoreError> {
+        let number = self.count(|counters| &mut counters.intent)?;
+        self.tx.save(&by_number(number), &IntentRecord { wish })?;
+        self.effects.wished.push(IntentNumber(number));
+        Ok(IntentNumber(number))
+    }
+
+    /// Writes a wish's new state.
+    pub(crate) fn update_wish(&self, number: IntentNumber, wish: Wish) -> Result<(), StoreError> {
+        self.tx.save(&by_number(number.0), &IntentRecord { wish })
+    }
+
+    /// A wish came true, or will not.
+    pub(crate) fn settle(&mut self, number: IntentNumber) {
+        self.tx.remove(Table::Intent, &by_number(number.0));
+        self.tx.remove(Table::Sealed, &by_number(number.0));
+        self.effects.settled.push(number);
+    }
+
+    /// Gives out the next number of a kind; the first is 1.
+    pub(crate) fn count(
+        &self,
+        which: impl FnOnce(&mut Counters) -> &mut u64,
+    ) -> Result<u64, StoreError> {
+        let mut counters: Counters = self.tx.load(Counters::KEY)?.unwrap_or_default();
+        let counter = which(&mut counters);
+        *counter = counter.checked_add(1).ok_or(StoreError::Damaged)?;
+        let number = *counter;
+        self.tx.save(Counters::KEY, &counters)?;
+        Ok(number)
+    }
+
+    /// The identity, if the profile has one.
+    pub(crate) fn identity(&self) -> Result<Option<IdentityRecord>, StoreError> {
+        self.tx.load(IdentityRecord::KEY)
+    }
+
+    /// The inbox, if the profile has one.
+    pub(crate) fn inbox(&self) -> Result<Option<InboxRecord>, StoreError> {
+        self.tx.load(InboxRecord::KEY)
+    }
+
+    /// Random bytes.
+    pub(crate) fn random<const N: usize>(&mut self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.rng.fill_bytes(&mut bytes);
+        bytes
+    }
+}
