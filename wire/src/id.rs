@@ -184,6 +184,14 @@ macro_rules! bearer_secret {
             }
         }
 
+        impl TryFrom<&[u8]> for $name {
+            type Error = WrongLength;
+
+            fn try_from(bytes: &[u8]) -> Result<Self, WrongLength> {
+                Self::from_slice(bytes)
+            }
+        }
+
         impl fmt::Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(concat!(stringify!($name), "(..)"))

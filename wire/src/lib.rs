@@ -5,7 +5,7 @@
 //! ours cannot know any.
 //!
 //! ```text
-//! bytes ─▶ frame::Decoder ─▶ message::Request ─▶ relay rules ─▶ message::Answer ─▶ frame ─▶ bytes
+//! bytes ─▶ frame ─▶ message::Request ─▶ relay rules ─▶ message::Answer ─▶ frame ─▶ bytes
 //! ```
 //!
 //! The normative text is `spec/wire.md`; each rule that is cited here (`spec: WIRE-010`) stands there.

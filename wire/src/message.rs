@@ -8,8 +8,9 @@ use bytes::Bytes;
 use crate::{
     error::Refusal,
     id::{
-        BlobId, CapabilityId, CapabilitySecret, ChainHead, ChannelId, ContentHash, EntryId, EpochId,
-        InboxId, ItemId, Nonce, PublicKey, Sequence, Signature, SlotId, Timestamp, UploadKey,
+        BlobId, CapabilityId, CapabilitySecret, ChainHead, ChannelId, ContentHash, EntryId,
+        EpochId, InboxId, ItemId, Nonce, PublicKey, Sequence, Signature, SlotId, Timestamp,
+        UploadKey,
     },
     transcript::{CommitMark, Operation},
     version::VersionRange,
@@ -18,6 +19,11 @@ use crate::{
 /// Names a request in its answers; a client counts up from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
+
+impl RequestId {
+    /// The id of the hello, and of nothing else (spec: WIRE-004).
+    pub const HELLO: Self = Self(0);
+}
 
 /// Stands for an opened channel epoch or inbox within one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +36,16 @@ pub enum Follow {
     UntilEnd,
     /// It goes on until it is stopped.
     Onward,
+}
+
+impl Follow {
+    pub(crate) const fn from_flag(flag: bool) -> Self {
+        if flag { Self::Onward } else { Self::UntilEnd }
+    }
+
+    pub(crate) const fn to_flag(self) -> bool {
+        matches!(self, Self::Onward)
+    }
 }
 
 /// What a client asks: one frame.
@@ -150,6 +166,16 @@ pub enum PackageKind {
     LastResort,
 }
 
+impl PackageKind {
+    pub(crate) const fn from_flag(flag: bool) -> Self {
+        if flag { Self::LastResort } else { Self::Single }
+    }
+
+    pub(crate) const fn to_flag(self) -> bool {
+        matches!(self, Self::LastResort)
+    }
+}
+
 /// What happens to the packages that were on the shelf before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShelfBefore {
@@ -169,6 +195,13 @@ pub enum Answer {
     Done,
     /// Refused; nothing was changed.
     Refused(Refusal),
+    /// Refused with a code that this version does not know (spec: WIRE-051).
+    RefusedUnknown {
+        /// The number on the wire.
+        number: u32,
+        /// When trying again may help, in milliseconds; 0 says nothing.
+        retry_after_ms: u64,
+    },
     /// To [`Request::ChannelCreate`] and [`Request::ChannelOpen`].
     ChannelOpened(ChannelOpened),
     /// To [`Request::Append`]: the entry is on disk.
@@ -206,6 +239,16 @@ pub enum PackageKindsPresent {
     WithLastResort,
 }
 
+impl PackageKindsPresent {
+    pub(crate) const fn from_flag(flag: bool) -> Self {
+        if flag { Self::WithLastResort } else { Self::SingleOnly }
+    }
+
+    pub(crate) const fn to_flag(self) -> bool {
+        matches!(self, Self::WithLastResort)
+    }
+}
+
 /// Whether the relay had stored the same thing before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeated {
@@ -213,6 +256,16 @@ pub enum Repeated {
     First,
     /// Stored before; this is the first result again.
     Again,
+}
+
+impl Repeated {
+    pub(crate) const fn from_flag(flag: bool) -> Self {
+        if flag { Self::Again } else { Self::First }
+    }
+
+    pub(crate) const fn to_flag(self) -> bool {
+        matches!(self, Self::Again)
+    }
 }
 
 /// The relay's side of the hello.
