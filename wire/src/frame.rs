@@ -24,7 +24,7 @@ mod splitter;
 
 pub use answer_in::decode_answer;
 pub use answer_out::encode_answer;
-pub use fault::{Fault, FrameError};
+pub use fault::{Fault, FrameError, SessionAfter};
 pub use request_in::decode_request;
 pub use request_out::encode_request;
 pub use splitter::{PREFIX_BYTES, Splitter};

@@ -26,11 +26,6 @@ pub(super) fn content(field: &'static str, bytes: Bytes) -> Result<Bytes, Fault>
     if bytes.is_empty() { Err(Fault::Missing { field }) } else { Ok(bytes) }
 }
 
-/// A message that has to be there.
-pub(super) fn message<T>(field: &'static str, message: Option<T>) -> Result<T, Fault> {
-    message.ok_or(Fault::Missing { field })
-}
-
 /// A field of which version 1 wants nothing.
 pub(super) fn absent(field: &'static str, bytes: &Bytes) -> Result<(), Fault> {
     if bytes.is_empty() { Ok(()) } else { Err(Fault::Conflict { field }) }
