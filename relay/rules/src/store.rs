@@ -112,6 +112,14 @@ pub struct ReadLimit {
     pub bytes_max: usize,
 }
 
+impl ReadLimit {
+    /// Whether a read stopped because it had returned so much; else there is no more.
+    pub fn is_reached_by(&self, rows: &[Row]) -> bool {
+        let bytes = rows.iter().fold(0_usize, |bytes, row| bytes.saturating_add(row.value.len()));
+        rows.len() >= self.rows_max || bytes >= self.bytes_max
+    }
+}
+
 /// Why a store could not serve. Blame: the machine the relay runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,0 +1,4 @@
+//! Blobs: written chunk by chunk at their end by who holds the upload key, read by who knows the id.
+
+pub(crate) mod row;
+pub(crate) mod upload;

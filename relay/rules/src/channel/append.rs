@@ -1,0 +1,235 @@
+//! Appending an entry to an epoch: the order of the checks is the table of spec/channels.md.
+
+use hushwire_wire::{
+    error::{Code, Refusal},
+    id::{ChannelId, EntryId, EpochId, PublicKey},
+    message::{Content, Repeated},
+    transcript::{self, CommitMark, Operation},
+};
+
+use super::{
+    create::{keep, kept_until, renewal_ms},
+    row::{Candidate, ContentRow, EpochRow, HeaderRow, Origin, PlaceRow, place_key},
+};
+use crate::{
+    blob,
+    news::News,
+    outcome::{Effect, Refused},
+    store::{Action, Change, Object, Read, Table},
+    write::{Planned, Scene},
+};
+
+/// An entry on its way into an epoch.
+pub(crate) struct Append<'a> {
+    pub(crate) channel: &'a ChannelId,
+    pub(crate) epoch: &'a EpochId,
+    pub(crate) entry: &'a EntryId,
+    pub(crate) content: &'a Content,
+    pub(crate) operation: &'a Operation,
+}
+
+impl Append<'_> {
+    pub(crate) fn plan<V: Read>(&self, scene: &Scene<'_, V>) -> Result<Planned, Refused> {
+        // The handle outlived its epoch.
+        let row = EpochRow::load(scene.view, scene.now, self.channel, self.epoch)?
+            .ok_or(Code::Expired)?;
+        // spec: CHN-018: before any look at the state of the epoch.
+        if let Some(repeated) = self.repeated(scene)? {
+            return Ok(Planned::quiet(Vec::new(), repeated));
+        }
+        match self.operation {
+            Operation::Message => check_message(&row)?,
+            Operation::Commit(mark) => self.check_commit(scene, &row, mark)?,
+        }
+        self.check_blob(scene)?;
+        Ok(self.store(scene, row))
+    }
+
+    fn repeated<V: Read>(&self, scene: &Scene<'_, V>) -> Result<Option<Effect>, Refused> {
+        let object = Object::Channel(*self.channel);
+        let value = scene.view.row(&object, Table::EntryPlace, self.entry.as_bytes(), scene.now)?;
+        let place = value.map(PlaceRow::decode).transpose()?;
+        Ok(place.map(|place| self.appended(place, Repeated::Again)))
+    }
+
+    const fn appended(&self, place: PlaceRow, repeated: Repeated) -> Effect {
+        Effect::Appended {
+            channel: *self.channel,
+            epoch: *self.epoch,
+            entry: *self.entry,
+            sequence: place.sequence,
+            head: place.head,
+            repeated,
+        }
+    }
+
+    fn check_commit<V: Read>(
+        &self,
+        scene: &Scene<'_, V>,
+        row: &EpochRow,
+        mark: &CommitMark,
+    ) -> Result<(), Refused> {
+        // spec: CHN-020: who does not know all candidates has to read them first.
+        if row.candidate_ids() != mark.contested {
+            return Err(stale(row).into());
+        }
+        // spec: CHN-021
+        if row.candidates.len() >= usize::from(scene.limits.candidates_max) {
+            return Err(Code::CandidatesExhausted.into());
+        }
+        self.check_next_key(scene, &mark.next_key)?;
+        let wait_ms = wait_ms(scene, row);
+        if wait_ms > 0 {
+            return Err(Refusal::later(Code::TooEarly, wait_ms).into());
+        }
+        Ok(())
+    }
+
+    /// spec: CHN-022: the epoch's own key is among those seen.
+    fn check_next_key<V: Read>(
+        &self,
+        scene: &Scene<'_, V>,
+        next_key: &PublicKey,
+    ) -> Result<(), Refused> {
+        let object = Object::Channel(*self.channel);
+        let seen = scene.view.row(&object, Table::SeenKey, next_key.as_bytes(), scene.now)?;
+        if seen.is_some() { Err(Code::KeyReused.into()) } else { Ok(()) }
+    }
+
+    /// spec: CHN-010: the blob is another object; it is looked at, not locked. It cannot change
+    /// once it is complete, only go.
+    fn check_blob<V: Read>(&self, scene: &Scene<'_, V>) -> Result<(), Refused> {
+        let Content::Blob(reference) = self.content else { return Ok(()) };
+        if blob::row::is_complete(scene.view, scene.now, reference)? {
+            Ok(())
+        } else {
+            Err(Code::BlobMissing.into())
+        }
+    }
+
+    fn store<V: Read>(&self, scene: &Scene<'_, V>, mut row: EpochRow) -> Planned {
+        let (limits, now) = (scene.limits, scene.now);
+        // spec: CHN-006
+        let sequence = row.next;
+        let head = transcript::next_head(&row.head, sequence, self.entry);
+        row.next = sequence.next();
+        row.head = head;
+
+        let mut changes = Vec::with_capacity(6);
+        if let Operation::Commit(mark) = self.operation {
+            row.candidates.push(Candidate { entry: *self.entry, cut: mark.cut });
+            row.last_candidate_at = now;
+            changes.extend(self.open_child(scene, mark));
+        }
+        if now.ms_since(row.renewed_at) >= renewal_ms(limits) {
+            row.renewed_at = now;
+            changes.extend(keep(limits, self.epoch, &row));
+        } else {
+            let expires = Some(kept_until(limits, row.renewed_at));
+            let action = Action::Put { value: row.encode(), expires };
+            changes.push(Change { table: Table::Epoch, key: self.epoch.to_field(), action });
+        }
+        let place = PlaceRow { sequence, head };
+        changes.extend(self.rows(scene, place));
+        Planned {
+            changes,
+            effect: self.appended(place, Repeated::First),
+            news: Some(News::Channel { channel: *self.channel, epoch: *self.epoch }),
+        }
+    }
+
+    /// The epoch that a commit opens bears the id of its entry (spec: CHN-011).
+    fn open_child<V: Read>(&self, scene: &Scene<'_, V>, mark: &CommitMark) -> [Change; 2] {
+        let child = EpochId::from_bytes(*self.entry.as_bytes());
+        let origin = Origin::Child { parent: *self.epoch, cut: mark.cut };
+        let row = EpochRow::opened(self.channel, &child, mark.next_key, origin, scene.now);
+        keep(scene.limits, &child, &row)
+    }
+
+    /// The entry's own rows; its content goes before its id does (spec: CHN-016).
+    fn rows<V: Read>(&self, scene: &Scene<'_, V>, place: PlaceRow) -> [Change; 3] {
+        let (limits, now) = (scene.limits, scene.now);
+        let content_kept_ms = match self.operation {
+            Operation::Message => limits.message_retention_ms,
+            Operation::Commit(_) => limits.commit_retention_ms,
+        };
+        let header = HeaderRow { entry: *self.entry, stored_at: now };
+        let key = place_key(self.epoch, place.sequence);
+        let put = |table, key, value, expires| Change {
+            table,
+            key,
+            action: Action::Put { value, expires: Some(expires) },
+        };
+        let header_expires = kept_until(limits, now);
+        let content = ContentRow::encode(self.operation, self.content);
+        [
+            put(Table::EntryHeader, key.clone(), header.encode(), header_expires),
+            put(Table::EntryContent, key, content, now.plus_ms(content_kept_ms)),
+            put(Table::EntryPlace, self.entry.to_field(), place.encode(), header_expires),
+        ]
+    }
+}
+
+/// An epoch takes messages until its first commit (spec: CHN-019).
+fn check_message(row: &EpochRow) -> Result<(), Refusal> {
+    if row.candidates.is_empty() { Ok(()) } else { Err(stale(row)) }
+}
+
+fn stale(row: &EpochRow) -> Refusal {
+    Refusal { candidates: row.candidate_ids(), ..Code::Stale.into() }
+}
+
+/// How long a commit has to wait until the epoch takes it; 0 if not at all (spec: CHN-023, CHN-024).
+fn wait_ms<V: Read>(scene: &Scene<'_, V>, row: &EpochRow) -> u64 {
+    let (since, gap_ms) = if row.candidates.is_empty() {
+        match row.origin {
+            // Its creator is alone in it: nobody else could be starved.
+            Origin::Root => return 0,
+            Origin::Child { .. } => (row.opened_at, scene.limits.epoch_age_min_ms),
+        }
+    } else {
+        (row.last_candidate_at, scene.limits.candidate_gap_min_ms)
+    };
+    since.plus_ms(gap_ms).ms_since(scene.now).min(gap_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use hushwire_wire::{id::Timestamp, limit::Limits};
+
+    use super::*;
+    use crate::memory::MemoryStore;
+
+    fn row(origin: Origin, candidates: Vec<Candidate>) -> EpochRow {
+        let (channel, epoch) = (ChannelId::from_bytes([1; 32]), EpochId::from_bytes([2; 32]));
+        let key = PublicKey::from_bytes([3; 32]);
+        let mut row = EpochRow::opened(&channel, &epoch, key, origin, Timestamp(10_000));
+        row.last_candidate_at = Timestamp(20_000);
+        row.candidates = candidates;
+        row
+    }
+
+    #[test]
+    fn waits_are_counted_from_the_epoch_or_its_last_candidate() {
+        // spec: CHN-023, CHN-024
+        let cut = transcript::Cut::Through;
+        let child = Origin::Child { parent: EpochId::from_bytes([4; 32]), cut };
+        let first = vec![Candidate { entry: EntryId::from_bytes([5; 32]), cut }];
+        let cases = [
+            (row(Origin::Root, vec![]), 10_000, 0),
+            (row(child, vec![]), 10_000, 1_000),
+            (row(child, vec![]), 10_999, 1),
+            (row(child, vec![]), 11_000, 0),
+            // A clock that was set back makes nobody wait longer than the rule says.
+            (row(child, vec![]), 1_000, 1_000),
+            (row(child, first.clone()), 20_000, 500),
+            (row(Origin::Root, first.clone()), 20_499, 1),
+            (row(child, first), 20_500, 0),
+        ];
+        let (view, limits) = (MemoryStore::new(), Limits::V1);
+        for (row, now, expected) in cases {
+            let scene = Scene { view: &view, limits: &limits, now: Timestamp(now) };
+            assert_eq!(wait_ms(&scene, &row), expected, "at {now}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Group commit: many writes are planned, each upon those before it, then stored with one sync.
+//! What they came to is known to nobody before that (spec: CHN-012, INB-006, BLB-004).
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use hushwire_wire::{id::Timestamp, limit::Limits};
+
+use crate::{
+    news::News,
+    outcome::{Effect, Outcome, Refused},
+    overlay::Overlay,
+    store::{Batch, Object, Read, Revision, Store, StoreError},
+    write::{self, Scene, Write},
+};
+
+/// Writes that are planned and not yet stored. `T` names a write for the driver, such as its
+/// session and request.
+#[derive(Debug)]
+pub struct Group<T> {
+    overlay: Overlay,
+    expected: BTreeMap<Object, Revision>,
+    planned: Vec<(T, Result<Effect, Refused>)>,
+    news: Vec<News>,
+}
+
+/// What became of a group.
+#[derive(Debug)]
+pub struct Stored<T> {
+    /// What each write came to, in the order they were planned.
+    pub outcomes: Vec<(T, Outcome)>,
+    /// Whom the stored changes wake.
+    pub news: Vec<News>,
+    /// Why nothing of the group counts as stored, if that is so.
+    pub failure: Option<StoreError>,
+}
+
+impl<T> Default for Group<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Group<T> {
+    /// A group without writes.
+    pub const fn new() -> Self {
+        Self {
+            overlay: Overlay::new(),
+            expected: BTreeMap::new(),
+            planned: Vec::new(),
+            news: Vec::new(),
+        }
+    }
+
+    /// Writes planned so far.
+    pub fn len(&self) -> usize {
+        self.planned.len()
+    }
+
+    /// Whether no write was planned yet.
+    pub fn is_empty(&self) -> bool {
+        self.planned.is_empty()
+    }
+
+    /// Plans a write against `store` and everything planned before. `store` is the same for all
+    /// writes of a group and does not change meanwhile.
+    pub fn plan(
+        &mut self,
+        store: &impl Read,
+        limits: &Limits,
+        now: Timestamp,
+        name: T,
+        write: &Write,
+    ) {
+        let planned = self.plan_effect(store, limits, now, write);
+        self.planned.push((name, planned));
+    }
+
+    fn plan_effect(
+        &mut self,
+        store: &impl Read,
+        limits: &Limits,
+        now: Timestamp,
+        write: &Write,
+    ) -> Result<Effect, Refused> {
+        let view = self.overlay.over(store);
+        let planned = write::plan(&Scene { view: &view, limits, now }, write)?;
+        if !planned.changes.is_empty() {
+            let object = write.object();
+            if let Entry::Vacant(entry) = self.expected.entry(object) {
+                entry.insert(store.revision(&object)?);
+            }
+            self.overlay.add(object, planned.changes);
+        }
+        self.news.extend(planned.news);
+        Ok(planned.effect)
+    }
+
+    /// Stores all planned changes, one batch for each object, and says what each write came to.
+    /// If the store fails, no write counts as done, and every one of them is safe to repeat.
+    pub fn commit(self, store: &mut impl Store) -> Stored<T> {
+        let Self { overlay, expected, planned, news } = self;
+        let mut changes = overlay.into_changes();
+        let batches: Vec<Batch> = expected
+            .into_iter()
+            .map(|(object, expected)| {
+                let changes = changes.remove(&object).unwrap_or_default();
+                Batch { object, expected, changes }
+            })
+            .collect();
+        let result = if batches.is_empty() { Ok(()) } else { store.commit(&batches) };
+        match result {
+            Ok(()) => Stored {
+                outcomes: planned
+                    .into_iter()
+                    .map(|(name, effect)| (name, Outcome(effect)))
+                    .collect(),
+                news,
+                failure: None,
+            },
+            Err(error) => Stored {
+                outcomes: planned
+                    .into_iter()
+                    .map(|(name, _)| (name, Outcome(Err(error.into()))))
+                    .collect(),
+                news: Vec::new(),
+                failure: Some(error),
+            },
+        }
+    }
+}

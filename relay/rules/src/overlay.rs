@@ -1,0 +1,160 @@
+//! A store as it will be: its rows with planned, not yet stored changes over them.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hushwire_wire::id::Timestamp;
+
+use crate::store::{Action, Change, Object, Read, ReadLimit, Revision, Row, StoreError, Table};
+
+/// Planned changes, the last one for each row.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    changes: BTreeMap<Object, BTreeMap<(Table, Bytes), Action>>,
+}
+
+impl Overlay {
+    /// No changes.
+    pub(crate) const fn new() -> Self {
+        Self { changes: BTreeMap::new() }
+    }
+
+    /// Adds changes; later ones win.
+    pub(crate) fn add(&mut self, object: Object, changes: Vec<Change>) {
+        let rows = self.changes.entry(object).or_default();
+        for Change { table, key, action } in changes {
+            rows.insert((table, key), action);
+        }
+    }
+
+    /// The changes of each object, as they are stored.
+    pub(crate) fn into_changes(self) -> BTreeMap<Object, Vec<Change>> {
+        self.changes
+            .into_iter()
+            .map(|(object, rows)| {
+                let changes = rows
+                    .into_iter()
+                    .map(|((table, key), action)| Change { table, key, action })
+                    .collect();
+                (object, changes)
+            })
+            .collect()
+    }
+
+    /// The store under these changes.
+    pub(crate) const fn over<'a, R: Read>(&'a self, store: &'a R) -> View<'a, R> {
+        View { overlay: self, store }
+    }
+}
+
+/// A store under planned changes.
+pub(crate) struct View<'a, R: Read> {
+    overlay: &'a Overlay,
+    store: &'a R,
+}
+
+/// The value of a planned row, if it is there and its time has not come.
+fn living(action: &Action, now: Timestamp) -> Option<&Bytes> {
+    match action {
+        Action::Put { value, expires } => {
+            if expires.is_some_and(|time| time <= now) {
+                None
+            } else {
+                Some(value)
+            }
+        }
+        Action::Delete => None,
+    }
+}
+
+impl<R: Read> Read for View<'_, R> {
+    fn revision(&self, object: &Object) -> Result<Revision, StoreError> {
+        let stored = self.store.revision(object)?;
+        let changed = self.overlay.changes.contains_key(object);
+        Ok(if changed { Revision(stored.0.saturating_add(1)) } else { stored })
+    }
+
+    fn row(
+        &self,
+        object: &Object,
+        table: Table,
+        key: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let planned = self
+            .overlay
+            .changes
+            .get(object)
+            .and_then(|rows| rows.get(&(table, Bytes::copy_from_slice(key))));
+        match planned {
+            Some(action) => Ok(living(action, now).cloned()),
+            None => self.store.row(object, table, key, now),
+        }
+    }
+
+    fn rows(
+        &self,
+        object: &Object,
+        table: Table,
+        prefix: &[u8],
+        from: &[u8],
+        limit: ReadLimit,
+        now: Timestamp,
+    ) -> Result<Vec<Row>, StoreError> {
+        let Some(planned) = self.overlay.changes.get(object) else {
+            return self.store.rows(object, table, prefix, from, limit, now);
+        };
+        let mut found = Found { rows: Vec::new(), bytes: 0, limit };
+        let mut from = Bytes::copy_from_slice(from.max(prefix));
+        loop {
+            let page = self.store.rows(object, table, prefix, &from, limit, now)?;
+            let horizon =
+                limit.is_reached_by(&page).then(|| page.last().map(|row| row.key.clone()));
+            let horizon = horizon.flatten();
+            let mut merged: BTreeMap<Bytes, Option<Bytes>> =
+                page.into_iter().map(|row| (row.key, Some(row.value))).collect();
+            let above = planned.range((table, from.clone())..).take_while(|((t, key), _)| {
+                *t == table
+                    && key.starts_with(prefix)
+                    && horizon.as_ref().is_none_or(|horizon| key <= horizon)
+            });
+            merged.extend(
+                above.map(|((_, key), action)| (key.clone(), living(action, now).cloned())),
+            );
+            for (key, value) in merged {
+                let Some(value) = value else { continue };
+                if found.push(Row { key, value }) == Room::None {
+                    return Ok(found.rows);
+                }
+            }
+            match horizon {
+                // The smallest key above the horizon.
+                Some(key) => from = [key.as_ref(), &[0]].concat().into(),
+                None => return Ok(found.rows),
+            }
+        }
+    }
+}
+
+/// Rows found so far, and the bound on them.
+struct Found {
+    rows: Vec<Row>,
+    bytes: usize,
+    limit: ReadLimit,
+}
+
+/// Whether more rows fit.
+#[derive(PartialEq, Eq)]
+enum Room {
+    Some,
+    None,
+}
+
+impl Found {
+    fn push(&mut self, row: Row) -> Room {
+        self.bytes = self.bytes.saturating_add(row.value.len());
+        self.rows.push(row);
+        let full = self.rows.len() >= self.limit.rows_max || self.bytes >= self.limit.bytes_max;
+        if full { Room::None } else { Room::Some }
+    }
+}

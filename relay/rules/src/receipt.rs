@@ -1,0 +1,134 @@
+//! Answers on their way out: most are ready; those that acknowledge stored things, and the ends of
+//! epochs, need the relay's signature first (spec: CHN-012, CHN-015, INB-006).
+
+use hushwire_wire::{
+    SigningKey,
+    error::{Code, Refusal},
+    id::{ChannelId, EpochId, InboxId, ItemId, PublicKey, RelayId, Sequence, Signature},
+    message::{Answer, Appended, EpochEnd, Follow, Repeated},
+    transcript::{self, Transcript},
+};
+
+/// Stands in a field that [`Reply::sign`] fills; never sent.
+pub(crate) const UNSIGNED: Signature = Signature::from_bytes([0; Signature::LENGTH]);
+
+/// An answer that may still lack the relay's signature. Made only from what is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply(Unsigned);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Unsigned {
+    Ready(Answer),
+    Appended { channel: ChannelId, epoch: EpochId, appended: Appended },
+    EpochEnd { channel: ChannelId, end: EpochEnd },
+    InboxSent { inbox: InboxId, item: ItemId, repeated: Repeated },
+}
+
+impl Reply {
+    pub(crate) const fn ready(answer: Answer) -> Self {
+        Self(Unsigned::Ready(answer))
+    }
+
+    pub(crate) const fn appended(channel: ChannelId, epoch: EpochId, appended: Appended) -> Self {
+        Self(Unsigned::Appended { channel, epoch, appended })
+    }
+
+    pub(crate) const fn epoch_end(channel: ChannelId, end: EpochEnd) -> Self {
+        Self(Unsigned::EpochEnd { channel, end })
+    }
+
+    pub(crate) const fn inbox_sent(inbox: InboxId, item: ItemId, repeated: Repeated) -> Self {
+        Self(Unsigned::InboxSent { inbox, item, repeated })
+    }
+
+    /// A refusal, for what a driver refuses itself.
+    pub const fn refused(refusal: Refusal) -> Self {
+        Self(Unsigned::Ready(Answer::Refused(refusal)))
+    }
+
+    /// The last frame of a reading that was stopped.
+    pub const fn read_over() -> Self {
+        Self(Unsigned::Ready(Answer::ReadEnd(Follow::UntilEnd)))
+    }
+
+    /// The code of a refusal; for counting.
+    pub const fn code(&self) -> Option<Code> {
+        match &self.0 {
+            Unsigned::Ready(Answer::Refused(refusal)) => Some(refusal.code),
+            _ => None,
+        }
+    }
+}
+
+/// The relay's key, with the receipts it signed last: all readers of an epoch get the same one.
+pub struct Signer {
+    key: SigningKey,
+    relay: RelayId,
+    recent: Vec<Option<([u8; 32], Signature)>>,
+}
+
+/// Receipts that a signer remembers.
+const RECENT_MAX: usize = 1_024;
+
+impl Signer {
+    /// Signs as the relay that holds `key`.
+    pub fn new(key: SigningKey) -> Self {
+        let relay = transcript::relay_id(&transcript::public_key(&key));
+        Self { key, relay, recent: vec![None; RECENT_MAX] }
+    }
+
+    /// The relay's public key.
+    pub fn public_key(&self) -> PublicKey {
+        transcript::public_key(&self.key)
+    }
+
+    /// The answer, signed if it has to be.
+    pub fn sign(&mut self, reply: Reply) -> Answer {
+        match reply.0 {
+            Unsigned::Ready(answer) => answer,
+            Unsigned::Appended { channel, epoch, appended } => {
+                let receipt = transcript::entry_receipt(
+                    &self.relay,
+                    &channel,
+                    &epoch,
+                    appended.sequence,
+                    &appended.head,
+                );
+                Answer::Appended(Appended { signature: self.signature(&receipt), ..appended })
+            }
+            Unsigned::EpochEnd { channel, end } => {
+                // The receipt of the last entry; there is none in an empty epoch.
+                let signature = end.next.0.checked_sub(1).map(|last| {
+                    let last = Sequence(last);
+                    self.signature(&transcript::entry_receipt(
+                        &self.relay,
+                        &channel,
+                        &end.epoch,
+                        last,
+                        &end.head,
+                    ))
+                });
+                Answer::EpochEnd(EpochEnd { signature, ..end })
+            }
+            Unsigned::InboxSent { inbox, item, repeated } => {
+                let receipt = transcript::item_receipt(&self.relay, &inbox, &item);
+                Answer::InboxSent { item, signature: self.signature(&receipt), repeated }
+            }
+        }
+    }
+
+    /// Ed25519 signatures are deterministic, so a remembered one is the same.
+    fn signature(&mut self, receipt: &Transcript) -> Signature {
+        let name = receipt.hash();
+        let place = usize::from(u16::from_be_bytes([name[0], name[1]])) % RECENT_MAX;
+        let Some(slot) = self.recent.get_mut(place) else { return receipt.sign(&self.key) };
+        match slot {
+            Some((signed, signature)) if *signed == name => *signature,
+            _ => {
+                let signature = receipt.sign(&self.key);
+                *slot = Some((name, signature));
+                signature
+            }
+        }
+    }
+}
