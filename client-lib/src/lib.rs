@@ -1,1 +1,15 @@
-//! x
+//! # The embeddable client
+//!
+//! The parts around the sans-IO engine: an encrypted store, the network, files, and the lock that
+//! keeps a profile with one process. None of them decides anything; the engine does.
+//!
+//! ```text
+//! app ─▶ client ─▶ driver ─▶ engine (sans-IO) ─▶ driver ─▶ transport ─▶ relay
+//!                    │                             │
+//!                    └── store (SQLCipher) ◀───────┴── files
+//! ```
+
+pub mod crash;
+pub mod lock;
+mod private_file;
+pub mod store;

@@ -1,0 +1,146 @@
+//! The database's tables, its version, and the way from older versions to this one.
+//!
+//! `application_id` says that a database is ours, `user_version` which schema it has. Each migration
+//! leads from one version to the next, in one transaction with the new version number
+//! (spec: CLI-056). A newer version is refused: its rules are not known here.
+
+use hushwire_engine::store::Table;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use super::{chunks, error::OpenError};
+
+/// "Hush", in `application_id`.
+const APPLICATION_ID: i32 = 0x4875_7368;
+/// The schema this program writes.
+pub(super) const VERSION: u32 = 1;
+
+/// Leads from the version of its place in the list to the next one.
+type Migration = fn(&Transaction<'_>) -> Result<(), OpenError>;
+
+const MIGRATIONS: &[Migration] = &[from_0_whole_values];
+
+/// Fills an empty database.
+pub(super) fn create(connection: &mut Connection) -> Result<(), OpenError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for table in Table::ALL {
+        create_table(&transaction, table)?;
+    }
+    chunks::create_table(&transaction)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    Ok(transaction.commit()?)
+}
+
+/// Brings a database to this version.
+///
+/// # Errors
+/// [`OpenError::Foreign`] if it is not ours, [`OpenError::Newer`] if a later program wrote it.
+pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
+    if integer(connection, "application_id")? != i64::from(APPLICATION_ID) {
+        return Err(OpenError::Foreign);
+    }
+    let found = integer(connection, "user_version")?;
+    let found = u32::try_from(found).map_err(|_| OpenError::Damaged)?;
+    if found > VERSION {
+        return Err(OpenError::Newer { found, supported: VERSION });
+    }
+    for (version, migration) in (1..).zip(MIGRATIONS) {
+        if version > found {
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            migration(&transaction)?;
+            transaction.pragma_update(None, "user_version", version)?;
+            transaction.commit()?;
+        }
+    }
+    Ok(())
+}
+
+fn integer(connection: &Connection, pragma: &str) -> Result<i64, OpenError> {
+    Ok(connection.pragma_query_value(None, pragma, |row| row.get(0))?)
+}
+
+fn create_table(connection: &Connection, table: Table) -> rusqlite::Result<()> {
+    connection.execute_batch(&format!(
+        "CREATE TABLE {} (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT",
+        table.name()
+    ))
+}
+
+/// Version 0 kept openmls values whole, as they are; version 1 marks each row of that table as
+/// whole or in chunks.
+fn from_0_whole_values(transaction: &Transaction<'_>) -> Result<(), OpenError> {
+    chunks::create_table(transaction)?;
+    let mut select = transaction.prepare("SELECT k FROM mls ORDER BY k")?;
+    let keys: Vec<Vec<u8>> =
+        select.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    for key in keys {
+        let value = transaction
+            .query_one("SELECT v FROM mls WHERE k = ?1", [&key], |row| row.get::<_, Vec<u8>>(0))?;
+        // What stands there is no row of version 1 yet: remove it before it is read as one.
+        transaction.execute("DELETE FROM mls WHERE k = ?1", [&key])?;
+        chunks::write(transaction, &key, &zeroize::Zeroizing::new(value))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_migration_for_each_older_version() {
+        assert_eq!(MIGRATIONS.len(), VERSION as usize);
+    }
+
+    #[test]
+    fn version_1_has_these_tables() {
+        // A table more or less is another schema: raise VERSION and write a migration.
+        let names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
+        let expected = "profile mls groups epoch chat message message_place receipt contact link \
+             intent sealed transfer relay_receipt relay event seen";
+        assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn version_0_is_brought_to_version_1_with_its_values() {
+        // spec: CLI-056
+        let mut connection = Connection::open_in_memory().unwrap();
+        for table in Table::ALL {
+            create_table(&connection, table).unwrap();
+        }
+        let large: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
+        // A whole value that begins like a row of version 1.
+        let values = [(b"empty", &b""[..]), (b"looks", &[1, 2, 3]), (b"large", &large)];
+        for (key, value) in values {
+            connection
+                .execute("INSERT INTO mls VALUES (?1, ?2)", rusqlite::params![&key[..], value])
+                .unwrap();
+        }
+        connection.execute("INSERT INTO chat VALUES (x'01', x'02')", []).unwrap();
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+
+        migrate(&mut connection).unwrap();
+        migrate(&mut connection).unwrap();
+
+        assert_eq!(integer(&connection, "user_version").unwrap(), 1);
+        for (key, value) in values {
+            assert_eq!(**chunks::read(&connection, key).unwrap().unwrap(), *value);
+        }
+        let chat: Vec<u8> =
+            connection.query_one("SELECT v FROM chat WHERE k = x'01'", [], |r| r.get(0)).unwrap();
+        assert_eq!(chat, [2]);
+    }
+
+    #[test]
+    fn newer_and_foreign_databases_are_refused_unchanged() {
+        // spec: CLI-057
+        let mut connection = Connection::open_in_memory().unwrap();
+        assert_eq!(migrate(&mut connection), Err(OpenError::Foreign));
+        create(&mut connection).unwrap();
+        connection.pragma_update(None, "user_version", 2).unwrap();
+        let refused = Err(OpenError::Newer { found: 2, supported: 1 });
+        assert_eq!(migrate(&mut connection), refused);
+        assert_eq!(integer(&connection, "user_version").unwrap(), 2);
+    }
+}

@@ -1,0 +1,9 @@
+//! The client's parts at their boundaries: files, sockets, processes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests fail as tests do: by panic, with what they found"
+)]
+
+mod store;
+mod store_failure;
