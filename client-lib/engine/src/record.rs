@@ -19,7 +19,7 @@ pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, SealedRecord,
     Verdict,
 };
-pub(crate) use intent::{IntentNumber, IntentRecord, Wish};
+pub(crate) use intent::{IntentNumber, IntentRecord, Packages, Shown, Wish};
 pub(crate) use key::{by_channel, by_chat, by_number, by_pair, number_of};
 pub(crate) use profile::{Counters, IdentityRecord, InboxRecord, LinkingRecord};
 pub(crate) use secret::SecretBytes;

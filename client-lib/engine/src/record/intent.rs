@@ -43,6 +43,13 @@ pub(crate) enum Wish {
         /// The message a person sees, if it is one.
         message: Option<Shown>,
     },
+    /// The others know that these messages are here.
+    SendReceipts {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        messages: Vec<serde_bytes::ByteArray<32>>,
+        not_before_ms: u64,
+    },
     /// A contact with all devices is in the group.
     AddPerson {
         #[serde(with = "id")]

@@ -1,0 +1,345 @@
+//! What a wish needs next, and what an answer does to it.
+//!
+//! Every step is idempotent at the relay, so a wish that is asked again after a crash has the same
+//! effect as one that was asked once (spec: CLI-010).
+
+use hushwire_protocol::address::RelayAddress;
+use hushwire_wire::{
+    error::{Code, Refusal, Retry},
+    id::{ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
+    message::{Answer, Handle, Request},
+};
+
+use crate::{
+    command::FailureReason,
+    contacts, devices, files, groups, inbox,
+    io::Output,
+    outbox, packages, receipts,
+    record::{
+        IntentNumber, IntentRecord, TransferNumber, TransferRecord, Wish, by_number, number_of,
+    },
+    session::{ServerLimits, SessionNumber},
+    store::StoreError,
+    work::Work,
+};
+
+/// What a wish needs before it can be tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The channel, caught up, with nothing else under way.
+    Channel { channel: ChannelId },
+    /// A session for a channel that is not there yet.
+    NewChannel { channel: ChannelId, relay: RelayAddress },
+    /// The own inbox, open.
+    Inbox,
+    /// A session with a relay.
+    Relay(RelayAddress),
+    /// Something that is not there yet; the wish is aimed anew when that comes.
+    Nothing,
+}
+
+/// An open channel that can be written to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChannelView {
+    pub(crate) handle: Handle,
+    pub(crate) epoch: EpochId,
+}
+
+/// The session where a wish is tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Desk {
+    pub(crate) number: SessionNumber,
+    pub(crate) session: SessionId,
+    pub(crate) relay: RelayId,
+    pub(crate) relay_key: PublicKey,
+    pub(crate) limits: ServerLimits,
+    pub(crate) channel: Option<ChannelView>,
+    pub(crate) inbox: Option<Handle>,
+}
+
+/// What to do next for a wish.
+pub(crate) enum Step {
+    /// Ask for something.
+    Ask(Ask),
+    /// Nothing before this time.
+    Later(Timestamp),
+    /// It needs something else than was thought.
+    Aim,
+    /// It is settled.
+    Settled,
+}
+
+/// What is asked for a wish.
+pub(crate) enum Ask {
+    /// A request.
+    Request(Request),
+    /// An append: the only one under way in its channel.
+    Append { channel: ChannelId, request: Request },
+    /// A file operation.
+    File(Output),
+    /// A part of a blob.
+    Chunk { transfer: TransferNumber, request: Request },
+}
+
+/// How far an answer brought a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Settled.
+    Settled,
+    /// On to its next step.
+    Next,
+    /// Refused for now.
+    Refused { retry_after_ms: u64 },
+    /// The log decides.
+    AwaitLog,
+}
+
+/// Every wish, in order.
+pub(crate) fn numbers(work: &Work<'_>) -> Result<Vec<IntentNumber>, StoreError> {
+    let records = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+    records
+        .iter()
+        .map(|row| number_of(&row.key).map(IntentNumber).ok_or(StoreError::Damaged))
+        .collect()
+}
+
+pub(crate) fn load(work: &Work<'_>, number: IntentNumber) -> Result<Option<Wish>, StoreError> {
+    Ok(work.tx.load::<IntentRecord>(&by_number(number.0))?.map(|record| record.wish))
+}
+
+/// What a wish needs next.
+pub(crate) fn target(work: &Work<'_>, number: IntentNumber) -> Result<Target, StoreError> {
+    let Some(wish) = load(work, number)? else { return Ok(Target::Nothing) };
+    match &wish {
+        Wish::CreateChannel { channel, .. } => groups::new_channel_target(work, channel),
+        Wish::SendContent { channel, message, .. } => {
+            outbox::content_target(work, channel, message.as_ref())
+        }
+        Wish::SendReceipts { channel, .. } => groups::channel_target(work, channel),
+        Wish::AddPerson { channel, person, packages } => {
+            packages::person_target(work, channel, person, packages)
+        }
+        Wish::AddDevice { channel, packages, .. } => {
+            packages::device_target(work, channel, packages)
+        }
+        Wish::RemovePerson { channel, .. }
+        | Wish::RemoveDevice { channel, .. }
+        | Wish::Contest { channel } => groups::channel_target(work, channel),
+        Wish::ReachContact { link, .. } => contacts::link_target(link),
+        Wish::SendItem { relay, .. } => Ok(relay_target(relay)),
+        Wish::PutCapability { .. }
+        | Wish::RevokeCapability { .. }
+        | Wish::PutDeviceList
+        | Wish::RotateOwner { .. }
+        | Wish::DropSlot { .. } => Ok(Target::Inbox),
+        Wish::Upload { transfer } | Wish::Download { transfer } => {
+            let record: Option<TransferRecord> = work.tx.load(&by_number(*transfer))?;
+            Ok(record.map_or(Target::Nothing, |record| relay_target(&record.relay)))
+        }
+    }
+}
+
+/// A session with the relay of this stored address.
+pub(crate) fn relay_target(relay: &str) -> Target {
+    relay.parse().map_or(Target::Nothing, Target::Relay)
+}
+
+/// Tries a wish at the place it needs.
+pub(crate) fn step(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+) -> Result<Step, StoreError> {
+    let Some(wish) = load(work, number)? else {
+        work.settle(number);
+        return Ok(Step::Settled);
+    };
+    match wish {
+        Wish::CreateChannel { channel, nonce } => {
+            groups::create_channel(work, number, desk, &channel, &nonce)
+        }
+        Wish::SendContent { channel, content, .. } => {
+            outbox::send_content(work, number, desk, &channel, &content)
+        }
+        Wish::SendReceipts { channel, messages, not_before_ms } => {
+            receipts::send(work, number, desk, &channel, &messages, not_before_ms)
+        }
+        Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, desk, wish),
+        Wish::RemovePerson { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
+            outbox::send_commit(work, number, desk, &wish)
+        }
+        Wish::ReachContact { .. } => contacts::reach(work, number, desk, wish),
+        Wish::SendItem { inbox, secret, item, .. } => inbox::send_item(&inbox, &secret, item),
+        Wish::PutCapability { secret, link } => inbox::put_capability(work, desk, &secret, link),
+        Wish::RevokeCapability { capability } => {
+            Ok(inbox::request(desk, |handle| Request::CapabilityRevoke { handle, capability }))
+        }
+        Wish::PutDeviceList => devices::put_list(work, desk),
+        Wish::RotateOwner { next } => devices::rotate_owner(work, desk, &next),
+        Wish::DropSlot { slot } => {
+            Ok(inbox::request(desk, |handle| Request::SlotDrop { handle, slot }))
+        }
+        Wish::Upload { transfer } => files::upload(work, number, desk, TransferNumber(transfer)),
+        Wish::Download { transfer } => {
+            files::download(work, number, desk, TransferNumber(transfer))
+        }
+    }
+}
+
+/// Takes the answer to what a step asked.
+pub(crate) fn answered(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+    answer: Answer,
+) -> Result<Progress, StoreError> {
+    let Some(wish) = load(work, number)? else { return Ok(Progress::Settled) };
+    if let Answer::Refused(refusal) = &answer {
+        return refused(work, number, wish, refusal);
+    }
+    match wish {
+        Wish::CreateChannel { channel, .. } => groups::channel_created(work, number, &channel),
+        Wish::SendContent { .. }
+        | Wish::SendReceipts { .. }
+        | Wish::RemovePerson { .. }
+        | Wish::RemoveDevice { .. }
+        | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
+        Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
+            packages::answered(work, number, desk, wish, answer)
+        }
+        Wish::ReachContact { .. } => contacts::reached(work, number, wish, answer),
+        Wish::PutCapability { link, .. } => {
+            if let Some(link) = link {
+                contacts::link_published(work, link)?;
+            }
+            work.settle(number);
+            Ok(Progress::Settled)
+        }
+        Wish::RotateOwner { next } => devices::owner_rotated(work, number, &next),
+        Wish::SendItem { .. }
+        | Wish::RevokeCapability { .. }
+        | Wish::PutDeviceList
+        | Wish::DropSlot { .. } => {
+            work.settle(number);
+            Ok(Progress::Settled)
+        }
+        Wish::Upload { transfer } => {
+            files::upload_answered(work, number, TransferNumber(transfer), &answer)
+        }
+        Wish::Download { .. } => Ok(Progress::Next),
+    }
+}
+
+fn refused(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    wish: Wish,
+    refusal: &Refusal,
+) -> Result<Progress, StoreError> {
+    let later = Progress::Refused { retry_after_ms: refusal.retry_after_ms };
+    match (&wish, refusal.code) {
+        // The relay has it already.
+        (Wish::RevokeCapability { .. } | Wish::DropSlot { .. }, Code::Denied) => {
+            work.settle(number);
+            Ok(Progress::Settled)
+        }
+        (Wish::SendContent { .. }, _) if refusal.code.retry() == Retry::Never => {
+            fail(work, number, FailureReason::Refused)?;
+            Ok(Progress::Settled)
+        }
+        // The log goes on elsewhere: reading it decides what becomes of the sealed bytes.
+        (_, Code::Stale | Code::CandidatesExhausted) => Ok(Progress::AwaitLog),
+        (Wish::ReachContact { .. }, Code::Denied | Code::CapabilitySpent) => {
+            fail(work, number, FailureReason::LinkNotValid)?;
+            Ok(Progress::Settled)
+        }
+        (Wish::SendItem { .. }, Code::Denied | Code::CapabilitySpent | Code::TooLarge) => {
+            inbox::not_sent(work, number)?;
+            Ok(Progress::Settled)
+        }
+        (Wish::Upload { .. } | Wish::Download { .. }, code) => {
+            files::refused(work, number, code, later)
+        }
+        _ if refusal.code.retry() == Retry::Never => {
+            fail(work, number, FailureReason::Refused)?;
+            Ok(Progress::Settled)
+        }
+        _ => Ok(later),
+    }
+}
+
+/// A wish will not come true: says so where a person sees it, and forgets it.
+pub(crate) fn fail(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    reason: FailureReason,
+) -> Result<(), StoreError> {
+    let Some(wish) = load(work, number)? else { return Ok(()) };
+    match wish {
+        Wish::SendContent { message: Some(shown), .. } => {
+            crate::messages::set_failed(work, shown, reason)?;
+        }
+        Wish::AddPerson { channel, .. } | Wish::RemovePerson { channel, .. } => {
+            groups::change_failed(work, &channel, reason)?;
+        }
+        Wish::ReachContact { chat, .. } => contacts::not_reached(work, chat, reason)?,
+        Wish::Upload { transfer } | Wish::Download { transfer } => {
+            return files::failed(work, TransferNumber(transfer), reason);
+        }
+        _ => {}
+    }
+    work.settle(number);
+    Ok(())
+}
+
+/// The wish that a transfer serves.
+pub(crate) fn of_transfer(
+    work: &Work<'_>,
+    transfer: TransferNumber,
+) -> Result<Option<IntentNumber>, StoreError> {
+    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+    let row = rows.iter().find(|row| {
+        matches!(row.record.wish,
+            Wish::Upload { transfer: own } | Wish::Download { transfer: own } if own == transfer.0)
+    });
+    Ok(row.and_then(|row| number_of(&row.key)).map(IntentNumber))
+}
+
+/// Wishes about a channel, in order.
+pub(crate) fn of_channel(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Vec<Numbered>, StoreError> {
+    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+    Ok(rows
+        .into_iter()
+        .filter(|row| row.record.wish.channel() == Some(channel))
+        .filter_map(|row| {
+            let number = IntentNumber(number_of(&row.key)?);
+            Some(Numbered { number, wish: row.record.wish })
+        })
+        .collect())
+}
+
+/// A wish with its number.
+pub(crate) struct Numbered {
+    pub(crate) number: IntentNumber,
+    pub(crate) wish: Wish,
+}
+
+impl Wish {
+    /// The channel it is about.
+    pub(crate) const fn channel(&self) -> Option<&ChannelId> {
+        match self {
+            Self::CreateChannel { channel, .. }
+            | Self::SendContent { channel, .. }
+            | Self::SendReceipts { channel, .. }
+            | Self::AddPerson { channel, .. }
+            | Self::RemovePerson { channel, .. }
+            | Self::AddDevice { channel, .. }
+            | Self::RemoveDevice { channel, .. }
+            | Self::Contest { channel } => Some(channel),
+            _ => None,
+        }
+    }
+}
