@@ -9,7 +9,7 @@ use hushwire_wire::{
 
 use crate::outcome::Refused;
 
-/// Epochs that one reading watches at most (spec: CHN-015).
+/// Epochs that one reading watches at most (spec: CHN-027).
 pub(crate) const EPOCHS_WATCHED_MAX: usize = 256;
 
 /// Whether an epoch has to be looked at.
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_full_list_forgets_the_oldest_resting_epoch() {
-        // spec: CHN-015
+        // spec: CHN-027
         let mut list = WatchList::new(Watched::new(epoch(0), Sequence::FIRST));
         for number in 1..EPOCHS_WATCHED_MAX {
             list.due().unwrap().attention = Attention::Resting;
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_list_full_of_unfinished_epochs_takes_no_more() {
-        // spec: CHN-015
+        // spec: CHN-027
         let mut list = WatchList::new(Watched::new(epoch(0), Sequence::FIRST));
         for number in 1..EPOCHS_WATCHED_MAX {
             list.visit(epoch(number)).unwrap();
