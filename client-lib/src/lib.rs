@@ -13,3 +13,4 @@ pub mod crash;
 pub mod lock;
 mod private_file;
 pub mod store;
+pub mod transport;

@@ -5,5 +5,6 @@
     reason = "helpers of tests fail as tests do: by panic, with what they found"
 )]
 
+mod quic;
 mod store;
 mod store_failure;
