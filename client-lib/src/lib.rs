@@ -10,6 +10,8 @@
 //! ```
 
 pub mod crash;
+pub mod files;
+pub mod local;
 pub mod lock;
 mod private_file;
 pub mod store;

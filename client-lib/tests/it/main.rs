@@ -5,6 +5,8 @@
     reason = "helpers of tests fail as tests do: by panic, with what they found"
 )]
 
+mod files;
+mod local;
 mod quic;
 mod store;
 mod store_failure;

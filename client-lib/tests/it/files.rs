@@ -1,0 +1,111 @@
+//! Files that are sent and received.
+
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::SystemTime};
+
+use bytes::Bytes;
+use hushwire::files::{DownloadFile, FileError, PartName, SafeName, SourceFile};
+
+use crate::store::rng;
+
+#[tokio::test]
+async fn a_file_is_read_in_parts() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().join("file");
+    fs::write(&path, b"0123456789").unwrap();
+    let source = SourceFile::open(&path).await.unwrap();
+    assert_eq!(source.length(), 10);
+    assert_eq!(source.read(0, 4).await.unwrap(), "0123");
+    assert_eq!(source.read(4, 6).await.unwrap(), "456789");
+    assert_eq!(source.read(10, 0).await.unwrap(), "");
+    for (offset, length) in [(10, 1), (0, 11), (u64::MAX, 1)] {
+        assert_eq!(source.read(offset, length).await, Err(FileError::OutOfRange));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_longer_the_same_is_named() {
+    // spec: CLI-069
+    type Harm = fn(&Path);
+    let cases: [(Harm, FileError); 5] = [
+        (|path| fs::remove_file(path).unwrap(), FileError::Vanished),
+        (|path| fs::rename(path, path.with_extension("moved")).unwrap(), FileError::Vanished),
+        (
+            |path| {
+                fs::write(path.with_extension("new"), b"0123456789").unwrap();
+                fs::rename(path.with_extension("new"), path).unwrap();
+            },
+            FileError::Vanished,
+        ),
+        (|path| fs::write(path, b"01234").unwrap(), FileError::Changed),
+        (
+            |path| {
+                let file = fs::File::options().write(true).open(path).unwrap();
+                file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            },
+            FileError::Changed,
+        ),
+    ];
+    for (harm, expected) in cases {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("file");
+        fs::write(&path, b"0123456789").unwrap();
+        let source = SourceFile::open(&path).await.unwrap();
+        source.read(0, 5).await.unwrap();
+        harm(&path);
+        assert_eq!(source.read(5, 5).await, Err(expected));
+    }
+}
+
+#[tokio::test]
+async fn only_regular_files_are_opened() {
+    let base = tempfile::tempdir().unwrap();
+    let open = |path: &Path| {
+        let path = path.to_owned();
+        async move { SourceFile::open(&path).await.err() }
+    };
+    assert_eq!(open(base.path()).await, Some(FileError::NotAFile));
+    assert_eq!(open(Path::new("/dev/null")).await, Some(FileError::NotAFile));
+    assert_eq!(open(&base.path().join("none")).await, Some(FileError::NotFound));
+    let pipe = base.path().join("pipe");
+    if std::process::Command::new("mkfifo").arg(&pipe).status().is_ok_and(|made| made.success()) {
+        assert_eq!(open(&pipe).await, Some(FileError::NotAFile), "and without waiting");
+    }
+}
+
+#[tokio::test]
+async fn a_download_appears_whole_and_replaces_nothing() {
+    // spec: CLI-068
+    let base = tempfile::tempdir().unwrap();
+    let name = SafeName::from_received("../photo.jpg");
+    fs::write(base.path().join("photo.jpg"), b"mine").unwrap();
+    fs::write(base.path().join("photo (2).jpg"), b"mine too").unwrap();
+    let part = PartName::random(&mut rng(1));
+
+    let download = DownloadFile::open(base.path(), &part).await.unwrap();
+    download.write(3, Bytes::from_static(b"def")).await.unwrap();
+    drop(download);
+    // After a restart it goes on where it was.
+    let part = PartName::parse(part.as_str()).unwrap();
+    let download = DownloadFile::open(base.path(), &part).await.unwrap();
+    assert_eq!(download.clone().finish(&name, 7).await, Err(FileError::Incomplete));
+    download.write(0, Bytes::from_static(b"abc")).await.unwrap();
+    let path = download.finish(&name, 6).await.unwrap();
+
+    assert_eq!(path, base.path().join("photo (3).jpg"));
+    assert_eq!(fs::read(&path).unwrap(), b"abcdef");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::read(base.path().join("photo.jpg")).unwrap(), b"mine");
+    assert_eq!(fs::read_dir(base.path()).unwrap().count(), 3, "no unfinished file is left");
+}
+
+#[tokio::test]
+async fn a_discarded_download_leaves_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    let part = PartName::random(&mut rng(2));
+    let download = DownloadFile::open(base.path(), &part).await.unwrap();
+    download.discard().await.unwrap();
+    assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
+    for name in ["", "x", "../.hushwire-000000000000000000000000.part", ".hushwire-0.part"] {
+        assert_eq!(PartName::parse(name), Err(FileError::NotFound), "{name}");
+    }
+}
