@@ -182,9 +182,19 @@ pub fn verify_strict(
     message: &[u8],
     signature: &Signature,
 ) -> Result<(), BadSignature> {
+    if !is_canonical(key) {
+        return Err(BadSignature);
+    }
     let key = VerifyingKey::from_bytes(key.as_bytes()).map_err(|_| BadSignature)?;
     let signature = ed25519_dalek::Signature::from_bytes(signature.as_bytes());
     key.verify_strict(message, &signature).map_err(|_| BadSignature)
+}
+
+/// Whether the y coordinate is below 2^255 - 19. The library takes keys at or above it; it refuses
+/// such an `R` by itself, since it compares encodings (spec: WIRE-021).
+fn is_canonical(key: &PublicKey) -> bool {
+    let [lowest, middle @ .., highest] = key.as_bytes();
+    !(*lowest >= 0xed && middle.iter().all(|byte| *byte == 0xff) && highest & 0x7f == 0x7f)
 }
 
 /// The public half of a signing key.
@@ -401,6 +411,20 @@ mod tests {
         let texts: HashSet<_> = Label::ALL.iter().map(|label| label.text()).collect();
         assert_eq!(texts.len(), Label::ALL.len());
         assert!(Label::ALL.iter().all(|label| label.text().len() < 256));
+    }
+
+    #[test]
+    fn a_key_has_one_encoding() {
+        // spec: WIRE-021
+        // y = 3 is on the curve and has no small order; 3 + 2^255 - 19 names the same point.
+        let mut canonical = [0; 32];
+        canonical[0] = 3;
+        let mut other = [0xff; 32];
+        (other[0], other[31]) = (0xf0, 0x7f);
+        for (bytes, expected) in [(canonical, true), (other, false)] {
+            assert!(VerifyingKey::from_bytes(&bytes).is_ok_and(|key| !key.is_weak()));
+            assert_eq!(is_canonical(&PublicKey::from_bytes(bytes)), expected);
+        }
     }
 
     #[test]

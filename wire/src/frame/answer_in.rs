@@ -27,7 +27,7 @@ use super::{
 ///
 /// # Errors
 /// [`FrameError`]: everything that is not exactly one well-formed answer of version 1
-/// (spec: WIRE-005, WIRE-006, WIRE-009, WIRE-010). An unknown error code is no error of the frame,
+/// (spec: WIRE-005 and those after it in `spec/wire.md`). An unknown error code is no error of the frame,
 /// but [`Answer::RefusedUnknown`] (spec: WIRE-051).
 pub fn decode_answer(frame: Bytes) -> Result<AnswerFrame, FrameError> {
     let id = shape::check_answer(&frame)?;

@@ -13,7 +13,7 @@ use super::{
     proto,
 };
 
-/// Exactly one of the two places where sealed bytes can be.
+/// Exactly one of the two places where sealed bytes can be (spec: WIRE-017).
 pub(super) fn content(
     inline: Bytes,
     blob: Option<&proto::BlobReference>,

@@ -21,7 +21,7 @@ where
     })
 }
 
-/// Bytes of any length but 0.
+/// Bytes of any length but 0 (spec: WIRE-017).
 pub(super) fn content(field: &'static str, bytes: Bytes) -> Result<Bytes, Fault> {
     if bytes.is_empty() { Err(Fault::Missing { field }) } else { Ok(bytes) }
 }
@@ -31,7 +31,8 @@ pub(super) fn absent(field: &'static str, bytes: &Bytes) -> Result<(), Fault> {
     if bytes.is_empty() { Ok(()) } else { Err(Fault::Conflict { field }) }
 }
 
-/// A list of entry ids, one after the other. Its length bounds what is allocated (spec: WIRE-008).
+/// A list of entry ids, one after the other (spec: WIRE-018). Its length bounds what is allocated
+/// (spec: WIRE-008).
 pub(super) fn entry_ids(field: &'static str, bytes: &Bytes) -> Result<Vec<EntryId>, Fault> {
     let (ids, rest) = bytes.as_chunks::<{ EntryId::LENGTH }>();
     if !rest.is_empty() {

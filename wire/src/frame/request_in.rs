@@ -24,7 +24,7 @@ use super::{
 ///
 /// # Errors
 /// [`FrameError`]: everything that is not exactly one well-formed request of version 1
-/// (spec: WIRE-005, WIRE-006, WIRE-009, WIRE-010).
+/// (spec: WIRE-005 and those after it in `spec/wire.md`).
 pub fn decode_request(frame: Bytes) -> Result<RequestFrame, FrameError> {
     let id = shape::check_request(&frame)?;
     let refused = |fault| FrameError { request: Some(id), fault };
@@ -33,6 +33,7 @@ pub fn decode_request(frame: Bytes) -> Result<RequestFrame, FrameError> {
 }
 
 fn read(message: proto::ToRelay) -> Result<RequestFrame, Fault> {
+    // spec: WIRE-009
     if !message.admission_token.is_empty() {
         return Err(Fault::Reserved { field: "admission_token" });
     }

@@ -3,7 +3,7 @@
 //! The protobuf decoder is lenient where we are not: it takes repeated fields (the last one wins),
 //! cuts integers down to the width of their field, and follows groups. All of that is refused here.
 //! Fields this version does not know are stepped over, so that a later version can add some
-//! (spec: WIRE-006).
+//! (spec: WIRE-015).
 
 use crate::message::RequestId;
 
@@ -101,6 +101,7 @@ fn check_field(field: &RawField<'_>, fields: &'static [Field]) -> Result<Known, 
         return Ok(Known::No);
     };
     match (&known.kind, &field.value) {
+        // spec: WIRE-014
         (Kind::Integer { max }, Value::Integer(value)) if value > max => Err(Fault::IntegerRange),
         (Kind::Integer { .. }, Value::Integer(_)) | (Kind::Bytes, Value::Bytes(_)) => {
             Ok(Known::Yes)
@@ -143,6 +144,7 @@ impl<'a> Cursor<'a> {
         }
         let key = self.varint()?;
         let number = u32::try_from(key >> 3).map_err(|_| Fault::FieldNumber)?;
+        // spec: WIRE-013
         if number == 0 || number > NUMBER_MAX {
             return Err(Fault::FieldNumber);
         }
@@ -154,10 +156,11 @@ impl<'a> Cursor<'a> {
                 Value::Bytes(self.take(length)?)
             }
             5 => self.fixed(4)?,
-            // 3 and 4 are groups; 6 and 7 do not exist.
+            // 3 and 4 are groups; 6 and 7 do not exist (spec: WIRE-013).
             _ => return Err(Fault::WireType),
         };
-        // Ascending order shows a repeated field without a memory of those that came before.
+        // Ascending order shows a repeated field without a memory of those that came before
+        // (spec: WIRE-006).
         if number <= self.last_number {
             return Err(Fault::FieldOrder);
         }
@@ -169,13 +172,15 @@ impl<'a> Cursor<'a> {
         self.take(length).map(|_| Value::Fixed)
     }
 
+    // spec: WIRE-016
     fn take(&mut self, length: usize) -> Result<&'a [u8], Fault> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or(Fault::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    /// Seven bits a byte, the lowest first; the last byte is not 0 unless it is the only one.
+    /// Seven bits a byte, the lowest first; the last byte is not 0 unless it is the only one
+    /// (spec: WIRE-012).
     fn varint(&mut self) -> Result<u64, Fault> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
@@ -207,7 +212,7 @@ mod tests {
 
     #[test]
     fn each_leniency_of_protobuf_is_refused() {
-        // spec: WIRE-005, WIRE-006
+        // spec: WIRE-005, WIRE-006, WIRE-012, WIRE-013, WIRE-014, WIRE-016
         let cases: &[(&str, &[u8], Fault)] = &[
             ("nothing", &[], Fault::NoOperation),
             ("only an id", &[0x08, 1], Fault::NoOperation),
@@ -239,7 +244,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_stepped_over() {
-        // spec: WIRE-006
+        // spec: WIRE-015
         // Number 7 of the top level, number 15 of the ping: varint, fixed, bytes.
         assert_eq!(check_request(&[0x08, 9, 0x38, 5, 0x4a, 2, 0x78, 1]), Ok(RequestId(9)));
         assert!(check_request(&[0x08, 9, 0x3d, 1, 2, 3, 4, 0x4a, 0]).is_ok());
