@@ -1,7 +1,8 @@
 //! One session: what of a request can be decided without the store, and the handles and readings
 //! that live as long as the connection.
 //!
-//! Owns handles, request ids and bounds. Never knows what is stored: that comes as an [`Outcome`].
+//! Owns handles, request ids and bounds. Never knows what is stored: that comes as an [`Outcome`],
+//! so that nothing is lost with a session (spec: CHN-029).
 
 mod complete;
 mod desk;
@@ -104,8 +105,9 @@ impl Session {
 
     /// One decoded request in; what to do about it out.
     pub fn handle(&mut self, now: Timestamp, id: RequestId, request: Request) -> Step {
+        // spec: WIRE-060
         match (self.phase, request) {
-            (Phase::Greeting, Request::Hello(hello)) if id == RequestId(0) => {
+            (Phase::Greeting, Request::Hello(hello)) if id == RequestId::HELLO => {
                 self.greet(now, &hello)
             }
             (Phase::Greeting, _) | (Phase::Open(_), Request::Hello(_)) | (Phase::Closed, _) => {
@@ -137,6 +139,7 @@ impl Session {
     }
 
     fn greet(&mut self, now: Timestamp, hello: &Hello) -> Step {
+        // spec: WIRE-002, WIRE-031
         let Some(version) = VersionRange::SUPPORTED.agree(hello.versions) else {
             return self.close(Code::UnsupportedVersion);
         };
@@ -158,10 +161,12 @@ impl Session {
 
     /// A request of an open session: its id is free, and there is room for it.
     fn admit(&mut self, session: SessionId, id: RequestId, request: Request) -> Step {
+        // spec: WIRE-061
         let taken = self.in_flight.contains_key(&id) || self.desk.reads(id);
-        if taken || id == RequestId(0) {
+        if taken || id == RequestId::HELLO {
             return self.close(Code::RequestIdInUse);
         }
+        // spec: WIRE-062
         if self.in_flight.len() >= usize::from(self.limits.requests_in_flight_max) {
             return refuse(Code::LimitExceeded);
         }

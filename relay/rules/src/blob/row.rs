@@ -22,7 +22,7 @@ pub(crate) struct BlobRow {
     pub(crate) stored: u64,
     /// Length of its chunks, all but the last; fixed when it was created.
     pub(crate) chunk_bytes: u32,
-    /// All its rows go at this time.
+    /// All its rows go at this time (spec: BLB-010).
     pub(crate) expires_at: Timestamp,
 }
 
@@ -52,7 +52,7 @@ impl BlobRow {
         Ok(blob)
     }
 
-    /// The blob, if there is one.
+    /// The blob, if there is one; without it every request is denied (spec: BLB-011).
     pub(crate) fn load(
         view: &impl Read,
         now: Timestamp,

@@ -30,7 +30,7 @@ pub(crate) struct Append<'a> {
 
 impl Append<'_> {
     pub(crate) fn plan<V: Read>(&self, scene: &Scene<'_, V>) -> Result<Planned, Refused> {
-        // The handle outlived its epoch.
+        // spec: CHN-030: the handle outlived its epoch.
         let row = EpochRow::load(scene.view, scene.now, self.channel, self.epoch)?
             .ok_or(Code::Expired)?;
         // spec: CHN-018: before any look at the state of the epoch.

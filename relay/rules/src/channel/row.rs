@@ -184,7 +184,7 @@ impl PlaceRow {
     }
 }
 
-/// The sealed bytes of an entry and what a commit carries in the open, by place.
+/// The sealed bytes of an entry and what a commit carries in the open, by place (spec: CHN-004).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ContentRow {
     pub(crate) operation: Operation,

@@ -41,6 +41,7 @@ pub(crate) fn plan<V: Read>(
         return Err(Code::InboxFull.into());
     }
     let stored = ItemRow { capability: *capability, stored_at: scene.now, item: content.clone() };
+    // spec: INB-023
     let expires = Some(scene.now.plus_ms(scene.limits.item_retention_ms));
     let place = RowWriter::new(8).sequence(row.next).finish();
     let mut changes = vec![

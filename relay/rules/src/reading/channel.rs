@@ -188,6 +188,7 @@ impl<V: Read> Visit<'_, V> {
             .ok_or(Code::Expired)?;
         // The look itself costs a row, so that a tree of empty epochs is bounded too.
         self.budget.rows_max = self.budget.rows_max.saturating_sub(1);
+        // spec: CHN-028
         if watched.position > row.next {
             return Err(Code::BeyondEnd.into());
         }

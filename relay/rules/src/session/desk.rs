@@ -1,4 +1,4 @@
-//! The handles and readings of a session, within their bounds.
+//! The handles and readings of a session, within their bounds (spec: WIRE-062).
 
 use std::collections::BTreeMap;
 

@@ -61,6 +61,7 @@ impl Session {
                 Ok(self.ask(id, Question::ShelfStatus(door)))
             }
             Request::CardFetch { inbox, secret } => {
+                // spec: INB-003
                 let capability = transcript::capability_id(&secret);
                 Ok(self.ask(id, Question::CardFetch { inbox, capability }))
             }
@@ -94,6 +95,7 @@ impl Session {
                 let capability = transcript::capability_id(&secret);
                 Ok(Operand::ShelfTake { inbox, capability, slot })
             }
+            // spec: BLB-001
             Request::BlobCreate { key, size } => {
                 Ok(Operand::BlobCreate { blob: transcript::blob_id(&key), size })
             }
@@ -207,6 +209,7 @@ impl Session {
         Ok(Step::Stop { readings, reply: Reply::ready(Answer::Done) })
     }
 
+    /// spec: INB-022
     fn bounded(&self, bytes: &Bytes, bytes_max: u32) -> Result<(), Refusal> {
         let fits = u32::try_from(bytes.len()).is_ok_and(|length| length <= bytes_max);
         if fits { Ok(()) } else { Err(Code::TooLarge.into()) }
