@@ -1,1 +1,50 @@
-//! x
+//! # The blind relay
+//!
+//! The server around `hushwire-relay-rules`: it carries frames, time, randomness and disk to the
+//! rules and back, and decides nothing itself. It links neither the protocol crate nor anything of
+//! a client: what it cannot know is a property of the build.
+//!
+//! ```text
+//!            ┌ listen ─▶ session ─▶ lane ──Write──▶ writer ─▶ store (RocksDB)
+//! client ◀─QUIC─┘           ▲ ▲ └──Lookup, Reading──▶ disk ──────┘   │
+//!                           │ └───────── outcome ────────────────────┤ after the sync
+//!                           └─────── fanout (marks, no entries) ◀────┘
+//! ```
+//!
+//! Invariants:
+//! - Nothing is acknowledged before it is on disk; receipts are signed after the sync.
+//! - Every queue, window and table has a bound; a full one has a named outcome.
+//! - Logs carry no ids, addresses or content.
+//!
+//! Embedding, on a port that the system chooses:
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), hushwire_relay::StartError> {
+//! use hushwire_relay::{Config, Relay};
+//! let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..Config::default() };
+//! let relay = Relay::start(config)?;
+//! println!("{}", relay.address());
+//! relay.stop().await;
+//! # Ok(()) }
+//! ```
+
+pub mod address;
+mod clock;
+pub mod config;
+pub mod crash;
+pub mod directory;
+mod disk;
+mod fanout;
+pub mod key;
+pub mod listen;
+mod random;
+mod record;
+pub mod relay;
+mod session;
+mod signers;
+pub mod store;
+pub mod tls;
+mod writer;
+
+pub use config::Config;
+pub use relay::{Relay, RunningRelay, StartError};

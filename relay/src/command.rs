@@ -1,0 +1,154 @@
+//! The command line: what may be asked, and what is printed.
+
+mod inspect;
+mod prepare;
+mod serve;
+
+use std::{
+    error::Error,
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+use hushwire_relay::{
+    Config,
+    config::{ConfigError, DATA_DEFAULT},
+};
+
+/// A blind relay: it stores and forwards what it cannot read.
+#[derive(Debug, Parser)]
+#[command(name = "hush-relay", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a relay until SIGTERM or SIGINT.
+    Run(RunArguments),
+    /// Create the key and a commented relay.toml, and print the relay's address.
+    Init(InitArguments),
+    /// Print every row of a stopped relay's store as JSON lines, bytes in hex.
+    Inspect(InspectArguments),
+    /// Print a completion script.
+    Completion {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// Where data and configuration are.
+#[derive(Debug, Args)]
+struct Places {
+    /// The configuration file. Default: relay.toml in the data directory, if it is there.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data directory: the relay's key and store. Default: hush-relay-data.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    #[command(flatten)]
+    places: Places,
+    /// The UDP address to listen on; port 0 lets the system choose. Default: [::]:4433.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Print the first line and the logs as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Record every frame inside TLS, bearer secrets included, in FILE. For auditors who check
+    /// that the relay is blind; never for a relay that people use.
+    #[arg(long, value_name = "FILE")]
+    dangerous_record_frames: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct InitArguments {
+    /// The data directory to create.
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
+    data: PathBuf,
+    /// host:port as clients will reach the relay; written to relay.toml.
+    #[arg(long, value_name = "HOST:PORT")]
+    public_address: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct InspectArguments {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
+    data: PathBuf,
+}
+
+/// What a command may fail with; each says what to do.
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// Does what was asked.
+pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Run(arguments) => serve::run(arguments),
+        Command::Init(arguments) => prepare::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Completion { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "hush-relay", &mut script);
+            print(&script)
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print(&page)
+        }
+    }
+}
+
+/// Says on standard error what went wrong, with its causes.
+pub(crate) fn complain(error: &dyn Error) {
+    // Standard error is the last place to complain to.
+    let _lost = writeln!(io::stderr(), "hush-relay: {error}");
+}
+
+/// Writes to standard output; a reader that has gone is not an error of ours.
+fn print(bytes: &[u8]) -> Result<(), Failure> {
+    match io::stdout().write_all(bytes) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The name of the configuration file in a data directory.
+const CONFIG_NAME: &str = "relay.toml";
+
+impl Places {
+    /// The configuration: the named file, else the data directory's, else the defaults; the data
+    /// directory of the command line wins.
+    fn read(&self) -> Result<Config, ConfigError> {
+        let data = self.data.as_deref().unwrap_or_else(|| Path::new(DATA_DEFAULT));
+        let beside = data.join(CONFIG_NAME);
+        let mut config = match &self.config {
+            Some(file) => Config::read(file)?,
+            None if beside.exists() => Config { data: data.to_owned(), ..Config::read(&beside)? },
+            None => Config::default(),
+        };
+        if let Some(data) = &self.data {
+            config.data.clone_from(data);
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

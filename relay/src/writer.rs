@@ -1,0 +1,259 @@
+//! The one writer: takes what waits, plans each write upon those before it, stores the group with
+//! one sync, and only then lets outcomes and news out (spec: RLY-011, RLY-020).
+//!
+//! Owns the store and a thread. Its queue is bounded in writes and in bytes; a full queue is
+//! answered `BUSY`. When the disk has failed, or the thread has died, nothing is written any more
+//! and every write is refused: what is on disk is known again after the next start.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, SyncSender, TrySendError},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use hushwire_relay_rules::{
+    Group, News, Outcome, Write,
+    store::{Object, Store},
+};
+use hushwire_wire::{error::Code, limit::Limits};
+use tokio::sync::oneshot;
+
+use crate::{
+    clock, config,
+    crash::{self, Point},
+    fanout::Fanout,
+};
+
+/// A write on its way, with the place its outcome goes to.
+struct Job {
+    write: Write,
+    weight_bytes: usize,
+    outcome: oneshot::Sender<Outcome>,
+}
+
+enum Message {
+    Write(Job),
+    Stop,
+}
+
+/// Gives writes to the writer; as many as wanted.
+#[derive(Clone)]
+pub(crate) struct WriteQueue {
+    sender: SyncSender<Message>,
+    queued_bytes: Arc<AtomicUsize>,
+    queued_bytes_max: usize,
+}
+
+/// The writer's thread.
+pub(crate) struct Writer {
+    queue: WriteQueue,
+    thread: JoinHandle<()>,
+}
+
+impl WriteQueue {
+    /// What the write comes to, once it is on disk or refused.
+    pub(crate) async fn write(&self, write: Write) -> Outcome {
+        let weight_bytes = write.weight_bytes();
+        let queued = self.queued_bytes.fetch_add(weight_bytes, Ordering::Relaxed);
+        let (outcome, receiver) = oneshot::channel();
+        let job = Message::Write(Job { write, weight_bytes, outcome });
+        let refused = if queued > self.queued_bytes_max {
+            Some(Code::Busy)
+        } else {
+            match self.sender.try_send(job) {
+                Ok(()) => None,
+                Err(TrySendError::Full(_)) => Some(Code::Busy),
+                Err(TrySendError::Disconnected(_)) => Some(Code::Internal),
+            }
+        };
+        if let Some(code) = refused {
+            self.queued_bytes.fetch_sub(weight_bytes, Ordering::Relaxed);
+            return Outcome::not_tried(code);
+        }
+        // Dropped without an outcome: the writer has stopped or died before it stored the write.
+        receiver.await.unwrap_or_else(|_| Outcome::not_tried(Code::Internal))
+    }
+}
+
+impl Writer {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system's error if it gives no thread.
+    pub(crate) fn start<S: Store + Send + 'static>(
+        store: S,
+        limits: Arc<Limits>,
+        fanout: Arc<Fanout>,
+        bounds: Bounds,
+    ) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::sync_channel(bounds.queue_max);
+        let queue = WriteQueue {
+            sender,
+            queued_bytes: Arc::default(),
+            queued_bytes_max: bounds.queue_bytes_max,
+        };
+        let queued_bytes = Arc::clone(&queue.queued_bytes);
+        let due = Instant::now();
+        let owner = Owner { store, limits, fanout, bounds, receiver, queued_bytes, due };
+        let thread =
+            std::thread::Builder::new().name("hush-writer".to_owned()).spawn(|| owner.run())?;
+        Ok(Self { queue, thread })
+    }
+
+    /// Where writes go.
+    pub(crate) fn queue(&self) -> WriteQueue {
+        self.queue.clone()
+    }
+
+    /// Stores what waits, then ends the thread and closes the store. Blocks.
+    pub(crate) fn stop(self) {
+        // An error says that the thread is gone already.
+        let stopped = self.queue.sender.send(Message::Stop).is_ok();
+        if self.thread.join().is_err() || !stopped {
+            tracing::error!("the writer died before the stop; the next start recovers the store");
+        }
+    }
+}
+
+/// Bounds of the writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    /// Writes that wait.
+    pub(crate) queue_max: usize,
+    /// Bytes that wait.
+    pub(crate) queue_bytes_max: usize,
+    /// Writes that share a sync.
+    pub(crate) group_max: usize,
+    /// Bytes that share a sync; the write that reaches it is still in.
+    pub(crate) group_bytes_max: usize,
+    /// Time between two removals of expired rows.
+    pub(crate) expire_every: Duration,
+    /// Rows removed before waiting writes get their turn.
+    pub(crate) expire_rows_max: usize,
+}
+
+impl From<&config::Config> for Bounds {
+    fn from(config: &config::Config) -> Self {
+        let bytes = |bytes: u32| usize::try_from(bytes).unwrap_or(usize::MAX);
+        Self {
+            queue_max: config.writer.queue_max.into(),
+            queue_bytes_max: bytes(config.writer.queue_bytes_max),
+            group_max: config.writer.group_max.into(),
+            group_bytes_max: bytes(config.writer.group_bytes_max),
+            expire_every: Duration::from_millis(config.store.expire_every_ms.into()),
+            expire_rows_max: bytes(config.store.expire_rows_max),
+        }
+    }
+}
+
+/// What the thread owns.
+struct Owner<S> {
+    store: S,
+    limits: Arc<Limits>,
+    fanout: Arc<Fanout>,
+    bounds: Bounds,
+    receiver: Receiver<Message>,
+    queued_bytes: Arc<AtomicUsize>,
+    due: Instant,
+}
+
+/// What a turn of the writer found.
+enum Turn {
+    GoesOn,
+    Stops,
+}
+
+impl<S: Store> Owner<S> {
+    fn run(mut self) {
+        loop {
+            let wait = self.due.saturating_duration_since(Instant::now());
+            let turn = match self.receiver.recv_timeout(wait) {
+                Ok(Message::Write(job)) => self.store_group(job),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => Turn::Stops,
+                Err(RecvTimeoutError::Timeout) => Turn::GoesOn,
+            };
+            if matches!(turn, Turn::Stops) {
+                return;
+            }
+            if self.due <= Instant::now() {
+                self.expire();
+            }
+        }
+    }
+
+    /// One group: the job and what waits behind it, within the bounds.
+    fn store_group(&mut self, first: Job) -> Turn {
+        let now = clock::now();
+        let mut group = Group::new();
+        let mut bytes = 0_usize;
+        let mut chunks = Chunks::None;
+        let mut turn = Turn::GoesOn;
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            self.queued_bytes.fetch_sub(job.weight_bytes, Ordering::Relaxed);
+            bytes = bytes.saturating_add(job.weight_bytes);
+            if matches!(job.write.object(), Object::Blob(_)) {
+                chunks = Chunks::Some;
+            }
+            group.plan(&self.store, &self.limits, now, job.outcome, &job.write);
+            if group.len() < self.bounds.group_max && bytes < self.bounds.group_bytes_max {
+                next = match self.receiver.try_recv() {
+                    Ok(Message::Write(job)) => Some(job),
+                    Ok(Message::Stop) => {
+                        turn = Turn::Stops;
+                        None
+                    }
+                    Err(_) => None,
+                };
+            }
+        }
+        crash::pass(Point::WritePlanned);
+        self.finish_group(group, chunks);
+        turn
+    }
+
+    fn finish_group(&mut self, group: Group<oneshot::Sender<Outcome>>, chunks: Chunks) {
+        let stored = group.commit(&mut self.store);
+        if let Some(failure) = stored.failure {
+            tracing::error!(%failure, "writes were refused");
+        } else if matches!(chunks, Chunks::Some) {
+            crash::pass(Point::BlobChunkStored);
+        }
+        for (outcome_to, outcome) in stored.outcomes {
+            // The session may be gone; what it wrote is stored all the same.
+            let _gone = outcome_to.send(outcome);
+        }
+        crash::pass(Point::FanoutBeforeWake);
+        self.fanout.publish(&distinct(stored.news));
+    }
+
+    /// Removes some expired rows; when there are more, goes on after the writes that wait.
+    fn expire(&mut self) {
+        let removed = self.store.expire(clock::now(), self.bounds.expire_rows_max);
+        let pause = match removed {
+            Ok(removed) if removed >= self.bounds.expire_rows_max => Duration::ZERO,
+            Ok(_) => self.bounds.expire_every,
+            Err(failure) => {
+                tracing::error!(%failure, "expired rows were not removed");
+                self.bounds.expire_every
+            }
+        };
+        self.due = Instant::now() + pause;
+    }
+}
+
+/// Whether a group holds changes of blobs.
+enum Chunks {
+    None,
+    Some,
+}
+
+fn distinct(mut news: Vec<News>) -> Vec<News> {
+    news.sort_unstable();
+    news.dedup();
+    news
+}

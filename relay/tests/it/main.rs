@@ -1,0 +1,3 @@
+//! The relay at its boundary: real QUIC, a real store, a real process where it has to die.
+
+mod rows;
