@@ -254,7 +254,7 @@ fn info(
     let sender = match &record.sender {
         None => Sender::Me,
         Some(person) => Sender::Other {
-            fingerprint: person.to_string(),
+            fingerprint: person.to_hex(),
             name: contacts::name_of(work, person)?,
         },
     };

@@ -122,8 +122,10 @@ pub(crate) struct SealedRecord {
     pub(crate) envelope: Vec<u8>,
     /// For a commit: the pending commit's fields, as the group code writes them.
     pub(crate) commit: Option<SecretBytes>,
-    /// Key of the upload, when the envelope is too large for a frame.
-    pub(crate) upload: Option<SecretBytes>,
+    /// Key of the upload, if the envelope is too large for a frame.
+    pub(crate) upload: SecretBytes,
+    /// One more than the bytes uploaded; 0: not begun.
+    pub(crate) uploaded: u64,
     pub(crate) intent: u64,
 }
 

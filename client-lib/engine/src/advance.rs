@@ -1,0 +1,234 @@
+//! A group moves on: the commit is applied, the next epoch's log begins, and everybody whom it
+//! concerns is told.
+
+use hushwire_protocol::{
+    epoch::EpochKeys,
+    group::{Applied, Group, StagedCandidate},
+};
+use hushwire_wire::{
+    id::{ChainHead, ChannelId, EntryId, EpochId},
+    transcript,
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    chats,
+    command::{ChatState, FailureReason},
+    event::Event,
+    groups, invitations,
+    log::{self, Fault},
+    outbox::{self, OwnCommit},
+    record::{
+        EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel,
+    },
+    store::{Order, Range, StoreError, Table},
+    wish,
+    work::Work,
+};
+
+/// The first epoch of a group that this device created or joined, or one that a commit opened.
+pub(crate) fn begin_epoch(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    keys: &EpochKeys,
+) -> Result<(), StoreError> {
+    let record = EpochRecord {
+        keys: SecretBytes::new(&keys.to_secret_bytes()),
+        next: 0,
+        head: transcript::first_head(channel, epoch),
+        candidates: Vec::new(),
+        acknowledged: 0,
+    };
+    log::save_epoch(work, channel, epoch, &record)
+}
+
+/// Applies a commit of this device that came back in the log.
+pub(crate) fn apply_own(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    entry: &EntryId,
+    own: OwnCommit,
+) -> Result<(), StoreError> {
+    let mut mls = log::load_group(work, channel)?;
+    let applied = work
+        .with_provider(|provider| mls.confirm_commit(provider))
+        .map_err(|_| StoreError::Damaged)?;
+    let keys = EpochKeys::from_secret_bytes(own.commit.next_keys.expose())
+        .map_err(|_| StoreError::Damaged)?;
+    let wished = wish::load(work, own.number)?;
+    work.settle(own.number);
+    move_on(work, channel, group, entry, &mls, &keys, &applied)?;
+    if !own.commit.welcome.is_empty() {
+        let epoch = EpochId::from_bytes(*entry.as_bytes());
+        invitations::send(work, channel, &epoch, &mls, &own.commit.welcome, wished.as_ref())?;
+    }
+    Ok(())
+}
+
+/// Applies a valid commit of somebody else.
+pub(crate) fn apply_theirs(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    entry: &EntryId,
+    mut mls: Group,
+    candidate: StagedCandidate,
+) -> Result<(), Fault> {
+    let applied = work
+        .with_provider(|provider| mls.apply(provider, candidate))
+        .map_err(Fault::Rejected)?;
+    match &applied.next_keys {
+        Some(keys) => move_on(work, channel, group, entry, &mls, keys, &applied)?,
+        None => removed(work, channel, group, &applied)?,
+    }
+    Ok(())
+}
+
+fn move_on(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    entry: &EntryId,
+    mls: &Group,
+    keys: &EpochKeys,
+    applied: &Applied,
+) -> Result<(), StoreError> {
+    outbox::epoch_over(work, channel)?;
+    let epoch = EpochId::from_bytes(*entry.as_bytes());
+    begin_epoch(work, channel, &epoch, keys)?;
+    forget_epochs(work, channel, &[group.epoch, epoch])?;
+    let moved = GroupRecord {
+        epoch,
+        contest: None,
+        epoch_since_ms: work.now.0,
+        ..group.clone()
+    };
+    groups::save(work, channel, &moved)?;
+    work.effects.channels.insert(*channel);
+    settle_true(work, channel, mls)?;
+    tell(work, &moved, mls, applied)
+}
+
+/// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
+/// late entries may still be looked at (spec: GRP-024).
+fn forget_epochs(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    kept: &[EpochId],
+) -> Result<(), StoreError> {
+    for table in [Table::Epoch, Table::RelayReceipt] {
+        let range = Range {
+            prefix: channel.as_bytes(),
+            from: None,
+            order: Order::Ascending,
+            rows_max: usize::MAX,
+        };
+        for row in work.tx.rows(table, range)? {
+            let epoch = row.key.get(ChannelId::LENGTH..ChannelId::LENGTH + EpochId::LENGTH);
+            if !kept.iter().any(|kept| epoch == Some(&kept.as_bytes()[..])) {
+                work.tx.remove(table, &row.key);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Wishes that are true by now are settled (spec: CLI-014).
+fn settle_true(work: &mut Work<'_>, channel: &ChannelId, mls: &Group) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        if groups::is_true(work, mls, &row.wish)? {
+            work.settle(row.number);
+        }
+    }
+    Ok(())
+}
+
+fn tell(
+    work: &mut Work<'_>,
+    group: &GroupRecord,
+    mls: &Group,
+    applied: &Applied,
+) -> Result<(), StoreError> {
+    let chat = match group.purpose {
+        PurposeRecord::OwnDevices => return crate::devices::own_group_moved(work, applied),
+        PurposeRecord::Direct { chat, .. } => {
+            if !applied.added.is_empty() {
+                chats::set_state(work, chat, ChatState::Open)?;
+            }
+            return Ok(());
+        }
+        PurposeRecord::Group { chat } => chat,
+    };
+    if applied.state_changed() {
+        groups::take_name(work, chat, mls)?;
+    }
+    let added = groups::people(&applied.added);
+    let removed = groups::people(&applied.removed);
+    if !added.is_empty() {
+        work.event(Event::MembersAdded { chat, members: added })?;
+    }
+    if !removed.is_empty() {
+        work.event(Event::MembersRemoved { chat, members: removed })?;
+    }
+    Ok(())
+}
+
+/// This device is out: it reads and writes nothing more there.
+fn removed(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    _applied: &Applied,
+) -> Result<(), StoreError> {
+    let left = group.state == GroupState::Leaving;
+    let mut out = group.clone();
+    out.state = GroupState::Out;
+    out.contest = None;
+    groups::save(work, channel, &out)?;
+    work.effects.channels.insert(*channel);
+    for row in wish::of_channel(work, channel)? {
+        wish::fail(work, row.number, FailureReason::NotAMember)?;
+    }
+    Group::delete(&work.tx, channel).map_err(|_| StoreError::Failed)?;
+    forget_epochs(work, channel, &[])?;
+    let Some(chat) = group.purpose.chat() else {
+        return crate::devices::this_device_revoked(work);
+    };
+    if left {
+        return chats::set_state(work, chat, ChatState::Left);
+    }
+    chats::set_state(work, chat, ChatState::Removed)?;
+    work.event(Event::RemovedFromChat(chat))
+}
+
+/// Notes the head behind an entry, to compare it with what others saw.
+pub(crate) fn note_head(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    next: u64,
+    head: &ChainHead,
+) {
+    let value = Zeroizing::new(head.as_bytes().to_vec());
+    work.tx.put(Table::RelayReceipt, &head_key(channel, epoch, next), value);
+}
+
+/// The head in front of the entry with this number, if this device has seen it.
+pub(crate) fn head_at(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    next: u64,
+) -> Result<Option<ChainHead>, StoreError> {
+    if next == 0 {
+        return Ok(Some(transcript::first_head(channel, epoch)));
+    }
+    let row = work.tx.row(Table::RelayReceipt, &head_key(channel, epoch, next))?;
+    row.map(|head| ChainHead::from_slice(&head).map_err(|_| StoreError::Damaged)).transpose()
+}
+
+fn head_key(channel: &ChannelId, epoch: &EpochId, next: u64) -> Vec<u8> {
+    [&by_channel(channel, epoch)[..], &next.to_be_bytes()].concat()
+}

@@ -1,0 +1,405 @@
+//! Groups as this device keeps them: their records, creating their channels, and what a person may
+//! ask of them.
+
+use hushwire_protocol::{
+    address::RelayAddress,
+    group::{
+        CommitIntent, CreateGroup, Group, GroupKind, LeafSelector, MemberInfo as Leaf, Report, Role,
+    },
+    identity::Fingerprint,
+};
+use hushwire_wire::{
+    id::{ChannelId, EpochId, Nonce},
+    message::Request,
+    transcript,
+};
+
+use crate::{
+    advance, chats,
+    command::{
+        ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, MemberInfo,
+        MemberRole, Reply, Whose,
+    },
+    contacts, devices,
+    event::Event,
+    log, packages, profile,
+    record::{
+        GroupRecord, GroupState, IntentNumber, PurposeRecord, Record, SecretBytes, Wish,
+    },
+    store::{StoreError, Table},
+    wish::{Desk, Progress, Step, Target},
+    work::Work,
+};
+
+/// The record of a group.
+pub(crate) fn record(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Option<GroupRecord>, StoreError> {
+    work.tx.load(channel.as_bytes())
+}
+
+pub(crate) fn save(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    record: &GroupRecord,
+) -> Result<(), StoreError> {
+    work.tx.save(channel.as_bytes(), record)
+}
+
+/// Every channel this device has a group for.
+pub(crate) fn channels(work: &Work<'_>) -> Result<Vec<ChannelId>, StoreError> {
+    let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
+    rows.iter().map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)).collect()
+}
+
+/// A group's record, and its relay's address.
+pub(crate) fn with_relay(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Option<Placed>, StoreError> {
+    let Some(record) = record(work, channel)? else { return Ok(None) };
+    let relay = record.relay.parse().map_err(|_| StoreError::Damaged)?;
+    Ok(Some(Placed { record, relay }))
+}
+
+/// A group with the relay of its channel.
+pub(crate) struct Placed {
+    pub(crate) record: GroupRecord,
+    pub(crate) relay: RelayAddress,
+}
+
+/// Changes how this device stands in a group, and says so.
+pub(crate) fn set_state(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    state: GroupState,
+) -> Result<(), StoreError> {
+    let Some(mut group) = record(work, channel)? else { return Ok(()) };
+    group.state = state;
+    save(work, channel, &group)?;
+    work.effects.channels.insert(*channel);
+    match (state, group.purpose.chat()) {
+        (GroupState::Stuck, Some(chat)) => chats::set_state(work, chat, ChatState::Stuck),
+        _ => Ok(()),
+    }
+}
+
+/// What a commit or message for a channel needs: the channel itself, unless it is over.
+pub(crate) fn channel_target(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Target, StoreError> {
+    let group = record(work, channel)?;
+    let member =
+        group.is_some_and(|group| matches!(group.state, GroupState::Member | GroupState::Leaving));
+    Ok(if member { Target::Channel { channel: *channel } } else { Target::Nothing })
+}
+
+pub(crate) fn new_channel_target(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Target, StoreError> {
+    Ok(match with_relay(work, channel)? {
+        Some(placed) => Target::NewChannel { channel: *channel, relay: placed.relay },
+        None => Target::Nothing,
+    })
+}
+
+/// Creates a group with this device alone in it, its channel-to-be, and the wish to create that.
+pub(crate) fn form(
+    work: &mut Work<'_>,
+    channel: ChannelId,
+    kind: GroupKind,
+    name: &str,
+    purpose: PurposeRecord,
+) -> Result<(), CommandError> {
+    let inbox = work.inbox()?.ok_or(CommandError::NoIdentity)?;
+    let device = profile::device(work)?;
+    let parameters = CreateGroup { channel, kind, name: name.to_owned(), ..CreateGroup::new() };
+    let created = work
+        .with_provider(|provider| Group::create(provider, &device, parameters))
+        .map_err(|_| CommandError::Internal)?;
+    let nonce: [u8; 32] = work.random();
+    let key = transcript::public_key(created.keys.signing());
+    let epoch = transcript::root_epoch_id(&channel, &key, &Nonce::from_bytes(nonce));
+    advance::begin_epoch(work, &channel, &epoch, &created.keys)?;
+    let group = GroupRecord {
+        relay: inbox.relay,
+        purpose,
+        state: GroupState::Creating,
+        epoch,
+        contest: None,
+        epoch_since_ms: work.now.0,
+    };
+    save(work, &channel, &group)?;
+    work.effects.channels.insert(channel);
+    work.wish(Wish::CreateChannel { channel, nonce: SecretBytes::new(&nonce) })?;
+    Ok(())
+}
+
+/// Asks the relay for the channel of a new group.
+pub(crate) fn create_channel(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+    channel: &ChannelId,
+    nonce: &SecretBytes,
+) -> Result<Step, StoreError> {
+    let Some(group) = record(work, channel)? else {
+        work.settle(number);
+        return Ok(Step::Settled);
+    };
+    let (_, keys) = log::epoch_state(work, channel, &group.epoch)?;
+    let transcript =
+        transcript::channel_create(&desk.relay, &desk.session, channel, &group.epoch);
+    Ok(Step::Ask(crate::wish::Ask::Request(Request::ChannelCreate {
+        channel: *channel,
+        epoch_key: transcript::public_key(keys.signing()),
+        nonce: Nonce::from_bytes(nonce.array().ok_or(StoreError::Damaged)?),
+        signature: transcript.sign(keys.signing()),
+    })))
+}
+
+/// The channel is there.
+pub(crate) fn channel_created(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    channel: &ChannelId,
+) -> Result<Progress, StoreError> {
+    set_state(work, channel, GroupState::Member)?;
+    work.settle(number);
+    Ok(Progress::Settled)
+}
+
+/// A change of a group will not happen.
+pub(crate) fn change_failed(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    reason: FailureReason,
+) -> Result<(), StoreError> {
+    let Some(chat) = record(work, channel)?.and_then(|group| group.purpose.chat()) else {
+        return Ok(());
+    };
+    work.event(Event::GroupChangeFailed { chat, reason })
+}
+
+/// What a wish asks of a group.
+pub(crate) enum Change {
+    /// This commit.
+    Commit(CommitIntent),
+    /// Nothing: it is so.
+    AlreadyTrue,
+    /// It may not be.
+    NotAllowed(FailureReason),
+}
+
+/// The commit that a wish needs, in the group as it is.
+pub(crate) fn commit_intent(
+    work: &Work<'_>,
+    group: &Group,
+    wish: &Wish,
+) -> Result<Change, StoreError> {
+    if is_true(work, group, wish)? {
+        return Ok(Change::AlreadyTrue);
+    }
+    Ok(match wish {
+        Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
+            packages::addition(packages)
+        }
+        Wish::RemovePerson { person, .. } => {
+            Change::Commit(CommitIntent::remove(LeafSelector::Person(*person)))
+        }
+        Wish::RemoveDevice { device, .. } => {
+            Change::Commit(CommitIntent::remove(LeafSelector::Device(*device)))
+        }
+        _ => Change::Commit(CommitIntent::update()),
+    })
+}
+
+/// Whether what a wish asks for is so already.
+pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<bool, StoreError> {
+    let members = group.members();
+    Ok(match wish {
+        Wish::AddPerson { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
+        Wish::RemovePerson { person, .. } => !members.iter().any(|leaf| leaf.identity() == *person),
+        Wish::AddDevice { device, .. } => members.iter().any(|leaf| leaf.device() == *device),
+        Wish::RemoveDevice { device, .. } => !members.iter().any(|leaf| leaf.device() == *device),
+        Wish::Contest { channel } => record(work, channel)?.is_none_or(|group| group.contest.is_none()),
+        _ => false,
+    })
+}
+
+/// The report that goes with a contest of the current epoch's candidates.
+pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Report>, StoreError> {
+    let contest = record(work, channel)?.and_then(|group| group.contest);
+    contest
+        .map(|contest| Report::from_bytes(&contest.report).map_err(|_| StoreError::Damaged))
+        .transpose()
+}
+
+/// The people of some leaves, each once, in hex.
+pub(crate) fn people(leaves: &[Leaf]) -> Vec<String> {
+    let people: std::collections::BTreeSet<Fingerprint> =
+        leaves.iter().map(Leaf::identity).collect();
+    people.iter().map(Fingerprint::to_hex).collect()
+}
+
+/// The group's name is what its members agreed on.
+pub(crate) fn take_name(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    group: &Group,
+) -> Result<(), StoreError> {
+    let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
+    record.name = group.state().name().to_owned();
+    chats::save(work, chat, &record)?;
+    work.event(Event::ChatChanged(chat))
+}
+
+/// Creates a group chat.
+pub(crate) fn new(work: &mut Work<'_>, name: &str) -> Result<Reply, CommandError> {
+    let name = chats::check_name(name)?;
+    let channel = ChannelId::from_bytes(work.random());
+    let chat = chats::add(
+        work,
+        name.clone(),
+        ChatKind::Group,
+        ChatState::Open,
+        Some(channel),
+        None,
+    )?;
+    form(work, channel, GroupKind::Group, &name, PurposeRecord::Group { chat })?;
+    devices::add_own_devices(work, &channel)?;
+    let record = chats::named(work, chat)?;
+    Ok(Reply::Chat(chats::info(work, chat, &record)?))
+}
+
+/// A group chat that a command names, with its group.
+fn group_chat(work: &Work<'_>, chat: ChatNumber) -> Result<ChannelId, CommandError> {
+    let record = chats::writable(work, chat)?;
+    if record.kind != ChatKind::Group {
+        return Err(CommandError::WrongChatKind);
+    }
+    record.channel.ok_or(CommandError::ChatClosed)
+}
+
+/// Wishes to add a contact.
+pub(crate) fn add(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    contact: ContactNumber,
+) -> Result<(), CommandError> {
+    let channel = group_chat(work, chat)?;
+    let person = contacts::by_contact(work, contact)?;
+    let group = log::load_group(work, &channel)?;
+    let me = profile::fingerprint(work)?;
+    if group.members().iter().any(|leaf| leaf.identity() == person) {
+        return Err(CommandError::AlreadyAMember);
+    }
+    if !group.may_add(&me) {
+        return Err(CommandError::NoRight);
+    }
+    work.wish(Wish::AddPerson { channel, person, packages: crate::record::Packages::default() })?;
+    Ok(())
+}
+
+/// Wishes to remove a member.
+pub(crate) fn remove(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    member: &str,
+) -> Result<(), CommandError> {
+    let channel = group_chat(work, chat)?;
+    let person = Fingerprint::from_hex(member).map_err(|_| CommandError::NoSuchMember)?;
+    let group = log::load_group(work, &channel)?;
+    let me = profile::fingerprint(work)?;
+    if !group.members().iter().any(|leaf| leaf.identity() == person) {
+        return Err(CommandError::NoSuchMember);
+    }
+    if !group.may_remove(&me, &person) {
+        return Err(CommandError::NoRight);
+    }
+    work.wish(Wish::RemovePerson { channel, person })?;
+    Ok(())
+}
+
+/// Wishes to leave.
+pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), CommandError> {
+    let channel = group_chat(work, chat)?;
+    let group = log::load_group(work, &channel)?;
+    let me = profile::fingerprint(work)?;
+    let others = group.members().iter().any(|leaf| leaf.identity() != me);
+    if !others {
+        return close_alone(work, &channel, chat);
+    }
+    if group.is_last_owner(&me) {
+        return Err(CommandError::LastOwner);
+    }
+    crate::leaving::ask(work, &channel)?;
+    chats::set_state(work, chat, ChatState::Left)?;
+    Ok(())
+}
+
+/// Leaves a group in which nobody else is: there is nobody to tell.
+fn close_alone(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+) -> Result<(), CommandError> {
+    for row in crate::wish::of_channel(work, channel)? {
+        work.settle(row.number);
+    }
+    set_state(work, channel, GroupState::Out)?;
+    Group::delete(&work.tx, channel).map_err(|_| StoreError::Failed)?;
+    chats::set_state(work, chat, ChatState::Left)?;
+    Ok(())
+}
+
+/// Who is in a chat.
+pub(crate) fn members(
+    work: &Work<'_>,
+    chat: ChatNumber,
+) -> Result<Vec<MemberInfo>, CommandError> {
+    let record = chats::named(work, chat)?;
+    let Some(channel) = record.channel else { return Ok(Vec::new()) };
+    if self::record(work, &channel)?.is_none_or(|group| group.state == GroupState::Out) {
+        return Ok(Vec::new());
+    }
+    let me = profile::fingerprint(work)?;
+    let group = log::load_group(work, &channel)?;
+    let mut members: Vec<MemberInfo> = Vec::new();
+    for leaf in group.members() {
+        let fingerprint = leaf.identity().to_hex();
+        if let Some(known) = members.iter_mut().find(|known| known.fingerprint == fingerprint) {
+            known.devices = known.devices.saturating_add(1);
+            continue;
+        }
+        let whose = if leaf.identity() == me { Whose::Mine } else { Whose::Others };
+        members.push(MemberInfo {
+            name: contacts::name_of(work, &leaf.identity())?,
+            fingerprint,
+            role: match group.role_of(&leaf.identity()) {
+                Role::Owner => MemberRole::Owner,
+                Role::Admin => MemberRole::Admin,
+                Role::Member => MemberRole::Member,
+            },
+            devices: 1,
+            whose,
+        });
+    }
+    Ok(members)
+}
+
+/// How many other people are in a chat.
+pub(crate) fn people_besides_me(work: &Work<'_>, chat: ChatNumber) -> Result<u32, CommandError> {
+    let others = members(work, chat)?.iter().filter(|member| member.whose == Whose::Others).count();
+    Ok(u32::try_from(others).unwrap_or(u32::MAX))
+}
+
+/// The first epoch of a group whose channel does not exist yet, for tests.
+#[cfg(test)]
+pub(crate) fn epoch_of(work: &Work<'_>, channel: &ChannelId) -> Option<EpochId> {
+    record(work, channel).ok().flatten().map(|group| group.epoch)
+}
+

@@ -1,0 +1,388 @@
+//! Reading a channel's log: each entry in its place, each judged from the stored state of its epoch.
+//!
+//! A message becomes a row of its chat; the first valid commit moves the group on. What an entry
+//! changes, and the cursor behind it, are stored together (spec: CLI-040). An entry that is
+//! refused changes nothing but the cursor and the verdict (spec: CLI-044, GRP-020).
+
+use hushwire_protocol::{
+    epoch::EpochKeys,
+    group::{Group, Opened as OpenedEntry, Rejection},
+};
+use hushwire_wire::{
+    id::{ChannelId, EntryId, EpochId, PublicKey, RelayId, Sequence, SessionId},
+    message::{ChannelOpened, Content, Entry, EntryBody, EpochEnd, Request},
+    transcript::{self, Operation},
+};
+
+use crate::{
+    advance, backoff,
+    event::{Event, Warning},
+    groups, outbox, received,
+    record::{
+        CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, Verdict, Wish, by_channel,
+    },
+    store::StoreError,
+    wish,
+    work::Work,
+};
+
+/// Least and span of the wait before this device contests, in milliseconds.
+const CONTEST_WAIT_MS: u64 = 1_500;
+const CONTEST_SPAN_MS: u64 = 4_000;
+
+/// Why an entry was not taken.
+pub(crate) enum Fault {
+    /// The store failed.
+    Store(StoreError),
+    /// The entry breaks the rules.
+    Rejected(Rejection),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What became of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Taken {
+    /// It was handled; the next one follows.
+    Next,
+    /// It does not continue what was read.
+    OutOfPlace,
+}
+
+/// What an opened channel calls for.
+pub(crate) enum Opened {
+    /// Read from here.
+    ReadFrom(Sequence),
+    /// The relay shows less than it had acknowledged.
+    RolledBack,
+}
+
+/// The request that opens a channel at an epoch of ours.
+pub(crate) fn open_request(
+    work: &Work<'_>,
+    relay: &RelayId,
+    session: &SessionId,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<Request, StoreError> {
+    let (_, keys) = epoch_state(work, channel, epoch)?;
+    let transcript = transcript::channel_open(relay, session, channel, epoch);
+    let signature = transcript.sign(keys.signing());
+    Ok(Request::ChannelOpen { channel: *channel, epoch: *epoch, signature })
+}
+
+/// The stored state of an epoch, and its keys.
+pub(crate) fn epoch_state(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(EpochRecord, EpochKeys), StoreError> {
+    let record: EpochRecord =
+        work.tx.load(&by_channel(channel, epoch))?.ok_or(StoreError::Damaged)?;
+    let keys =
+        EpochKeys::from_secret_bytes(record.keys.expose()).map_err(|_| StoreError::Damaged)?;
+    Ok((record, keys))
+}
+
+pub(crate) fn save_epoch(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    record: &EpochRecord,
+) -> Result<(), StoreError> {
+    work.tx.save(&by_channel(channel, epoch), record)
+}
+
+/// The channel is open: compares what the relay says of the epoch with what we know.
+pub(crate) fn opened(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    opened: &ChannelOpened,
+) -> Result<Opened, StoreError> {
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    let behind = opened.next.0 < record.next.max(record.acknowledged);
+    let differs = opened.next.0 == record.next && opened.head != record.head;
+    // spec: CLI-042
+    if behind || differs {
+        warn(work, channel, |chat| Warning::RelayRolledBack { chat })?;
+        return Ok(Opened::RolledBack);
+    }
+    Ok(Opened::ReadFrom(Sequence(record.next)))
+}
+
+/// The relay does not let us open our own epoch.
+pub(crate) fn denied(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    let Some(record) = groups::record(work, channel)? else { return Ok(()) };
+    if record.epoch != *epoch || record.state == GroupState::Stuck {
+        return Ok(());
+    }
+    // spec: GRP-031: an epoch that the relay no longer knows cannot be read on from.
+    groups::set_state(work, channel, GroupState::Stuck)?;
+    warn(work, channel, |chat| Warning::MissedTooMuch { chat })
+}
+
+/// Everything of an epoch so far: the relay's signed head is compared with ours.
+pub(crate) fn epoch_end(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    end: &EpochEnd,
+    relay_key: Option<&PublicKey>,
+) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    if group.epoch != end.epoch {
+        return Ok(());
+    }
+    let (mut record, _) = epoch_state(work, channel, &end.epoch)?;
+    if end.next.0 != record.next {
+        return Ok(());
+    }
+    let last = Sequence(record.next.saturating_sub(1));
+    let signed = match (relay_key, end.signature) {
+        (Some(key), Some(signature)) => {
+            let relay = transcript::relay_id(key);
+            let receipt = transcript::entry_receipt(&relay, channel, &end.epoch, last, &end.head);
+            receipt.verify(key, &signature).is_ok()
+        }
+        (_, None) => record.next == 0,
+        (None, Some(_)) => false,
+    };
+    if end.head != record.head || !signed {
+        return warn(work, channel, |chat| Warning::HistoryDiffers { chat });
+    }
+    record.acknowledged = record.acknowledged.max(record.next);
+    save_epoch(work, channel, &end.epoch, &record)
+}
+
+/// Takes the next entry of the current epoch.
+pub(crate) fn take(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entry: &Entry,
+) -> Result<Taken, Fault> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
+    let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
+    let EntryBody::Whole { content: Content::Inline(envelope), operation } = &entry.body else {
+        // Its content has expired, or was never there: only its place is taken.
+        warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
+        return Ok(Taken::Next);
+    };
+    if outbox::take_own_message(work, &placed.entry)? {
+        return Ok(Taken::Next);
+    }
+    match operation {
+        Operation::Message => take_message(work, channel, &group, entry, envelope)?,
+        Operation::Commit(_) => {
+            take_commit(work, channel, &group, &placed, entry, operation, envelope)?;
+        }
+    }
+    Ok(Taken::Next)
+}
+
+/// An entry's id, once it was put in its place.
+struct Placed {
+    entry: EntryId,
+}
+
+/// Checks that an entry continues the chain, and moves the cursor over it.
+fn place(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    entry: &Entry,
+) -> Result<Option<Placed>, StoreError> {
+    if entry.epoch != group.epoch {
+        return Ok(None);
+    }
+    let (mut record, _) = epoch_state(work, channel, &entry.epoch)?;
+    // spec: CLI-040
+    if entry.sequence.0 != record.next {
+        return Ok(None);
+    }
+    let id = entry_id(channel, entry);
+    record.head = transcript::next_head(&record.head, entry.sequence, &id);
+    record.next = record.next.saturating_add(1);
+    advance::note_head(work, channel, &entry.epoch, record.next, &record.head);
+    save_epoch(work, channel, &entry.epoch, &record)?;
+    Ok(Some(Placed { entry: id }))
+}
+
+fn entry_id(channel: &ChannelId, entry: &Entry) -> EntryId {
+    match &entry.body {
+        EntryBody::Whole { content, operation } => {
+            transcript::entry_id(channel, &entry.epoch, operation, &content.hash())
+        }
+        EntryBody::Expired(id) => *id,
+    }
+}
+
+fn take_message(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    entry: &Entry,
+    envelope: &[u8],
+) -> Result<(), Fault> {
+    let (record, keys) = epoch_state(work, channel, &entry.epoch)?;
+    if record.candidates.iter().any(|candidate| candidate.verdict != Verdict::Unjudged) {
+        // spec: GRP-012: no relay takes messages behind a commit.
+        return Err(Fault::Rejected(Rejection::MessageAfterCommit));
+    }
+    let mut mls = load_group(work, channel)?;
+    let opened = work
+        .with_provider(|provider| {
+            mls.open_entry(provider, &keys, &entry.epoch, &Operation::Message, envelope)
+        })
+        .map_err(Fault::Rejected)?;
+    let OpenedEntry::Message(message) = opened else {
+        return Err(Fault::Rejected(Rejection::WrongKind));
+    };
+    compare_history(work, channel, &entry.epoch, &message.binding)?;
+    received::take(work, channel, group, entry, &message)?;
+    Ok(())
+}
+
+/// A member saw the head of this epoch's log: it must be the one we saw (spec: GRP-013).
+fn compare_history(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    binding: &hushwire_protocol::group::MessageBinding,
+) -> Result<(), StoreError> {
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    let seen = advance::head_at(work, channel, epoch, binding.next.0)?;
+    let differs = binding.next.0 <= record.next && seen.is_some_and(|head| head != binding.head);
+    if differs {
+        warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
+    }
+    Ok(())
+}
+
+fn take_commit(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    placed: &Placed,
+    entry: &Entry,
+    operation: &Operation,
+    envelope: &[u8],
+) -> Result<(), Fault> {
+    let (record, keys) = epoch_state(work, channel, &entry.epoch)?;
+    if record.candidates.iter().any(|candidate| candidate.verdict == Verdict::Applied) {
+        note(work, channel, &entry.epoch, placed.entry, Verdict::Late)?;
+        return Ok(());
+    }
+    if let Some(own) = outbox::own_commit(work, channel, &placed.entry)? {
+        note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
+        return advance::apply_own(work, channel, group, &placed.entry, own).map_err(Fault::from);
+    }
+    let mut mls = load_group(work, channel)?;
+    let opened = work
+        .with_provider(|provider| {
+            mls.open_entry(provider, &keys, &entry.epoch, operation, envelope)
+        })
+        .map_err(Fault::Rejected)?;
+    let OpenedEntry::Commit(candidate) = opened else {
+        return Err(Fault::Rejected(Rejection::WrongKind));
+    };
+    note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
+    advance::apply_theirs(work, channel, group, &placed.entry, mls, candidate)
+}
+
+pub(crate) fn load_group(work: &Work<'_>, channel: &ChannelId) -> Result<Group, StoreError> {
+    let loaded = Group::load(&work.tx, channel).map_err(|_| StoreError::Damaged)?;
+    loaded.ok_or(StoreError::Damaged)
+}
+
+fn note(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    entry: EntryId,
+    verdict: Verdict,
+) -> Result<(), StoreError> {
+    let (mut record, _) = epoch_state(work, channel, epoch)?;
+    record.candidates.push(CandidateRecord { entry, verdict });
+    save_epoch(work, channel, epoch, &record)
+}
+
+/// An entry was refused: its place is taken, the verdict noted, the person told; a refused commit
+/// is contested after a while (spec: GRP-022).
+pub(crate) fn reject(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entry: &Entry,
+    rejection: &Rejection,
+) -> Result<Taken, StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
+    let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
+    let code = rejection.code().to_owned();
+    let is_commit =
+        matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
+    if !is_commit {
+        warn(work, channel, |chat| Warning::EntryRejected { chat, code })?;
+        return Ok(Taken::Next);
+    }
+    if *rejection == Rejection::OwnLeaf {
+        note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;
+        warn(work, channel, |chat| Warning::OwnCommitUnknown { chat })?;
+        return Ok(Taken::Next);
+    }
+    note(work, channel, &entry.epoch, placed.entry, Verdict::Invalid)?;
+    plan_contest(work, channel, &placed.entry, rejection)?;
+    warn(work, channel, |chat| Warning::CommitRejected { chat, code })?;
+    Ok(Taken::Next)
+}
+
+fn plan_contest(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    candidate: &EntryId,
+    rejection: &Rejection,
+) -> Result<(), StoreError> {
+    let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
+    if group.contest.is_some() {
+        return Ok(());
+    }
+    let wait = CONTEST_WAIT_MS + backoff::jitter_ms(CONTEST_SPAN_MS, work.rng);
+    let report = rejection.report(candidate);
+    group.contest = Some(Contest {
+        at_ms: work.now.plus_ms(wait).0,
+        report: serde_bytes::ByteBuf::from(report.to_bytes()),
+    });
+    groups::save(work, channel, &group)
+}
+
+/// The wait is over and no valid candidate has come: this device offers one.
+pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    // A commit that is wished for anyway contests as well as an empty one.
+    let wished = wish::of_channel(work, channel)?.iter().any(|row| {
+        matches!(row.wish, Wish::Contest { .. } | Wish::RemovePerson { .. })
+    });
+    if !wished {
+        work.wish(Wish::Contest { channel: *channel })?;
+    }
+    work.effects.channels.insert(*channel);
+    Ok(())
+}
+
+/// Warns in the chat that a channel carries, if it carries one.
+pub(crate) fn warn(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    warning: impl FnOnce(crate::command::ChatNumber) -> Warning,
+) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    match group.purpose.chat() {
+        Some(chat) => work.event(Event::Warning(warning(chat))),
+        None => Ok(()),
+    }
+}

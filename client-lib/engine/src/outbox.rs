@@ -1,0 +1,390 @@
+//! Sealed bytes on their way into a log: sealing, appending, and finding out that they arrived.
+//!
+//! A row of table `sealed` holds the exact bytes of one append until the relay's receipt or the log
+//! settles it. The same transaction that moved the group's ratchet wrote the row, so a crash between
+//! sealing and sending repeats the same bytes, never other ones under the same key (spec: CLI-010).
+
+use hushwire_protocol::group::MessageBinding;
+use hushwire_wire::{
+    id::{ChannelId, EntryId, EpochId, PublicKey, Sequence, UploadKey},
+    message::{Answer, Appended, BlobReference, Content, Request},
+    transcript::{self, CommitMark, Cut, Operation},
+};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::{
+    command::{ChatState, FailureReason},
+    groups,
+    log::{self, epoch_state},
+    messages,
+    record::{
+        GroupState, IntentNumber, SealedRecord, SecretBytes, Shown, Verdict, Wish, by_number, id,
+    },
+    store::{StoreError, Table},
+    wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
+    work::Work,
+};
+
+/// What a sealed commit needs when it comes back in the log.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct CommitRecord {
+    #[serde(with = "id")]
+    pub(crate) next_key: PublicKey,
+    pub(crate) cut: bool,
+    #[serde(with = "id::list")]
+    pub(crate) contested: Vec<EntryId>,
+    /// Keys of the epoch that it opens.
+    pub(crate) next_keys: SecretBytes,
+    /// The joiners' Welcome, if somebody is added.
+    #[serde(with = "serde_bytes")]
+    pub(crate) welcome: Vec<u8>,
+}
+
+impl CommitRecord {
+    fn operation(&self) -> Operation {
+        let cut = if self.cut { Cut::Cut } else { Cut::Through };
+        let contested = self.contested.clone();
+        Operation::Commit(CommitMark { next_key: self.next_key, cut, contested })
+    }
+}
+
+/// What content for a group needs next: a chat that is open at the other side.
+pub(crate) fn content_target(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    shown: Option<&Shown>,
+) -> Result<Target, StoreError> {
+    if let Some(shown) = shown {
+        let chat = crate::chats::load(work, shown.chat)?;
+        // What is written before the other side is there waits for it, or it could not read it.
+        if chat.is_none_or(|chat| chat.state == ChatState::Opening) {
+            return Ok(Target::Nothing);
+        }
+    }
+    groups::channel_target(work, channel)
+}
+
+pub(crate) fn sealed(
+    work: &Work<'_>,
+    number: IntentNumber,
+) -> Result<Option<SealedRecord>, StoreError> {
+    work.tx.load(&by_number(number.0))
+}
+
+/// Whether the bytes of a wish are fixed.
+pub(crate) fn is_sealed(work: &Work<'_>, number: IntentNumber) -> Result<bool, StoreError> {
+    Ok(sealed(work, number)?.is_some())
+}
+
+/// Seals content for the current epoch, or takes what was sealed for it, and appends it.
+pub(crate) fn send_content(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+    channel: &ChannelId,
+    content: &[u8],
+) -> Result<Step, StoreError> {
+    let Some(view) = desk.channel else { return Ok(Step::Aim) };
+    if let Some(sealed) = fresh(work, number, channel, view.epoch)? {
+        return append(work, number, desk, sealed);
+    }
+    let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
+    let mut group = log::load_group(work, channel)?;
+    let binding = MessageBinding { next: Sequence(epoch.next), head: epoch.head };
+    let sealing = work
+        .with_provider(|provider| group.seal_message(provider, &keys, &view.epoch, content, &binding));
+    let Ok(message) = sealing else {
+        wish::fail(work, number, FailureReason::Refused)?;
+        return Ok(Step::Settled);
+    };
+    let sealed =
+        seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
+    append(work, number, desk, sealed)
+}
+
+/// The sealed row of a wish, if it is for this epoch. One for another epoch is dropped: that epoch
+/// is over, and the log has shown that the entry is not in it.
+fn fresh(
+    work: &Work<'_>,
+    number: IntentNumber,
+    channel: &ChannelId,
+    epoch: EpochId,
+) -> Result<Option<SealedRecord>, StoreError> {
+    let row = sealed(work, number)?;
+    match row {
+        Some(row) if row.channel == *channel && row.epoch == epoch => Ok(Some(row)),
+        Some(row) => {
+            forget(work, &row);
+            Ok(None)
+        }
+        None => Ok(None),
+    }
+}
+
+fn seal(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    channel: &ChannelId,
+    view: ChannelView,
+    operation: &Operation,
+    envelope: Vec<u8>,
+    commit: Option<SecretBytes>,
+) -> Result<SealedRecord, StoreError> {
+    let content = transcript::content_hash(&envelope);
+    let record = SealedRecord {
+        channel: *channel,
+        epoch: view.epoch,
+        entry: transcript::entry_id(channel, &view.epoch, operation, &content),
+        envelope,
+        commit,
+        upload: SecretBytes::new(&work.random::<32>()),
+        uploaded: 0,
+        intent: number.0,
+    };
+    work.tx.save(&by_number(number.0), &record)?;
+    let pointer = Zeroizing::new(by_number(number.0).to_vec());
+    work.tx.put(Table::Seen, record.entry.as_bytes(), pointer);
+    Ok(record)
+}
+
+fn forget(work: &Work<'_>, row: &SealedRecord) {
+    work.tx.remove(Table::Sealed, &by_number(row.intent));
+    work.tx.remove(Table::Seen, row.entry.as_bytes());
+}
+
+/// Commits what a wish wants, unless it is true already.
+pub(crate) fn send_commit(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+    wish: &Wish,
+) -> Result<Step, StoreError> {
+    let (Some(view), Some(channel)) = (desk.channel, wish.channel().copied()) else {
+        return Ok(Step::Aim);
+    };
+    if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
+        return append(work, number, desk, sealed);
+    }
+    let (epoch, keys) = epoch_state(work, &channel, &view.epoch)?;
+    let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
+    let judged = epoch.candidates.iter().all(|known| known.verdict == Verdict::Invalid);
+    if !judged {
+        // A candidate that cannot be judged here is for others to contest.
+        return Ok(Step::Later(work.now.plus_ms(UNJUDGED_REST_MS)));
+    }
+    let mut group = log::load_group(work, &channel)?;
+    let intent = match groups::commit_intent(work, &group, wish)? {
+        groups::Change::Commit(intent) => intent,
+        groups::Change::AlreadyTrue => {
+            work.settle(number);
+            return Ok(Step::Settled);
+        }
+        groups::Change::NotAllowed(reason) => {
+            wish::fail(work, number, reason)?;
+            return Ok(Step::Settled);
+        }
+    };
+    let report = groups::report(work, &channel)?;
+    let pending = work.with_provider(|provider| {
+        group.begin_commit(provider, &keys, &view.epoch, intent, &contested, report.as_ref())
+    });
+    let Ok(pending) = pending else {
+        wish::fail(work, number, FailureReason::Refused)?;
+        return Ok(Step::Settled);
+    };
+    let record = CommitRecord {
+        next_key: pending.mark.next_key,
+        cut: pending.mark.cut == Cut::Cut,
+        contested,
+        next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()),
+        welcome: pending.welcome.unwrap_or_default(),
+    };
+    let operation = record.operation();
+    let commit = Some(SecretBytes::new(&crate::record::encode(&record)?));
+    let sealed = seal(work, number, &channel, view, &operation, pending.envelope, commit)?;
+    append(work, number, desk, sealed)
+}
+
+/// How long a commit waits beside a candidate that cannot be judged, in milliseconds.
+const UNJUDGED_REST_MS: u64 = 30_000;
+
+/// Asks for the append, after its upload if it is large.
+fn append(
+    work: &Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+    sealed: SealedRecord,
+) -> Result<Step, StoreError> {
+    let _ = (work, number);
+    let Some(view) = desk.channel else { return Ok(Step::Aim) };
+    let channel = sealed.channel;
+    let operation = match &sealed.commit {
+        Some(commit) => {
+            crate::record::decode::<CommitRecord>(commit.expose())?.operation()
+        }
+        None => Operation::Message,
+    };
+    let size = length(&sealed.envelope);
+    let request = if size <= desk.limits.entry_inline_bytes_max {
+        let content = Content::Inline(sealed.envelope.into());
+        Request::Append { handle: view.handle, content, operation }
+    } else {
+        match next_upload(&sealed, desk.limits.blob_chunk_bytes)? {
+            Some(upload) => upload,
+            None => Request::Append {
+                handle: view.handle,
+                content: Content::Blob(reference(&sealed)?),
+                operation,
+            },
+        }
+    };
+    Ok(Step::Ask(Ask::Append { channel, request }))
+}
+
+fn upload_key(sealed: &SealedRecord) -> Result<UploadKey, StoreError> {
+    UploadKey::from_slice(sealed.upload.expose()).map_err(|_| StoreError::Damaged)
+}
+
+fn reference(sealed: &SealedRecord) -> Result<BlobReference, StoreError> {
+    Ok(BlobReference {
+        blob: transcript::blob_id(&upload_key(sealed)?),
+        content_hash: transcript::content_hash(&sealed.envelope),
+        size: length(&sealed.envelope),
+    })
+}
+
+/// The next request of an upload: to begin it, or its next chunk; none when it is whole.
+fn next_upload(sealed: &SealedRecord, chunk_bytes: u64) -> Result<Option<Request>, StoreError> {
+    let key = upload_key(sealed)?;
+    let size = length(&sealed.envelope);
+    let Some(done) = sealed.uploaded.checked_sub(1) else {
+        return Ok(Some(Request::BlobCreate { key, size }));
+    };
+    if done >= size {
+        return Ok(None);
+    }
+    let start = usize::try_from(done).unwrap_or(usize::MAX);
+    let end = usize::try_from(done.saturating_add(chunk_bytes).min(size)).unwrap_or(usize::MAX);
+    let content = sealed.envelope.get(start..end).ok_or(StoreError::Damaged)?;
+    let content = bytes::Bytes::copy_from_slice(content);
+    Ok(Some(Request::BlobWrite { key, offset: done, content }))
+}
+
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
+/// The relay answered an append, or a part of its upload.
+pub(crate) fn appended(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+    answer: &Answer,
+) -> Result<Progress, StoreError> {
+    let Some(mut row) = sealed(work, number)? else { return Ok(Progress::Next) };
+    match answer {
+        Answer::BlobState { stored, .. } => {
+            // Zero stands for "not begun", so that one more is what is stored.
+            row.uploaded = stored.saturating_add(1);
+            work.tx.save(&by_number(number.0), &row)?;
+            Ok(Progress::Next)
+        }
+        Answer::Appended(receipt) => receipt_came(work, number, desk, &row, receipt),
+        _ => Ok(Progress::Refused { retry_after_ms: 0 }),
+    }
+}
+
+fn receipt_came(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    desk: &Desk,
+    row: &SealedRecord,
+    receipt: &Appended,
+) -> Result<Progress, StoreError> {
+    let transcript = transcript::entry_receipt(
+        &desk.relay,
+        &row.channel,
+        &row.epoch,
+        receipt.sequence,
+        &receipt.head,
+    );
+    let genuine = receipt.entry == row.entry
+        && transcript.verify(&desk.relay_key, &receipt.signature).is_ok();
+    // spec: CLI-043
+    if !genuine {
+        return Ok(Progress::Refused { retry_after_ms: 0 });
+    }
+    let (mut epoch, _) = epoch_state(work, &row.channel, &row.epoch)?;
+    epoch.acknowledged = epoch.acknowledged.max(receipt.sequence.next().0);
+    log::save_epoch(work, &row.channel, &row.epoch, &epoch)?;
+    if row.commit.is_some() {
+        return Ok(Progress::AwaitLog);
+    }
+    stored(work, number)?;
+    Ok(Progress::Settled)
+}
+
+/// The content of a wish is in the log. The entry's id stays known until it was read back.
+fn stored(work: &mut Work<'_>, number: IntentNumber) -> Result<(), StoreError> {
+    if let Some(Wish::SendContent { message: Some(shown), .. }) = wish::load(work, number)? {
+        messages::set_stored(work, shown)?;
+    }
+    work.settle(number);
+    Ok(())
+}
+
+/// Whether an entry is a message of this device; then it is stored, and its content is known.
+pub(crate) fn take_own_message(
+    work: &mut Work<'_>,
+    entry: &EntryId,
+) -> Result<bool, StoreError> {
+    let Some(pointer) = work.tx.row(Table::Seen, entry.as_bytes())? else { return Ok(false) };
+    let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
+    let number = IntentNumber(number);
+    let row = sealed(work, number)?.filter(|row| row.entry == *entry);
+    if row.as_ref().is_some_and(|row| row.commit.is_some()) {
+        return Ok(false);
+    }
+    work.tx.remove(Table::Seen, entry.as_bytes());
+    if row.is_some() {
+        stored(work, number)?;
+    }
+    Ok(true)
+}
+
+/// A commit of this device that came back in the log.
+pub(crate) struct OwnCommit {
+    pub(crate) number: IntentNumber,
+    pub(crate) commit: CommitRecord,
+}
+
+/// The own commit with this entry id, if it is one.
+pub(crate) fn own_commit(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    entry: &EntryId,
+) -> Result<Option<OwnCommit>, StoreError> {
+    let Some(pointer) = work.tx.row(Table::Seen, entry.as_bytes())? else { return Ok(None) };
+    let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
+    let row = sealed(work, IntentNumber(number))?;
+    let row = row.filter(|row| row.entry == *entry && row.channel == *channel);
+    let Some(commit) = row.as_ref().and_then(|row| row.commit.as_ref()) else { return Ok(None) };
+    let commit = crate::record::decode(commit.expose())?;
+    Ok(Some(OwnCommit { number: IntentNumber(number), commit }))
+}
+
+/// An epoch is over: whatever was sealed for it and is not in its log is sealed anew (spec: CLI-013).
+pub(crate) fn epoch_over(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        if let Some(sealed) = sealed(work, row.number)? {
+            forget(work, &sealed);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the group can be written to at all.
+pub(crate) const fn can_append(state: GroupState) -> bool {
+    matches!(state, GroupState::Member | GroupState::Leaving)
+}

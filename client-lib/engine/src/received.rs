@@ -1,0 +1,146 @@
+//! What a message of somebody does here: a row of its chat, a receipt noted, control entries done.
+
+use hushwire_protocol::{
+    content::{Action, Content, MessageId, Piece, RoomUri, SenderUri, Status, StatusReport},
+    group::ReceivedMessage,
+    identity::Fingerprint,
+};
+use hushwire_wire::{id::ChannelId, message::Entry};
+
+use crate::{
+    control, groups,
+    event::Warning,
+    log,
+    messages::{self, ReadMark},
+    profile, receipts,
+    record::{BodyRecord, FileRecord, GroupRecord, MessageRecord},
+    store::StoreError,
+    work::Work,
+};
+
+/// Takes in an opened message of a group.
+pub(crate) fn take(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    entry: &Entry,
+    message: &ReceivedMessage,
+) -> Result<(), StoreError> {
+    let sender = message.sender.identity();
+    let room = RoomUri::from_channel(*channel);
+    let uri = SenderUri::from_fingerprint(sender.as_bytes());
+    let decoded = Content::decode(&message.content)
+        .and_then(|content| content.check_address(&uri, &room).map(|()| content));
+    let Ok(content) = decoded else {
+        return log::warn(work, channel, |chat| Warning::EntryRejected {
+            chat,
+            code: "CONTENT_NOT_VALID".to_owned(),
+        });
+    };
+    let Ok(encoded) = content.encode() else { return Ok(()) };
+    let id = encoded.message_id(&uri, &room);
+    let from = From { channel, group, sender, id, stored_at_ms: entry.stored_at.0 };
+    let mut shown = false;
+    for part in content.shown() {
+        match part.piece {
+            Piece::Status(report) => take_statuses(work, &from, &report)?,
+            Piece::Control(entries) => control::take(work, channel, group, &sender, &entries)?,
+            piece => {
+                // A message has one row; its first part that can be shown stands for it.
+                if !core::mem::replace(&mut shown, true) {
+                    add(work, &from, &content, &piece, &message.content)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+struct From<'a> {
+    channel: &'a ChannelId,
+    group: &'a GroupRecord,
+    sender: Fingerprint,
+    id: MessageId,
+    stored_at_ms: u64,
+}
+
+fn add(
+    work: &mut Work<'_>,
+    from: &From<'_>,
+    content: &Content,
+    piece: &Piece<'_>,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    let Some(chat) = from.group.purpose.chat() else { return Ok(()) };
+    // MLS does not stop a member from sending the same content twice (spec: CNT-012).
+    if messages::place(work, &from.id)?.is_some() {
+        return Ok(());
+    }
+    let body = match (content.action(), piece) {
+        (Action::Post | Action::Reply(_), Piece::Text { text, .. }) => {
+            BodyRecord::Text((*text).to_owned())
+        }
+        (Action::Post | Action::Reply(_), Piece::Attachment(attachment)) => {
+            BodyRecord::File(FileRecord {
+                name: hushwire_protocol::attachment::safe_file_name(&attachment.file_name),
+                size: attachment.length.bytes(),
+                media_type: attachment.media_type.as_str().to_owned(),
+                transfer: None,
+                complete: false,
+                failed: None,
+            })
+        }
+        (_, piece) => BodyRecord::NotSupported { media_type: describe(piece) },
+    };
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let own = from.sender == me;
+    let record = MessageRecord {
+        sender: (!own).then_some(from.sender),
+        mimi_id: from.id.as_bytes().to_vec(),
+        sent_at_ms: from.stored_at_ms,
+        body,
+        outgoing: None,
+        content: bytes.to_vec(),
+    };
+    messages::add(work, chat, &record)?;
+    let people = groups::people_besides_me(work, chat).map_err(|_| StoreError::Damaged)?;
+    if !own && people <= receipts::RECEIPT_PEOPLE_MAX {
+        receipts::owe(work, from.channel, &from.id)?;
+    }
+    Ok(())
+}
+
+fn describe(piece: &Piece<'_>) -> String {
+    match piece {
+        Piece::Unsupported(part) => part.media_type().unwrap_or("message").to_owned(),
+        Piece::Attachment(attachment) => attachment.media_type.as_str().to_owned(),
+        _ => "message".to_owned(),
+    }
+}
+
+/// Receipts of another person for messages of this identity, or read marks of own devices.
+fn take_statuses(
+    work: &mut Work<'_>,
+    from: &From<'_>,
+    report: &StatusReport,
+) -> Result<(), StoreError> {
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    if from.sender == me {
+        return Ok(());
+    }
+    for status in report.statuses() {
+        let mark = match status.status {
+            Status::DELIVERED => ReadMark::Delivered,
+            Status::READ => ReadMark::Read,
+            _ => continue,
+        };
+        let Some(shown) = messages::place(work, &status.message)? else { continue };
+        // Only in the chat where the message stands, and only for a message of this identity.
+        let here = Some(shown.chat) == from.group.purpose.chat();
+        let own = messages::load(work, shown)?.is_some_and(|record| record.sender.is_none());
+        if here && own {
+            messages::set_delivered(work, shown, &from.sender, mark)?;
+        }
+    }
+    Ok(())
+}
