@@ -1,3 +1,17 @@
 //! x
 
+pub mod attachment;
+pub mod content;
+pub mod derive;
+pub mod encoding;
+pub mod envelope;
+pub mod epoch;
+pub mod group;
+pub mod hpke;
+pub mod identity;
+pub mod label;
 pub mod padding;
+pub mod provider;
+pub mod random;
+mod secret;
+pub mod storage;
