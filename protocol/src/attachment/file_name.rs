@@ -1,0 +1,79 @@
+//! File names as peers suggest them.
+
+/// What a file without a usable name is called.
+const FALLBACK: &str = "attachment";
+/// Longest name that is kept, in bytes.
+const NAME_BYTES_MAX: usize = 200;
+
+/// A name that can be created in a folder of the user's choice and means nothing else there: the last
+/// component of what the peer suggests, without control and direction marks, path separators, or dots
+/// and spaces at its ends, and no device name of Windows (spec: ATT-014).
+pub fn safe_file_name(suggestion: &str) -> String {
+    let last = suggestion.rsplit(['/', '\\']).next().unwrap_or_default();
+    let kept: String = last.chars().filter(|&character| is_safe(character)).collect();
+    let trimmed =
+        kept.trim_matches(|character: char| character == '.' || character.is_whitespace());
+    let mut end = trimmed.len().min(NAME_BYTES_MAX);
+    while !trimmed.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let name = trimmed.get(..end).unwrap_or_default();
+    if name.is_empty() || is_device(name) { FALLBACK.to_owned() } else { name.to_owned() }
+}
+
+fn is_safe(character: char) -> bool {
+    // Marks that reverse or hide what follows can make an .exe look like a .txt.
+    let hides = matches!(character,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let is_reserved = matches!(character, '<' | '>' | ':' | '"' | '|' | '?' | '*');
+    !character.is_control() && !hides && !is_reserved
+}
+
+fn is_device(name: &str) -> bool {
+    const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+    let stem = name.split('.').next().unwrap_or_default().trim_end().to_ascii_lowercase();
+    let numbered =
+        |kind| stem.strip_prefix(kind).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
+    DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn suggestions_are_made_safe() {
+        // spec: ATT-014
+        for (suggestion, name) in [
+            ("report.pdf", "report.pdf"),
+            ("Ünïcödé 文件.txt", "Ünïcödé 文件.txt"),
+            ("../../etc/passwd", "passwd"),
+            ("C:\\Windows\\system32\\cmd.exe", "cmd.exe"),
+            ("..", "attachment"),
+            ("", "attachment"),
+            ("/", "attachment"),
+            (".bashrc", "bashrc"),
+            ("a\nb\u{1b}[31m", "ab[31m"),
+            ("invoice\u{202e}fdp.exe", "invoicefdp.exe"),
+            ("a:b*c?", "abc"),
+            ("NUL.txt", "attachment"),
+            ("com1", "attachment"),
+            ("common.txt", "common.txt"),
+            ("name. . ", "name"),
+        ] {
+            assert_eq!(safe_file_name(suggestion), name, "{suggestion:?}");
+        }
+        assert_eq!(safe_file_name(&"ä".repeat(200)).len(), 200);
+    }
+
+    proptest! {
+        #[test]
+        fn every_name_is_one_component(suggestion in ".{0,300}") {
+            let name = safe_file_name(&suggestion);
+            prop_assert!(!name.is_empty() && name.len() <= NAME_BYTES_MAX);
+            prop_assert!(!name.contains(['/', '\\', '\0']) && !name.starts_with('.'));
+        }
+    }
+}
