@@ -18,7 +18,9 @@ use std::{
 
 use hushwire_engine::store::{Change, Range, Row, Store, StoreError, Table};
 use rand_core::CryptoRng;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{
+    Connection, OpenFlags, OptionalExtension as _, TransactionBehavior, config::DbConfig, params,
+};
 use zeroize::Zeroizing;
 
 use super::{
@@ -178,6 +180,15 @@ impl SqlcipherStore {
         }
     }
 
+    /// What is in the log is left there for the next opening to judge by its checksums.
+    fn distrust(&mut self) {
+        self.health = Health::Unknown;
+        let kept = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if let Err(error) = kept {
+            tracing::warn!(error = %store_error(error), "the store's log will be moved on closing");
+        }
+    }
+
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let transaction = self
             .connection
@@ -237,7 +248,7 @@ impl Store for SqlcipherStore {
             Err(error) => {
                 // spec: CLI-059
                 if error != StoreError::Full {
-                    self.health = Health::Unknown;
+                    self.distrust();
                 }
                 Err(error)
             }
@@ -250,7 +261,9 @@ impl Drop for SqlcipherStore {
     fn drop(&mut self) {
         // SQLite removes the log itself when the connection closes; this is for the case where it
         // cannot remove it but can cut it off. Nothing can be done about a failure here.
-        let _ = self.settle();
+        if self.health == Health::Sound {
+            let _ = self.settle();
+        }
     }
 }
 
@@ -334,4 +347,37 @@ fn connect(directory: &Path, key: &DatabaseKey) -> Result<Connection, OpenError>
     )?;
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
     if mode == "wal" { Ok(connection) } else { Err(OpenError::Failed) }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+
+    use super::*;
+    use crate::store::RawKey;
+
+    fn put(table: Table, key: &[u8]) -> Change {
+        Change { table, key: key.to_vec(), value: Some(Zeroizing::new(vec![1])) }
+    }
+
+    #[test]
+    fn after_a_failed_write_nothing_is_served_until_it_is_opened_anew() {
+        // spec: CLI-059
+        let base = tempfile::tempdir().unwrap();
+        let key = StoreKey::Raw(RawKey::new(Zeroizing::new([1; 32])));
+        let mut rng = ChaCha20Rng::from_seed([1; 32]);
+        let cost = KeyCost::DANGEROUS_MINIMUM;
+        let mut store = SqlcipherStore::create(base.path(), &key, cost, &mut rng).unwrap();
+        store.apply(vec![put(Table::Mls, b"a"), put(Table::Chat, b"a")]).unwrap();
+        // No row of the table begins like this.
+        store.connection.execute("UPDATE mls SET v = x'09'", []).unwrap();
+        let failed = store.apply(vec![put(Table::Chat, b"b"), put(Table::Mls, b"a")]);
+        assert_eq!(failed, Err(StoreError::Damaged));
+        assert_eq!(store.row(Table::Chat, b"a"), Err(StoreError::Failed));
+        assert_eq!(store.apply(vec![put(Table::Chat, b"c")]), Err(StoreError::Failed));
+        drop(store);
+        let store = SqlcipherStore::open(base.path(), &key, cost, &mut rng).unwrap();
+        assert!(store.row(Table::Chat, b"a").unwrap().is_some());
+        assert!(store.row(Table::Chat, b"b").unwrap().is_none());
+    }
 }

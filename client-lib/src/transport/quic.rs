@@ -112,6 +112,7 @@ impl QuicTransport {
                 Ok(Ok(connection)) => return Ok(connection),
                 // Another address must not hide it (spec: CLI-064).
                 Ok(Err(ConnectError::RelayKeyMismatch)) => {
+                    tracing::error!("a relay showed another key than the pinned one");
                     return Err(ConnectError::RelayKeyMismatch);
                 }
                 Ok(Err(error)) => error,

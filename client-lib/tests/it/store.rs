@@ -282,3 +282,40 @@ fn a_small_change_to_a_large_value_writes_little() {
     assert!(one_place * 10 < whole && insertion * 10 < whole && path * 4 < whole);
     assert_eq!(value(&store, Table::Mls, b"tree").unwrap(), tree);
 }
+
+#[test]
+#[ignore = "a measurement, run by name"]
+fn how_long_a_batch_takes() {
+    let base = tempfile::tempdir().unwrap();
+    let mut store = create(base.path());
+    let mut tree = vec![0; 420_000];
+    rng(7).fill_bytes(&mut tree);
+    store.apply(vec![put(Table::Mls, b"tree", &tree)]).unwrap();
+    let timed = |what: &str,
+                 rounds: u32,
+                 store: &mut SqlcipherStore,
+                 batch: &mut dyn FnMut(u32) -> Vec<Change>| {
+        let started = std::time::Instant::now();
+        for round in 0..rounds {
+            store.apply(batch(round)).unwrap();
+        }
+        println!("{what}: {} us", started.elapsed().as_micros() / u128::from(rounds));
+    };
+    timed("message of 1 KiB with state of 3 KiB", 500, &mut store, &mut |round| {
+        let secrets = vec![u8::try_from(round % 251).unwrap(); 3_000];
+        vec![
+            put(Table::Message, &round.to_be_bytes(), &[1; 1_024]),
+            put(Table::Mls, b"secrets", &secrets),
+        ]
+    });
+    timed("one place of 0.4 MB", 100, &mut store, &mut |round| {
+        let at = usize::try_from(round).unwrap() * 4_000;
+        tree[at..at + 64].fill(9);
+        vec![put(Table::Mls, b"tree", &tree)]
+    });
+    let started = std::time::Instant::now();
+    for _ in 0..100 {
+        assert!(store.row(Table::Mls, b"tree").unwrap().is_some());
+    }
+    println!("reading 0.4 MB: {} us", started.elapsed().as_micros() / 100);
+}
