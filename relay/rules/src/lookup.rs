@@ -88,3 +88,36 @@ impl Proof {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hushwire_wire::{SigningKey, id::RelayId, id::SessionId, transcript};
+
+    use super::*;
+
+    fn proof(key: &SigningKey) -> Proof {
+        let (relay, session) = (RelayId::from_bytes([1; 32]), SessionId::from_bytes([2; 32]));
+        let (channel, epoch) = (ChannelId::from_bytes([3; 32]), EpochId::from_bytes([4; 32]));
+        let transcript = transcript::channel_open(&relay, &session, &channel, &epoch);
+        let signature = transcript.sign(key);
+        Proof { transcript, signature }
+    }
+
+    #[test]
+    fn who_does_not_exist_has_a_key_that_costs_a_verification() {
+        // spec: CHN-007, INB-002
+        let nobody = ed25519_dalek::VerifyingKey::from_bytes(NOBODY.as_bytes()).unwrap();
+        assert!(!nobody.is_weak());
+    }
+
+    #[test]
+    fn a_proof_needs_a_key_and_its_signature() {
+        // spec: CHN-007, INB-002
+        let (key, other) = (SigningKey::from_bytes(&[5; 32]), SigningKey::from_bytes(&[6; 32]));
+        let public = transcript::public_key(&key);
+        assert_eq!(proof(&key).check(Some(public)), Ok(public));
+        for (proof, known) in [(proof(&key), None), (proof(&other), Some(public))] {
+            assert_eq!(proof.check(known), Err(Code::Denied.into()));
+        }
+    }
+}

@@ -159,3 +159,63 @@ impl Store for MemoryStore {
         Ok(due.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hushwire_wire::id::{BlobId, InboxId};
+
+    use super::*;
+    use crate::store::Change;
+
+    const BLOB: Object = Object::Blob(BlobId::from_bytes([1; 32]));
+    const INBOX: Object = Object::Inbox(InboxId::from_bytes([2; 16]));
+
+    fn batch(object: Object, expected: u64, rows: &[(u8, Option<u64>)]) -> Batch {
+        let changes = rows
+            .iter()
+            .map(|(key, expires)| Change {
+                table: Table::Item,
+                key: Bytes::copy_from_slice(&[*key]),
+                action: Action::Put {
+                    value: Bytes::from_static(b"value"),
+                    expires: expires.map(Timestamp),
+                },
+            })
+            .collect();
+        Batch { object, expected: Revision(expected), changes }
+    }
+
+    fn keys(store: &MemoryStore, object: &Object, now: u64) -> Vec<u8> {
+        let limit = ReadLimit { rows_max: 100, bytes_max: 1_000 };
+        let rows = store.rows(object, Table::Item, &[], &[], limit, Timestamp(now)).unwrap();
+        rows.iter().map(|row| row.key[0]).collect()
+    }
+
+    #[test]
+    fn a_conflict_stores_nothing_of_any_batch() {
+        let mut store = MemoryStore::new();
+        store.commit(&[batch(BLOB, 0, &[(1, None)])]).unwrap();
+        let late = [batch(INBOX, 0, &[(1, None)]), batch(BLOB, 0, &[(2, None)])];
+        assert_eq!(store.commit(&late), Err(StoreError::Conflict));
+        assert_eq!((keys(&store, &BLOB, 0), keys(&store, &INBOX, 0)), (vec![1], vec![]));
+        store.commit(&[batch(BLOB, 1, &[(2, None)]), batch(BLOB, 2, &[(3, None)])]).unwrap();
+        assert_eq!(store.revision(&BLOB), Ok(Revision(3)));
+    }
+
+    #[test]
+    fn rows_expire_at_their_time_and_are_swept_earliest_first() {
+        let mut store = MemoryStore::new();
+        let rows = [(1, Some(30)), (2, Some(10)), (3, None), (4, Some(20))];
+        store.commit(&[batch(BLOB, 0, &rows)]).unwrap();
+        assert_eq!(keys(&store, &BLOB, 9), [1, 2, 3, 4]);
+        assert_eq!(keys(&store, &BLOB, 20), [1, 3]);
+        assert_eq!(store.expire(Timestamp(20), 1), Ok(1));
+        // As of a time before, the later one is still there and the earlier one is not.
+        assert_eq!(keys(&store, &BLOB, 9), [1, 3, 4]);
+        assert_eq!(store.expire(Timestamp(20), 9), Ok(1));
+        // A row that is put again has its new time only.
+        store.commit(&[batch(BLOB, 1, &[(1, Some(50))])]).unwrap();
+        assert_eq!(store.expire(Timestamp(40), 9), Ok(0));
+        assert_eq!(keys(&store, &BLOB, 40), [1, 3]);
+    }
+}

@@ -158,3 +158,72 @@ impl Found {
         if full { Room::None } else { Room::Some }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hushwire_wire::id::InboxId;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        memory::MemoryStore,
+        store::{Batch, Store as _},
+    };
+
+    const OBJECT: Object = Object::Inbox(InboxId::from_bytes([1; 16]));
+    const NOW: Timestamp = Timestamp(100);
+
+    /// Few keys with common prefixes, so that changes meet.
+    fn changes() -> impl Strategy<Value = Vec<Change>> {
+        let key = prop::collection::vec(0..3_u8, 0..4);
+        let action = prop_oneof![
+            2 => (0..20_usize, prop::option::of(90..110_u64)).prop_map(|(length, expires)| {
+                let value = Bytes::from(vec![7; length]);
+                Action::Put { value, expires: expires.map(Timestamp) }
+            }),
+            1 => Just(Action::Delete),
+        ];
+        let table = prop_oneof![Just(Table::Item), Just(Table::Slot)];
+        let change = (table, key, action).prop_map(|(table, key, action)| Change {
+            table,
+            key: key.into(),
+            action,
+        });
+        prop::collection::vec(change, 0..12)
+    }
+
+    fn apply(store: &mut MemoryStore, changes: Vec<Change>) {
+        let expected = store.revision(&OBJECT).unwrap();
+        store.commit(&[Batch { object: OBJECT, expected, changes }]).unwrap();
+    }
+
+    proptest! {
+        #[test]
+        fn a_view_is_the_store_as_it_will_be(
+            before in changes(),
+            first in changes(),
+            second in changes(),
+            prefix in prop::collection::vec(0..3_u8, 0..2),
+            from in prop::collection::vec(0..3_u8, 0..4),
+            (rows_max, bytes_max) in (1..6_usize, 1..60_usize),
+        ) {
+            let mut store = MemoryStore::new();
+            apply(&mut store, before);
+            let mut overlay = Overlay::new();
+            overlay.add(OBJECT, first);
+            overlay.add(OBJECT, second);
+            let mut later = store.clone();
+            let limit = ReadLimit { rows_max, bytes_max };
+            let view = overlay.over(&store);
+            let (from, prefix) = (&from[..], &prefix[..]);
+            let planned = view.rows(&OBJECT, Table::Item, prefix, from, limit, NOW).unwrap();
+            let one = view.row(&OBJECT, Table::Item, from, NOW).unwrap();
+            let revision = view.revision(&OBJECT).unwrap();
+            apply(&mut later, overlay.into_changes().remove(&OBJECT).unwrap());
+            let stored = later.rows(&OBJECT, Table::Item, prefix, from, limit, NOW).unwrap();
+            prop_assert_eq!(planned, stored);
+            prop_assert_eq!(one, later.row(&OBJECT, Table::Item, from, NOW).unwrap());
+            prop_assert_eq!(revision, later.revision(&OBJECT).unwrap());
+        }
+    }
+}

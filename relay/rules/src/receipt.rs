@@ -132,3 +132,26 @@ impl Signer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembered_receipts_are_the_same_as_new_ones() {
+        // spec: CHN-012, CHN-015, INB-006
+        let (inbox, mut signer) =
+            (InboxId::from_bytes([1; 16]), Signer::new(SigningKey::from_bytes(&[9; 32])));
+        let relay = transcript::relay_id(&signer.public_key());
+        // More receipts than are remembered, some of them twice.
+        for number in (0..2_000_u32).chain(0..50) {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&number.to_be_bytes());
+            let item = ItemId::from_bytes(bytes);
+            let answer = signer.sign(Reply::inbox_sent(inbox, item, Repeated::First));
+            let Answer::InboxSent { signature, .. } = answer else { panic!("not sent") };
+            let receipt = transcript::item_receipt(&relay, &inbox, &item);
+            assert_eq!(signature, receipt.sign(&SigningKey::from_bytes(&[9; 32])));
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Groups: nothing is said before the sync, nothing is lost with a process, failures change nothing.
 
-use hushwire_relay_rules::{Group, Step, Write, store::StoreError};
+use hushwire_relay_rules::{
+    Group, Progress, Step, Write,
+    store::{Action, Batch, Change, Object, Read as _, Store as _, StoreError, Table},
+};
 use hushwire_wire::{
     error::Code,
     limit::Limits,
@@ -9,8 +12,8 @@ use hushwire_wire::{
 };
 
 use crate::world::{
-    Client, INBOX, Relay, appended, bytes, child, commit, create, key, message, open, opened,
-    public, read, root, secret, short, upload,
+    CHANNEL, Client, INBOX, PLENTY, Relay, appended, bytes, child, commit, create, key, message,
+    open, opened, public, read, root, secret, short, upload,
 };
 
 fn channel(relay: &mut Relay) -> (Client, Handle) {
@@ -174,4 +177,33 @@ fn the_weight_of_a_write_counts_its_content() {
     let (_, large) = write(&relay, &mut client, message(handle, &"x".repeat(1_000)));
     assert_eq!(large.weight_bytes() - small.weight_bytes(), 1_000);
     assert_eq!(small.object(), large.object());
+}
+
+#[test]
+fn a_damaged_row_is_an_internal_error_and_known_to_the_operator() {
+    let mut relay = Relay::default();
+    let (mut client, handle) = channel(&mut relay);
+    let object = Object::Channel(CHANNEL);
+    let change = Change {
+        table: Table::Epoch,
+        key: root(1).to_field(),
+        action: Action::Put { value: bytes("no row"), expires: None },
+    };
+    let batch =
+        Batch { object, expected: relay.store.revision(&object).unwrap(), changes: vec![change] };
+    relay.store.commit(&[batch]).unwrap();
+    assert_eq!(relay.code(&mut client, message(handle, "one")), Code::Internal);
+    let request = open(&relay, &client, root(1), 1);
+    let id = client.new_id();
+    let Step::Lookup(lookup) = client.session.handle(relay.now, id, request) else {
+        panic!("no lookup")
+    };
+    assert_eq!(lookup.run(&relay.store, relay.now).failure(), Some(StoreError::Damaged));
+    let id = client.new_id();
+    let request = read(handle, root(1), 0, Follow::UntilEnd);
+    let Step::Read(mut reading) = client.session.handle(relay.now, id, request) else {
+        panic!("no reading")
+    };
+    let step = reading.next(&relay.store, relay.now, PLENTY);
+    assert_eq!((step.progress, step.failure), (Progress::Over, Some(StoreError::Damaged)));
 }
