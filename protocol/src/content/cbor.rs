@@ -1,7 +1,7 @@
 //! Deterministic CBOR (RFC 8949 section 4.2.1), as a reader that refuses everything else.
 //!
 //! The reader walks a slice it was given and hands out parts of it; it never allocates, so that no
-//! declared length costs memory, and it recurses only to a bound that its caller names. The writer
+//! declared length costs memory (spec: CNT-008), and it recurses only to a bound that its caller names. The writer
 //! makes the shortest heads, so what it writes is what the reader takes.
 
 mod number;

@@ -86,6 +86,7 @@ impl Extensions {
             order.next(encoded)?;
             let key = ExtensionKey::read(encoded)?;
             let value = reader.any(EXTENSION_LEVELS_MAX.saturating_sub(1))?;
+            // spec: CNT-016
             let is_uri = key == SENDER_URI || key == ROOM_URI;
             if is_uri && Reader::new(value).peek()? != Major::Text {
                 return Err(ContentError::BadExtension);

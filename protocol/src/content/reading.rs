@@ -10,7 +10,7 @@ use super::{
 };
 use crate::attachment::Attachment;
 
-/// What a message does. Whether its sender may is for the engine (spec: CNT-024).
+/// What a message does (spec: CNT-024). Whether its sender may is for the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Says something.
@@ -78,7 +78,7 @@ impl Content {
     }
 
     /// The parts to show, in order. Of a choice that is the first that this version supports; a unit
-    /// of which one part is unsupported is so as a whole.
+    /// of which one part is unsupported is so as a whole (spec: CNT-025).
     pub fn shown(&self) -> Vec<Shown<'_>> {
         let mut shown = Vec::new();
         self.body.show(&mut PartIndex(0), &mut shown);

@@ -13,7 +13,7 @@ use super::{
 pub const STATUSES_MAX: usize = 1_024;
 
 /// What became of a message at the report's sender. Numbers that this version does not know are
-/// kept.
+/// kept, and no news (spec: CNT-031).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Status(pub u8);
 

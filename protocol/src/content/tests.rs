@@ -48,6 +48,7 @@ fn with_body(body: &str) -> Vec<u8> {
 
 #[test]
 fn what_is_composed_is_understood() {
+    // spec: CNT-024
     let markdown = Content::text(SALT, TextFormat::Markdown, "*Hi*");
     let delivered = StatusReport::batch(Status::DELIVERED, [id(1), id(2)]).unwrap();
     let card = ControlEntry { kind: ControlKind::ContactCard, payload: vec![1] };
