@@ -61,3 +61,19 @@ pub enum AttachmentError {
     #[error("the chunks were not handled in order and to the end")]
     OutOfOrder,
 }
+
+impl AttachmentError {
+    /// The stable name, as vectors have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadField => "BAD_FIELD",
+            Self::TooLong => "TOO_LONG",
+            Self::WrongLength => "WRONG_LENGTH",
+            Self::NotAuthentic => "NOT_AUTHENTIC",
+            Self::BadPadding => "BAD_PADDING",
+            Self::WrongHash => "WRONG_HASH",
+            Self::SourceChanged => "SOURCE_CHANGED",
+            Self::OutOfOrder => "OUT_OF_ORDER",
+        }
+    }
+}

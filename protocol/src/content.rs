@@ -16,6 +16,7 @@
 pub mod cbor;
 mod compose;
 mod control;
+mod error;
 mod extension;
 mod id;
 mod media_type;
@@ -27,6 +28,7 @@ use core::fmt;
 
 pub use compose::TextFormat;
 pub use control::{CONTROL_ENTRIES_MAX, ControlEntry, ControlKind, ControlMessage, ControlScope};
+pub use error::ContentError;
 pub use extension::{Extension, ExtensionKey, Extensions};
 pub use id::{MessageId, RoomUri, Salt, SenderUri, blob_of_url, blob_url, mentioned_fingerprint};
 pub use media_type::{KnownMediaType, MediaType};
@@ -40,8 +42,6 @@ use cbor::{CborError, Reader, Writer};
 use hushwire_wire::id::Timestamp;
 use part::{PART_LEVELS_MAX, PartBudget};
 
-use crate::attachment::AttachmentError;
-
 /// Longest encoded message, in bytes: with MLS framing and the envelope it still stands inline in an
 /// entry (spec: CNT-001).
 pub const CONTENT_BYTES_MAX: usize = 60 * 1024;
@@ -49,75 +49,6 @@ pub const CONTENT_BYTES_MAX: usize = 60 * 1024;
 pub const TOPIC_BYTES_MAX: usize = 4_096;
 /// How far from now an expiry may lie, in seconds: a year of 366 days (spec: CNT-023).
 pub const EXPIRY_DISTANCE_SECONDS_MAX: u64 = 366 * 24 * 60 * 60;
-
-/// Why content was refused (the peer is to blame), or could not be made (the caller is).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ContentError {
-    /// The bytes are no deterministic CBOR of the expected shape.
-    #[error("the encoding is wrong: {0}")]
-    Cbor(#[from] CborError),
-    /// The message is longer than [`CONTENT_BYTES_MAX`].
-    #[error("the message is too long")]
-    TooLong,
-    /// Encoding what was decoded gives other bytes.
-    #[error("the encoding is not deterministic")]
-    NotDeterministic,
-    /// A salt or message id has a wrong length.
-    #[error("an id has a wrong length")]
-    WrongLength,
-    /// A message id names a hash that this version does not know.
-    #[error("a message id has an unknown hash")]
-    UnknownHash,
-    /// A URI is empty, too long or not visible ASCII.
-    #[error("a URI is not valid")]
-    BadUri,
-    /// A media type is too long or not printable ASCII.
-    #[error("a media type is not valid")]
-    BadMediaType,
-    /// An extension has a wrong key, or a known one a value of a wrong type.
-    #[error("an extension is not valid")]
-    BadExtension,
-    /// A part has a wrong number of fields.
-    #[error("a part is not valid")]
-    BadPart,
-    /// A part's cardinality is unknown.
-    #[error("a part has an unknown cardinality")]
-    UnknownCardinality,
-    /// A part's semantics are unknown.
-    #[error("a part has unknown semantics")]
-    UnknownSemantics,
-    /// A part of several has fewer than two.
-    #[error("a part of several has too few parts")]
-    TooFewParts,
-    /// There are more than [`PARTS_MAX`] parts.
-    #[error("there are too many parts")]
-    TooManyParts,
-    /// Parts are nested more than four levels deep.
-    #[error("parts are nested too deeply")]
-    TooDeep,
-    /// An empty body that replaces nothing.
-    #[error("the body is empty and deletes nothing")]
-    EmptyBody,
-    /// A text part is not UTF-8.
-    #[error("a text is not UTF-8")]
-    TextNotUtf8,
-    /// A status report is empty, too long, or names a message twice.
-    #[error("a status report is not valid")]
-    BadStatusReport,
-    /// A control message is empty or too long.
-    #[error("a control message is not valid")]
-    BadControl,
-    /// An attachment of ours has wrong fields.
-    #[error("an attachment is not valid: {0}")]
-    Attachment(#[from] AttachmentError),
-    /// The message names another sender or room than it came from.
-    #[error("the message names another sender or room")]
-    WrongAddress,
-    /// The message expires too far from now.
-    #[error("the expiry is too far from now")]
-    ExpiryTooFar,
-}
 
 /// When a message is to be deleted at its receivers: a wish, not a promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

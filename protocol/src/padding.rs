@@ -29,6 +29,18 @@ pub enum PaddingError {
     TooLarge,
 }
 
+impl PaddingError {
+    /// The stable name, as vectors have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LengthOutsideSet => "LENGTH_OUTSIDE_SET",
+            Self::NotZero => "NOT_ZERO",
+            Self::ContentTooLong => "CONTENT_TOO_LONG",
+            Self::TooLarge => "TOO_LARGE",
+        }
+    }
+}
+
 /// The smallest padded length that is not below `length`, both in bytes; `None` past 2^64 - 1.
 ///
 /// spec: ENV-010, ENV-011

@@ -1,49 +1,15 @@
 //! Deterministic CBOR (RFC 8949 section 4.2.1), as a reader that refuses everything else.
 //!
 //! The reader walks a slice it was given and hands out parts of it; it never allocates, so that no
-//! declared length costs memory (spec: CNT-008), and it recurses only to a bound that its caller names. The writer
-//! makes the shortest heads, so what it writes is what the reader takes.
+//! declared length costs memory (spec: CNT-008), and it recurses only to a bound that its caller
+//! names. The writer makes the shortest heads, so what it writes is what the reader takes.
 
+mod error;
 mod number;
+mod writer;
 
-/// Why bytes are no deterministic CBOR, or not the item that was expected. Always the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum CborError {
-    /// An item, or a string's declared length, goes past the end.
-    #[error("the item is truncated")]
-    Truncated,
-    /// Bytes follow the item.
-    #[error("bytes follow the item")]
-    TrailingBytes,
-    /// A head or number is not in its shortest form.
-    #[error("a number is not in its shortest form")]
-    NotShortest,
-    /// An indefinite length.
-    #[error("a length is indefinite")]
-    IndefiniteLength,
-    /// A reserved head, or a simple value that has no encoding.
-    #[error("the item is not well-formed")]
-    Malformed,
-    /// The item is of another type than expected here.
-    #[error("the item has an unexpected type")]
-    UnexpectedType,
-    /// The item's value or length is above its bound.
-    #[error("a value or length is above its bound")]
-    AboveBound,
-    /// A text string is not UTF-8.
-    #[error("a text is not UTF-8")]
-    NotUtf8,
-    /// A map's keys are not in bytewise order, or one is there twice.
-    #[error("map keys are not sorted and unique")]
-    KeyOrder,
-    /// A map's key is of a type that is not allowed.
-    #[error("a map key has a type that is not allowed")]
-    KeyType,
-    /// Arrays, maps and tags are nested too deeply.
-    #[error("the nesting is too deep")]
-    TooDeep,
-}
+pub use error::CborError;
+pub use writer::Writer;
 
 /// The eight types of RFC 8949 section 3.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -383,92 +349,6 @@ impl<'a> KeyOrder<'a> {
         }
         self.last = Some(key);
         Ok(())
-    }
-}
-
-/// Writes deterministic CBOR. Order of map keys is the caller's.
-#[derive(Debug, Default)]
-pub struct Writer {
-    bytes: Vec<u8>,
-}
-
-impl Writer {
-    /// Starts with nothing.
-    pub const fn new() -> Self {
-        Self { bytes: Vec::new() }
-    }
-
-    /// What was written.
-    pub fn finish(self) -> Vec<u8> {
-        self.bytes
-    }
-
-    /// How much was written, in bytes.
-    pub fn length(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// An unsigned integer.
-    pub fn unsigned(&mut self, value: u64) -> &mut Self {
-        self.head(Major::Unsigned, value)
-    }
-
-    /// A byte string.
-    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.head(Major::Bytes, bytes.len() as u64);
-        self.bytes.extend_from_slice(bytes);
-        self
-    }
-
-    /// A text string.
-    pub fn text(&mut self, text: &str) -> &mut Self {
-        self.head(Major::Text, text.len() as u64);
-        self.bytes.extend_from_slice(text.as_bytes());
-        self
-    }
-
-    /// The head of an array of so many items.
-    pub fn array(&mut self, items: usize) -> &mut Self {
-        self.head(Major::Array, items as u64)
-    }
-
-    /// The head of a map of so many pairs.
-    pub fn map(&mut self, pairs: usize) -> &mut Self {
-        self.head(Major::Map, pairs as u64)
-    }
-
-    /// `null`.
-    pub fn null(&mut self) -> &mut Self {
-        self.bytes.push(NULL);
-        self
-    }
-
-    /// A boolean.
-    pub fn boolean(&mut self, value: bool) -> &mut Self {
-        self.bytes.push(if value { TRUE } else { FALSE });
-        self
-    }
-
-    /// An item that is encoded already.
-    pub fn encoded(&mut self, item: &[u8]) -> &mut Self {
-        self.bytes.extend_from_slice(item);
-        self
-    }
-
-    /// A head: type and argument, in the shortest form.
-    pub fn head(&mut self, major: Major, argument: u64) -> &mut Self {
-        let low = number::shortest_low(argument);
-        self.bytes.push((major.bits() << 5) | low);
-        let wide = argument.to_be_bytes();
-        let skipped = match low {
-            24 => 7,
-            25 => 6,
-            26 => 4,
-            27 => 0,
-            _ => 8,
-        };
-        self.bytes.extend(wide.iter().skip(skipped));
-        self
     }
 }
 
