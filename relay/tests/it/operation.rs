@@ -1,0 +1,244 @@
+//! What the operator does: start, stop, inspect, record, fill the disk; and what the logs say.
+
+use std::{
+    fs,
+    io::Read as _,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use hushwire_wire::error::Code;
+
+use crate::{
+    client::Client,
+    process::{BINARY, Process, SETTINGS, command, configure},
+    story::append_numbers,
+};
+
+/// Runs `hush-relay` to its end: whether it succeeded, and what it printed.
+fn run(arguments: &[&str]) -> (bool, String, String) {
+    let output = Command::new(BINARY).args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.success(), text(output.stdout), text(output.stderr))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn init_prepares_what_run_uses() {
+    // spec: RLY-001, RLY-004, RLY-007, RLY-008
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("data");
+    let init = ["init", "--data", text(&data), "--public-address", "relay.example:99"];
+    let (success, printed, errors) = run(&init);
+    assert!(success, "{errors}");
+    let key = data.join("relay.key");
+    assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
+    let (_, again, _) = run(&init);
+    assert_eq!(printed, again);
+    let process = Process::start(&data);
+    let id = hex::encode(process.relay);
+    assert!(printed.contains(&format!("relay id {id}\n")), "{printed}");
+    assert!(printed.contains("address relay.example:99#"), "{printed}");
+}
+
+#[test]
+fn a_second_relay_on_the_same_data_is_refused_by_name() {
+    // spec: RLY-002
+    let directory = tempfile::tempdir().unwrap();
+    let _first = Process::start(directory.path());
+    let output = command(directory.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("another relay runs"), "{errors}");
+    let (success, _, errors) = run(&["inspect", "--data", text(directory.path())]);
+    assert!(!success && errors.contains("another relay runs"), "{errors}");
+}
+
+#[test]
+fn a_misspelt_key_stops_the_start() {
+    // spec: RLY-004
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), "[store]\ncache = 1\n");
+    let output = command(directory.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("unknown field `cache`"), "{errors}");
+}
+
+#[test]
+fn completion_and_manual_are_printed() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (success, script, _) = run(&["completion", shell]);
+        assert!(success && script.contains("hush-relay"), "{shell}");
+    }
+    let (success, page, _) = run(&["man"]);
+    assert!(success && page.contains(".TH hush-relay"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_the_relay_in_good_order_and_inspect_shows_what_it_held() {
+    // spec: RLY-024, RLY-040, RLY-010
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), SETTINGS);
+    let mut process = Process::start(directory.path());
+    let mut client = Client::connect(process.address, process.relay).await;
+    let (channel, handle) = client.create_channel().await;
+    client.append(&channel, handle, &b"sealed bytes"[..]).await.unwrap();
+    process.terminate();
+    let last = client.stream.next().await.unwrap();
+    assert_eq!(crate::client::code(last.answer), Some(Code::ShuttingDown));
+    assert!(client.stream.next().await.is_none());
+    client.connection.close(0_u32.into(), b"");
+    assert!(process.wait(Duration::from_secs(15)).success());
+    let (success, rows, errors) = run(&["inspect", "--data", text(directory.path())]);
+    assert!(success, "{errors}");
+    let rows: Vec<serde_json::Value> =
+        rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let id = hex::encode(channel.id);
+    assert!(rows.iter().all(|row| row["id"] == id && row["object"] == "channel"), "{rows:?}");
+    let sealed = hex::encode(b"sealed bytes");
+    assert!(rows.iter().any(|row| {
+        row["family"] == "content" && row["value"].as_str().unwrap().contains(&sealed)
+    }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn frames_are_recorded_when_asked_for_and_said_so() {
+    // spec: RLY-041
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), SETTINGS);
+    let record = directory.path().join("frames.jsonl");
+    let mut recording = command(directory.path());
+    recording.arg("--dangerous-record-frames").arg(&record);
+    let mut process = Process::spawn(recording);
+    let mut client = Client::connect(process.address, process.relay).await;
+    let (channel, handle) = client.create_channel().await;
+    client.append(&channel, handle, &b"sealed bytes"[..]).await.unwrap();
+    client.contents(&channel).await;
+    process.terminate();
+    client.connection.close(0_u32.into(), b"");
+    assert!(process.wait(Duration::from_secs(15)).success());
+    assert_eq!(fs::metadata(&record).unwrap().permissions().mode() & 0o777, 0o600);
+    let lines = fs::read_to_string(&record).unwrap();
+    let with_content = |direction: &str| {
+        lines
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|line| line["direction"] == direction)
+            .any(|line| line["frame"].as_str().unwrap().contains(&hex::encode(b"sealed bytes")))
+    };
+    assert!(with_content("in") && with_content("out"));
+    let mut errors = String::new();
+    process.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+    assert!(errors.contains("RECORDING EVERY FRAME"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logs_name_nobody_and_nothing() {
+    // spec: RLY-042
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), SETTINGS);
+    let mut talkative = command(directory.path());
+    talkative.env("HUSHWIRE_LOG", "trace").env("RUST_LOG", "trace");
+    let mut process = Process::spawn(talkative);
+    let mut client = Client::connect(process.address, process.relay).await;
+    let (channel, handle) = client.create_channel().await;
+    client.append(&channel, handle, &b"sealed bytes"[..]).await.unwrap();
+    client.contents(&channel).await;
+    client.stream.send.write_all(&[0, 0, 0, 1, 0xff]).await.unwrap();
+    while client.stream.next().await.is_some() {}
+    let other = Client::connect(process.address, process.relay).await;
+    other.connection.close(0_u32.into(), b"");
+    process.terminate();
+    assert!(process.wait(Duration::from_secs(15)).success());
+    let mut logs = String::new();
+    process.child.stderr.take().unwrap().read_to_string(&mut logs).unwrap();
+    assert!(logs.contains("a session ended"), "{logs}");
+    let forbidden = [
+        hex::encode(channel.id),
+        hex::encode(channel.epoch),
+        hex::encode(process.relay),
+        hex::encode(b"sealed bytes"),
+        "sealed bytes".to_owned(),
+        "127.0.0.1".to_owned(),
+        "::1".to_owned(),
+        process.address.port().to_string(),
+    ];
+    for text in forbidden {
+        assert!(!logs.contains(&text), "the logs hold {text}");
+    }
+    // No run of 16 hex digits or more, whatever it may be.
+    let longest = logs
+        .split(|character: char| !character.is_ascii_hexdigit())
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    assert!(longest < 16, "{logs}");
+}
+
+/// A file system of a few megabytes, unmounted when the value is dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount(megabytes: u32) -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let status = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(directory.path())
+            .stderr(Stdio::null())
+            .status();
+        status.is_ok_and(|status| status.success()).then_some(Self(directory))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _status = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_refuses_and_loses_nothing_and_takes_up_again() {
+    // spec: RLY-012
+    let Some(disk) = SmallDisk::mount(64) else {
+        eprintln!("SKIPPED: mounting a small file system needs root; the full disk was not tested");
+        return;
+    };
+    let data = disk.0.path().join("data");
+    let ballast = disk.0.path().join("ballast");
+    configure(
+        &data,
+        "[store]\ndisk_reserve_bytes = 16777216\nwrite_buffer_bytes = 4194304\ncache_bytes = 1048576\n",
+    );
+    fs::write(&ballast, vec![0; 24 << 20]).unwrap();
+    let process = Process::start(&data);
+    let mut client = Client::connect(process.address, process.relay).await;
+    let (channel, handle) = client.create_channel().await;
+    let mut acknowledged = 0_u32;
+    let refused = loop {
+        let numbers = acknowledged..acknowledged + 1;
+        match append_numbers(&mut client, &channel, handle, numbers, 60_000).await[0] {
+            Ok(_) => acknowledged += 1,
+            Err(code) => break code,
+        }
+        assert!(acknowledged < 1_000, "the disk does not fill");
+    };
+    assert_eq!(refused, Code::StorageFull);
+    assert!(acknowledged > 0);
+    assert_eq!(client.contents(&channel).await.len(), acknowledged as usize);
+    process.kill();
+    // The disk is as full for the next start.
+    let process = Process::start(&data);
+    let mut client = Client::connect(process.address, process.relay).await;
+    assert_eq!(client.contents(&channel).await.len(), acknowledged as usize);
+    // Room again: the same relay takes writes without a restart.
+    fs::remove_file(&ballast).unwrap();
+    let handle = client.open_channel(&channel).await;
+    client.append(&channel, handle, &b"room again"[..]).await.unwrap();
+    assert_eq!(client.contents(&channel).await.len(), acknowledged as usize + 1);
+}
