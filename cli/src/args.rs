@@ -1,0 +1,282 @@
+//! The command line.
+
+use core::time::Duration;
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::moment;
+
+mod device;
+mod group;
+mod link;
+
+pub use device::DeviceCommand;
+pub use group::GroupCommand;
+pub use link::{LinkArgs, LinkCommand};
+
+const AFTER_HELP: &str = "\
+NAMES
+  Chats, contacts, devices and members are named by number, or by the beginning of their name, in
+  any case of letters. Digits are always a number. A beginning that fits several is an error.
+
+EXIT CODES
+  0  done
+  1  failed
+  2  the command line is wrong, or a name fits nothing or too much
+  3  a person must act: wrong passphrase, profile in use, nobody to ask
+  4  accepted and durable, but the network was not reached in time
+
+JSON
+  With --json each line of output is one object; its \"type\" says which: identity, link, contact,
+  chat, message, member, device, device_code, comparison, safety_number, status, saved, done, event.
+  Numbers of chats, messages, contacts, links and devices count on this device only. Times are
+  milliseconds since 1970 in UTC, with names that end in _at_ms. A field that does not apply is left
+  out. Errors and notes go to standard error: {\"type\":\"error\",\"code\",\"error\",\"advice\",\"exit\"} and
+  {\"type\":\"note\",\"note\"}. Each command's --help names its fields; new fields may be added.
+
+SCRIPTS
+  HUSH_PROFILE     the profile's folder, as --profile
+  HUSH_PASSPHRASE  the passphrase; for scripts: other programs of the same user may see it
+  NO_COLOR         no colours";
+
+/// Chat in a terminal, end to end encrypted, through a relay that knows nobody.
+#[derive(Debug, Parser)]
+#[command(name = "hush", version, after_long_help = AFTER_HELP, max_term_width = 100)]
+#[command(propagate_version = false, subcommand_required = true, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: HushCommand,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub struct GlobalArgs {
+    /// The profile's folder [default: hushwire/default in the user's data folder; env: HUSH_PROFILE]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profile: Option<PathBuf>,
+    /// One JSON object a line, for scripts
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Read the passphrase from the first line of a file [env: HUSH_PASSPHRASE has the passphrase]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Do not wait for the network; what is to be sent stays queued
+    #[arg(long, global = true, conflicts_with = "wait")]
+    pub no_network: bool,
+    /// How long to wait for the network before saying what still waits
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub wait: Duration,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+#[command(disable_help_subcommand = true)]
+pub enum HushCommand {
+    /// Create an identity, or join one as a new device
+    Init(InitArgs),
+    /// Make a contact link, or list and revoke those given out
+    Link(LinkArgs),
+    /// Add the person behind a contact link
+    ///
+    /// JSON: a "chat" object, as in `hush chats`.
+    Add {
+        /// The link; `-` reads it from standard input, where other programs cannot see it
+        link: String,
+    },
+    /// List the contacts
+    ///
+    /// JSON: {"type":"contact","contact","name","fingerprint","verification","chat"}.
+    Contacts,
+    /// List the chats, most recent first
+    ///
+    /// JSON: {"type":"chat","chat","name","kind","state","contact","unread","last","relay"}.
+    Chats,
+    /// Send a text
+    ///
+    /// JSON: a "message" object, as in `hush read`.
+    Send {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The text (Markdown); `-` reads it from standard input
+        #[arg(allow_hyphen_values = true)]
+        text: String,
+    },
+    /// Send a file
+    ///
+    /// JSON: a "message" object, as in `hush read`.
+    SendFile {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The file
+        path: PathBuf,
+        /// Its media type, such as image/png [default: by the file's extension]
+        #[arg(long, value_name = "TYPE/SUBTYPE")]
+        media_type: Option<String>,
+    },
+    /// Save the file of a message
+    ///
+    /// JSON: {"type":"saved","chat","message","path"}.
+    Save {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The message's number
+        message: u64,
+        /// A new file, or a folder [default: the file's own name in the current folder]
+        path: Option<PathBuf>,
+    },
+    /// Show messages of a chat, and mark them as seen
+    ///
+    /// JSON: {"type":"message","chat","message","sender","sender_name","sender_fingerprint","body",
+    /// "text","file_name","file_size","media_type","transfer","transfer_done","transfer_of",
+    /// "transfer_failure","state","delivered_to","delivered_of","failure","sent_at_ms"}. "sender" is
+    /// me or other; "body" is text, file or not_supported; "state" is received, pending, stored,
+    /// delivered or failed.
+    Read {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The first message to show [default: so that the last COUNT are shown]
+        #[arg(long, value_name = "NUMBER")]
+        from: Option<u64>,
+        /// At most so many
+        #[arg(long, default_value = "20", value_name = "COUNT")]
+        count: u32,
+        /// Do not mark them as seen
+        #[arg(long)]
+        keep_unread: bool,
+    },
+    /// Print events as JSON lines until interrupted, with the message inside
+    ///
+    /// Each line is {"type":"event","number","at_ms","event","chat","message_number","contact",
+    /// "link","members","code","failure","warning","relay","detail","message"}. "event" is one of
+    /// message_added, message_state_changed, chat_added, chat_changed, members_added,
+    /// members_removed, removed_from_chat, contact_added, contact_changed, contact_failed,
+    /// group_change_failed, link_changed, transfer_ended, device_compare, device_linked,
+    /// device_link_failed, devices_changed, this_device_revoked, warning. "message" is the message as
+    /// it is now, as in `hush read`. To miss nothing and see nothing twice, keep the last "number"
+    /// and go on with --from that number plus one.
+    Follow {
+        /// The first event to print; 1 prints all [default: what happens from now on]
+        #[arg(long, value_name = "NUMBER")]
+        from: Option<u64>,
+    },
+    /// Talk in a chat: type lines, see what comes
+    ///
+    /// /file PATH sends a file, /help lists what can be typed, /quit ends.
+    Chat {
+        /// The chat's number or the beginning of its name
+        chat: String,
+    },
+    /// Create and change groups
+    #[command(subcommand)]
+    Group(GroupCommand),
+    /// Link and revoke devices of this identity
+    #[command(subcommand)]
+    Device(DeviceCommand),
+    /// Show a contact's safety number, to compare it by voice or in person
+    ///
+    /// JSON: {"type":"safety_number","contact","name","digits","verification"}.
+    Verify {
+        /// The contact's number or the beginning of its name
+        contact: String,
+        /// The numbers are equal: note that
+        #[arg(long, conflicts_with = "reset")]
+        confirm: bool,
+        /// Forget that they were compared
+        #[arg(long)]
+        reset: bool,
+    },
+    /// Check that you have the recovery phrase
+    ///
+    /// The phrase was shown once, when the identity was created, and is kept on no device: this
+    /// program cannot show it again. It can check what you wrote down; it asks without showing what
+    /// you type, and keeps nothing. JSON: {"type":"done","done":"phrase_checked"}.
+    Phrase,
+    /// Show who this profile is, what still waits, and how the relays are
+    ///
+    /// JSON: {"type":"status","name","fingerprint","relay","device","waiting","relays":[{"address",
+    /// "state"}]}.
+    Status,
+    /// Try a failed message again
+    ///
+    /// JSON: a "message" object, as in `hush read`.
+    Retry {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The message's number
+        message: u64,
+    },
+    /// Print a completion script for a shell
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man {
+        /// A folder to write all pages to
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `hush init`.
+#[derive(Args, Debug)]
+#[command(long_about = "Create an identity, or join one as a new device
+
+With --name and --relay a new identity is created, and its recovery phrase is shown once. With --link \
+    this device joins an identity: run `hush device link` on a device of it, give its code here, and \
+    compare the six digits that both then show.
+
+JSON: {\"type\":\"identity\",\"name\",\"fingerprint\",\"relay\",\"device\",\"phrase\"}; when joining first \
+    {\"type\":\"comparison\",\"code\"}, then the identity without a phrase.")]
+pub struct InitArgs {
+    /// Your name, as contacts will see it
+    #[arg(long, required_unless_present = "link")]
+    pub name: Option<String>,
+    /// The relay's address, host:port#id, as its operator gave it
+    #[arg(long, required_unless_present = "link", value_name = "ADDRESS")]
+    pub relay: Option<String>,
+    /// The code that `hush device link` shows; `-` reads it from standard input
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "relay"], requires = "device_name")]
+    pub link: Option<String>,
+    /// A name for this device
+    #[arg(long, requires = "link")]
+    pub device_name: Option<String>,
+    /// Keep the key in a file beside the store: whoever can read the profile can open it
+    #[arg(long, conflicts_with = "passphrase_file")]
+    pub no_passphrase: bool,
+}
+
+impl Arguments {
+    /// Reads a command line, with the program's name first.
+    ///
+    /// # Errors
+    /// What `clap` says to the person: a mistake, or a help text.
+    pub fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        Self::try_parse_from(line)
+    }
+
+    /// The description of the command line, for completions and manual pages.
+    pub fn description() -> clap::Command {
+        Self::command()
+    }
+}
+
+/// Longest wait, in seconds.
+const WAIT_SECONDS_MAX: u64 = 86_400;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds) if seconds <= WAIT_SECONDS_MAX => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("write a number of seconds, 0 to {WAIT_SECONDS_MAX}")),
+    }
+}
+
+/// A length of time such as 7d.
+fn length(text: &str) -> Result<Duration, moment::NotALength> {
+    moment::parse_length(text)
+}

@@ -1,0 +1,51 @@
+//! `hush group`.
+
+use clap::Subcommand;
+
+/// What to do with groups.
+#[derive(Debug, Subcommand)]
+pub enum GroupCommand {
+    /// Create a group, with yourself as its owner
+    ///
+    /// JSON: a "chat" object, as in `hush chats`.
+    New {
+        /// Its name; only members see it
+        name: String,
+    },
+    /// Add contacts, with all their devices
+    ///
+    /// JSON: for each contact {"type":"done","done":"member_added","chat","contact"}.
+    Add {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The contacts' numbers or the beginnings of their names
+        #[arg(required = true)]
+        contacts: Vec<String>,
+    },
+    /// Remove a member with all devices
+    ///
+    /// JSON: {"type":"done","done":"member_removed","chat","fingerprint"}.
+    Remove {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The beginning of the member's name, or its whole fingerprint
+        member: String,
+    },
+    /// Leave a group
+    ///
+    /// JSON: {"type":"done","done":"group_left","chat"}.
+    Leave {
+        /// The group's number or the beginning of its name
+        group: String,
+    },
+    /// List the members
+    ///
+    /// JSON: {"type":"member","fingerprint","name","role","devices","whose"}; "role" is owner, admin
+    /// or member, "whose" is mine or others.
+    Members {
+        /// The group's number or the beginning of its name
+        group: String,
+    },
+    /// List the groups
+    List,
+}

@@ -1,0 +1,81 @@
+//! The client library behind the terminal's traits.
+
+use core::time::Duration;
+use std::path::Path;
+
+use hushwire::{
+    client::{Client, ClientError, Create, OpenError, OpenOptions, StoreKeySource},
+    command::{Command, Reply, StatusInfo},
+    event::{EventNumber, NumberedEvent},
+};
+
+use super::{Backend, Creation, Lock, LockKind, Opener, Opening, key_file};
+use crate::fault::{ClientFault, Exit, OpenFault};
+
+/// Opens profiles on this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct ProfileOpener;
+
+impl Opener for ProfileOpener {
+    type Backend = Client;
+
+    fn lock_kind(&self, profile: &Path) -> Option<LockKind> {
+        if key_file::path(profile).exists() {
+            return Some(LockKind::KeyFile);
+        }
+        profile.is_dir().then_some(LockKind::Passphrase)
+    }
+
+    async fn open(&self, opening: Opening) -> Result<Self::Backend, OpenFault> {
+        let Opening { profile, creation, lock } = opening;
+        let key = match lock {
+            Lock::Passphrase(passphrase) => StoreKeySource::Passphrase(passphrase),
+            Lock::KeyFile => {
+                StoreKeySource::Raw(key_file::create(&profile).map_err(|_| unusable_key())?)
+            }
+        };
+        let create = match creation {
+            Creation::New => Create::New,
+            Creation::Existing => Create::OpenExisting,
+        };
+        Client::open(OpenOptions::new(profile).key(key).create(create)).await.map_err(fault)
+    }
+}
+
+fn unusable_key() -> OpenFault {
+    OpenFault {
+        code: "key_file",
+        what: "the profile's key file cannot be read or written".into(),
+        advice: "Check the profile's folder and its permissions.".into(),
+        exit: Exit::Failed,
+    }
+}
+
+fn fault(error: OpenError) -> OpenFault {
+    OpenFault { code: "open", what: error.to_string(), advice: String::new(), exit: Exit::Failed }
+}
+
+impl Backend for Client {
+    async fn command(&self, command: Command) -> Result<Reply, ClientFault> {
+        Self::command(self, command).await.map_err(client_fault)
+    }
+
+    async fn next_events(&self, from: EventNumber) -> Result<Vec<NumberedEvent>, ClientFault> {
+        Self::next_events(self, from).await.map_err(client_fault)
+    }
+
+    async fn settled(&self, timeout: Duration) -> Result<StatusInfo, ClientFault> {
+        Self::settled(self, timeout).await.map_err(client_fault)
+    }
+
+    async fn close(self) {
+        Self::close(self).await;
+    }
+}
+
+fn client_fault(error: ClientError) -> ClientFault {
+    match error {
+        ClientError::Command(error) => ClientFault::Command(error),
+        _ => ClientFault::Gone,
+    }
+}

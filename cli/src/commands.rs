@@ -1,0 +1,62 @@
+//! What each command does with an open profile.
+
+use hushwire::event::EventNumber;
+
+use crate::{args::HushCommand, backend::Backend, fault::Fault, record::Record, session::Session};
+
+mod contact;
+mod conversation;
+mod device;
+mod file;
+mod follow;
+mod group;
+mod init;
+mod link;
+mod message;
+mod verify;
+
+pub(crate) use init::{InitPlan, init};
+
+/// Does what the command line says. Commands that need no profile never come here.
+pub(crate) async fn run<B: Backend>(
+    session: &Session<'_, B>,
+    command: HushCommand,
+) -> Result<(), Fault> {
+    match command {
+        HushCommand::Link(arguments) => link::link(session, arguments).await,
+        HushCommand::Add { link } => contact::add(session, link).await,
+        HushCommand::Contacts => contact::contacts(session).await,
+        HushCommand::Chats => contact::chats(session).await,
+        HushCommand::Send { chat, text } => message::send(session, &chat, text).await,
+        HushCommand::SendFile { chat, path, media_type } => {
+            file::send(session, &chat, &path, media_type).await
+        }
+        HushCommand::Save { chat, message, path } => {
+            file::save(session, &chat, message, path).await
+        }
+        HushCommand::Read { chat, from, count, keep_unread } => {
+            let seen = if keep_unread { message::Seen::Keep } else { message::Seen::Mark };
+            message::read(session, &chat, from, count, seen).await
+        }
+        HushCommand::Follow { from } => follow::follow(session, from.map(EventNumber)).await,
+        HushCommand::Chat { chat } => conversation::chat(session, &chat).await,
+        HushCommand::Group(command) => group::group(session, command).await,
+        HushCommand::Device(command) => device::device(session, command).await,
+        HushCommand::Verify { contact, confirm, reset } => {
+            verify::verify(session, &contact, verify::Outcome::of(confirm, reset)).await
+        }
+        HushCommand::Phrase => verify::phrase(session).await,
+        HushCommand::Status => contact::status(session).await,
+        HushCommand::Retry { chat, message } => message::retry(session, &chat, message).await,
+        HushCommand::Init(_) | HushCommand::Completion { .. } | HushCommand::Man { .. } => Ok(()),
+    }
+}
+
+/// Says each of several things.
+fn say_all<B: Backend, T>(
+    session: &Session<'_, B>,
+    things: Vec<T>,
+    record: impl Fn(T) -> Record,
+) -> Result<(), Fault> {
+    things.into_iter().try_for_each(|thing| session.say(&record(thing)))
+}

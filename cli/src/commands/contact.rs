@@ -1,0 +1,51 @@
+//! `hush add`, `hush contacts`, `hush chats`, `hush status`.
+
+use hushwire::{
+    command::{Command, Reply, SecretText},
+    event::Event,
+};
+
+use super::say_all;
+use crate::{
+    backend::Backend,
+    fault::Fault,
+    record::{Record, StatusRecord},
+    session::{Session, expect_reply},
+};
+
+pub(super) async fn add<B: Backend>(session: &Session<'_, B>, link: String) -> Result<(), Fault> {
+    let link = match link.as_str() {
+        "-" => session.console.ask("Contact link: ")?,
+        _ => SecretText::new(link),
+    };
+    let link = SecretText::new(link.expose().trim().to_owned());
+    let since = session.next_event_number().await?;
+    let command = Command::AddContact { link };
+    let chat = expect_reply!(session, command, Reply::Chat(chat) => chat)?;
+    let number = chat.number;
+    let settled = session
+        .settle(since, |event| match event {
+            Event::ContactFailed { chat, reason } if *chat == number => Some(*reason),
+            _ => None,
+        })
+        .await;
+    let now = session.chats().await?.into_iter().find(|chat| chat.number == number);
+    session.say(&Record::Chat(now.unwrap_or(chat).into()))?;
+    settled
+}
+
+pub(super) async fn contacts<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
+    session.catch_up().await?;
+    say_all(session, session.contacts().await?, |contact| Record::Contact(contact.into()))
+}
+
+pub(super) async fn chats<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
+    session.catch_up().await?;
+    say_all(session, session.chats().await?, |chat| Record::Chat(chat.into()))
+}
+
+pub(super) async fn status<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let profile = session.profile().await?;
+    session.say(&Record::Status(StatusRecord::new(profile, session.status().await?)))
+}

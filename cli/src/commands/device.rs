@@ -1,0 +1,101 @@
+//! `hush device`.
+
+use hushwire::command::{Command, Comparison, DeviceNumber, Reply, SecretText};
+
+use super::say_all;
+use crate::{
+    args::DeviceCommand,
+    backend::Backend,
+    fault::Fault,
+    linking::{Linking, LinkingStep},
+    names::{Candidate, Noun, resolve},
+    record::{CodeRecord, DoneRecord, Record},
+    session::{Session, expect_reply},
+    visible,
+};
+
+pub(super) async fn device<B: Backend>(
+    session: &Session<'_, B>,
+    command: DeviceCommand,
+) -> Result<(), Fault> {
+    match command {
+        DeviceCommand::Link { yes_if } => link(session, yes_if).await,
+        DeviceCommand::List => {
+            session.catch_up().await?;
+            say_all(session, session.devices().await?, |device| Record::Device(device.into()))
+        }
+        DeviceCommand::Revoke { device } => revoke(session, &device).await,
+    }
+}
+
+async fn link<B: Backend>(session: &Session<'_, B>, yes_if: Option<String>) -> Result<(), Fault> {
+    let since = session.next_event_number().await?;
+    let code = expect_reply!(session, Command::DeviceLink, Reply::DeviceCode(code) => code)?;
+    session.say(&Record::DeviceCode(CodeRecord { code }))?;
+    session.note("Waiting for the new device; keep this running.")?;
+    let mut linking = Linking::new(session.backend, since);
+    loop {
+        match linking.next().await? {
+            LinkingStep::Compare(code) => {
+                let comparison = compare(session, &code, yes_if.as_deref())?;
+                session.perform(Command::DeviceLinkConfirm(comparison)).await?;
+                if comparison == Comparison::Different {
+                    return Err(Fault::CodesDiffer);
+                }
+            }
+            LinkingStep::Linked => {
+                return session.done(DoneRecord {
+                    done: "device_linked",
+                    words: "The new device is linked.".into(),
+                    ..DoneRecord::default()
+                });
+            }
+        }
+    }
+}
+
+/// Shows the digits, and asks the person or the script whether they are equal.
+fn compare<B: Backend>(
+    session: &Session<'_, B>,
+    code: &SecretText,
+    yes_if: Option<&str>,
+) -> Result<Comparison, Fault> {
+    session.say(&Record::Comparison(CodeRecord { code: code.clone() }))?;
+    let equal = match yes_if {
+        Some("-") => {
+            digits(session.console.ask("Digits of the new device: ")?.expose())
+                == digits(code.expose())
+        }
+        Some(given) => digits(given) == digits(code.expose()),
+        None => {
+            let answer = session.console.ask("Does the new device show the same digits? [y/n] ")?;
+            matches!(answer.expose().trim(), "y" | "Y" | "yes" | "Yes")
+        }
+    };
+    Ok(if equal { Comparison::Equal } else { Comparison::Different })
+}
+
+/// The digits alone: people type them with a gap.
+fn digits(code: &str) -> String {
+    code.chars().filter(|character| !character.is_whitespace()).collect()
+}
+
+async fn revoke<B: Backend>(session: &Session<'_, B>, query: &str) -> Result<(), Fault> {
+    let devices = session.devices().await?;
+    let candidates: Vec<Candidate> = devices
+        .into_iter()
+        .map(|device| Candidate { number: device.number.0, name: device.name })
+        .collect();
+    let number = resolve(query, Noun::Device, &candidates)?;
+    let found = candidates.into_iter().find(|candidate| candidate.number == number);
+    let name = found.map_or_else(String::new, |candidate| visible::line(&candidate.name));
+    let since = session.next_event_number().await?;
+    session.perform(Command::DeviceRevoke(DeviceNumber(number))).await?;
+    session.settle(since, |_| None).await?;
+    session.done(DoneRecord {
+        done: "device_revoked",
+        device: Some(number),
+        words: format!("{name} is revoked"),
+        ..DoneRecord::default()
+    })
+}

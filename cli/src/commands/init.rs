@@ -1,0 +1,94 @@
+//! `hush init`.
+
+use hushwire::command::{Command, CommandError, Reply, SecretText};
+
+use crate::{
+    args::InitArgs,
+    backend::Backend,
+    fault::Fault,
+    linking::{Linking, LinkingStep},
+    record::{CodeRecord, IdentityRecord, Record},
+    session::{Session, expect_reply},
+};
+
+/// What `hush init` is to do.
+#[derive(Debug)]
+pub(crate) enum InitPlan {
+    /// Create an identity.
+    Create {
+        /// Shown to contacts.
+        name: String,
+        /// The relay's address.
+        relay: String,
+    },
+    /// Join one.
+    Join {
+        /// The linking code; `-` for standard input.
+        code: String,
+        /// A name for this device.
+        device_name: String,
+    },
+}
+
+impl InitPlan {
+    /// From the command line, which takes one of the two only.
+    pub(crate) fn of(arguments: InitArgs) -> Result<Self, Fault> {
+        let InitArgs { name, relay, link, device_name, no_passphrase: _ } = arguments;
+        match (name, relay, link, device_name) {
+            (Some(name), Some(relay), None, None) => Ok(Self::Create { name, relay }),
+            (None, None, Some(code), Some(device_name)) => Ok(Self::Join { code, device_name }),
+            _ => Err(CommandError::BadText.into()),
+        }
+    }
+}
+
+pub(crate) async fn init<B: Backend>(
+    session: &Session<'_, B>,
+    plan: InitPlan,
+) -> Result<(), Fault> {
+    match plan {
+        InitPlan::Create { name, relay } => create(session, name, relay).await,
+        InitPlan::Join { code, device_name } => join(session, code, device_name).await,
+    }
+}
+
+/// The phrase is said before anything else can fail.
+async fn create<B: Backend>(
+    session: &Session<'_, B>,
+    name: String,
+    relay: String,
+) -> Result<(), Fault> {
+    let since = session.next_event_number().await?;
+    let command = Command::CreateIdentity { name, relay };
+    let record = expect_reply!(session, command, Reply::IdentityCreated { phrase, profile } =>
+        IdentityRecord::new(profile, Some(phrase)))?;
+    session.say(&Record::Identity(record))?;
+    session.settle(since, |_| None).await
+}
+
+async fn join<B: Backend>(
+    session: &Session<'_, B>,
+    code: String,
+    device_name: String,
+) -> Result<(), Fault> {
+    let code = match code.as_str() {
+        "-" => session.console.ask("Linking code: ")?,
+        _ => SecretText::new(code),
+    };
+    let code = SecretText::new(code.expose().trim().to_owned());
+    let since = session.next_event_number().await?;
+    session.perform(Command::JoinIdentity { code, device_name }).await?;
+    let mut linking = Linking::new(session.backend, since);
+    loop {
+        match linking.next().await? {
+            LinkingStep::Compare(code) => {
+                session.say(&Record::Comparison(CodeRecord { code }))?;
+                session.note("Waiting for the other device to confirm.")?;
+            }
+            LinkingStep::Linked => {
+                let profile = session.profile().await?;
+                return session.say(&Record::Identity(IdentityRecord::new(profile, None)));
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `hush send`, `hush read`, `hush retry`.
+
+use hushwire::command::{ChatNumber, Command, MessageInfo, MessageNumber, MessageState, Reply};
+
+use crate::{
+    backend::Backend,
+    fault::Fault,
+    record::Record,
+    session::{Patience, Session, expect_reply},
+};
+
+/// Whether shown messages count as seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// They do.
+    Mark,
+    /// They stay new.
+    Keep,
+}
+
+pub(super) async fn send<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &str,
+    text: String,
+) -> Result<(), Fault> {
+    let chat = session.chat_named(chat).await?.number;
+    let text = match text.as_str() {
+        "-" => {
+            let input = String::from_utf8(session.console.read_input()?);
+            let mut text = input.map_err(|_| Fault::NotText)?;
+            text.truncate(text.trim_end_matches(['\r', '\n']).len());
+            text
+        }
+        _ => text,
+    };
+    let command = Command::SendText { chat, text };
+    let message = expect_reply!(session, command, Reply::Accepted { message, .. } => message)?;
+    await_sent(session, chat, message).await
+}
+
+pub(super) async fn retry<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &str,
+    message: u64,
+) -> Result<(), Fault> {
+    let chat = session.chat_named(chat).await?.number;
+    let message = MessageNumber(message);
+    session.perform(Command::Retry { chat, message }).await?;
+    await_sent(session, chat, message).await
+}
+
+/// Waits until a message of one's own is stored, and says how far it has come.
+async fn await_sent<B: Backend>(
+    session: &Session<'_, B>,
+    chat: ChatNumber,
+    message: MessageNumber,
+) -> Result<(), Fault> {
+    let sent = session.follow_message((chat, message), is_sent, |_| {}).await?;
+    say_sent(session, sent)
+}
+
+/// Whether an own message has come to where no more waiting helps.
+pub(super) fn is_sent(message: &MessageInfo) -> bool {
+    message.state != MessageState::Pending
+}
+
+/// Says how far a message of one's own has come.
+pub(super) fn say_sent<B: Backend>(
+    session: &Session<'_, B>,
+    message: MessageInfo,
+) -> Result<(), Fault> {
+    let state = message.state.clone();
+    session.say(&Record::Message(message.into()))?;
+    match (state, session.patience) {
+        (MessageState::Failed(reason), _) => Err(Fault::Refused(reason)),
+        (MessageState::Pending, Patience::Wait(patience)) => {
+            Err(Fault::StillWaiting { waiting: 1, patience })
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) async fn read<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &str,
+    from: Option<u64>,
+    count: u32,
+    seen: Seen,
+) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(chat).await?;
+    let last_ones = chat.last.0.saturating_sub(u64::from(count)).saturating_add(1);
+    let from = MessageNumber(from.unwrap_or(last_ones).max(1));
+    let messages = session.messages(chat.number, from, count).await?;
+    let upto = messages.last().map(|message| message.number);
+    for message in messages {
+        session.say(&Record::Message(message.into()))?;
+    }
+    match (upto, seen) {
+        (Some(upto), Seen::Mark) if chat.unread > 0 => mark_read(session, chat.number, upto).await,
+        _ => Ok(()),
+    }
+}
+
+/// Tells the other devices of this identity, and waits for that without complaint: the messages
+/// were shown, and the mark is durable.
+async fn mark_read<B: Backend>(
+    session: &Session<'_, B>,
+    chat: ChatNumber,
+    upto: MessageNumber,
+) -> Result<(), Fault> {
+    session.perform(Command::MarkRead { chat, upto }).await
+}

@@ -1,0 +1,276 @@
+//! What went wrong, what a person can do about it, and the exit code.
+
+use core::time::Duration;
+use std::{io, path::PathBuf};
+
+use hushwire::command::{CommandError, FailureReason};
+
+use crate::{code::code_of, names::NameError};
+
+/// What the process ends with. The table stands in `hush --help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// It failed.
+    Failed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// Nothing is broken, but a person must act first.
+    NeedsAction = 3,
+    /// Accepted and durable, but the network was not reached in time.
+    Queued = 4,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// Why a profile did not open.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct OpenFault {
+    /// Stable name.
+    pub code: &'static str,
+    /// What happened.
+    pub what: String,
+    /// What to do.
+    pub advice: String,
+    /// [`Exit::NeedsAction`] for a wrong passphrase and a busy profile, else [`Exit::Failed`].
+    pub exit: Exit,
+}
+
+/// Why the client did not answer a command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientFault {
+    /// The command was refused; nothing was changed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The client, or the process that owns the profile, is gone.
+    #[error("the process that owns this profile has ended")]
+    Gone,
+    /// The process that owns the profile speaks another version. Blame: caller.
+    #[error("the process that owns this profile is of another version")]
+    OtherVersion,
+}
+
+/// Why a command of the terminal failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The command line is wrong. Blame: caller.
+    #[error("{0}")]
+    Usage(String),
+    /// The profile did not open.
+    #[error(transparent)]
+    Open(#[from] OpenFault),
+    /// The client did not answer or refused.
+    #[error(transparent)]
+    Client(#[from] ClientFault),
+    /// A chat, contact, device or member was not found. Blame: caller.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The reply does not fit the command. Blame: bug.
+    #[error("a fault of this program: the reply does not fit the command")]
+    UnexpectedReply,
+    /// What was asked for was tried and will not happen.
+    #[error("{0}")]
+    Refused(FailureReason),
+    /// It is durable, but the network was not reached in time.
+    #[error("{waiting} change(s) still wait for the network after {} s", .patience.as_secs())]
+    StillWaiting {
+        /// How many wishes are not settled.
+        waiting: u64,
+        /// How long it was waited for.
+        patience: Duration,
+    },
+    /// The two passphrases are not the same. Blame: caller.
+    #[error("the two passphrases are not the same")]
+    PassphrasesDiffer,
+    /// The passphrase is empty. Blame: caller.
+    #[error("the passphrase is empty")]
+    PassphraseEmpty,
+    /// There is nobody to ask. Blame: caller.
+    #[error("a passphrase is needed, and there is no terminal to ask at")]
+    NobodyToAsk,
+    /// The comparison codes are not the same.
+    #[error("the comparison codes are not the same; the new device was not linked")]
+    CodesDiffer,
+    /// Nobody used the linking code in time.
+    #[error("linking did not finish in time")]
+    LinkingTimedOut,
+    /// A file of the command line cannot be used. Blame: caller.
+    #[error("{}: {}", crate::visible::line(&path.to_string_lossy()), plain(*kind))]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        kind: io::ErrorKind,
+    },
+    /// Standard input or the terminal cannot be used.
+    #[error("the terminal cannot be used: {}", plain(*.0))]
+    Terminal(io::ErrorKind),
+    /// The reader of standard output is gone; nobody wants to hear more.
+    #[error("nobody reads the output")]
+    OutputClosed,
+    /// The text to send is not UTF-8. Blame: caller.
+    #[error("the text is not UTF-8")]
+    NotText,
+    /// The system has no place for application data. Blame: caller.
+    #[error("this system names no folder for application data")]
+    NoDataFolder,
+}
+
+impl From<CommandError> for Fault {
+    fn from(error: CommandError) -> Self {
+        Self::Client(ClientFault::Command(error))
+    }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            kind => Self::Terminal(kind),
+        }
+    }
+}
+
+impl Fault {
+    /// The exit code.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Open(fault) => fault.exit,
+            Self::Usage(_) | Self::Name(_) | Self::NotText => Exit::Usage,
+            Self::NobodyToAsk | Self::PassphrasesDiffer | Self::PassphraseEmpty => {
+                Exit::NeedsAction
+            }
+            Self::StillWaiting { .. } => Exit::Queued,
+            Self::OutputClosed => Exit::Done,
+            Self::Client(_)
+            | Self::UnexpectedReply
+            | Self::Refused(_)
+            | Self::CodesDiffer
+            | Self::LinkingTimedOut
+            | Self::File { .. }
+            | Self::Terminal(_)
+            | Self::NoDataFolder => Exit::Failed,
+        }
+    }
+
+    /// A name that stays the same, for scripts.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Open(fault) => fault.code.to_owned(),
+            Self::Client(ClientFault::Command(error)) => code_of(error),
+            Self::Refused(reason) => code_of(reason),
+            other => other.own_code().to_owned(),
+        }
+    }
+
+    const fn own_code(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Open(_) => "open",
+            Self::Client(ClientFault::Command(_)) => "command",
+            Self::Client(ClientFault::Gone) => "owner_gone",
+            Self::Client(ClientFault::OtherVersion) => "owner_of_other_version",
+            Self::Name(NameError::NoMatch { .. }) => "no_match",
+            Self::Name(NameError::Ambiguous { .. }) => "ambiguous",
+            Self::UnexpectedReply => "unexpected_reply",
+            Self::Refused(_) => "refused",
+            Self::StillWaiting { .. } => "still_waiting",
+            Self::PassphrasesDiffer => "passphrases_differ",
+            Self::PassphraseEmpty => "passphrase_empty",
+            Self::NobodyToAsk => "nobody_to_ask",
+            Self::CodesDiffer => "codes_differ",
+            Self::LinkingTimedOut => "linking_timed_out",
+            Self::File { .. } => "file",
+            Self::Terminal(_) => "terminal",
+            Self::OutputClosed => "output_closed",
+            Self::NotText => "not_text",
+            Self::NoDataFolder => "no_data_folder",
+        }
+    }
+
+    /// What a person can do, in one line.
+    pub fn advice(&self) -> String {
+        let advice = match self {
+            Self::Open(fault) => return fault.advice.clone(),
+            Self::Usage(_) => "Run the command with --help.",
+            Self::Client(ClientFault::Command(error)) => command_advice(*error),
+            Self::Client(ClientFault::Gone) => "Run the command again.",
+            Self::Client(ClientFault::OtherVersion) => {
+                "End the other process, or use the same version of this program."
+            }
+            Self::Name(NameError::NoMatch { .. }) => {
+                "Run `hush chats`, `hush contacts` or the like to see what there is."
+            }
+            Self::Name(NameError::Ambiguous { .. }) => "Type more of the name, or the number.",
+            Self::UnexpectedReply => "Report this as a bug.",
+            Self::Refused(_) => "Run `hush read` or `hush status` to see how things are.",
+            Self::StillWaiting { .. } => {
+                "Nothing is lost: it goes out with the next command that reaches the relay; see `hush status`."
+            }
+            Self::PassphrasesDiffer => "Run the command again and type the same passphrase twice.",
+            Self::PassphraseEmpty => {
+                "Choose a passphrase, or say --no-passphrase to go without on purpose."
+            }
+            Self::NobodyToAsk => "Use --passphrase-file or HUSH_PASSPHRASE in scripts.",
+            Self::CodesDiffer => {
+                "Somebody may stand in between, or a digit was misread: begin again on both devices."
+            }
+            Self::LinkingTimedOut => "Begin again on both devices, both with the network.",
+            Self::File { .. } => "Check the path and its permissions.",
+            Self::Terminal(_) => "Check how this program was started.",
+            Self::OutputClosed => "Nothing needs to be done.",
+            Self::NotText => "Send it as a file: `hush send-file`.",
+            Self::NoDataFolder => "Say --profile DIR.",
+        };
+        advice.to_owned()
+    }
+}
+
+/// What a person can do about a refused command.
+const fn command_advice(error: CommandError) -> &'static str {
+    match error {
+        CommandError::IdentityExists => "Choose another --profile to have a second identity.",
+        CommandError::NoIdentity => "Run `hush init`, or check --profile.",
+        CommandError::NoSuchChat => "Run `hush chats`.",
+        CommandError::NoSuchMessage => "Run `hush read`.",
+        CommandError::NoSuchContact => "Run `hush contacts`.",
+        CommandError::NoSuchLink => "Run `hush link list`.",
+        CommandError::NoSuchDevice => "Run `hush device list`.",
+        CommandError::NoSuchMember => "Run `hush group members`.",
+        CommandError::ChatClosed => "Ask to be added again.",
+        CommandError::NoRight => "Ask an owner or admin of the group.",
+        CommandError::BadRelayAddress => "Ask the relay's operator for the whole address.",
+        CommandError::LinkTruncated | CommandError::NotALink => {
+            "Copy it again; quote it so that the shell keeps it whole."
+        }
+        CommandError::LinkTooNew => "Update this program.",
+        CommandError::OwnLink => "Give it to somebody else, and ask for theirs.",
+        CommandError::AlreadyAContact => "Run `hush chats` and write to them.",
+        CommandError::PhraseWord(_) | CommandError::PhraseIncomplete => {
+            "Compare each word with what you wrote down."
+        }
+        CommandError::PhraseOfAnother => "Look for the phrase of this identity; see `hush status`.",
+        CommandError::NotAManager => "Use a device that was linked to manage others.",
+        CommandError::NotLinking => "Run `hush device link` first.",
+        CommandError::BadPath => "Choose a path where nothing is yet.",
+        CommandError::DiskFull => "Make room and run the command again.",
+        CommandError::StoreDamaged => "Restore the profile from a copy, or link this device anew.",
+        CommandError::DiskFailed => "Check the disk, then run the command again.",
+        CommandError::Internal => "Report this as a bug.",
+        _ => "Nothing was changed.",
+    }
+}
+
+/// The words for an operating system error; its own text may differ between systems.
+fn plain(kind: io::ErrorKind) -> String {
+    kind.to_string()
+}

@@ -1,0 +1,273 @@
+//! Records as lines for a person. Everything that others wrote goes through [`crate::visible`].
+
+use anstyle::{AnsiColor, Style};
+
+use crate::{
+    moment, qr,
+    record::{
+        ChatRecord, CodeRecord, ContactRecord, EventRecord, IdentityRecord, LinkRecord, Record,
+        SafetyNumberRecord, Showing, StatusRecord,
+    },
+    visible,
+};
+
+mod message;
+
+pub use message::{file_size, message, state};
+
+/// Whether lines carry colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Paint {
+    /// They do.
+    Coloured,
+    /// They do not.
+    Plain,
+}
+
+impl Paint {
+    fn with(self, style: Style, text: &str) -> String {
+        match self {
+            Self::Coloured => format!("{style}{text}{style:#}"),
+            Self::Plain => text.to_owned(),
+        }
+    }
+
+    /// Important.
+    pub fn strong(self, text: &str) -> String {
+        self.with(Style::new().bold(), text)
+    }
+
+    /// Beside the point.
+    pub fn faint(self, text: &str) -> String {
+        self.with(Style::new().dimmed(), text)
+    }
+
+    /// Well.
+    pub fn good(self, text: &str) -> String {
+        self.with(AnsiColor::Green.on_default(), text)
+    }
+
+    /// Not yet.
+    pub fn fair(self, text: &str) -> String {
+        self.with(AnsiColor::Yellow.on_default(), text)
+    }
+
+    /// Wrong.
+    pub fn bad(self, text: &str) -> String {
+        self.with(AnsiColor::Red.on_default().bold(), text)
+    }
+}
+
+/// The lines of a record.
+pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
+    match record {
+        Record::Identity(identity) => self::identity(identity, paint),
+        Record::Link(link) => self::link(link, paint),
+        Record::Contact(contact) => vec![self::contact(contact, paint)],
+        Record::Chat(chat) => vec![self::chat(chat, paint)],
+        Record::Message(message) => self::message(message, paint),
+        Record::Saved(saved) => vec![format!("saved to {}", visible::line(&saved.path))],
+        Record::Member(member) => {
+            let name = paint.strong(&visible::line(&member.name));
+            let mine = if member.whose == "mine" { " (you)" } else { "" };
+            let (role, devices) = (&member.role, member.devices);
+            let fingerprint = paint.faint(&visible::line(&member.fingerprint));
+            vec![format!("{name}{mine}  {role}, {devices} device(s)  {fingerprint}")]
+        }
+        Record::Device(device) => {
+            let name = paint.strong(&visible::line(&device.name));
+            let current = if device.current == "yes" { "  (this one)" } else { "" };
+            vec![format!("{:>3}  {name}{current}", device.device)]
+        }
+        Record::DeviceCode(code) => device_code(code, paint),
+        Record::Comparison(code) => comparison(code, paint),
+        Record::SafetyNumber(number) => safety_number(number, paint),
+        Record::Status(status) => self::status(status, paint),
+        Record::Done(done) => vec![done.words.clone()],
+        Record::Event(event) => vec![self::event(event, paint)],
+    }
+}
+
+fn identity(identity: &IdentityRecord, paint: Paint) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(phrase) = &identity.phrase {
+        lines.extend([
+            paint.bad(
+                "Write these 24 words down, on paper, in this order. They are shown only now.",
+            ),
+            "They are kept nowhere, not even on this device. With them you can take your identity"
+                .into(),
+            "back when every device is lost or stolen; so can anybody else who has them.".into(),
+            String::new(),
+        ]);
+        lines.extend(phrase_grid(phrase.expose()));
+        lines.push(String::new());
+    }
+    lines.push(format!("name         {}", paint.strong(&visible::line(&identity.name))));
+    lines.push(format!("fingerprint  {}", visible::line(&identity.fingerprint)));
+    lines.push(format!("relay        {}", visible::line(&identity.relay)));
+    lines
+}
+
+/// Columns of the phrase; read downwards.
+const PHRASE_COLUMNS: usize = 4;
+
+/// The words in numbered columns that are read downwards.
+fn phrase_grid(phrase: &str) -> Vec<String> {
+    let words: Vec<&str> = phrase.split_whitespace().collect();
+    let rows = words.len().div_ceil(PHRASE_COLUMNS);
+    let cell = |index: usize| {
+        let word = words.get(index)?;
+        Some(format!("{:>2} {word:<9}", index + 1))
+    };
+    let row = |row: usize| {
+        (0..PHRASE_COLUMNS).filter_map(|column| cell(column * rows + row)).collect::<Vec<_>>()
+    };
+    (0..rows).map(|index| format!("  {}", row(index).join("   ").trim_end())).collect()
+}
+
+fn link(link: &LinkRecord, paint: Paint) -> Vec<String> {
+    let text = visible::line(link.text.expose());
+    let state = match link.state.as_str() {
+        "active" => paint.good("active"),
+        "pending" => paint.fair("pending"),
+        other => paint.faint(other),
+    };
+    match link.showing {
+        Showing::InList => vec![format!("{:>3}  {:<7}  {state}  {text}", link.link, link.usage)],
+        Showing::WithQr => {
+            let mut lines = qr_lines(link.text.expose(), paint);
+            lines.push(text);
+            lines.push(paint.faint(&format!("link {}, {}, {}", link.link, link.usage, link.state)));
+            lines
+        }
+    }
+}
+
+fn device_code(code: &CodeRecord, paint: Paint) -> Vec<String> {
+    let mut lines = qr_lines(code.code.expose(), paint);
+    lines.push(visible::line(code.code.expose()));
+    lines.push("On the new device: hush init --link CODE --device-name NAME".into());
+    lines
+}
+
+fn qr_lines(text: &str, paint: Paint) -> Vec<String> {
+    let contrast = match paint {
+        Paint::Coloured => qr::Contrast::Forced,
+        Paint::Plain => qr::Contrast::Plain,
+    };
+    qr::lines(text, contrast).unwrap_or_default()
+}
+
+fn comparison(code: &CodeRecord, paint: Paint) -> Vec<String> {
+    let code = visible::line(code.code.expose());
+    let (first, second) = match code.split_at_checked(3) {
+        Some((first, second)) if code.len() == 6 => (first, second),
+        _ => (code.as_str(), ""),
+    };
+    vec![format!(
+        "Compare with the other device:  {}",
+        paint.strong(format!("{first} {second}").trim_end())
+    )]
+}
+
+fn contact(contact: &ContactRecord, paint: Paint) -> String {
+    let name = paint.strong(&visible::line(&contact.name));
+    let verified = match contact.verification.as_str() {
+        "verified" => paint.good("verified"),
+        other => paint.faint(other),
+    };
+    let chat = contact.chat.map_or_else(String::new, |chat| format!("  chat {chat}"));
+    let fingerprint = paint.faint(&visible::line(&contact.fingerprint));
+    format!("{:>3}  {name}  {verified}{chat}  {fingerprint}", contact.contact)
+}
+
+fn chat(chat: &ChatRecord, paint: Paint) -> String {
+    let name = paint.strong(&visible::line(&chat.name));
+    let state = match chat.state.as_str() {
+        "open" => String::new(),
+        "opening" => format!("  {}", paint.fair("not set up yet; what you write waits")),
+        "left" => format!("  {}", paint.faint("you left")),
+        "removed" => format!("  {}", paint.faint("you were removed")),
+        other => format!("  {}", paint.bad(other)),
+    };
+    let unread = match chat.unread {
+        0 => String::new(),
+        unread => format!("  {}", paint.good(&format!("{unread} new"))),
+    };
+    format!("{:>3}  {name}  {}{unread}{state}", chat.chat, chat.kind)
+}
+
+/// Groups of digits in a row of the grid.
+const SAFETY_COLUMNS: usize = 4;
+
+fn safety_number(number: &SafetyNumberRecord, paint: Paint) -> Vec<String> {
+    let name = visible::line(&number.name);
+    let mut lines = vec![
+        format!("Safety number with {} ({})", paint.strong(&name), number.verification),
+        String::new(),
+    ];
+    let groups: Vec<String> = number.digits.split_whitespace().map(visible::line).collect();
+    lines.extend(groups.chunks(SAFETY_COLUMNS).map(|row| format!("  {}", row.join("  "))));
+    lines.extend([
+        String::new(),
+        "Compare it by voice or in person: it is the same on both sides.".into(),
+        format!("If it is: hush verify {} --confirm", number.contact),
+    ]);
+    lines
+}
+
+fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {
+    let mut lines = vec![
+        format!("name         {}", paint.strong(&visible::line(&status.name))),
+        format!("fingerprint  {}", visible::line(&status.fingerprint)),
+        format!("home relay   {}", visible::line(&status.relay)),
+    ];
+    lines.extend(status.device.map(|device| format!("device       {device}")));
+    lines.push(match status.waiting {
+        0 => format!("waiting      {}", paint.good("nothing")),
+        waiting => format!("waiting      {}", paint.fair(&format!("{waiting} change(s)"))),
+    });
+    lines.extend(status.relays.iter().map(|relay| {
+        let state = match relay.state.as_str() {
+            "current" => paint.good("up to date"),
+            "key_mismatch" => paint.bad("shows another key; do not trust it, ask its operator"),
+            "offline" => paint.bad("not reachable; tried again later"),
+            other => paint.fair(&other.replace('_', " ")),
+        };
+        format!("relay        {}  {state}", visible::line(&relay.address))
+    }));
+    lines
+}
+
+fn event(event: &EventRecord, paint: Paint) -> String {
+    let what = event.event.replace('_', " ");
+    let about = [
+        event.chat.map(|chat| format!("chat {chat}")),
+        event.message_number.map(|message| format!("message {message}")),
+        event.warning.as_ref().map(|warning| warning.replace('_', " ")),
+        event.detail.as_deref().map(visible::line),
+        event.relay.as_deref().map(visible::line),
+        event.failure.as_ref().map(|failure| failure.replace('_', " ")),
+    ];
+    let about: Vec<String> = about.into_iter().flatten().collect();
+    let line = format!("{} {what}: {}", moment::utc(event.at_ms), about.join(", "));
+    match (&event.warning, &event.failure) {
+        (None, None) => paint.faint(&line),
+        _ => paint.bad(&line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_phrase_is_numbered_and_read_downwards() {
+        let phrase = (1..=24).map(|number| format!("word{number}")).collect::<Vec<_>>().join(" ");
+        let grid = phrase_grid(&phrase);
+        assert_eq!(grid.len(), 6);
+        assert_eq!(grid[0], "   1 word1        7 word7       13 word13      19 word19");
+        assert_eq!(grid[5], "   6 word6       12 word12      18 word18      24 word24");
+    }
+}

@@ -1,0 +1,334 @@
+//! What a command says: one record, which becomes lines for a person or one JSON object.
+//!
+//! The field names are an interface; `tests/it/json.rs` pins them.
+
+use hushwire::command::{
+    ChatInfo, ContactInfo, DeviceInfo, LinkInfo, MemberInfo, ProfileInfo, SecretText, StatusInfo,
+    Verification,
+};
+use serde::Serialize;
+
+use crate::code::code_of;
+
+mod event;
+mod message;
+
+pub use event::EventRecord;
+pub use message::MessageRecord;
+
+/// One thing that is said.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Record {
+    /// Who this profile is; the phrase only when it was just made.
+    Identity(IdentityRecord),
+    /// A contact link.
+    Link(LinkRecord),
+    /// A contact.
+    Contact(ContactRecord),
+    /// A chat.
+    Chat(ChatRecord),
+    /// A message.
+    Message(MessageRecord),
+    /// A file was saved.
+    Saved(SavedRecord),
+    /// A member of a chat.
+    Member(MemberRecord),
+    /// A device of this identity.
+    Device(DeviceRecord),
+    /// The code that a new device must be given.
+    DeviceCode(CodeRecord),
+    /// The digits to compare.
+    Comparison(CodeRecord),
+    /// The number that two people compare.
+    SafetyNumber(SafetyNumberRecord),
+    /// What waits, and how the relays are.
+    Status(StatusRecord),
+    /// Something is done that has nothing else to say.
+    Done(DoneRecord),
+    /// What happened.
+    Event(Box<EventRecord>),
+}
+
+/// Who this profile is.
+#[derive(Debug, Serialize)]
+pub struct IdentityRecord {
+    /// Shown to contacts.
+    pub name: String,
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// The home relay's address.
+    pub relay: String,
+    /// This device's place in the device list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<u64>,
+    /// Twenty-four words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phrase: Option<SecretText>,
+}
+
+impl IdentityRecord {
+    /// The profile, and the phrase if it was just made.
+    pub fn new(profile: ProfileInfo, phrase: Option<SecretText>) -> Self {
+        let ProfileInfo { name, fingerprint, relay, device } = profile;
+        Self { name, fingerprint, relay, device: device.map(|device| device.0), phrase }
+    }
+}
+
+/// A contact link.
+#[derive(Debug, Serialize)]
+pub struct LinkRecord {
+    /// Its number on this device.
+    pub link: u64,
+    /// Whoever has it can write to this identity.
+    pub text: SecretText,
+    /// single or lasting.
+    pub usage: String,
+    /// pending, active, used or revoked.
+    pub state: String,
+    /// Whether the person is about to pass it on.
+    #[serde(skip)]
+    pub showing: Showing,
+}
+
+/// How much of a code is shown to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Showing {
+    /// In a line of a list.
+    InList,
+    /// With its QR code.
+    WithQr,
+}
+
+impl LinkRecord {
+    /// A link as the library tells it.
+    pub fn new(link: LinkInfo, showing: Showing) -> Self {
+        Self {
+            link: link.number.0,
+            text: link.text,
+            usage: code_of(&link.usage),
+            state: code_of(&link.state),
+            showing,
+        }
+    }
+}
+
+/// A contact.
+#[derive(Debug, Serialize)]
+pub struct ContactRecord {
+    /// Its number on this device.
+    pub contact: u64,
+    /// The name it gave itself.
+    pub name: String,
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// verified or unverified.
+    pub verification: String,
+    /// The direct chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<u64>,
+}
+
+impl From<ContactInfo> for ContactRecord {
+    fn from(contact: ContactInfo) -> Self {
+        Self {
+            contact: contact.number.0,
+            name: contact.name,
+            fingerprint: contact.fingerprint,
+            verification: code_of(&contact.verification),
+            chat: contact.chat.map(|chat| chat.0),
+        }
+    }
+}
+
+/// A chat.
+#[derive(Debug, Serialize)]
+pub struct ChatRecord {
+    /// Its number on this device.
+    pub chat: u64,
+    /// The group's or the contact's name.
+    pub name: String,
+    /// direct or group.
+    pub kind: String,
+    /// opening, open, left, removed or stuck.
+    pub state: String,
+    /// The contact of a direct chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<u64>,
+    /// Messages that were not seen.
+    pub unread: u64,
+    /// The number of the last message; 0: none.
+    pub last: u64,
+    /// Which relay carries it.
+    pub relay: String,
+}
+
+impl From<ChatInfo> for ChatRecord {
+    fn from(chat: ChatInfo) -> Self {
+        Self {
+            chat: chat.number.0,
+            name: chat.name,
+            kind: code_of(&chat.kind),
+            state: code_of(&chat.state),
+            contact: chat.contact.map(|contact| contact.0),
+            unread: chat.unread,
+            last: chat.last.0,
+            relay: chat.relay,
+        }
+    }
+}
+
+/// A file was saved.
+#[derive(Debug, Serialize)]
+pub struct SavedRecord {
+    /// Which chat.
+    pub chat: u64,
+    /// Which message.
+    pub message: u64,
+    /// Where it is now.
+    pub path: String,
+}
+
+/// A member of a chat.
+#[derive(Debug, Serialize)]
+pub struct MemberRecord {
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// The name known for it.
+    pub name: String,
+    /// owner, admin or member.
+    pub role: String,
+    /// Devices in the group.
+    pub devices: u32,
+    /// mine or others.
+    pub whose: String,
+}
+
+impl From<MemberInfo> for MemberRecord {
+    fn from(member: MemberInfo) -> Self {
+        Self {
+            fingerprint: member.fingerprint,
+            name: member.name,
+            role: code_of(&member.role),
+            devices: member.devices,
+            whose: code_of(&member.whose),
+        }
+    }
+}
+
+/// A device of this identity.
+#[derive(Debug, Serialize)]
+pub struct DeviceRecord {
+    /// Its place in the list.
+    pub device: u64,
+    /// Its name.
+    pub name: String,
+    /// yes or no.
+    pub current: String,
+}
+
+impl From<DeviceInfo> for DeviceRecord {
+    fn from(device: DeviceInfo) -> Self {
+        Self { device: device.number.0, name: device.name, current: code_of(&device.current) }
+    }
+}
+
+/// A code for another device.
+#[derive(Debug, Serialize)]
+pub struct CodeRecord {
+    /// Its text.
+    pub code: SecretText,
+}
+
+/// The number that two people compare.
+#[derive(Debug, Serialize)]
+pub struct SafetyNumberRecord {
+    /// Which contact.
+    pub contact: u64,
+    /// Its name.
+    pub name: String,
+    /// Sixty digits in groups of five.
+    pub digits: String,
+    /// verified or unverified.
+    pub verification: String,
+}
+
+impl SafetyNumberRecord {
+    /// The number of a contact.
+    pub fn new(contact: ContactInfo, digits: String, verification: Verification) -> Self {
+        let verification = code_of(&verification);
+        Self { contact: contact.number.0, name: contact.name, digits, verification }
+    }
+}
+
+/// What waits, and how the relays are.
+#[derive(Debug, Serialize)]
+pub struct StatusRecord {
+    /// Shown to contacts.
+    pub name: String,
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// The home relay's address.
+    pub relay: String,
+    /// This device's place in the device list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<u64>,
+    /// Durable wishes that are not settled.
+    pub waiting: u64,
+    /// Sessions with relays.
+    pub relays: Vec<RelayRecord>,
+}
+
+/// A session with a relay.
+#[derive(Debug, Serialize)]
+pub struct RelayRecord {
+    /// Its address.
+    pub address: String,
+    /// connecting, catching_up, current, offline or key_mismatch.
+    pub state: String,
+}
+
+impl StatusRecord {
+    /// The profile and its status.
+    pub fn new(profile: ProfileInfo, status: StatusInfo) -> Self {
+        let relays = status.relays.into_iter();
+        Self {
+            name: profile.name,
+            fingerprint: profile.fingerprint,
+            relay: profile.relay,
+            device: profile.device.map(|device| device.0),
+            waiting: status.waiting,
+            relays: relays
+                .map(|relay| RelayRecord { address: relay.address, state: code_of(&relay.state) })
+                .collect(),
+        }
+    }
+}
+
+/// Something is done.
+#[derive(Debug, Default, Serialize)]
+pub struct DoneRecord {
+    /// A stable name for it.
+    pub done: &'static str,
+    /// settled, or queued if the network was not to be waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<u64>,
+    /// Who.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<u64>,
+    /// Which link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<u64>,
+    /// Which device.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device: Option<u64>,
+    /// Which identity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The same for a person; the words are ours, or made visible.
+    #[serde(skip)]
+    pub words: String,
+}

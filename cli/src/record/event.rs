@@ -1,0 +1,123 @@
+//! An event as a flat object.
+
+use hushwire::{
+    command::{ChatNumber, FailureReason, MessageNumber, SecretText},
+    event::{Event, NumberedEvent, Warning},
+};
+use serde::Serialize;
+
+use super::MessageRecord;
+use crate::code::code_of;
+
+/// An event.
+#[derive(Debug, Default, Serialize)]
+pub struct EventRecord {
+    /// Its place; the next one has this plus one.
+    pub number: u64,
+    /// When this device noted it.
+    pub at_ms: u64,
+    /// What happened.
+    pub event: String,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<u64>,
+    /// Which message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message_number: Option<u64>,
+    /// Which contact.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact: Option<u64>,
+    /// Which link.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<u64>,
+    /// Who, fingerprints in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub members: Option<Vec<String>>,
+    /// The digits to compare.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<SecretText>,
+    /// Why something will not happen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// What is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// The address of the relay concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<String>,
+    /// A code that says more about the warning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The message as it is now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageRecord>,
+}
+
+impl From<NumberedEvent> for EventRecord {
+    fn from(numbered: NumberedEvent) -> Self {
+        let mut record = Self {
+            number: numbered.number.0,
+            at_ms: numbered.at_ms,
+            event: code_of(&numbered.event),
+            ..Self::default()
+        };
+        record.put(numbered.event);
+        record
+    }
+}
+
+impl EventRecord {
+    fn put(&mut self, event: Event) {
+        match event {
+            Event::MessageAdded { chat, message }
+            | Event::MessageStateChanged { chat, message }
+            | Event::TransferEnded { chat, message } => self.put_message(chat, message),
+            Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
+                self.chat = Some(chat.0);
+            }
+            Event::MembersAdded { chat, members } | Event::MembersRemoved { chat, members } => {
+                self.chat = Some(chat.0);
+                self.members = Some(members);
+            }
+            Event::ContactAdded(contact) | Event::ContactChanged(contact) => {
+                self.contact = Some(contact.0);
+            }
+            Event::ContactFailed { chat, reason } | Event::GroupChangeFailed { chat, reason } => {
+                self.chat = Some(chat.0);
+                self.put_failure(reason);
+            }
+            Event::LinkChanged(link) => self.link = Some(link.0),
+            Event::DeviceCompare { code } => self.code = Some(code),
+            Event::DeviceLinkFailed(reason) => self.put_failure(reason),
+            Event::Warning(warning) => self.put_warning(warning),
+            // What has no fields, and what a newer library adds, is told by its name.
+            _ => {}
+        }
+    }
+
+    fn put_message(&mut self, chat: ChatNumber, message: MessageNumber) {
+        self.chat = Some(chat.0);
+        self.message_number = Some(message.0);
+    }
+
+    fn put_failure(&mut self, reason: FailureReason) {
+        self.failure = Some(code_of(&reason));
+    }
+
+    fn put_warning(&mut self, warning: Warning) {
+        self.warning = Some(code_of(&warning));
+        match warning {
+            Warning::RelayKeyMismatch { relay } => self.relay = Some(relay),
+            Warning::RelayRolledBack { chat }
+            | Warning::HistoryDiffers { chat }
+            | Warning::OwnCommitUnknown { chat }
+            | Warning::MissedTooMuch { chat } => self.chat = Some(chat.0),
+            Warning::EntryRejected { chat, code } | Warning::CommitRejected { chat, code } => {
+                self.chat = Some(chat.0);
+                self.detail = Some(code);
+            }
+            Warning::ItemRejected { code } => self.detail = Some(code),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! A message as a flat object.
+
+use hushwire::command::{
+    FailureReason, MessageBody, MessageInfo, MessageState, Sender, TransferState,
+};
+use serde::Serialize;
+
+use crate::code::code_of;
+
+/// A message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct MessageRecord {
+    /// Which chat.
+    pub chat: u64,
+    /// Its number there.
+    pub message: u64,
+    /// me or other.
+    pub sender: &'static str,
+    /// The name known for the other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_name: Option<String>,
+    /// The other's identity, in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_fingerprint: Option<String>,
+    /// text, file or not_supported.
+    pub body: &'static str,
+    /// What it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// A safe file name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// In bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_size: Option<u64>,
+    /// `type/subtype`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// remote, moving, complete or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<String>,
+    /// Bytes moved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer_done: Option<u64>,
+    /// Bytes in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer_of: Option<u64>,
+    /// Why the transfer failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer_failure: Option<String>,
+    /// received, pending, stored, delivered or failed.
+    pub state: String,
+    /// People who have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_to: Option<u32>,
+    /// The other people in the chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivered_of: Option<u32>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// When its sender says it was written.
+    pub sent_at_ms: u64,
+    /// Why it or its transfer failed, for a person.
+    #[serde(skip)]
+    pub failure_words: Option<FailureReason>,
+}
+
+impl From<MessageInfo> for MessageRecord {
+    fn from(info: MessageInfo) -> Self {
+        let mut record = Self {
+            chat: info.chat.0,
+            message: info.number.0,
+            sender: "me",
+            state: code_of(&info.state),
+            sent_at_ms: info.sent_at_ms,
+            ..Self::default()
+        };
+        if let Sender::Other { fingerprint, name } = info.sender {
+            record.sender = "other";
+            record.sender_name = Some(name);
+            record.sender_fingerprint = Some(fingerprint);
+        }
+        record.put_body(info.body);
+        record.put_state(&info.state);
+        record
+    }
+}
+
+impl MessageRecord {
+    fn put_body(&mut self, body: MessageBody) {
+        match body {
+            MessageBody::Text(text) => {
+                self.body = "text";
+                self.text = Some(text);
+            }
+            MessageBody::File { name, size, media_type, transfer } => {
+                self.body = "file";
+                self.file_name = Some(name);
+                self.file_size = Some(size);
+                self.media_type = Some(media_type);
+                self.put_transfer(&transfer);
+            }
+            MessageBody::NotSupported { media_type } => {
+                self.body = "not_supported";
+                self.media_type = Some(media_type);
+            }
+            _ => self.body = "not_supported",
+        }
+    }
+
+    fn put_transfer(&mut self, transfer: &TransferState) {
+        self.transfer = Some(code_of(transfer));
+        match transfer {
+            TransferState::Remote | TransferState::Complete => {}
+            TransferState::Moving { done, of } => {
+                self.transfer_done = Some(*done);
+                self.transfer_of = Some(*of);
+            }
+            TransferState::Failed(reason) => {
+                self.transfer_failure = Some(code_of(reason));
+                self.failure_words = Some(*reason);
+            }
+        }
+    }
+
+    fn put_state(&mut self, state: &MessageState) {
+        match state {
+            MessageState::Received | MessageState::Pending | MessageState::Stored => {}
+            MessageState::Delivered { people, of } => {
+                self.delivered_to = Some(*people);
+                self.delivered_of = Some(*of);
+            }
+            MessageState::Failed(reason) => {
+                self.failure = Some(code_of(reason));
+                self.failure_words = Some(*reason);
+            }
+        }
+    }
+}

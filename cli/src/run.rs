@@ -1,0 +1,176 @@
+//! From a command line to an exit code.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use hushwire::command::SecretText;
+
+use crate::{
+    args::{Arguments, GlobalArgs, HushCommand, InitArgs},
+    backend::{Backend, Creation, Lock, LockKind, Opener, Opening},
+    commands::{self, InitPlan},
+    console::Console,
+    fault::{Exit, Fault, OpenFault},
+    human::Paint,
+    output::{Form, Output},
+    pages, passphrase,
+    session::{Patience, Session},
+};
+
+/// What the process was started in.
+#[derive(Debug)]
+pub struct Environment {
+    /// `HUSH_PROFILE`.
+    pub profile: Option<PathBuf>,
+    /// `HUSH_PASSPHRASE`.
+    pub passphrase: Option<SecretText>,
+    /// The user's folder for application data.
+    pub data_folder: Option<PathBuf>,
+    /// Whether lines for a person carry colours.
+    pub paint: Paint,
+}
+
+/// Reads the command line, does what it says, and says how that went.
+pub async fn run<O: Opener>(
+    line: Vec<OsString>,
+    environment: Environment,
+    console: &dyn Console,
+    opener: &O,
+) -> Exit {
+    let json = line.iter().any(|argument| argument == "--json");
+    let form = if json { Form::Json } else { Form::Human(environment.paint) };
+    let output = Output::new(console, form);
+    let arguments = match Arguments::read(line) {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error, output, console, environment.paint),
+    };
+    match execute(arguments, environment, output, console, opener).await {
+        Ok(()) => Exit::Done,
+        Err(Fault::OutputClosed) => Exit::Done,
+        Err(fault) => {
+            // If standard error is closed too, the exit code still says it.
+            let _ = output.fault(&fault);
+            fault.exit()
+        }
+    }
+}
+
+/// What `clap` has to say: a help text that was asked for, or a mistake.
+fn usage(error: &clap::Error, output: Output<'_>, console: &dyn Console, paint: Paint) -> Exit {
+    let text = match paint {
+        Paint::Coloured => error.render().ansi().to_string(),
+        Paint::Plain => error.render().to_string(),
+    };
+    let text = text.trim_end();
+    // As above: the exit code says it even if nobody can be told.
+    if !error.use_stderr() {
+        let _ = console.print(text);
+        return Exit::Done;
+    }
+    let _ = match output.form() {
+        Form::Json => output.fault(&Fault::Usage(error.render().to_string().trim_end().to_owned())),
+        Form::Human(_) => console.note(text),
+    };
+    Exit::Usage
+}
+
+async fn execute<O: Opener>(
+    arguments: Arguments,
+    environment: Environment,
+    output: Output<'_>,
+    console: &dyn Console,
+    opener: &O,
+) -> Result<(), Fault> {
+    let Arguments { global, command } = arguments;
+    match command {
+        HushCommand::Completion { shell } => pages::completion(shell, console),
+        HushCommand::Man { out } => pages::manual(out.as_deref(), console),
+        HushCommand::Init(init) => {
+            let opening = opening_of_init(&global, &init, environment, console, opener)?;
+            let plan = InitPlan::of(init)?;
+            let backend = opener.open(opening).await?;
+            let session = session(&backend, console, output, &global);
+            let done = commands::init(&session, plan).await;
+            backend.close().await;
+            done
+        }
+        command => {
+            let opening = opening(&global, environment, console, opener)?;
+            let backend = opener.open(opening).await?;
+            let session = session(&backend, console, output, &global);
+            let done = commands::run(&session, command).await;
+            backend.close().await;
+            done
+        }
+    }
+}
+
+const fn session<'a, B>(
+    backend: &'a B,
+    console: &'a dyn Console,
+    output: Output<'a>,
+    global: &GlobalArgs,
+) -> Session<'a, B> {
+    let patience =
+        if global.no_network { Patience::NoNetwork } else { Patience::Wait(global.wait) };
+    Session { backend, console, output, patience }
+}
+
+fn opening<O: Opener>(
+    global: &GlobalArgs,
+    environment: Environment,
+    console: &dyn Console,
+    opener: &O,
+) -> Result<Opening, Fault> {
+    let profile = profile_folder(global, &environment)?;
+    let lock = match opener.lock_kind(&profile) {
+        None => return Err(no_profile().into()),
+        Some(LockKind::KeyFile) => Lock::KeyFile,
+        Some(LockKind::Passphrase) => {
+            passphrase::lock(&sources(global, &environment), console, Creation::Existing)?
+        }
+    };
+    Ok(Opening { profile, creation: Creation::Existing, lock })
+}
+
+/// A profile that is there already is opened: an `init` that was interrupted, or refused by a
+/// mistyped relay address, can be repeated. If it has an identity, the library refuses.
+fn opening_of_init<O: Opener>(
+    global: &GlobalArgs,
+    init: &InitArgs,
+    environment: Environment,
+    console: &dyn Console,
+    opener: &O,
+) -> Result<Opening, Fault> {
+    let profile = profile_folder(global, &environment)?;
+    let kind = opener.lock_kind(&profile);
+    let creation = if kind.is_some() { Creation::Existing } else { Creation::New };
+    let lock = match kind {
+        Some(LockKind::KeyFile) => Lock::KeyFile,
+        None if init.no_passphrase => Lock::KeyFile,
+        _ => passphrase::lock(&sources(global, &environment), console, creation)?,
+    };
+    Ok(Opening { profile, creation, lock })
+}
+
+fn sources<'a>(global: &'a GlobalArgs, environment: &'a Environment) -> passphrase::Sources<'a> {
+    passphrase::Sources {
+        file: global.passphrase_file.as_deref(),
+        environment: environment.passphrase.as_ref(),
+    }
+}
+
+fn profile_folder(global: &GlobalArgs, environment: &Environment) -> Result<PathBuf, Fault> {
+    let by_default = || environment.data_folder.as_ref().map(|data| data.join("hushwire/default"));
+    let chosen = global.profile.clone().or_else(|| environment.profile.clone());
+    let folder = chosen.or_else(by_default).ok_or(Fault::NoDataFolder)?;
+    std::path::absolute(&folder).map_err(|error| Fault::File { path: folder, kind: error.kind() })
+}
+
+fn no_profile() -> OpenFault {
+    OpenFault {
+        code: "no_profile",
+        what: "there is no profile here yet".into(),
+        advice: "Run `hush init --name NAME --relay ADDRESS`, or check --profile.".into(),
+        exit: Exit::NeedsAction,
+    }
+}

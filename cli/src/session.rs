@@ -1,0 +1,192 @@
+//! An open profile together with the terminal: the typed requests that commands are made of.
+
+use core::time::Duration;
+
+use hushwire::{
+    command::{
+        ChatInfo, ChatNumber, Command, ContactInfo, DeviceInfo, LinkInfo, MemberInfo, MessageInfo,
+        MessageNumber, ProfileInfo, Reply, StatusInfo,
+    },
+    event::{EventNumber, NumberedEvent},
+};
+
+use crate::{
+    backend::Backend,
+    console::Console,
+    fault::Fault,
+    names::{Candidate, Noun, resolve},
+    output::Output,
+    record::{DoneRecord, Record},
+};
+
+/// How long a command waits for the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Not at all, and that is what the person asked for.
+    NoNetwork,
+    /// So long; then what still waits is said.
+    Wait(Duration),
+}
+
+/// An open profile and the terminal.
+pub struct Session<'a, B> {
+    /// The profile.
+    pub backend: &'a B,
+    /// The terminal.
+    pub console: &'a dyn Console,
+    /// Where records go.
+    pub output: Output<'a>,
+    /// How long to wait for the network.
+    pub patience: Patience,
+}
+
+/// Reads the one reply that fits a command.
+macro_rules! expect_reply {
+    ($session:expr, $command:expr, $pattern:pat => $value:expr) => {
+        match $session.request($command).await? {
+            $pattern => Ok($value),
+            _ => Err(Fault::UnexpectedReply),
+        }
+    };
+}
+pub(crate) use expect_reply;
+
+impl<B: Backend> Session<'_, B> {
+    /// Hands over a command.
+    pub(crate) async fn request(&self, command: Command) -> Result<Reply, Fault> {
+        Ok(self.backend.command(command).await?)
+    }
+
+    /// A command that has nothing to answer.
+    pub(crate) async fn perform(&self, command: Command) -> Result<(), Fault> {
+        expect_reply!(self, command, Reply::Done => ())
+    }
+
+    /// Says a record.
+    pub(crate) fn say(&self, record: &Record) -> Result<(), Fault> {
+        Ok(self.output.record(record)?)
+    }
+
+    /// Says that something is done, after waiting for the network.
+    pub(crate) fn done(&self, mut done: DoneRecord) -> Result<(), Fault> {
+        let state = match self.patience {
+            Patience::Wait(_) => "settled",
+            Patience::NoNetwork => {
+                done.words.push_str(" (queued for the network)");
+                "queued"
+            }
+        };
+        self.say(&Record::Done(DoneRecord { state: Some(state), ..done }))
+    }
+
+    /// Says something beside the result.
+    pub(crate) fn note(&self, note: &str) -> Result<(), Fault> {
+        Ok(self.output.note(note)?)
+    }
+
+    pub(crate) async fn profile(&self) -> Result<ProfileInfo, Fault> {
+        expect_reply!(self, Command::Profile, Reply::Profile(profile) => profile)
+    }
+
+    pub(crate) async fn status(&self) -> Result<StatusInfo, Fault> {
+        expect_reply!(self, Command::Status, Reply::Status(status) => status)
+    }
+
+    pub(crate) async fn links(&self) -> Result<Vec<LinkInfo>, Fault> {
+        expect_reply!(self, Command::Links, Reply::Links(links) => links)
+    }
+
+    pub(crate) async fn contacts(&self) -> Result<Vec<ContactInfo>, Fault> {
+        expect_reply!(self, Command::Contacts, Reply::Contacts(contacts) => contacts)
+    }
+
+    pub(crate) async fn chats(&self) -> Result<Vec<ChatInfo>, Fault> {
+        expect_reply!(self, Command::Chats, Reply::Chats(chats) => chats)
+    }
+
+    pub(crate) async fn devices(&self) -> Result<Vec<DeviceInfo>, Fault> {
+        expect_reply!(self, Command::Devices, Reply::Devices(devices) => devices)
+    }
+
+    pub(crate) async fn members(&self, chat: ChatNumber) -> Result<Vec<MemberInfo>, Fault> {
+        expect_reply!(self, Command::GroupMembers(chat), Reply::Members(members) => members)
+    }
+
+    pub(crate) async fn messages(
+        &self,
+        chat: ChatNumber,
+        from: MessageNumber,
+        count_max: u32,
+    ) -> Result<Vec<MessageInfo>, Fault> {
+        let command = Command::Messages { chat, from, count_max };
+        expect_reply!(self, command, Reply::Messages(messages) => messages)
+    }
+
+    /// One message as it is now.
+    pub(crate) async fn message(
+        &self,
+        chat: ChatNumber,
+        number: MessageNumber,
+    ) -> Result<MessageInfo, Fault> {
+        let messages = self.messages(chat, number, 1).await?;
+        let found = messages.into_iter().find(|message| message.number == number);
+        found.ok_or_else(|| hushwire::command::CommandError::NoSuchMessage.into())
+    }
+
+    pub(crate) async fn events(
+        &self,
+        from: EventNumber,
+        count_max: u32,
+    ) -> Result<Vec<NumberedEvent>, Fault> {
+        let command = Command::Events { from, count_max };
+        expect_reply!(self, command, Reply::Events(events) => events)
+    }
+
+    /// The number that the next event will have. Events have no gaps, so the end is found by
+    /// doubling and halving, without reading them all.
+    pub(crate) async fn next_event_number(&self) -> Result<EventNumber, Fault> {
+        let (mut low, mut high) = (0, 1);
+        while self.has_event(high).await? {
+            low = high;
+            high = high.saturating_mul(2);
+        }
+        // There is an event `low` (or it is 0), and none from `high` on.
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if self.has_event(middle).await? {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Ok(EventNumber(high))
+    }
+
+    async fn has_event(&self, number: u64) -> Result<bool, Fault> {
+        Ok(!self.events(EventNumber(number), 1).await?.is_empty())
+    }
+
+    /// The chat that a person means.
+    pub(crate) async fn chat_named(&self, query: &str) -> Result<ChatInfo, Fault> {
+        let chats = self.chats().await?;
+        let candidates: Vec<Candidate> = chats
+            .iter()
+            .map(|chat| Candidate { number: chat.number.0, name: chat.name.clone() })
+            .collect();
+        let number = resolve(query, Noun::Chat, &candidates)?;
+        let found = chats.into_iter().find(|chat| chat.number.0 == number);
+        found.ok_or(Fault::UnexpectedReply)
+    }
+
+    /// The contact that a person means.
+    pub(crate) async fn contact_named(&self, query: &str) -> Result<ContactInfo, Fault> {
+        let contacts = self.contacts().await?;
+        let candidates: Vec<Candidate> = contacts
+            .iter()
+            .map(|contact| Candidate { number: contact.number.0, name: contact.name.clone() })
+            .collect();
+        let number = resolve(query, Noun::Contact, &candidates)?;
+        let found = contacts.into_iter().find(|contact| contact.number.0 == number);
+        found.ok_or(Fault::UnexpectedReply)
+    }
+}

@@ -1,0 +1,180 @@
+//! The console of a real process.
+
+use core::{future::Future, pin::Pin};
+use std::{
+    io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
+    thread,
+};
+
+use hushwire::command::SecretText;
+use indicatif::{ProgressBar, ProgressStyle};
+use rustyline::{DefaultEditor, ExternalPrinter as _, error::ReadlineError};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::console::{Console, Conversation, Presence, Progress, TypedLine};
+
+/// Standard input, output and error.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminal {
+    presence: Presence,
+    progress: ProgressShown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ProgressShown {
+    Yes,
+    No,
+}
+
+impl Terminal {
+    /// Of this process.
+    pub fn new() -> Self {
+        let presence = if io::stdin().is_terminal() { Presence::Person } else { Presence::Script };
+        let progress =
+            if io::stderr().is_terminal() { ProgressShown::Yes } else { ProgressShown::No };
+        Self { presence, progress }
+    }
+}
+
+impl Default for Terminal {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Console for Terminal {
+    fn print(&self, line: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()
+    }
+
+    fn note(&self, line: &str) -> io::Result<()> {
+        writeln!(io::stderr().lock(), "{line}")
+    }
+
+    fn ask(&self, question: &str) -> io::Result<SecretText> {
+        if self.presence == Presence::Person {
+            let mut err = io::stderr().lock();
+            write!(err, "{question}")?;
+            err.flush()?;
+        }
+        read_line()
+    }
+
+    fn ask_secret(&self, question: &str) -> io::Result<SecretText> {
+        match self.presence {
+            Presence::Person => rpassword::prompt_password(question).map(SecretText::new),
+            Presence::Script => read_line(),
+        }
+    }
+
+    fn read_input(&self) -> io::Result<Vec<u8>> {
+        let mut input = Vec::new();
+        io::stdin().lock().read_to_end(&mut input)?;
+        Ok(input)
+    }
+
+    fn presence(&self) -> Presence {
+        self.presence
+    }
+
+    fn progress(&self, bytes: u64) -> Box<dyn Progress> {
+        let bar = match self.progress {
+            ProgressShown::Yes => ProgressBar::new(bytes),
+            ProgressShown::No => ProgressBar::hidden(),
+        };
+        let template = "{bar:30} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Box::new(Bar(bar))
+    }
+
+    fn converse(&self, prompt: String) -> io::Result<Conversation> {
+        match self.presence {
+            Presence::Person => edited_lines(prompt),
+            Presence::Script => plain_lines(),
+        }
+    }
+
+    fn interrupted(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            if tokio::signal::ctrl_c().await.is_err() {
+                // Without a handler the system ends the process by itself.
+                core::future::pending::<()>().await;
+            }
+        })
+    }
+}
+
+fn read_line() -> io::Result<SecretText> {
+    let mut line = String::new();
+    if io::stdin().lock().read_line(&mut line)? == 0 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    Ok(SecretText::new(line))
+}
+
+struct Bar(ProgressBar);
+
+impl Progress for Bar {
+    fn set(&mut self, done: u64) {
+        self.0.set_position(done);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Lines with editing and history. The thread reads the next one only when asked to, so the
+/// terminal is in its usual mode when the conversation ends.
+fn edited_lines(prompt: String) -> io::Result<Conversation> {
+    let mut editor = DefaultEditor::new().map_err(io_error)?;
+    let mut printer = editor.create_external_printer().map_err(io_error)?;
+    let (sender, lines) = mpsc::channel(1);
+    thread::spawn(move || {
+        hand_over(&sender, || {
+            let line = editor.readline(&prompt).ok()?;
+            // History is a comfort; without it the line still counts.
+            let _ = editor.add_history_entry(&line);
+            Some(line)
+        });
+    });
+    let print = move |line: String| printer.print(format!("{line}\n")).map_err(io_error);
+    Ok(Conversation { lines, print: Box::new(print) })
+}
+
+/// Lines of a pipe or file.
+fn plain_lines() -> io::Result<Conversation> {
+    let (sender, lines) = mpsc::channel(1);
+    thread::spawn(move || hand_over(&sender, || io::stdin().lock().lines().next()?.ok()));
+    let print = |line: String| {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()
+    };
+    Ok(Conversation { lines, print: Box::new(print) })
+}
+
+/// Reads a line, hands it over, waits to be asked for the next; ends when it is not.
+fn hand_over(sender: &mpsc::Sender<TypedLine>, mut read: impl FnMut() -> Option<String>) {
+    while let Some(text) = read() {
+        let (next, asked) = oneshot::channel();
+        if sender.blocking_send(TypedLine { text, next }).is_err() || asked.blocking_recv().is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn io_error(error: ReadlineError) -> io::Error {
+    match error {
+        ReadlineError::Io(error) => error,
+        other => io::Error::other(other),
+    }
+}

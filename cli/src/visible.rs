@@ -1,0 +1,118 @@
+//! Text written by others, made safe to show: nothing in it can steer the terminal or hide.
+//!
+//! Control characters become their pictures (U+2400 block), and characters that turn the reading
+//! direction or take no room are written as their number. What is left is what a person reads.
+
+/// One line of foreign text: a name, a file name, a media type. Line breaks become visible too.
+pub fn line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        push(&mut shown, character);
+    }
+    shown
+}
+
+/// Foreign text of several lines. The caller indents all but the first, so that a line break in a
+/// message cannot pass for a message of somebody else.
+pub fn lines(text: &str) -> Vec<String> {
+    let text = text.replace("\r\n", "\n");
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    text.split('\n').map(|part| line(&part.replace('\t', "    "))).collect()
+}
+
+/// JSON that was written by `serde_json`, with every character that [`line`] would change as a
+/// `\u` escape. Such characters stand in strings only, so the value stays the same.
+pub fn json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut units = [0; 2];
+    for character in text.chars() {
+        if is_harmless(character) {
+            escaped.push(character);
+        } else {
+            for unit in character.encode_utf16(&mut units) {
+                escaped.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    escaped
+}
+
+fn push(shown: &mut String, character: char) {
+    if is_harmless(character) {
+        shown.push(character);
+        return;
+    }
+    match picture(character) {
+        Some(picture) => shown.push(picture),
+        None => shown.push_str(&format!("<U+{:04X}>", u32::from(character))),
+    }
+}
+
+/// The picture of an ASCII control character.
+fn picture(character: char) -> Option<char> {
+    match character {
+        '\u{0}'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)),
+        '\u{7f}' => Some('\u{2421}'),
+        _ => None,
+    }
+}
+
+/// Whether a character can neither steer the terminal nor hide or reorder what stands beside it.
+/// The joiners U+200C and U+200D are: scripts and emoji need them.
+fn is_harmless(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character,
+            '\u{ad}'                      // soft hyphen
+            | '\u{61c}'                   // Arabic letter mark
+            | '\u{115f}' | '\u{1160}'     // Hangul fillers
+            | '\u{17b4}' | '\u{17b5}'     // Khmer inherent vowels
+            | '\u{180b}'..='\u{180f}'     // Mongolian selectors and separator
+            | '\u{200b}'                  // zero width space
+            | '\u{200e}' | '\u{200f}'     // left-to-right and right-to-left mark
+            | '\u{2028}'..='\u{202e}'     // separators, embeddings and overrides
+            | '\u{2060}'..='\u{206f}'     // invisible operators and isolates
+            | '\u{3164}' | '\u{ffa0}'     // Hangul fillers
+            | '\u{feff}'                  // byte order mark
+            | '\u{fff9}'..='\u{fffb}'     // interlinear annotation
+            | '\u{e0000}'..='\u{e0fff}'   // tags and selectors
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_and_hidden_characters_are_shown() {
+        let cases = [
+            ("Bob", "Bob"),
+            ("\u{1b}[2J", "\u{241b}[2J"),
+            ("a\nb\r", "a\u{240a}b\u{240d}"),
+            ("\u{7f}\u{7}", "\u{2421}\u{2407}"),
+            ("\u{9b}31m", "<U+009B>31m"),
+            ("\u{202e}gpj.exe", "<U+202E>gpj.exe"),
+            ("a\u{200b}b\u{feff}", "a<U+200B>b<U+FEFF>"),
+            ("\u{2066}x\u{2069}", "<U+2066>x<U+2069>"),
+            ("\u{e0041}", "<U+E0041>"),
+            ("Zoë 👩\u{200d}💻 日本", "Zoë 👩\u{200d}💻 日本"),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(line(text), shown);
+        }
+    }
+
+    #[test]
+    fn lines_keep_their_breaks_and_lose_only_the_last() {
+        assert_eq!(lines("a\r\n\tb\n"), ["a", "    b"]);
+        assert_eq!(lines(""), [""]);
+        assert_eq!(lines("a\rb"), ["a\u{240d}b"]);
+    }
+
+    #[test]
+    fn json_keeps_its_value() {
+        let text = "\u{1b}\u{9b}\u{202e}é\u{e0041}";
+        let written = json(&serde_json::to_string(text).unwrap());
+        assert!(written.chars().all(is_harmless));
+        assert_eq!(serde_json::from_str::<String>(&written).unwrap(), text);
+    }
+}
