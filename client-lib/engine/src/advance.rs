@@ -34,7 +34,7 @@ pub(crate) fn begin_epoch(
     keys: &EpochKeys,
 ) -> Result<(), StoreError> {
     let record = EpochRecord {
-        keys: SecretBytes::new(&keys.to_secret_bytes()),
+        keys: SecretBytes::new(&keys.to_secret_bytes()[..]),
         next: 0,
         head: transcript::first_head(channel, epoch),
         candidates: Vec::new(),
@@ -55,8 +55,7 @@ pub(crate) fn apply_own(
     let applied = work
         .with_provider(|provider| mls.confirm_commit(provider))
         .map_err(|_| StoreError::Damaged)?;
-    let keys = EpochKeys::from_secret_bytes(own.commit.next_keys.expose())
-        .map_err(|_| StoreError::Damaged)?;
+    let keys = own.commit.next_keys()?;
     let wished = wish::load(work, own.number)?;
     work.settle(own.number);
     move_on(work, channel, group, entry, &mls, &keys, &applied)?;
@@ -108,7 +107,7 @@ fn move_on(
     groups::save(work, channel, &moved)?;
     work.effects.channels.insert(*channel);
     settle_true(work, channel, mls)?;
-    tell(work, &moved, mls, applied)
+    tell(work, channel, &moved, mls, applied)
 }
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
@@ -147,6 +146,7 @@ fn settle_true(work: &mut Work<'_>, channel: &ChannelId, mls: &Group) -> Result<
 
 fn tell(
     work: &mut Work<'_>,
+    channel: &ChannelId,
     group: &GroupRecord,
     mls: &Group,
     applied: &Applied,
@@ -154,10 +154,11 @@ fn tell(
     let chat = match group.purpose {
         PurposeRecord::OwnDevices => return crate::devices::own_group_moved(work, applied),
         PurposeRecord::Direct { chat, .. } => {
-            if !applied.added.is_empty() {
-                chats::set_state(work, chat, ChatState::Open)?;
-            }
-            return Ok(());
+            return if groups::other_is_in(work, mls)? {
+                crate::direct::opened(work, channel, chat)
+            } else {
+                Ok(())
+            };
         }
         PurposeRecord::Group { chat } => chat,
     };

@@ -121,7 +121,7 @@ pub(crate) fn form(
         .with_provider(|provider| Group::create(provider, &device, parameters))
         .map_err(|_| CommandError::Internal)?;
     let nonce: [u8; 32] = work.random();
-    let key = transcript::public_key(created.keys.signing());
+    let key = created.keys.public_key();
     let epoch = transcript::root_epoch_id(&channel, &key, &Nonce::from_bytes(nonce));
     advance::begin_epoch(work, &channel, &epoch, &created.keys)?;
     let group = GroupRecord {
@@ -130,6 +130,7 @@ pub(crate) fn form(
         state: GroupState::Creating,
         epoch,
         contest: None,
+        opened: !matches!(purpose, PurposeRecord::Direct { .. }),
         epoch_since_ms: work.now.0,
     };
     save(work, &channel, &group)?;
@@ -155,9 +156,9 @@ pub(crate) fn create_channel(
         transcript::channel_create(&desk.relay, &desk.session, channel, &group.epoch);
     Ok(Step::Ask(crate::wish::Ask::Request(Request::ChannelCreate {
         channel: *channel,
-        epoch_key: transcript::public_key(keys.signing()),
+        epoch_key: keys.public_key(),
         nonce: Nonce::from_bytes(nonce.array().ok_or(StoreError::Damaged)?),
-        signature: transcript.sign(keys.signing()),
+        signature: transcript.sign(&keys.signing),
     })))
 }
 

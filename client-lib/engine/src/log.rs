@@ -71,7 +71,7 @@ pub(crate) fn open_request(
 ) -> Result<Request, StoreError> {
     let (_, keys) = epoch_state(work, channel, epoch)?;
     let transcript = transcript::channel_open(relay, session, channel, epoch);
-    let signature = transcript.sign(keys.signing());
+    let signature = transcript.sign(&keys.signing);
     Ok(Request::ChannelOpen { channel: *channel, epoch: *epoch, signature })
 }
 
@@ -83,8 +83,7 @@ pub(crate) fn epoch_state(
 ) -> Result<(EpochRecord, EpochKeys), StoreError> {
     let record: EpochRecord =
         work.tx.load(&by_channel(channel, epoch))?.ok_or(StoreError::Damaged)?;
-    let keys =
-        EpochKeys::from_secret_bytes(record.keys.expose()).map_err(|_| StoreError::Damaged)?;
+    let keys = record.keys()?;
     Ok((record, keys))
 }
 

@@ -4,7 +4,7 @@
 //! settles it. The same transaction that moved the group's ratchet wrote the row, so a crash between
 //! sealing and sending repeats the same bytes, never other ones under the same key (spec: CLI-010).
 
-use hushwire_protocol::group::MessageBinding;
+use hushwire_protocol::{epoch::EpochKeys, group::MessageBinding};
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, PublicKey, Sequence, UploadKey},
     message::{Answer, Appended, BlobReference, Content, Request},
@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    command::{ChatState, FailureReason},
+    command::FailureReason,
     groups,
     log::{self, epoch_state},
     messages,
     record::{
-        GroupState, IntentNumber, SealedRecord, SecretBytes, Shown, Verdict, Wish, by_number, id,
+        GroupState, IntentNumber, SealedRecord, SecretBytes, Verdict, Wish, by_number, id,
     },
     store::{StoreError, Table},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
@@ -42,6 +42,12 @@ pub(crate) struct CommitRecord {
 }
 
 impl CommitRecord {
+    /// Keys of the epoch that the commit opens.
+    pub(crate) fn next_keys(&self) -> Result<EpochKeys, StoreError> {
+        let bytes = self.next_keys.array().map(zeroize::Zeroizing::new);
+        Ok(EpochKeys::from_secret_bytes(&*bytes.ok_or(StoreError::Damaged)?))
+    }
+
     fn operation(&self) -> Operation {
         let cut = if self.cut { Cut::Cut } else { Cut::Through };
         let contested = self.contested.clone();
@@ -49,20 +55,13 @@ impl CommitRecord {
     }
 }
 
-/// What content for a group needs next: a chat that is open at the other side.
+/// What content for a group needs next: the channel, with somebody there who can read it.
 pub(crate) fn content_target(
     work: &Work<'_>,
     channel: &ChannelId,
-    shown: Option<&Shown>,
 ) -> Result<Target, StoreError> {
-    if let Some(shown) = shown {
-        let chat = crate::chats::load(work, shown.chat)?;
-        // What is written before the other side is there waits for it, or it could not read it.
-        if chat.is_none_or(|chat| chat.state == ChatState::Opening) {
-            return Ok(Target::Nothing);
-        }
-    }
-    groups::channel_target(work, channel)
+    let opened = groups::record(work, channel)?.is_some_and(|group| group.opened);
+    if opened { groups::channel_target(work, channel) } else { Ok(Target::Nothing) }
 }
 
 pub(crate) fn sealed(
@@ -197,7 +196,7 @@ pub(crate) fn send_commit(
         next_key: pending.mark.next_key,
         cut: pending.mark.cut == Cut::Cut,
         contested,
-        next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()),
+        next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()[..]),
         welcome: pending.welcome.unwrap_or_default(),
     };
     let operation = record.operation();

@@ -8,7 +8,7 @@ use hushwire_protocol::{
         DeviceSerial, Fingerprint, ManagerCounter, ManagerKey, ManagerStatement, PhraseError,
         RecoveryPhrase, RootKey, UnverifiedCredential, device_list::DeviceListTerms,
     },
-    seal::ItemKey,
+    seal::InboxKey,
 };
 use hushwire_wire::id::{ChannelId, InboxId, SlotId};
 
@@ -114,13 +114,13 @@ fn make_inbox(
     relay: &RelayAddress,
     list: SignedList,
 ) -> Result<(), CommandError> {
-    let seal_key = ItemKey::generate(work.rng).map_err(|_| CommandError::Internal)?;
+    let seal_key = InboxKey::generate(work.rng);
     let own_capability = SecretBytes::new(&work.random::<32>());
     let inbox = InboxRecord {
         relay: relay.to_string(),
         inbox: InboxId::from_bytes(work.random()),
         owner_key: SecretBytes::new(&work.random::<32>()),
-        seal_key: SecretBytes::new(&seal_key.to_secret_bytes()),
+        seal_key: SecretBytes::new(seal_key.expose()),
         old_seal_keys: Vec::new(),
         shelf_key: SecretBytes::new(&work.random::<32>()),
         own_capability: own_capability.clone(),

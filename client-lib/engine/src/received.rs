@@ -1,7 +1,7 @@
 //! What a message of somebody does here: a row of its chat, a receipt noted, control entries done.
 
 use hushwire_protocol::{
-    content::{Action, Content, MessageId, Piece, RoomUri, SenderUri, Status, StatusReport},
+    content::{Action, Content, MessageId, PartBody, Piece, RoomUri, SenderUri, Status, StatusReport},
     group::ReceivedMessage,
     identity::Fingerprint,
 };
@@ -112,7 +112,11 @@ fn add(
 
 fn describe(piece: &Piece<'_>) -> String {
     match piece {
-        Piece::Unsupported(part) => part.media_type().unwrap_or("message").to_owned(),
+        Piece::Unsupported(part) => match &part.body {
+            PartBody::Single(single) => single.media_type.as_str().to_owned(),
+            PartBody::External(external) => external.media_type.as_str().to_owned(),
+            _ => "multipart".to_owned(),
+        },
         Piece::Attachment(attachment) => attachment.media_type.as_str().to_owned(),
         _ => "message".to_owned(),
     }

@@ -12,7 +12,7 @@ use hushwire_wire::{
 
 use crate::{
     command::FailureReason,
-    contacts, devices, files, groups, inbox,
+    contacts, devices, files, groups, inbox, links,
     io::Output,
     outbox, packages, receipts,
     record::{
@@ -112,10 +112,9 @@ pub(crate) fn target(work: &Work<'_>, number: IntentNumber) -> Result<Target, St
     let Some(wish) = load(work, number)? else { return Ok(Target::Nothing) };
     match &wish {
         Wish::CreateChannel { channel, .. } => groups::new_channel_target(work, channel),
-        Wish::SendContent { channel, message, .. } => {
-            outbox::content_target(work, channel, message.as_ref())
+        Wish::SendContent { channel, .. } | Wish::SendReceipts { channel, .. } => {
+            outbox::content_target(work, channel)
         }
-        Wish::SendReceipts { channel, .. } => groups::channel_target(work, channel),
         Wish::AddPerson { channel, person, packages } => {
             packages::person_target(work, channel, person, packages)
         }
@@ -210,7 +209,7 @@ pub(crate) fn answered(
         Wish::ReachContact { .. } => contacts::reached(work, number, wish, answer),
         Wish::PutCapability { link, .. } => {
             if let Some(link) = link {
-                contacts::link_published(work, link)?;
+                links::published(work, link)?;
             }
             work.settle(number);
             Ok(Progress::Settled)

@@ -123,7 +123,7 @@ impl<S: Store> Engine<S> {
     /// A group came, moved on, or went.
     pub(super) fn channel_moved(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         let found = self.transact(|work| crate::groups::with_relay(work, &channel))?;
-        let Some((record, relay)) = found else {
+        let Some(crate::groups::Placed { record, relay }) = found else {
             self.channels.remove(&channel);
             return Ok(());
         };

@@ -79,11 +79,11 @@ impl<S: Store> Engine<S> {
             return Ok(());
         };
         let relay = key.relay.relay();
-        let (request, pending) = self.transact(|work| inbox::open_request(work, &relay, &id))?;
+        let opening = self.transact(|work| inbox::open_request(work, &relay, &id))?;
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Opening;
         }
-        self.send(number, request, pending);
+        self.send(number, opening.request, opening.pending);
         Ok(())
     }
 
@@ -148,8 +148,8 @@ impl<S: Store> Engine<S> {
                 match self.transact(|work| inbox::take(work, &item)) {
                     Ok(()) => {}
                     Err(inbox::Fault::Store(error)) => return Err(error),
-                    Err(inbox::Fault::Rejected(rejection)) => {
-                        self.transact(|work| inbox::reject(work, &item, &rejection))?;
+                    Err(inbox::Fault::Rejected(code)) => {
+                        self.transact(|work| inbox::reject(work, &item, code))?;
                     }
                 }
                 self.send(number, Request::InboxAdvance { handle, cursor }, Pending::Nothing);

@@ -1,5 +1,6 @@
 //! Groups and their epochs.
 
+use hushwire_protocol::epoch::EpochKeys;
 use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +8,7 @@ use super::{Record, SecretBytes, id};
 use crate::{
     command::{ChatNumber, ContactNumber},
     record::IntentNumber,
-    store::Table,
+    store::{StoreError, Table},
 };
 
 /// A group this device is or was in. Key: channel id.
@@ -20,6 +21,8 @@ pub(crate) struct GroupRecord {
     #[serde(with = "id")]
     pub(crate) epoch: EpochId,
     pub(crate) contest: Option<Contest>,
+    /// Whether there is somebody to read: for a direct chat, once the other side is in.
+    pub(crate) opened: bool,
     /// When this device opened its current epoch.
     pub(crate) epoch_since_ms: u64,
 }
@@ -86,6 +89,14 @@ pub(crate) struct EpochRecord {
 
 impl Record for EpochRecord {
     const TABLE: Table = Table::Epoch;
+}
+
+impl EpochRecord {
+    /// The epoch's keys.
+    pub(crate) fn keys(&self) -> Result<EpochKeys, StoreError> {
+        let bytes = self.keys.array().map(zeroize::Zeroizing::new);
+        Ok(EpochKeys::from_secret_bytes(&*bytes.ok_or(StoreError::Damaged)?))
+    }
 }
 
 /// A commit of an epoch.

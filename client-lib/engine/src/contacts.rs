@@ -1,0 +1,323 @@
+//! Contacts: people whose inbox this identity can write to, and how they become that.
+
+use hushwire_protocol::{
+    card::Card,
+    identity::Fingerprint,
+    invitation::ContactCard,
+    link::{ContactLink, LinkTarget, text::LinkError},
+    safety_number::SafetyNumber,
+};
+use hushwire_wire::{id::ChannelId, message::Answer, transcript};
+
+use crate::{
+    chats,
+    command::{
+        ChatKind, ChatNumber, ChatState, CommandError, ContactInfo, ContactNumber, FailureReason,
+        Reply, SecretText, Verification,
+    },
+    direct,
+    event::Event,
+    packages::{self, Gathered, Route},
+    profile,
+    record::{ContactRecord, IntentNumber, Packages, SecretBytes, Wish},
+    store::StoreError,
+    wish::{self, Desk, Progress, Step, Target},
+    work::Work,
+};
+
+/// Digits of a fingerprint that stand for a person without a name.
+const NAMELESS_DIGITS: usize = 8;
+
+/// Begins a direct chat with the person behind a link.
+pub(crate) fn add(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, CommandError> {
+    let link = parse(text)?;
+    if link.identity == profile::fingerprint(work)? {
+        return Err(CommandError::OwnLink);
+    }
+    if load(work, &link.identity)?.is_some_and(|contact| contact.chat.is_some()) {
+        return Err(CommandError::AlreadyAContact);
+    }
+    let contact = ensure(work, &link.identity, None)?;
+    let channel = ChannelId::from_bytes(work.random());
+    let name = name_of(work, &link.identity)?;
+    let chat = chats::add(
+        work,
+        name,
+        ChatKind::Direct,
+        ChatState::Opening,
+        Some(channel),
+        Some(contact),
+    )?;
+    set_chat(work, &link.identity, chat)?;
+    direct::form(work, channel, chat, contact)?;
+    let link = SecretBytes::new(text.expose().trim().as_bytes());
+    work.wish(Wish::ReachContact { link, chat, packages: Packages::default(), card: None })?;
+    let record = chats::named(work, chat)?;
+    Ok(Reply::Chat(chats::info(work, chat, &record)?))
+}
+
+fn parse(text: &SecretText) -> Result<ContactLink, CommandError> {
+    let link = ContactLink::parse(text.expose()).map_err(|error| match error {
+        LinkError::Foreign | LinkError::OtherKind | LinkError::UnknownKind => {
+            CommandError::NotALink
+        }
+        LinkError::UnknownVersion => CommandError::LinkTooNew,
+        _ => CommandError::LinkTruncated,
+    })?;
+    if link.target == LinkTarget::Contact { Ok(link) } else { Err(CommandError::NotALink) }
+}
+
+pub(crate) fn load(
+    work: &Work<'_>,
+    person: &Fingerprint,
+) -> Result<Option<ContactRecord>, StoreError> {
+    work.tx.load(person.as_bytes())
+}
+
+pub(crate) fn save(
+    work: &Work<'_>,
+    person: &Fingerprint,
+    record: &ContactRecord,
+) -> Result<(), StoreError> {
+    work.tx.save(person.as_bytes(), record)
+}
+
+/// The contact, made if it is not there yet, with this card if one is given.
+pub(crate) fn ensure(
+    work: &mut Work<'_>,
+    person: &Fingerprint,
+    card: Option<&ContactCard>,
+) -> Result<ContactNumber, StoreError> {
+    let Some(mut record) = load(work, person)? else {
+        let number = work.count(|counters| &mut counters.contact)?;
+        let record = ContactRecord {
+            number,
+            name: card.map_or_else(|| nameless(person), |card| card.name.as_str().to_owned()),
+            verification: Verification::Unverified,
+            chat: None,
+            card: card.map(|card| SecretBytes::new(&card.to_bytes())),
+            given: None,
+            device_list_version: 0,
+        };
+        save(work, person, &record)?;
+        work.event(Event::ContactAdded(ContactNumber(number)))?;
+        return Ok(ContactNumber(number));
+    };
+    let number = ContactNumber(record.number);
+    if let Some(card) = card {
+        record.name = card.name.as_str().to_owned();
+        record.card = Some(SecretBytes::new(&card.to_bytes()));
+        save(work, person, &record)?;
+        if let Some(chat) = record.chat {
+            rename_chat(work, chat, &record.name)?;
+        }
+        work.event(Event::ContactChanged(number))?;
+    }
+    Ok(number)
+}
+
+fn rename_chat(work: &mut Work<'_>, chat: ChatNumber, name: &str) -> Result<(), StoreError> {
+    let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
+    if record.name != name {
+        name.clone_into(&mut record.name);
+        chats::save(work, chat, &record)?;
+        work.event(Event::ChatChanged(chat))?;
+    }
+    Ok(())
+}
+
+/// Notes which chat is the direct one of a contact.
+pub(crate) fn set_chat(
+    work: &Work<'_>,
+    person: &Fingerprint,
+    chat: ChatNumber,
+) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, person)? else { return Ok(()) };
+    record.chat = Some(chat);
+    save(work, person, &record)
+}
+
+fn nameless(person: &Fingerprint) -> String {
+    person.to_hex().chars().take(NAMELESS_DIGITS).collect()
+}
+
+/// What a person is called here.
+pub(crate) fn name_of(work: &Work<'_>, person: &Fingerprint) -> Result<String, StoreError> {
+    if let Some(record) = load(work, person)? {
+        return Ok(record.name);
+    }
+    let own = work.identity()?.filter(|identity| identity.fingerprint() == *person);
+    Ok(own.map_or_else(|| nameless(person), |identity| identity.name))
+}
+
+/// How to write to a contact's inbox, as far as it is known.
+pub(crate) fn card(
+    work: &Work<'_>,
+    person: &Fingerprint,
+) -> Result<Option<ContactCard>, StoreError> {
+    let card = load(work, person)?.and_then(|record| record.card);
+    card.map(|card| ContactCard::decode(card.expose()).map_err(|_| StoreError::Damaged)).transpose()
+}
+
+/// The contacts, in the order in which they came.
+pub(crate) fn list(work: &Work<'_>) -> Result<Vec<ContactInfo>, StoreError> {
+    let rows = work.tx.list::<ContactRecord>(&[], usize::MAX)?;
+    let mut contacts = rows
+        .into_iter()
+        .map(|row| {
+            let person =
+                Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)?;
+            Ok(ContactInfo {
+                number: ContactNumber(row.record.number),
+                name: row.record.name,
+                fingerprint: person.to_hex(),
+                verification: row.record.verification,
+                chat: row.record.chat,
+            })
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
+    contacts.sort_by_key(|contact| contact.number);
+    Ok(contacts)
+}
+
+/// The person with this number.
+pub(crate) fn by_contact(
+    work: &Work<'_>,
+    contact: ContactNumber,
+) -> Result<Fingerprint, CommandError> {
+    let rows = work.tx.list::<ContactRecord>(&[], usize::MAX)?;
+    let row = rows.iter().find(|row| row.record.number == contact.0);
+    let row = row.ok_or(CommandError::NoSuchContact)?;
+    Fingerprint::try_from(&row.key[..]).map_err(|_| CommandError::StoreDamaged)
+}
+
+/// The number that two people compare.
+pub(crate) fn safety_number(
+    work: &Work<'_>,
+    contact: ContactNumber,
+) -> Result<Reply, CommandError> {
+    let person = by_contact(work, contact)?;
+    let me = profile::fingerprint(work)?;
+    let record = load(work, &person)?.ok_or(CommandError::NoSuchContact)?;
+    let digits = SafetyNumber::between(me, person).digits();
+    Ok(Reply::SafetyNumber { digits, verification: record.verification })
+}
+
+/// Notes the outcome of a comparison.
+pub(crate) fn set_verification(
+    work: &mut Work<'_>,
+    contact: ContactNumber,
+    verification: Verification,
+) -> Result<Reply, CommandError> {
+    let person = by_contact(work, contact)?;
+    let mut record = load(work, &person)?.ok_or(CommandError::NoSuchContact)?;
+    record.verification = verification;
+    save(work, &person, &record)?;
+    work.event(Event::ContactChanged(contact))?;
+    Ok(Reply::Done)
+}
+
+// --- reaching the person behind a link ------------------------------------------------------
+
+fn stored_link(link: &SecretBytes) -> Result<ContactLink, StoreError> {
+    let text = core::str::from_utf8(link.expose()).map_err(|_| StoreError::Damaged)?;
+    ContactLink::parse(text).map_err(|_| StoreError::Damaged)
+}
+
+pub(crate) fn link_target(link: &SecretBytes) -> Result<Target, StoreError> {
+    Ok(Target::Relay(stored_link(link)?.relay))
+}
+
+/// The next step towards the person behind a link: card, key packages, then the wish to add.
+pub(crate) fn reach(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    _desk: &Desk,
+    wish: Wish,
+) -> Result<Step, StoreError> {
+    let Wish::ReachContact { link, chat, packages, card } = wish else { return Ok(Step::Aim) };
+    let link = stored_link(&link)?;
+    let capability = link.secret.capability();
+    if card.is_none() {
+        return Ok(packages::fetch_card(link.inbox, capability));
+    }
+    if let Some(step) = packages::take_next(link.inbox, capability, &packages)? {
+        return Ok(step);
+    }
+    let channel = chats::load(work, chat)?.and_then(|chat| chat.channel);
+    let channel = channel.ok_or(StoreError::Damaged)?;
+    work.settle(number);
+    work.wish(Wish::AddPerson { channel, person: link.identity, packages })?;
+    Ok(Step::Settled)
+}
+
+/// Takes the card or a key package of the person behind a link.
+pub(crate) fn reached(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    wish: Wish,
+    answer: Answer,
+) -> Result<Progress, StoreError> {
+    let Wish::ReachContact { link, chat, mut packages, card } = wish else {
+        return Ok(Progress::Next);
+    };
+    let parsed = stored_link(&link)?;
+    let sealed_card = match &answer {
+        Answer::Card { card, .. } => Some(card.clone()),
+        _ => None,
+    };
+    let known = match (&card, &sealed_card) {
+        (Some(card), _) => {
+            Some(ContactCard::decode(card.expose()).map_err(|_| StoreError::Damaged)?)
+        }
+        (None, Some(sealed)) => open_card(&parsed, sealed),
+        (None, None) => None,
+    };
+    let Some(contact_card) = known else {
+        wish::fail(work, number, FailureReason::IdentityNotProven)?;
+        return Ok(Progress::Settled);
+    };
+    ensure(work, &parsed.identity, card.is_none().then_some(&contact_card))?;
+    let route = Route::of(&contact_card);
+    match packages::take_answer(work, &route, &mut packages, answer)? {
+        Gathered::Going => {
+            let card = Some(SecretBytes::new(&contact_card.to_bytes()));
+            work.update_wish(number, Wish::ReachContact { link, chat, packages, card })?;
+            Ok(Progress::Next)
+        }
+        Gathered::Failed(reason) => {
+            wish::fail(work, number, reason)?;
+            Ok(Progress::Settled)
+        }
+    }
+}
+
+/// Opens a link's card: from here on the person can be written to.
+fn open_card(link: &ContactLink, sealed: &[u8]) -> Option<ContactCard> {
+    let capability = link.secret.capability();
+    let id = transcript::capability_id(&capability);
+    let card =
+        Card::open(&link.secret.card_key(), &link.inbox, &id, &link.identity, sealed).ok()?;
+    let (statement, terms) = card.into_parts();
+    Some(ContactCard {
+        relay: link.relay.clone(),
+        inbox: link.inbox,
+        capability,
+        statement,
+        inbox_key: terms.inbox_key,
+        shelf_key: terms.shelf_key,
+        device_list_minimum: terms.device_list_minimum,
+        name: terms.name,
+    })
+}
+
+/// The person behind a link could not be reached: what was written fails with the reason, unless
+/// they reached us meanwhile.
+pub(crate) fn not_reached(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    reason: FailureReason,
+) -> Result<(), StoreError> {
+    work.event(Event::ContactFailed { chat, reason })?;
+    direct::give_up(work, chat, reason)
+}

@@ -1,0 +1,279 @@
+//! The own inbox: opening it, taking its items, its capabilities and its shelf; and writing to the
+//! inboxes of others.
+
+use hushwire_protocol::{
+    card::{Card, CardTerms, ShelfKey},
+    identity::{DeviceListRank, DeviceListVersion},
+    profile::ProfileName,
+    seal::{InboxItem as OpenedItem, InboxKey, open_item},
+};
+use hushwire_wire::{
+    SigningKey,
+    id::{CapabilitySecret, InboxId, RelayId, Sequence, SessionId, Timestamp},
+    message::{Handle, InboxItem, PackageKind, PackageKindsPresent, Request, ShelfBefore},
+    transcript,
+};
+
+use crate::{
+    event::{Event, Warning},
+    invitations, links, packages,
+    pending::Pending,
+    record::{
+        IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number,
+    },
+    store::StoreError,
+    wish::{Ask, Desk, Step},
+    work::Work,
+};
+
+/// Key packages that a full shelf holds.
+const SHELF_PACKAGES: u64 = 20;
+/// With fewer, it is filled up.
+const SHELF_PACKAGES_LEAST: u64 = 10;
+
+/// Why an item was not taken.
+pub(crate) enum Fault {
+    /// The store failed.
+    Store(StoreError),
+    /// The item proves nothing, or makes no sense; with a stable code.
+    Rejected(&'static str),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What is on this device's shelf.
+pub(crate) struct Shelf {
+    pub(crate) packages: u64,
+    pub(crate) last_resort: PackageKindsPresent,
+}
+
+/// The inbox's relay, if this device has an inbox to read.
+pub(crate) fn relay(
+    work: &Work<'_>,
+) -> Result<Option<hushwire_protocol::address::RelayAddress>, StoreError> {
+    if work.identity()?.is_none_or(|identity| identity.revoked) {
+        return Ok(None);
+    }
+    let Some(inbox) = work.inbox()? else { return Ok(None) };
+    inbox.relay.parse().map(Some).map_err(|_| StoreError::Damaged)
+}
+
+pub(crate) fn required(work: &Work<'_>) -> Result<InboxRecord, StoreError> {
+    work.inbox()?.ok_or(StoreError::Damaged)
+}
+
+fn identity(work: &Work<'_>) -> Result<IdentityRecord, StoreError> {
+    work.identity()?.ok_or(StoreError::Damaged)
+}
+
+/// The request that opens the inbox, or creates it the first time.
+pub(crate) fn open_request(
+    work: &Work<'_>,
+    relay: &RelayId,
+    session: &SessionId,
+) -> Result<Opening, StoreError> {
+    let record = required(work)?;
+    let owner = record.owner_key()?;
+    let inbox = record.inbox;
+    if !record.created {
+        let owner_key = transcript::public_key(&owner);
+        let signed = transcript::inbox_create(relay, session, &inbox, &owner_key);
+        let signature = signed.sign(&owner);
+        let request = Request::InboxCreate { inbox, owner_key, signature };
+        return Ok(Opening { request, pending: Pending::CreateInbox });
+    }
+    let slot = identity(work)?.slot;
+    let signature = transcript::inbox_open(relay, session, &inbox, &slot).sign(&owner);
+    let request = Request::InboxOpen { inbox, slot, signature };
+    Ok(Opening { request, pending: Pending::OpenInbox })
+}
+
+/// A request about the own inbox, and what it is for.
+pub(crate) struct Opening {
+    pub(crate) request: Request,
+    pub(crate) pending: Pending,
+}
+
+/// The inbox is there.
+pub(crate) fn created(work: &Work<'_>) -> Result<(), StoreError> {
+    let mut record = required(work)?;
+    record.created = true;
+    work.tx.save(InboxRecord::KEY, &record)
+}
+
+/// The relay does not let this device open the inbox: another owner key, or the inbox is gone.
+pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
+    work.event(Event::Warning(Warning::ItemRejected { code: "INBOX_DENIED".to_owned() }))
+}
+
+/// The first item that this device has not handled.
+pub(crate) fn cursor(work: &Work<'_>) -> Result<Sequence, StoreError> {
+    Ok(Sequence(required(work)?.cursor))
+}
+
+fn move_cursor(work: &Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
+    let mut record = required(work)?;
+    record.cursor = record.cursor.max(item.sequence.next().0);
+    work.tx.save(InboxRecord::KEY, &record)
+}
+
+/// Takes an item: opens it, and does what it says. The cursor moves in the same transaction
+/// (spec: CLI-045).
+pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
+    move_cursor(work, item)?;
+    let opened = open(work, item)?;
+    links::used(work, &item.capability)?;
+    invitations::take(work, &opened.sender, &opened.content)
+}
+
+fn open(work: &Work<'_>, item: &InboxItem) -> Result<OpenedItem, Fault> {
+    let record = required(work)?;
+    let keys = core::iter::once(&record.seal_key).chain(&record.old_seal_keys);
+    for key in keys {
+        let key = key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)?;
+        if let Ok(opened) = open_item(&record.inbox, &key, &item.item) {
+            return Ok(opened);
+        }
+    }
+    Err(Fault::Rejected("ITEM_NOT_OPENED"))
+}
+
+/// An item was refused: it is passed over, and the person told.
+pub(crate) fn reject(
+    work: &mut Work<'_>,
+    item: &InboxItem,
+    code: &'static str,
+) -> Result<(), StoreError> {
+    move_cursor(work, item)?;
+    work.event(Event::Warning(Warning::ItemRejected { code: code.to_owned() }))
+}
+
+/// What has to be put on the shelf so that it is full.
+pub(crate) fn fill_shelf(
+    work: &mut Work<'_>,
+    handle: Handle,
+    shelf: &Shelf,
+) -> Result<Vec<Request>, StoreError> {
+    let mut puts = Vec::new();
+    if shelf.last_resort == PackageKindsPresent::SingleOnly {
+        puts.push(put(work, handle, PackageKind::LastResort)?);
+    }
+    if shelf.packages < SHELF_PACKAGES_LEAST {
+        for _ in shelf.packages..SHELF_PACKAGES {
+            puts.push(put(work, handle, PackageKind::Single)?);
+        }
+    }
+    Ok(puts)
+}
+
+/// A fresh key package for the shelf. Its private part is stored before the request can leave
+/// (spec: CLI-046).
+fn put(work: &mut Work<'_>, handle: Handle, kind: PackageKind) -> Result<Request, StoreError> {
+    let package = packages::generate(work, kind)?;
+    let record = required(work)?;
+    let slot = identity(work)?.slot;
+    let sealed = record
+        .shelf_key()?
+        .seal_package(&record.inbox, &slot, &package, work.rng)
+        .map_err(|_| StoreError::Failed)?;
+    Ok(Request::ShelfPut { handle, package: sealed.into(), kind, before: ShelfBefore::Keep })
+}
+
+/// A request for the own inbox.
+pub(crate) fn request(desk: &Desk, request: impl FnOnce(Handle) -> Request) -> Step {
+    desk.inbox.map_or(Step::Aim, |handle| Step::Ask(Ask::Request(request(handle))))
+}
+
+/// Writes an item to somebody's inbox.
+pub(crate) fn send_item(
+    inbox: &InboxId,
+    secret: &SecretBytes,
+    item: Vec<u8>,
+) -> Result<Step, StoreError> {
+    let secret = capability(secret)?;
+    Ok(Step::Ask(Ask::Request(Request::InboxSend { inbox: *inbox, secret, item: item.into() })))
+}
+
+pub(crate) fn capability(secret: &SecretBytes) -> Result<CapabilitySecret, StoreError> {
+    CapabilitySecret::from_slice(secret.expose()).map_err(|_| StoreError::Damaged)
+}
+
+/// An item will not arrive: the other side no longer wants to hear from this identity.
+pub(crate) fn not_sent(work: &mut Work<'_>, number: IntentNumber) -> Result<(), StoreError> {
+    work.event(Event::Warning(Warning::ItemRejected { code: "ITEM_NOT_SENT".to_owned() }))?;
+    work.settle(number);
+    Ok(())
+}
+
+/// Makes a capability known to the relay; one of a link carries a card sealed for that link.
+pub(crate) fn put_capability(
+    work: &mut Work<'_>,
+    desk: &Desk,
+    secret: &SecretBytes,
+    link: Option<u64>,
+) -> Result<Step, StoreError> {
+    let Some(handle) = desk.inbox else { return Ok(Step::Aim) };
+    let capability = transcript::capability_id(&capability(secret)?);
+    let link: Option<LinkRecord> = match link {
+        Some(number) => work.tx.load(&by_number(number))?,
+        None => None,
+    };
+    let (items_max, expires_at, card) = match &link {
+        Some(record) => (
+            (record.usage == crate::command::LinkUse::Single).then_some(1),
+            record.expires_at_ms.map(Timestamp),
+            link_card(work, record)?,
+        ),
+        None => (None, None, Vec::new()),
+    };
+    Ok(Step::Ask(Ask::Request(Request::CapabilityPut {
+        handle,
+        capability,
+        items_max,
+        expires_at,
+        card: card.into(),
+    })))
+}
+
+/// The card that a link's capability carries.
+fn link_card(work: &mut Work<'_>, link: &LinkRecord) -> Result<Vec<u8>, StoreError> {
+    let record = required(work)?;
+    let identity = identity(work)?;
+    let Some(manager) = identity.manager_key() else { return Ok(Vec::new()) };
+    let statement = identity.statement()?;
+    let terms = CardTerms {
+        inbox_key: record.inbox_key()?.public().map_err(|_| StoreError::Damaged)?,
+        shelf_key: record.shelf_key()?,
+        device_list_minimum: DeviceListRank {
+            manager_counter: statement.counter(),
+            version: DeviceListVersion(record.device_list_version),
+        },
+        name: ProfileName::new(&identity.name).map_err(|_| StoreError::Damaged)?,
+    };
+    let secret = links::secret(link)?;
+    Card::sign(&manager, &statement, &record.inbox, terms)
+        .seal(&secret.card_key(), &record.inbox, &link.capability, work.rng)
+        .map_err(|_| StoreError::Failed)
+}
+
+impl InboxRecord {
+    pub(crate) fn owner_key(&self) -> Result<SigningKey, StoreError> {
+        self.owner_key
+            .array()
+            .map(|seed| SigningKey::from_bytes(&seed))
+            .ok_or(StoreError::Damaged)
+    }
+
+    pub(crate) fn shelf_key(&self) -> Result<ShelfKey, StoreError> {
+        self.shelf_key.array().map(ShelfKey::from_bytes).ok_or(StoreError::Damaged)
+    }
+
+    pub(crate) fn inbox_key(&self) -> Result<InboxKey, StoreError> {
+        self.seal_key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)
+    }
+}
+
