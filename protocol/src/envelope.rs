@@ -1,0 +1,201 @@
+//! The outer seal of every entry: what the relay stores shows neither sender nor kind nor epoch.
+//!
+//! XChaCha20-Poly1305 under the epoch's envelope key, with a random nonce of 192 bits; channel,
+//! epoch id and operation are associated data; the content is padded. Every member of the epoch
+//! can make such an envelope: who wrote it is settled inside, by MLS. Normative text:
+//! `spec/envelope.md`.
+//!
+//! ```text
+//! nonce[24] ‖ AEAD( uint16 version; uint8 kind; opaque mls_message<V>;
+//!                   opaque proposals<V>; opaque report<V>; zeros ) ‖ tag[16]
+//! ```
+
+use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
+use chacha20poly1305::{XChaCha20Poly1305, XNonce};
+use hushwire_wire::id::{ChannelId, EpochId};
+use hushwire_wire::limit::Limits;
+use hushwire_wire::transcript::{Operation, envelope_binding};
+use zeroize::Zeroizing;
+
+use crate::encoding::{DecodeError, Reader, Writer};
+use crate::epoch::EnvelopeKey;
+use crate::padding::{PaddingError, check_sealed_length, check_zeros, pad};
+
+const VERSION: u16 = 1;
+const NONCE_BYTES: usize = 24;
+const OVERHEAD_BYTES: usize = NONCE_BYTES + 16;
+
+/// Why an envelope was not opened, or could not be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// Peer: the length is not a padded length (spec: ENV-012).
+    #[error("the envelope's length is not a padded length")]
+    BadLength,
+    /// Peer: not sealed with this key for this place (spec: ENV-003).
+    #[error("the envelope is not sealed for this place with this key")]
+    Undecryptable,
+    /// Peer: the content has no valid encoding (spec: ENV-004, ENV-014).
+    #[error("the envelope's content is malformed: {0}")]
+    Malformed(#[from] DecodeError),
+    /// Peer: what follows the content is not zero (spec: ENV-014).
+    #[error("the envelope's padding is not zero")]
+    BadPadding,
+    /// Peer: the kind is unknown, or does not go with the operation (spec: ENV-005).
+    #[error("the envelope's kind does not go with the operation")]
+    WrongKind,
+    /// Caller: the content is longer than an entry may be.
+    #[error("the content is too long for an entry")]
+    TooLong,
+}
+
+/// What an envelope holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum EnvelopeKind {
+    /// An application message of MLS.
+    Message = 1,
+    /// A commit, with the proposals it refers to.
+    Commit = 2,
+    /// A proposal by which its sender leaves.
+    Leave = 3,
+}
+
+impl EnvelopeKind {
+    const fn of(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Message),
+            2 => Some(Self::Commit),
+            3 => Some(Self::Leave),
+            _ => None,
+        }
+    }
+
+    /// A commit travels as a commit, everything else as a message (spec: ENV-005).
+    const fn goes_with(self, operation: &Operation) -> bool {
+        matches!(
+            (self, operation),
+            (Self::Commit, Operation::Commit(_))
+                | (Self::Message | Self::Leave, Operation::Message)
+        )
+    }
+}
+
+/// Where an envelope stands: its channel, epoch and operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The channel.
+    pub channel: &'a ChannelId,
+    /// The epoch.
+    pub epoch: &'a EpochId,
+    /// Message, or commit with what it carries in the open.
+    pub operation: &'a Operation,
+}
+
+impl Place<'_> {
+    fn binding(&self) -> Vec<u8> {
+        envelope_binding(self.channel, self.epoch, self.operation)
+    }
+}
+
+/// The content of an envelope.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvelopeContent {
+    /// What `message` is.
+    pub kind: EnvelopeKind,
+    /// An `MLSMessage` (RFC 9420 section 6).
+    pub message: Vec<u8>,
+    /// The `MLSMessage`s of the proposals that a commit refers to.
+    pub proposals: Vec<Vec<u8>>,
+    /// The report of a commit that contests.
+    pub report: Vec<u8>,
+}
+
+impl EnvelopeContent {
+    /// A message or a leave: neither proposals nor report.
+    pub const fn plain(kind: EnvelopeKind, message: Vec<u8>) -> Self {
+        Self { kind, message, proposals: Vec::new(), report: Vec::new() }
+    }
+
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let list: usize = self.proposals.iter().map(|proposal| proposal.len() + 4).sum();
+        let mut proposals = Writer::with_capacity(list);
+        for proposal in &self.proposals {
+            proposals = proposals.variable(proposal);
+        }
+        Writer::with_capacity(self.message.len() + list + self.report.len() + 64)
+            .short(VERSION)
+            .byte(self.kind as u8)
+            .variable(&self.message)
+            .variable(proposals.as_bytes())
+            .variable(&self.report)
+            .into_secret()
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let kind = EnvelopeKind::of(reader.byte()?).ok_or(EnvelopeError::WrongKind)?;
+        let message = reader.variable(bytes.len())?.to_vec();
+        let mut list = Reader::new(reader.variable(bytes.len())?);
+        let mut proposals = Vec::new();
+        while !list.is_empty() {
+            proposals.push(list.variable(bytes.len())?.to_vec());
+        }
+        let report = reader.variable(bytes.len())?.to_vec();
+        let padding = reader.bytes(reader.remaining())?;
+        check_zeros(padding).map_err(|_| EnvelopeError::BadPadding)?;
+        Ok(Self { kind, message, proposals, report })
+    }
+}
+
+/// Seals `content` for its place (spec: ENV-001 to ENV-005).
+///
+/// # Errors
+/// [`EnvelopeError::TooLong`] above the longest entry, [`EnvelopeError::WrongKind`].
+pub(crate) fn seal(
+    key: &EnvelopeKey,
+    nonce: [u8; NONCE_BYTES],
+    place: Place<'_>,
+    content: &EnvelopeContent,
+) -> Result<Vec<u8>, EnvelopeError> {
+    if !content.kind.goes_with(place.operation) {
+        return Err(EnvelopeError::WrongKind);
+    }
+    let mut plaintext = content.encode();
+    let padded = pad(core::mem::take(&mut *plaintext), OVERHEAD_BYTES)
+        .map_err(|_: PaddingError| EnvelopeError::TooLong)?;
+    let padded = Zeroizing::new(padded);
+    let length = u64::try_from(padded.len().saturating_add(OVERHEAD_BYTES)).unwrap_or(u64::MAX);
+    if length > Limits::V1.entry_blob_bytes_max {
+        return Err(EnvelopeError::TooLong);
+    }
+    let aad = place.binding();
+    let sealed = XChaCha20Poly1305::new(key.expose().into())
+        .encrypt(XNonce::from_slice(&nonce), Payload { msg: &padded, aad: &aad })
+        .map_err(|_| EnvelopeError::TooLong)?;
+    Ok([&nonce[..], &sealed].concat())
+}
+
+/// Opens an envelope at its place (spec: ENV-003, ENV-004, ENV-012, ENV-014).
+///
+/// # Errors
+/// [`EnvelopeError`], by the peer's fault.
+pub fn open(
+    key: &EnvelopeKey,
+    place: Place<'_>,
+    envelope: &[u8],
+) -> Result<EnvelopeContent, EnvelopeError> {
+    check_sealed_length(envelope).map_err(|_| EnvelopeError::BadLength)?;
+    let (nonce, sealed) = envelope.split_at_checked(NONCE_BYTES).ok_or(EnvelopeError::BadLength)?;
+    let aad = place.binding();
+    let plaintext = XChaCha20Poly1305::new(key.expose().into())
+        .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: &aad })
+        .map_err(|_| EnvelopeError::Undecryptable)?;
+    let content = EnvelopeContent::decode(&Zeroizing::new(plaintext))?;
+    if content.kind.goes_with(place.operation) {
+        Ok(content)
+    } else {
+        Err(EnvelopeError::WrongKind)
+    }
+}

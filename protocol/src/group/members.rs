@@ -1,0 +1,122 @@
+//! Who is in the group: leaves with verified credentials.
+
+use openmls::prelude::{BasicCredential, Credential, LeafNode, LeafNodeIndex, MlsGroup};
+
+use super::error::{GroupError, Rejection};
+use super::state::{GroupState, Role};
+use crate::identity::{DeviceCredential, DeviceId, Fingerprint, UnverifiedCredential};
+use crate::storage::MlsStoreError;
+
+/// A leaf of the ratchet tree. A later member may get the index of a removed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeafIndex(pub u32);
+
+impl LeafIndex {
+    pub(crate) fn to_mls(self) -> LeafNodeIndex {
+        LeafNodeIndex::new(self.0)
+    }
+}
+
+impl From<LeafNodeIndex> for LeafIndex {
+    fn from(index: LeafNodeIndex) -> Self {
+        Self(index.u32())
+    }
+}
+
+/// A device in the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its leaf.
+    pub leaf: LeafIndex,
+    /// Who it is.
+    pub credential: DeviceCredential,
+    /// The role of its identity.
+    pub role: Role,
+}
+
+impl Member {
+    /// The identity.
+    pub fn identity(&self) -> Fingerprint {
+        self.credential.identity()
+    }
+
+    /// The device.
+    pub const fn device(&self) -> DeviceId {
+        self.credential.device()
+    }
+}
+
+/// Which leaves a commit removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeafSelector {
+    /// All devices of an identity.
+    Identity(Fingerprint),
+    /// One device of an identity.
+    Device(Fingerprint, DeviceId),
+}
+
+impl LeafSelector {
+    pub(crate) fn selects(&self, credential: &DeviceCredential) -> Selected {
+        let selected = match self {
+            Self::Identity(identity) => credential.identity() == *identity,
+            Self::Device(identity, device) => {
+                credential.identity() == *identity && credential.device() == *device
+            }
+        };
+        if selected { Selected::Yes } else { Selected::No }
+    }
+}
+
+/// Whether a selector means a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Selected {
+    Yes,
+    No,
+}
+
+/// The members of a group in one epoch, with their state.
+pub(crate) struct Roster {
+    pub(crate) members: Vec<Member>,
+    pub(crate) state: GroupState,
+}
+
+impl Roster {
+    /// Reads the stored tree. Its credentials were verified when their leaves came in.
+    pub(crate) fn read(mls: &MlsGroup, state: &GroupState) -> Result<Self, GroupError> {
+        let members = mls
+            .members()
+            .map(|member| {
+                let credential = stored_credential(&member.credential)?;
+                let role = state.role(&credential.identity());
+                Ok(Member { leaf: member.index.into(), credential, role })
+            })
+            .collect::<Result<_, GroupError>>()?;
+        Ok(Self { members, state: state.clone() })
+    }
+
+    pub(crate) fn at(&self, leaf: LeafIndex) -> Option<&Member> {
+        self.members.iter().find(|member| member.leaf == leaf)
+    }
+}
+
+/// The credential of a stored leaf.
+pub(crate) fn stored_credential(credential: &Credential) -> Result<DeviceCredential, GroupError> {
+    let basic = BasicCredential::try_from(credential.clone())
+        .map_err(|_| GroupError::Store(MlsStoreError::Malformed))?;
+    UnverifiedCredential::parse(basic.identity())
+        .map(UnverifiedCredential::assume_verified)
+        .map_err(|_| GroupError::Store(MlsStoreError::Malformed))
+}
+
+/// Verifies the credential of a leaf that comes in (spec: GRP-020).
+pub(crate) fn verify_credential(leaf: &LeafNode) -> Result<DeviceCredential, Rejection> {
+    let basic = BasicCredential::try_from(leaf.credential().clone())
+        .map_err(|_| Rejection::BadCredential)?;
+    let credential = UnverifiedCredential::parse(basic.identity())
+        .and_then(UnverifiedCredential::verify)
+        .map_err(|_| Rejection::BadCredential)?;
+    if credential.signature_key().as_bytes() != leaf.signature_key().as_slice() {
+        return Err(Rejection::BadCredential);
+    }
+    Ok(credential)
+}

@@ -1,0 +1,100 @@
+//! How MLS is used: the answers of `spec/mls-profile.md` as configuration.
+
+use openmls::prelude::{
+    Capabilities, CredentialType, Extension, ExtensionType, Extensions, GroupContext, Lifetime,
+    MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY, MlsGroup, MlsGroupCreateConfig, MlsGroupJoinConfig,
+    ProposalType, ProtocolVersion, RequiredCapabilitiesExtension, SenderRatchetConfiguration,
+    UnknownExtension,
+};
+
+use super::error::{GroupError, Rejection};
+use super::state::{EXTENSION_TYPE, GroupState};
+use crate::provider::Suite;
+
+/// How many messages of one sender may be missing before a later one, and still be opened
+/// afterwards. The log is ordered, so that only a gap in it lets them come late.
+const OUT_OF_ORDER_TOLERANCE: u32 = 32;
+/// How far a sender's ratchet is turned forward for one message.
+const FORWARD_DISTANCE_MAX: u32 = 10_000;
+
+/// The lifetime of every KeyPackage: a verdict that depends on a clock splits groups
+/// (spec: GRP-023).
+pub(crate) fn unlimited() -> Lifetime {
+    Lifetime::init(0, u64::MAX)
+}
+
+pub(crate) fn capabilities() -> Capabilities {
+    Capabilities::new(
+        Some(&[ProtocolVersion::Mls10]),
+        Some(&Suite::ALL.map(Suite::ciphersuite)),
+        Some(&[ExtensionType::Unknown(EXTENSION_TYPE), ExtensionType::LastResort]),
+        Some(&[ProposalType::SelfRemove]),
+        Some(&[CredentialType::Basic]),
+    )
+}
+
+/// Outgoing handshakes are ciphertext; incoming ones may be plaintext only because a SelfRemove is
+/// (our own check comes first, spec: GRP-034). No past epochs: the log is totally ordered.
+pub(crate) fn join_config() -> MlsGroupJoinConfig {
+    MlsGroupJoinConfig::builder()
+        .wire_format_policy(MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY)
+        .padding_size(0)
+        .max_past_epochs(0)
+        .number_of_resumption_psks(0)
+        .use_ratchet_tree_extension(false)
+        .sender_ratchet_configuration(SenderRatchetConfiguration::new(
+            OUT_OF_ORDER_TOLERANCE,
+            FORWARD_DISTANCE_MAX,
+        ))
+        .build()
+}
+
+pub(crate) fn create_config(
+    suite: Suite,
+    state: &GroupState,
+) -> Result<MlsGroupCreateConfig, GroupError> {
+    Ok(MlsGroupCreateConfig::builder()
+        .ciphersuite(suite.ciphersuite())
+        .wire_format_policy(MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY)
+        .padding_size(0)
+        .max_past_epochs(0)
+        .number_of_resumption_psks(0)
+        .use_ratchet_tree_extension(false)
+        .sender_ratchet_configuration(SenderRatchetConfiguration::new(
+            OUT_OF_ORDER_TOLERANCE,
+            FORWARD_DISTANCE_MAX,
+        ))
+        .capabilities(capabilities())
+        .lifetime(unlimited())
+        .with_group_context_extensions(context_extensions(state)?)
+        .build())
+}
+
+/// The whole extension list of a GroupContext (spec: GRP-014).
+pub(crate) fn context_extensions(
+    state: &GroupState,
+) -> Result<Extensions<GroupContext>, GroupError> {
+    let required = RequiredCapabilitiesExtension::new(
+        &[ExtensionType::Unknown(EXTENSION_TYPE)],
+        &[ProposalType::SelfRemove],
+        &[CredentialType::Basic],
+    );
+    Extensions::from_vec(vec![
+        Extension::RequiredCapabilities(required),
+        Extension::Unknown(EXTENSION_TYPE, UnknownExtension(state.to_bytes())),
+    ])
+    .map_err(|_| GroupError::Mls)
+}
+
+/// The state in a GroupContext that has exactly our extensions (spec: GRP-014).
+pub(crate) fn state_of(extensions: &Extensions<GroupContext>) -> Result<GroupState, Rejection> {
+    let bytes = &extensions.unknown(EXTENSION_TYPE).ok_or(Rejection::BadGroupState)?.0;
+    let state = GroupState::from_bytes(bytes).map_err(|_| Rejection::BadGroupState)?;
+    let expected = context_extensions(&state).map_err(|_| Rejection::BadGroupState)?;
+    if *extensions == expected { Ok(state) } else { Err(Rejection::BadGroupState) }
+}
+
+/// The suite of a group; stored groups have one of ours.
+pub(crate) fn suite_of(mls: &MlsGroup) -> Result<Suite, GroupError> {
+    Suite::of(mls.ciphersuite()).ok_or(GroupError::Mls)
+}

@@ -1,0 +1,99 @@
+//! A member's signed word that a candidate is not valid for it (spec: GRP-060).
+
+use hushwire_wire::id::{ChannelId, EntryId, EpochId, Signature};
+
+use super::error::Rejection;
+use super::members::{LeafIndex, Member, Roster};
+use crate::encoding::{DecodeError, Reader, Writer};
+use crate::identity::DeviceKey;
+use crate::label::Label;
+
+const VERSION: u16 = 1;
+
+/// Which candidate is not valid, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// The candidate.
+    pub candidate: EntryId,
+    /// The code, of this version or a later one; its hundreds are the phase.
+    pub code: u16,
+}
+
+impl Report {
+    /// A report of what [`super::Group::open_entry`] returned.
+    pub const fn new(candidate: EntryId, rejection: Rejection) -> Self {
+        Self { candidate, code: rejection.code() }
+    }
+
+    fn signed(&self, channel: &ChannelId, epoch: &EpochId, leaf: LeafIndex) -> Writer {
+        Writer::default()
+            .short(VERSION)
+            .fixed(channel)
+            .fixed(epoch)
+            .fixed(self.candidate)
+            .short(self.code)
+            .fixed(leaf.0.to_be_bytes())
+    }
+
+    pub(crate) fn sign(
+        &self,
+        channel: &ChannelId,
+        epoch: &EpochId,
+        leaf: LeafIndex,
+        device: &DeviceKey,
+    ) -> Vec<u8> {
+        let signed = self.signed(channel, epoch, leaf);
+        let signature = device.sign(Label::CommitReport, signed.as_bytes());
+        Writer::default()
+            .short(VERSION)
+            .fixed(self.candidate)
+            .short(self.code)
+            .fixed(leaf.0.to_be_bytes())
+            .fixed(signature)
+            .into_bytes()
+    }
+}
+
+/// A report whose signature was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedReport {
+    /// What it says.
+    pub report: Report,
+    /// Who says it.
+    pub reporter: Member,
+}
+
+/// A report as it came, in the place it came from.
+pub(crate) struct UnverifiedReport {
+    report: Report,
+    leaf: LeafIndex,
+    signature: Signature,
+}
+
+impl UnverifiedReport {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let candidate = EntryId::from_bytes(reader.array()?);
+        let code = reader.short()?;
+        let leaf = LeafIndex(u32::from_be_bytes(reader.array()?));
+        let signature = Signature::from_bytes(reader.array()?);
+        reader.finish()?;
+        Ok(Self { report: Report { candidate, code }, leaf, signature })
+    }
+
+    pub(crate) fn verify(
+        self,
+        channel: &ChannelId,
+        epoch: &EpochId,
+        roster: &Roster,
+    ) -> Result<VerifiedReport, Rejection> {
+        let reporter = roster.at(self.leaf).ok_or(Rejection::BadReport)?;
+        let signed = self.report.signed(channel, epoch, self.leaf);
+        let key = reporter.credential.signature_key();
+        Label::CommitReport
+            .verify(&key, signed.as_bytes(), &self.signature)
+            .map_err(|_| Rejection::BadReport)?;
+        Ok(VerifiedReport { report: self.report, reporter: reporter.clone() })
+    }
+}

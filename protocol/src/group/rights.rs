@@ -1,0 +1,207 @@
+//! Whether a change is allowed. Depends on the state before, the change, and nothing else: no
+//! clock, no network, no version of the client (spec: GRP-031).
+
+use std::collections::BTreeSet;
+
+use hushwire_wire::transcript::Cut;
+
+use super::error::Rejection;
+use super::members::{LeafIndex, Member, Roster};
+use super::state::{Allowed, GroupKind, GroupState, Right, Role};
+use crate::identity::{DeviceCredential, DeviceId, Fingerprint};
+
+/// What a commit does, as MLS decoded it.
+pub(crate) struct Change {
+    pub(crate) committer: LeafIndex,
+    pub(crate) added: Vec<DeviceCredential>,
+    /// By Remove proposals of the committer.
+    pub(crate) removed: Vec<LeafIndex>,
+    /// By SelfRemove proposals of the leaves themselves.
+    pub(crate) left: Vec<LeafIndex>,
+    /// The state after the commit.
+    pub(crate) state: GroupState,
+    pub(crate) cut: Cut,
+}
+
+/// Judges a change against the state before it.
+pub(crate) fn judge(before: &Roster, change: &Change) -> Result<(), Rejection> {
+    let judge = Judge::new(before, change)?;
+    judge.check_cut()?;
+    judge.check_fixed()?;
+    judge.check_devices()?;
+    judge.check_additions()?;
+    judge.check_removals()?;
+    judge.check_roles()?;
+    judge.check_description()?;
+    judge.check_outcome()
+}
+
+/// The roles that remain without a word from anybody: those of identities that stay
+/// (spec: GRP-043).
+pub(crate) fn prune_roles(state: &mut GroupState, staying: &BTreeSet<Fingerprint>) {
+    state.roles.retain(|entry| staying.contains(&entry.identity));
+}
+
+/// Who has a device in the group after the change.
+pub(crate) fn identities_after<'a>(
+    before: &'a Roster,
+    gone: &'a [LeafIndex],
+    added: &'a [DeviceCredential],
+) -> BTreeSet<Fingerprint> {
+    let staying = before.members.iter().filter(|member| !gone.contains(&member.leaf));
+    staying.map(Member::identity).chain(added.iter().map(DeviceCredential::identity)).collect()
+}
+
+struct Judge<'a> {
+    before: &'a Roster,
+    change: &'a Change,
+    committer: &'a Member,
+    gone: Vec<LeafIndex>,
+    after: BTreeSet<Fingerprint>,
+}
+
+impl<'a> Judge<'a> {
+    fn new(before: &'a Roster, change: &'a Change) -> Result<Self, Rejection> {
+        let committer = before.at(change.committer).ok_or(Rejection::UnknownSender)?;
+        let gone: Vec<_> = change.removed.iter().chain(&change.left).copied().collect();
+        let after = identities_after(before, &gone, &change.added);
+        Ok(Self { before, change, committer, gone, after })
+    }
+
+    /// Only owners of a `Group` are told apart; elsewhere everybody may.
+    fn demand(&self, right: Right) -> Result<(), Rejection> {
+        match self.before.state.allows(&self.committer.identity(), right) {
+            Allowed::Yes => Ok(()),
+            Allowed::No => Err(Rejection::NoRight),
+        }
+    }
+
+    fn demand_role(&self, least: Role) -> Result<(), Rejection> {
+        if self.committer.role >= least { Ok(()) } else { Err(Rejection::NoRight) }
+    }
+
+    /// spec: GRP-033
+    fn check_cut(&self) -> Result<(), Rejection> {
+        let allowed = self.gone.is_empty() || self.change.cut == Cut::Cut;
+        if allowed { Ok(()) } else { Err(Rejection::RemovalWithoutCut) }
+    }
+
+    /// Kind and rules never change (spec: GRP-012).
+    fn check_fixed(&self) -> Result<(), Rejection> {
+        let (old, new) = (&self.before.state, &self.change.state);
+        let fixed = old.kind == new.kind && old.rules == new.rules;
+        if fixed { Ok(()) } else { Err(Rejection::BadGroupState) }
+    }
+
+    /// Every device once; no device under a superseded manager (spec: GRP-021, GRP-022).
+    fn check_devices(&self) -> Result<(), Rejection> {
+        let staying = self.before.members.iter().filter(|member| !self.gone.contains(&member.leaf));
+        let mut devices: BTreeSet<(Fingerprint, DeviceId)> =
+            staying.map(|member| (member.identity(), member.device())).collect();
+        for added in &self.change.added {
+            if !devices.insert((added.identity(), added.device())) {
+                return Err(Rejection::DuplicateDevice);
+            }
+            let known = self.before.members.iter().map(|member| &member.credential);
+            let newest = known
+                .filter(|credential| credential.identity() == added.identity())
+                .map(DeviceCredential::manager_counter)
+                .max();
+            if newest.is_some_and(|newest| newest > added.manager_counter()) {
+                return Err(Rejection::StaleManager);
+            }
+        }
+        Ok(())
+    }
+
+    /// A device of an identity that is in the group needs no right (spec: GRP-040).
+    fn check_additions(&self) -> Result<(), Rejection> {
+        let is_new = |added: &&DeviceCredential| {
+            !self.before.members.iter().any(|member| member.identity() == added.identity())
+        };
+        match self.change.added.iter().find(is_new) {
+            Some(_) => self.demand(Right::Add),
+            None => Ok(()),
+        }
+    }
+
+    /// Own devices, and devices that the same commit adds again, need no right (spec: GRP-041).
+    fn check_removals(&self) -> Result<(), Rejection> {
+        for leaf in &self.change.removed {
+            let target = self.before.at(*leaf).ok_or(Rejection::InvalidCommit)?;
+            let own = target.identity() == self.committer.identity();
+            let again = self.change.added.iter().any(|added| {
+                added.identity() == target.identity() && added.device() == target.device()
+            });
+            if !own && !again {
+                self.demand(Right::Remove)?;
+                self.demand_role(target.role)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Admins are made and unmade by who has the right, owners by owners (spec: GRP-042).
+    fn check_roles(&self) -> Result<(), Rejection> {
+        let (old, new) = (&self.before.state, &self.change.state);
+        let mut expected = old.clone();
+        prune_roles(&mut expected, &self.after);
+        if expected.roles == new.roles {
+            return Ok(());
+        }
+        self.demand(Right::ChangeRoles)?;
+        let named = expected.roles.iter().chain(&new.roles);
+        for entry in named {
+            let (was, is) = (expected.role(&entry.identity), new.role(&entry.identity));
+            if was != is {
+                self.demand_role(was.max(is))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// spec: GRP-042
+    fn check_description(&self) -> Result<(), Rejection> {
+        let (old, new) = (&self.before.state, &self.change.state);
+        if old.name != new.name || old.description != new.description {
+            self.demand(Right::Describe)?;
+        }
+        if old.rights != new.rights {
+            self.demand_role(Role::Owner)?;
+        }
+        Ok(())
+    }
+
+    /// What has to hold after every commit (spec: GRP-013, GRP-044).
+    fn check_outcome(&self) -> Result<(), Rejection> {
+        check_whole(&self.change.state, &self.after)
+    }
+}
+
+/// What has to hold in every epoch, for whoever joins in it (spec: GRP-013, GRP-021, GRP-044).
+pub(crate) fn check_joined(roster: &Roster) -> Result<(), Rejection> {
+    let mut devices = BTreeSet::new();
+    for member in &roster.members {
+        if !devices.insert((member.identity(), member.device())) {
+            return Err(Rejection::DuplicateDevice);
+        }
+    }
+    let identities = roster.members.iter().map(Member::identity).collect();
+    check_whole(&roster.state, &identities)
+}
+
+fn check_whole(state: &GroupState, identities: &BTreeSet<Fingerprint>) -> Result<(), Rejection> {
+    let identities_max = match state.kind {
+        GroupKind::OwnDevices => 1,
+        GroupKind::Direct => 2,
+        GroupKind::Group => usize::MAX,
+    };
+    if identities.len() > identities_max {
+        return Err(Rejection::TooManyIdentities);
+    }
+    if state.roles.iter().any(|entry| !identities.contains(&entry.identity)) {
+        return Err(Rejection::BadGroupState);
+    }
+    let owned = identities.iter().any(|identity| state.role(identity) == Role::Owner);
+    if owned { Ok(()) } else { Err(Rejection::LastOwner) }
+}

@@ -1,0 +1,329 @@
+//! What the members have agreed on: the GroupContext extension of this protocol (spec: GRP-010).
+
+use crate::encoding::{DecodeError, Reader, Writer};
+use crate::identity::Fingerprint;
+
+/// Type of the GroupContext extension; private use (RFC 9420 section 17.3).
+pub(crate) const EXTENSION_TYPE: u16 = 0xF4A1;
+
+const VERSION: u16 = 1;
+
+/// Longest name of a group, in bytes of UTF-8.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Longest description of a group, in bytes of UTF-8.
+pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
+/// Most identities that hold a role above member.
+pub const ROLES_MAX: usize = 256;
+
+/// Which rules judge commits; part of the agreed state, so that clients of several versions agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleVersion(pub u16);
+
+impl RuleVersion {
+    /// The rules of `spec/groups.md`.
+    pub const V1: Self = Self(1);
+}
+
+/// What a group is for. Fixed at its creation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum GroupKind {
+    /// Two people; both own it.
+    Direct = 1,
+    /// Many people, with roles.
+    Group = 2,
+    /// The devices of one identity.
+    OwnDevices = 3,
+}
+
+/// What an identity is in a group; all its devices have its role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Role {
+    /// Everybody who holds no other role.
+    Member = 0,
+    /// May do what the rights table gives to admins.
+    Admin = 1,
+    /// May do everything.
+    Owner = 2,
+}
+
+/// What the rights table gives to roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Right {
+    /// Add an identity.
+    Add = 0,
+    /// Remove devices of another identity, of no higher role.
+    Remove = 1,
+    /// Change name and description.
+    Describe = 2,
+    /// Give and take the role of admin.
+    ChangeRoles = 3,
+    /// Mention everybody.
+    MentionAll = 4,
+    /// Pin a message.
+    Pin = 5,
+    /// Make a link by which people ask to be added.
+    Invite = 6,
+}
+
+impl Right {
+    /// Every right, in the order of the table.
+    pub const ALL: [Self; 7] = [
+        Self::Add,
+        Self::Remove,
+        Self::Describe,
+        Self::ChangeRoles,
+        Self::MentionAll,
+        Self::Pin,
+        Self::Invite,
+    ];
+}
+
+/// The least role for each right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RightsTable([Role; Right::ALL.len()]);
+
+impl RightsTable {
+    /// The least role that has this right.
+    pub fn least(&self, right: Right) -> Role {
+        self.0.get(right as usize).copied().unwrap_or(Role::Owner)
+    }
+
+    /// Gives the right to this role and those above.
+    pub fn grant(&mut self, right: Right, least: Role) {
+        if let Some(cell) = self.0.get_mut(right as usize) {
+            *cell = least;
+        }
+    }
+}
+
+impl Default for RightsTable {
+    /// Members mention all and pin; admins add, remove, describe, invite; owners change roles.
+    fn default() -> Self {
+        let mut table = Self([Role::Admin; Right::ALL.len()]);
+        table.grant(Right::ChangeRoles, Role::Owner);
+        table.grant(Right::MentionAll, Role::Member);
+        table.grant(Right::Pin, Role::Member);
+        table
+    }
+}
+
+/// An identity with a role above member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoleEntry {
+    /// Who.
+    pub identity: Fingerprint,
+    /// Admin or owner.
+    pub role: Role,
+}
+
+/// The agreed state of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupState {
+    /// Which rules judge commits.
+    pub rules: RuleVersion,
+    /// What the group is for.
+    pub kind: GroupKind,
+    /// What people call it; empty for groups that show their members instead.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// Owners and admins, in ascending order of identity; empty unless the kind is `Group`.
+    pub roles: Vec<RoleEntry>,
+    /// Who may do what; without effect unless the kind is `Group`.
+    pub rights: RightsTable,
+}
+
+impl GroupState {
+    /// The state of a new group with its creator as only owner.
+    pub fn new(kind: GroupKind, creator: Fingerprint) -> Self {
+        let roles = match kind {
+            GroupKind::Group => vec![RoleEntry { identity: creator, role: Role::Owner }],
+            GroupKind::Direct | GroupKind::OwnDevices => Vec::new(),
+        };
+        Self {
+            rules: RuleVersion::V1,
+            kind,
+            name: String::new(),
+            description: String::new(),
+            roles,
+            rights: RightsTable::default(),
+        }
+    }
+
+    /// The role of an identity. In groups of two, and of own devices, everybody is an owner.
+    pub fn role(&self, identity: &Fingerprint) -> Role {
+        match self.kind {
+            GroupKind::Direct | GroupKind::OwnDevices => Role::Owner,
+            GroupKind::Group => self
+                .roles
+                .iter()
+                .find(|entry| entry.identity == *identity)
+                .map_or(Role::Member, |entry| entry.role),
+        }
+    }
+
+    /// Whether an identity has a right.
+    pub fn allows(&self, identity: &Fingerprint, right: Right) -> Allowed {
+        if self.role(identity) >= self.rights.least(right) { Allowed::Yes } else { Allowed::No }
+    }
+
+    /// Gives an identity a role, in place of what it had.
+    pub fn set_role(&mut self, identity: Fingerprint, role: Role) {
+        self.roles.retain(|entry| entry.identity != identity);
+        if role > Role::Member {
+            self.roles.push(RoleEntry { identity, role });
+            self.roles.sort_by_key(|entry| entry.identity);
+        }
+    }
+
+    /// The one encoding (spec: GRP-010).
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut roles = Writer::default();
+        for entry in &self.roles {
+            roles = roles.fixed(entry.identity).byte(entry.role as u8);
+        }
+        let rights: Vec<u8> = self.rights.0.iter().map(|role| *role as u8).collect();
+        Writer::default()
+            .short(VERSION)
+            .short(self.rules.0)
+            .byte(self.kind as u8)
+            .variable(self.name.as_bytes())
+            .variable(self.description.as_bytes())
+            .variable(roles.as_bytes())
+            .variable(&rights)
+            .into_bytes()
+    }
+
+    /// Reads a state: one encoding, nothing after it (spec: GRP-010).
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let rules = RuleVersion(reader.short()?);
+        if rules != RuleVersion::V1 {
+            return Err(DecodeError::UnknownVersion);
+        }
+        let kind = match reader.byte()? {
+            1 => GroupKind::Direct,
+            2 => GroupKind::Group,
+            3 => GroupKind::OwnDevices,
+            _ => return Err(DecodeError::UndefinedValue),
+        };
+        let name = reader.text(NAME_BYTES_MAX)?.to_owned();
+        let description = reader.text(DESCRIPTION_BYTES_MAX)?.to_owned();
+        let roles = read_roles(reader.variable(ROLES_MAX * (Fingerprint::LENGTH + 1))?)?;
+        let rights = read_rights(reader.variable(Right::ALL.len())?)?;
+        reader.finish()?;
+        if kind != GroupKind::Group && !roles.is_empty() {
+            return Err(DecodeError::UndefinedValue);
+        }
+        Ok(Self { rules, kind, name, description, roles, rights })
+    }
+}
+
+/// Whether something is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// It is.
+    Yes,
+    /// It is not.
+    No,
+}
+
+fn read_roles(bytes: &[u8]) -> Result<Vec<RoleEntry>, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let mut roles: Vec<RoleEntry> = Vec::new();
+    while !reader.is_empty() {
+        let identity = Fingerprint::from_bytes(reader.array()?);
+        let role = match reader.byte()? {
+            1 => Role::Admin,
+            2 => Role::Owner,
+            _ => return Err(DecodeError::UndefinedValue),
+        };
+        if roles.last().is_some_and(|last| last.identity >= identity) {
+            return Err(DecodeError::NotInOrder);
+        }
+        roles.push(RoleEntry { identity, role });
+    }
+    Ok(roles)
+}
+
+fn read_rights(bytes: &[u8]) -> Result<RightsTable, DecodeError> {
+    let bytes: [u8; Right::ALL.len()] = bytes.try_into().map_err(|_| DecodeError::BadLength)?;
+    let mut table = RightsTable::default();
+    for (right, code) in Right::ALL.into_iter().zip(bytes) {
+        let least = match code {
+            0 => Role::Member,
+            1 => Role::Admin,
+            2 => Role::Owner,
+            _ => return Err(DecodeError::UndefinedValue),
+        };
+        table.grant(right, least);
+    }
+    Ok(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(byte: u8) -> Fingerprint {
+        Fingerprint::from_bytes([byte; 32])
+    }
+
+    fn state() -> GroupState {
+        let mut state = GroupState::new(GroupKind::Group, identity(2));
+        state.set_role(identity(1), Role::Admin);
+        "walks".clone_into(&mut state.name);
+        state
+    }
+
+    #[test]
+    fn a_state_comes_back_and_every_truncation_is_refused() {
+        // spec: GRP-010
+        let bytes = state().to_bytes();
+        assert_eq!(GroupState::from_bytes(&bytes).unwrap(), state());
+        for length in 0..bytes.len() {
+            assert!(GroupState::from_bytes(&bytes[..length]).is_err(), "{length}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(GroupState::from_bytes(&longer), Err(DecodeError::TrailingBytes));
+    }
+
+    #[test]
+    fn other_encodings_are_refused() {
+        // spec: GRP-010
+        let mut unsorted = state();
+        unsorted.roles.reverse();
+        assert_eq!(GroupState::from_bytes(&unsorted.to_bytes()), Err(DecodeError::NotInOrder));
+        let mut member = state();
+        member.roles.push(RoleEntry { identity: identity(9), role: Role::Member });
+        assert_eq!(GroupState::from_bytes(&member.to_bytes()), Err(DecodeError::UndefinedValue));
+        let mut direct = state();
+        direct.kind = GroupKind::Direct;
+        assert_eq!(GroupState::from_bytes(&direct.to_bytes()), Err(DecodeError::UndefinedValue));
+        let mut rules = state();
+        rules.rules = RuleVersion(2);
+        assert_eq!(GroupState::from_bytes(&rules.to_bytes()), Err(DecodeError::UnknownVersion));
+        let mut long = state();
+        long.name = "x".repeat(NAME_BYTES_MAX + 1);
+        assert_eq!(GroupState::from_bytes(&long.to_bytes()), Err(DecodeError::TooLong));
+    }
+
+    #[test]
+    fn roles_decide_rights_in_groups_only() {
+        // spec: GRP-011
+        let state = state();
+        assert_eq!(state.allows(&identity(1), Right::Add), Allowed::Yes);
+        assert_eq!(state.allows(&identity(1), Right::ChangeRoles), Allowed::No);
+        assert_eq!(state.allows(&identity(3), Right::Add), Allowed::No);
+        assert_eq!(state.allows(&identity(3), Right::Pin), Allowed::Yes);
+        let direct = GroupState::new(GroupKind::Direct, identity(1));
+        assert_eq!(direct.role(&identity(7)), Role::Owner);
+    }
+}
