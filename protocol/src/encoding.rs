@@ -32,6 +32,9 @@ pub enum DecodeError {
     /// Elements of a list are not in strictly ascending order.
     #[error("a list is not in order")]
     NotInOrder,
+    /// A signature inside is not valid.
+    #[error("a signature inside is not valid")]
+    BadSignature,
     /// A text field is not UTF-8.
     #[error("a text field is not UTF-8")]
     NotText,

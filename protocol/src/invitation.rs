@@ -1,0 +1,278 @@
+//! What inbox items say: an invitation to a group, a change of a contact's card, a request to be
+//! added again. Sealing is in [`crate::seal`]; here are the bytes inside.
+
+pub mod contact;
+pub mod rejoin;
+
+use hushwire_wire::id::{BlobId, ChannelId, ContentHash, EpochId};
+use zeroize::Zeroizing;
+
+use crate::address::RelayAddress;
+use crate::encoding::{DecodeError, Reader, Writer};
+use crate::secret::secret_bytes;
+pub use contact::ContactCard;
+pub use rejoin::{RejoinEvidence, RejoinRequest};
+
+const VERSION: u16 = 1;
+
+/// The longest content of an inbox item, in bytes; the item's own bound is the wire's
+/// `inbox_item_bytes_max`.
+pub const CONTENT_BYTES_MAX: usize = 256 * 1024;
+
+/// What an inbox item says (spec: LNK-040).
+#[derive(Debug, PartialEq, Eq)]
+pub enum InboxContent {
+    /// Join a group.
+    Invitation(Box<Invitation>),
+    /// The sender is reached like this from now on.
+    ContactCardUpdate(Box<ContactCard>),
+    /// The sender lost its state of a group: add it again.
+    RejoinRequest(Box<RejoinRequest>),
+}
+
+impl InboxContent {
+    /// The one encoding: version, kind, and the kind's fields.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let start = |kind| Writer::with_capacity(4096).short(VERSION).byte(kind);
+        match self {
+            Self::Invitation(invitation) => invitation.write(start(1)),
+            Self::ContactCardUpdate(card) => card.write(start(2)),
+            Self::RejoinRequest(request) => request.write(start(3)),
+        }
+        .into_secret()
+    }
+
+    /// Reads content.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; [`DecodeError::UndefinedValue`] for a kind of a later version
+    /// (spec: LNK-040, LNK-041).
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let content = match reader.byte()? {
+            1 => Self::Invitation(Box::new(Invitation::read(&mut reader)?)),
+            2 => Self::ContactCardUpdate(Box::new(ContactCard::read(&mut reader)?)),
+            3 => Self::RejoinRequest(Box::new(RejoinRequest::read(&mut reader)?)),
+            _ => return Err(DecodeError::UndefinedValue),
+        };
+        reader.finish()?;
+        Ok(content)
+    }
+}
+
+/// What the group is for, as the inviter says; shown before joining.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Purpose {
+    /// Two people.
+    Direct,
+    /// Several people.
+    Group,
+    /// The devices of one identity.
+    OwnDevices,
+}
+
+impl Purpose {
+    const fn code(self) -> u8 {
+        match self {
+            Self::Direct => 1,
+            Self::Group => 2,
+            Self::OwnDevices => 3,
+        }
+    }
+
+    const fn from_code(code: u8) -> Result<Self, DecodeError> {
+        match code {
+            1 => Ok(Self::Direct),
+            2 => Ok(Self::Group),
+            3 => Ok(Self::OwnDevices),
+            _ => Err(DecodeError::UndefinedValue),
+        }
+    }
+}
+
+/// Where a group's channel is, and at which epoch the invited joins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupAddress {
+    /// The channel's relay.
+    pub relay: RelayAddress,
+    /// The channel.
+    pub channel: ChannelId,
+    /// The epoch that the commit which adds the invited has opened.
+    pub epoch: EpochId,
+}
+
+/// The group's MLS suite (RFC 9420 section 17.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SuiteCode(pub u16);
+
+secret_bytes!(
+    /// What a ratchet tree in a blob is sealed with.
+    TreeKey
+);
+
+/// A ratchet tree that lies in a blob.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TreeBlob {
+    /// The blob, on the channel's relay.
+    pub blob: BlobId,
+    /// What it is sealed with.
+    pub key: TreeKey,
+    /// SHA-256 of the blob.
+    pub hash: ContentHash,
+    /// Size of the blob, in bytes.
+    pub size: u64,
+}
+
+/// The group's ratchet tree, which MLS needs to join (RFC 9420 section 12.4.3.3).
+#[derive(Debug, PartialEq, Eq)]
+pub enum RatchetTree {
+    /// Here.
+    Inline(Vec<u8>),
+    /// In a blob, as it is too large for an inbox item.
+    Blob(TreeBlob),
+}
+
+impl RatchetTree {
+    fn write(&self, writer: Writer) -> Writer {
+        match self {
+            Self::Inline(tree) => writer.byte(1).variable(tree),
+            Self::Blob(blob) => writer
+                .byte(2)
+                .fixed(blob.blob)
+                .fixed(blob.key.expose())
+                .fixed(blob.hash)
+                .integer(blob.size),
+        }
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match reader.byte()? {
+            1 => Ok(Self::Inline(reader.variable(CONTENT_BYTES_MAX)?.to_vec())),
+            2 => Ok(Self::Blob(TreeBlob {
+                blob: BlobId::from_bytes(reader.array()?),
+                key: TreeKey::from_bytes(reader.array()?),
+                hash: ContentHash::from_bytes(reader.array()?),
+                size: reader.integer()?,
+            })),
+            _ => Err(DecodeError::UndefinedValue),
+        }
+    }
+}
+
+/// An invitation to join a group (spec: LNK-042).
+#[derive(Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// Where the group is.
+    pub group: GroupAddress,
+    /// Its MLS suite.
+    pub suite: SuiteCode,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// The MLS Welcome message.
+    pub welcome: Vec<u8>,
+    /// Its ratchet tree.
+    pub tree: RatchetTree,
+    /// How the invited writes back to the inviter.
+    pub sender: ContactCard,
+}
+
+impl Invitation {
+    fn write(&self, writer: Writer) -> Writer {
+        let writer = self
+            .group
+            .relay
+            .write(writer)
+            .fixed(self.group.channel)
+            .fixed(self.group.epoch)
+            .short(self.suite.0)
+            .byte(self.purpose.code())
+            .variable(&self.welcome);
+        self.sender.write(self.tree.write(writer))
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            group: GroupAddress {
+                relay: RelayAddress::read(reader)?,
+                channel: ChannelId::from_bytes(reader.array()?),
+                epoch: EpochId::from_bytes(reader.array()?),
+            },
+            suite: SuiteCode(reader.short()?),
+            purpose: Purpose::from_code(reader.byte()?)?,
+            welcome: reader.variable(CONTENT_BYTES_MAX)?.to_vec(),
+            tree: RatchetTree::read(reader)?,
+            sender: ContactCard::read(reader)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::contact::tests::contact_card;
+    use super::rejoin::tests::request;
+    use super::*;
+
+    fn invitation(tree: RatchetTree) -> InboxContent {
+        let card = contact_card(1);
+        InboxContent::Invitation(Box::new(Invitation {
+            group: GroupAddress {
+                relay: card.relay.clone(),
+                channel: ChannelId::from_bytes([1; 32]),
+                epoch: EpochId::from_bytes([2; 32]),
+            },
+            suite: SuiteCode(0x004F),
+            purpose: Purpose::Direct,
+            welcome: b"welcome".to_vec(),
+            tree,
+            sender: card,
+        }))
+    }
+
+    fn contents() -> [InboxContent; 4] {
+        let blob = TreeBlob {
+            blob: BlobId::from_bytes([3; 32]),
+            key: TreeKey::from_bytes([4; 32]),
+            hash: ContentHash::from_bytes([5; 32]),
+            size: 6,
+        };
+        [
+            invitation(RatchetTree::Inline(b"tree".to_vec())),
+            invitation(RatchetTree::Blob(blob)),
+            InboxContent::ContactCardUpdate(Box::new(contact_card(1))),
+            InboxContent::RejoinRequest(Box::new(request())),
+        ]
+    }
+
+    #[test]
+    fn contents_come_back() {
+        // spec: LNK-040, LNK-042
+        for content in contents() {
+            assert_eq!(InboxContent::decode(&content.to_bytes()), Ok(content));
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_refused() {
+        // spec: LNK-041, IDN-001
+        for content in contents() {
+            let bytes = content.to_bytes();
+            for length in 0..bytes.len() {
+                assert!(InboxContent::decode(&bytes[..length]).is_err(), "{length}");
+            }
+            let longer = [&bytes[..], &[0]].concat();
+            assert_eq!(InboxContent::decode(&longer), Err(DecodeError::TrailingBytes));
+            let mut other = bytes.to_vec();
+            other[2] = 4;
+            assert_eq!(InboxContent::decode(&other), Err(DecodeError::UndefinedValue));
+            other[1] = 2;
+            assert_eq!(InboxContent::decode(&other), Err(DecodeError::UnknownVersion));
+        }
+    }
+
+    #[test]
+    fn debug_prints_no_secret() {
+        // spec: IDN-005
+        assert_eq!(format!("{:?}", TreeKey::from_bytes([7; 32])), "TreeKey(..)");
+    }
+}

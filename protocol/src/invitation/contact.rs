@@ -1,0 +1,118 @@
+//! What a contact needs to write to an inbox later.
+
+use hushwire_wire::id::{CapabilitySecret, InboxId};
+
+use crate::address::RelayAddress;
+use crate::card::ShelfKey;
+use crate::encoding::{DecodeError, Reader, Writer};
+use crate::identity::{DeviceListRank, Fingerprint, ManagerStatement};
+use crate::profile::ProfileName;
+use crate::seal::InboxPublicKey;
+
+/// A contact's card: who they are, and how to write to them. It comes inside a signed inbox item or
+/// a group; by itself only the statement in it is signed (spec: LNK-043).
+#[derive(Debug, PartialEq, Eq)]
+pub struct ContactCard {
+    /// The inbox's relay.
+    pub relay: RelayAddress,
+    /// The inbox.
+    pub inbox: InboxId,
+    /// The capability made for this contact, revocable alone.
+    pub capability: CapabilitySecret,
+    /// The root's statement of the manager key; names the identity. Verified when it was read.
+    pub statement: ManagerStatement,
+    /// The key that items for the inbox are sealed to.
+    pub inbox_key: InboxPublicKey,
+    /// Opens the inbox's shelf.
+    pub shelf_key: ShelfKey,
+    /// No device list below this is to be taken.
+    pub device_list_minimum: DeviceListRank,
+    /// What they call themselves.
+    pub name: ProfileName,
+}
+
+impl ContactCard {
+    /// The identity.
+    pub fn identity(&self) -> Fingerprint {
+        self.statement.identity()
+    }
+
+    /// The one encoding, for content that carries a card of its own; an inbox item writes it inline.
+    pub fn to_bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
+        self.write(Writer::with_capacity(2048)).into_secret()
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote, and verifies the statement.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let card = Self::read(&mut reader)?;
+        reader.finish()?;
+        Ok(card)
+    }
+
+    pub(crate) fn write(&self, writer: Writer) -> Writer {
+        let writer = self
+            .relay
+            .write(writer)
+            .fixed(self.inbox)
+            .fixed(self.capability.expose())
+            .fixed(self.statement.to_bytes())
+            .fixed(&self.inbox_key)
+            .fixed(self.shelf_key.expose());
+        self.name.write(self.device_list_minimum.write(writer))
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let card = Self {
+            relay: RelayAddress::read(reader)?,
+            inbox: InboxId::from_bytes(reader.array()?),
+            capability: CapabilitySecret::from_bytes(reader.array()?),
+            statement: ManagerStatement::read(reader)?,
+            inbox_key: InboxPublicKey::read(reader)?,
+            shelf_key: ShelfKey::from_bytes(reader.array()?),
+            device_list_minimum: DeviceListRank::read(reader)?,
+            name: ProfileName::read(reader)?,
+        };
+        card.statement.verify().map_err(|_| DecodeError::BadSignature)?;
+        Ok(card)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::address::Host;
+    use crate::seal::InboxKey;
+    use crate::seal::tests::device;
+
+    /// The card of an identity made of one byte.
+    pub(crate) fn contact_card(root: u8) -> ContactCard {
+        let relay = hushwire_wire::id::RelayId::from_bytes([1; 32]);
+        ContactCard {
+            relay: RelayAddress::new(Host::parse("a.org").unwrap(), 1, relay).unwrap(),
+            inbox: InboxId::from_bytes([2; 16]),
+            capability: CapabilitySecret::from_bytes([3; 32]),
+            statement: device(root, 9).0.statement().clone(),
+            inbox_key: InboxKey::from_bytes([4; 32]).public().unwrap(),
+            shelf_key: ShelfKey::from_bytes([5; 32]),
+            device_list_minimum: DeviceListRank::default(),
+            name: ProfileName::new("Ana").unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_forged_statement_is_refused() {
+        // spec: LNK-043
+        let bytes = contact_card(1).to_bytes();
+        assert_eq!(ContactCard::decode(&bytes), Ok(contact_card(1)));
+        let place = bytes.windows(32).position(|w| w == [3; 32]).unwrap() + 32 + 2;
+        let mut forged = bytes.to_vec();
+        forged[place] ^= 1;
+        assert_eq!(ContactCard::decode(&forged), Err(DecodeError::BadSignature));
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(ContactCard::decode(&longer), Err(DecodeError::TrailingBytes));
+    }
+}

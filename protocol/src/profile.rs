@@ -1,0 +1,79 @@
+//! The name somebody gives themselves, or a device.
+
+use core::fmt;
+
+use crate::encoding::{DecodeError, Reader, Writer};
+
+/// The longest name, in bytes of UTF-8.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// A name as its owner chose it: 1 to 128 bytes of UTF-8 without control characters. It proves
+/// nothing; two people may have the same one (spec: LNK-024).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct ProfileName(String);
+
+/// Text is no name: empty, too long, or with control characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a name has 1 to 128 bytes and no control characters")]
+pub struct NotAName;
+
+impl ProfileName {
+    /// Takes a name.
+    ///
+    /// # Errors
+    /// [`NotAName`].
+    pub fn new(text: &str) -> Result<Self, NotAName> {
+        let fits = (1..=NAME_BYTES_MAX).contains(&text.len());
+        if fits && !text.chars().any(is_unprintable) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(NotAName)
+        }
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn write(&self, writer: Writer) -> Writer {
+        writer.variable(self.0.as_bytes())
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::new(reader.text(NAME_BYTES_MAX)?).map_err(|NotAName| DecodeError::UndefinedValue)
+    }
+}
+
+/// Control characters, and those that reorder the text around them on a screen.
+fn is_unprintable(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Prints the type's name only: it names a person.
+impl fmt::Debug for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProfileName(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_short_printable_text_is_a_name() {
+        // spec: LNK-024
+        for text in ["a", "Ana María", "李雷", &"x".repeat(128)] {
+            let name = ProfileName::new(text).unwrap();
+            let bytes = name.write(Writer::default()).into_bytes();
+            assert_eq!(ProfileName::read(&mut Reader::new(&bytes)), Ok(name));
+        }
+        for text in ["", "a\nb", "a\u{1b}[31m", "a\u{202e}b", &"x".repeat(129)] {
+            assert_eq!(ProfileName::new(text), Err(NotAName));
+        }
+        assert_eq!(ProfileName::read(&mut Reader::new(&[0])), Err(DecodeError::UndefinedValue));
+        assert_eq!(format!("{:?}", ProfileName::new("a").unwrap()), "ProfileName(..)");
+    }
+}
