@@ -1,0 +1,193 @@
+//! Messages.
+//!
+//! Input: `message`, and where it came from: `sender`, `room`. Outputs: `id`; `action` with its
+//! `target`; `shown`, a list of `index`, `disposition` and `piece`.
+
+mod refusals;
+
+use hushwire_protocol::content::{
+    Action, Content, ContentError, MessageId, Piece, RoomUri, SenderUri, Shown,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    input::Input,
+    suite::{Group, Outcome, Phase, Suite},
+};
+
+/// Name of the kind.
+pub const NAME: &str = "content";
+
+/// Runs one input.
+pub fn run(input: &Value) -> Outcome {
+    let input = Input(input);
+    let bytes = input.bytes("message");
+    let sender = SenderUri::parse(input.text("sender")).expect("a sender");
+    let room = RoomUri::parse(input.text("room")).expect("a room");
+    let content = match Content::decode(&bytes) {
+        Ok(content) => content,
+        Err(error) => return refused(Phase::Decode, error),
+    };
+    if let Err(error) = content.check_address(&sender, &room) {
+        return refused(Phase::Authenticate, error);
+    }
+    let encoded = content.encode().expect("what is decoded is encoded");
+    assert_eq!(encoded.as_bytes(), bytes, "a message has one encoding");
+    let id = encoded.message_id(&sender, &room);
+    let (action, target) = describe(content.action());
+    let shown: Vec<_> = content.shown().iter().map(piece).collect();
+    Outcome::valid(json!({
+        "id": hex::encode(id.as_bytes()),
+        "action": action,
+        "target": target.map(|target| hex::encode(target.as_bytes())),
+        "shown": shown,
+    }))
+}
+
+fn refused(phase: Phase, error: ContentError) -> Outcome {
+    Outcome::refused(phase, error.name())
+}
+
+fn describe(action: Action) -> (&'static str, Option<MessageId>) {
+    match action {
+        Action::Post => ("post", None),
+        Action::Reply(target) => ("reply", Some(target)),
+        Action::React(target) => ("react", Some(target)),
+        Action::Edit(target) => ("edit", Some(target)),
+        Action::Delete(target) => ("delete", Some(target)),
+    }
+}
+
+fn piece(shown: &Shown<'_>) -> Value {
+    let piece = match &shown.piece {
+        Piece::Text { .. } => "text",
+        Piece::Attachment(_) => "attachment",
+        Piece::Status(_) => "status",
+        Piece::Control(_) => "control",
+        _ => "unsupported",
+    };
+    entry(shown.index.0, shown.disposition.0, piece)
+}
+
+fn entry(index: u16, disposition: u8, piece: &str) -> Value {
+    json!({ "index": index, "disposition": disposition, "piece": piece })
+}
+
+const SENDER: &str = "hush:identity/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const ROOM: &str = "hush:channel/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const SALT: &str = "50000102030405060708090a0b0c0d0e0f";
+const TARGET: &str = "0101010101010101010101010101010101010101010101010101010101010101";
+
+fn input(message: &str) -> Value {
+    json!({ "message": message.replace(' ', ""), "sender": SENDER, "room": ROOM })
+}
+
+fn text(text: &str) -> String {
+    let length = u8::try_from(text.len()).expect("a short text");
+    let head = if length < 24 { hex::encode([0x60 | length]) } else { format!("78{length:02x}") };
+    head + &hex::encode(text)
+}
+
+/// The tests.
+pub fn suite() -> Suite {
+    Suite::new(NAME)
+        .group(taken())
+        .group(refusals::encoding())
+        .group(refusals::message())
+        .group(refusals::extensions())
+        .group(refusals::body())
+        .group(refusals::address())
+}
+
+/// The ids were computed by another program, from the spec.
+fn taken() -> Group {
+    let plain = text("text/plain;charset=utf-8");
+    let markdown = text("text/markdown;variant=GFM-MIMI");
+    let target = format!("5820{TARGET}");
+    let attachment = format!(
+        "8f066002 {} {} 00 1903e8 19f4a1 5820{} 40 40 01 5820{} 60 {}",
+        text("image/png"),
+        text("hush:blob/AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"),
+        "02".repeat(32),
+        "03".repeat(32),
+        text("a.png"),
+    );
+    let unknown = format!("8518c86001 {} 4101", text("image/x-unknown"));
+    let rules = ["CNT-010", "CNT-012", "CNT-014", "CNT-018", "CNT-021", "CNT-024", "ATT-010"];
+    let mut group = Group::new("messages", &rules);
+    let shown = |disposition, piece| json!([entry(0, disposition, piece)]);
+    let nothing = "f6 40 f6 f6 a0";
+    let answers = format!("f6 40 f6 {target} a0");
+    let replaces = format!("{target} 40 f6 f6 a0");
+    for (comment, fields, body, action, shown, id) in [
+        (
+            "text",
+            nothing,
+            format!("85016001 {plain} 424869"),
+            "post",
+            shown(1, "text"),
+            "01e2bda3cb276c5542578a62af5c7dd2020735927e927974957649a287254a29",
+        ),
+        (
+            "reply",
+            &answers,
+            format!("85016001 {markdown} 442a48692a"),
+            "reply",
+            shown(1, "text"),
+            "01981ac1ef51527cc90d36f142d7b93fe1c3f51aeab14933559df0456afc0259",
+        ),
+        (
+            "reaction",
+            &answers,
+            format!("85026001 {plain} 43e29da4"),
+            "react",
+            shown(2, "text"),
+            "0156b94292bc9e6b41c744f72e3a266b996857121b897497d404f98b2618bf29",
+        ),
+        (
+            "edit",
+            &replaces,
+            format!("85016001 {plain} 42486f"),
+            "edit",
+            shown(1, "text"),
+            "01cf1a7e7aee0e6cc1b7e3bb98181f70dfb89fcbd9f3d9d491c49ce79dabf5a4",
+        ),
+        (
+            "deletion",
+            &replaces,
+            "83006000".to_owned(),
+            "delete",
+            json!([]),
+            "01c981da1c2f9c4b5a951060f954f9e5ad309175e772dfb1b568345eb23171a4",
+        ),
+        (
+            "attachment",
+            nothing,
+            attachment,
+            "post",
+            shown(6, "attachment"),
+            "017feb30334afc25d6f2176869b4e00e9170973cf5f571cac0fb55622eae22d8",
+        ),
+        (
+            "unknown extensions, disposition and media type",
+            "f6 40 f6 f6 a2190100820102 6178f5",
+            unknown,
+            "post",
+            shown(200, "unsupported"),
+            "01c7d189c1969a01c82366330de0ff66b3bf98c3157e90067e2c63924d2d0b4c",
+        ),
+        (
+            "topic and expiry",
+            "f6 4101 82f51864 f6 a0",
+            format!("85016001 {plain} 4161"),
+            "post",
+            shown(1, "text"),
+            "01db83e240bde949f2de4297a868acdd85562bc39e4712190525bde607a23922",
+        ),
+    ] {
+        let target = (action != "post").then_some(TARGET);
+        let outputs = json!({ "id": id, "action": action, "target": target, "shown": shown });
+        group = group.valid(comment, input(&format!("87{SALT}{fields}{body}")), outputs);
+    }
+    group
+}
