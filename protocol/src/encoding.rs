@@ -232,7 +232,10 @@ mod tests {
         // spec: IDN-001
         assert_eq!(Reader::new(&[0x40, 0x01, 9]).variable(9), Err(DecodeError::BadLength));
         assert_eq!(Reader::new(&[0x80, 0, 0, 1, 9]).variable(9), Err(DecodeError::BadLength));
-        assert_eq!(Reader::new(&[0xC0, 0]).variable(9), Err(DecodeError::BadLength));
+        assert_eq!(
+            Reader::new(&[0xC0, 0, 0, 0, 0, 0, 0, 1, 9]).variable(9),
+            Err(DecodeError::BadLength)
+        );
         assert_eq!(Reader::new(&[0x02, 9]).variable(9), Err(DecodeError::Truncated));
         assert_eq!(Reader::new(&[]).variable(9), Err(DecodeError::Truncated));
         assert_eq!(Reader::new(&[0x02, 9, 9]).variable(1), Err(DecodeError::TooLong));

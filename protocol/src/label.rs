@@ -90,7 +90,9 @@ labels! {
     LinkingCommitment = "hushwire/1 linking commitment";
     /// Hash that gives the number two people's eyes compare.
     LinkingComparison = "hushwire/1 linking comparison";
-    /// Hash that gives one half of a safety number.
+    /// HPKE `info` of what the old device hands over.
+    LinkingGrant = "hushwire/1 linking grant";
+    /// Key: the digits of a safety number.
     SafetyNumber = "hushwire/1 safety number";
     /// Key: the signing key of an epoch.
     EpochKey = "hushwire/1 epoch key";

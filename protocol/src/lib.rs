@@ -23,3 +23,4 @@ pub mod safety_number;
 pub mod seal;
 pub mod sealed_box;
 pub mod invitation;
+pub mod linking;

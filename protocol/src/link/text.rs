@@ -11,7 +11,7 @@
 
 use core::fmt;
 
-use data_encoding::BASE64URL_NOPAD;
+use data_encoding::{BASE64URL_NOPAD, DecodeKind};
 use hushwire_wire::id::RelayId;
 use zeroize::Zeroizing;
 
@@ -39,13 +39,13 @@ pub enum LinkError {
     /// It does not begin with `hush:`.
     #[error("not a hush link")]
     Foreign,
-    /// Characters that are not of base64url, or a number of them that no bytes give.
-    #[error("the link contains characters that do not belong there, or is cut off")]
+    /// Characters that are not of base64url.
+    #[error("the link contains characters that do not belong there")]
     Characters,
     /// The version is not one that this build knows.
     #[error("the link is of a newer version")]
     UnknownVersion,
-    /// The checksum is wrong: the link was cut off or altered.
+    /// The checksum is wrong, or no bytes give this text: the link was cut off or altered.
     #[error("the link was cut off or altered")]
     Damaged,
     /// The kind is not one that this build knows.
@@ -120,7 +120,10 @@ impl LinkText {
             return Err(LinkError::TooLong);
         }
         let bytes = BASE64URL_NOPAD.decode(encoded.as_bytes());
-        let bytes = Zeroizing::new(bytes.map_err(|_| LinkError::Characters)?);
+        let bytes = Zeroizing::new(bytes.map_err(|error| match error.kind {
+            DecodeKind::Symbol => LinkError::Characters,
+            _ => LinkError::Damaged,
+        })?);
         let first = *bytes.first().ok_or(LinkError::Damaged)?;
         if first >> 4 != VERSION {
             return Err(LinkError::UnknownVersion);
