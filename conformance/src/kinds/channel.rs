@@ -1,0 +1,35 @@
+//! Channels at a relay: scripts of creating, opening, appending, committing and reading.
+//! Input and outputs: see [`crate::relay`].
+
+mod appends;
+mod log;
+mod readings;
+
+use serde_json::Value;
+
+use crate::{
+    relay,
+    suite::{Outcome, Suite},
+};
+
+/// Name of the kind.
+pub const NAME: &str = "relay-channel";
+
+/// Runs one input.
+pub fn run(input: &Value) -> Outcome {
+    relay::run(input)
+}
+
+/// The tests.
+pub fn suite() -> Suite {
+    Suite::new(NAME)
+        .group(appends::creations())
+        .group(appends::openings())
+        .group(appends::messages())
+        .group(appends::commits())
+        .group(appends::waits())
+        .group(appends::bounds())
+        .group(readings::trees())
+        .group(readings::refusals())
+        .group(readings::kept())
+}
