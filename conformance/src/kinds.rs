@@ -1,0 +1,48 @@
+//! The kinds of vectors. A new one is a file beside the others and a line in [`ALL`].
+
+pub mod attachment;
+pub mod content;
+pub mod blob;
+pub mod channel;
+pub mod ed25519;
+pub mod inbox;
+pub mod message_status;
+pub mod padding;
+pub mod transcript;
+pub mod wire_frame;
+pub mod wire_splitter;
+
+use serde_json::Value;
+
+use crate::suite::{Outcome, Suite};
+
+/// A kind of vectors.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Its name, also the file's: `v1/<name>.json`.
+    pub name: &'static str,
+    /// What its tests are.
+    pub suite: fn() -> Suite,
+    /// Runs one input against the library.
+    pub run: fn(&Value) -> Outcome,
+}
+
+/// Every kind, in the order of the manifest.
+pub const ALL: &[Kind] = &[
+    Kind { name: wire_splitter::NAME, suite: wire_splitter::suite, run: wire_splitter::run },
+    Kind { name: wire_frame::NAME, suite: wire_frame::suite, run: wire_frame::run },
+    Kind { name: transcript::NAME, suite: transcript::suite, run: transcript::run },
+    Kind { name: ed25519::NAME, suite: ed25519::suite, run: ed25519::run },
+    Kind { name: channel::NAME, suite: channel::suite, run: channel::run },
+    Kind { name: inbox::NAME, suite: inbox::suite, run: inbox::run },
+    Kind { name: blob::NAME, suite: blob::suite, run: blob::run },
+    Kind { name: padding::NAME, suite: padding::suite, run: padding::run },
+    Kind { name: content::NAME, suite: content::suite, run: content::run },
+    Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
+    Kind { name: attachment::NAME, suite: attachment::suite, run: attachment::run },
+];
+
+/// The kind with this name.
+pub fn by_name(name: &str) -> Option<Kind> {
+    ALL.iter().find(|kind| kind.name == name).copied()
+}

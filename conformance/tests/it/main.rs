@@ -1,0 +1,12 @@
+//! Vectors against the library, and what the build may link.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "what the tests share may do what the tests do"
+)]
+
+mod dependencies;
+mod ed25519_upstream;
+mod licences;
+mod stored;
