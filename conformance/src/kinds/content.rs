@@ -99,11 +99,41 @@ pub fn suite() -> Suite {
         .group(refusals::address())
 }
 
-/// The ids were computed by another program, from the spec.
+/// A message that has to be accepted; its id was computed by another program, from the spec.
+struct Sample {
+    comment: &'static str,
+    fields: String,
+    body: String,
+    action: &'static str,
+    /// Disposition and piece; `None` for a deletion.
+    shown: Option<(u8, &'static str)>,
+    id: &'static str,
+}
+
+impl Sample {
+    fn add_to(self, group: Group) -> Group {
+        let Self { comment, fields, body, action, shown, id } = self;
+        let shown = shown.map(|(disposition, piece)| entry(0, disposition, piece));
+        let outputs = json!({
+            "id": id,
+            "action": action,
+            "target": (action != "post").then_some(TARGET),
+            "shown": shown.into_iter().collect::<Vec<_>>(),
+        });
+        group.valid(comment, input(&format!("87{SALT}{fields}{body}")), outputs)
+    }
+}
+
 fn taken() -> Group {
+    let rules = ["CNT-010", "CNT-012", "CNT-014", "CNT-018", "CNT-021", "CNT-024", "ATT-010"];
+    posts()
+        .into_iter()
+        .chain(references())
+        .fold(Group::new("messages", &rules), |group, sample| sample.add_to(group))
+}
+
+fn posts() -> [Sample; 4] {
     let plain = text("text/plain;charset=utf-8");
-    let markdown = text("text/markdown;variant=GFM-MIMI");
-    let target = format!("5820{TARGET}");
     let attachment = format!(
         "8f066002 {} {} 00 1903e8 19f4a1 5820{} 40 40 01 5820{} 60 {}",
         text("image/png"),
@@ -112,82 +142,83 @@ fn taken() -> Group {
         "03".repeat(32),
         text("a.png"),
     );
-    let unknown = format!("8518c86001 {} 4101", text("image/x-unknown"));
-    let rules = ["CNT-010", "CNT-012", "CNT-014", "CNT-018", "CNT-021", "CNT-024", "ATT-010"];
-    let mut group = Group::new("messages", &rules);
-    let shown = |disposition, piece| json!([entry(0, disposition, piece)]);
-    let nothing = "f6 40 f6 f6 a0";
-    let answers = format!("f6 40 f6 {target} a0");
-    let replaces = format!("{target} 40 f6 f6 a0");
-    for (comment, fields, body, action, shown, id) in [
-        (
+    let post = |comment, fields: &str, body, shown, id| Sample {
+        comment,
+        fields: fields.to_owned(),
+        body,
+        action: "post",
+        shown: Some(shown),
+        id,
+    };
+    [
+        post(
             "text",
-            nothing,
+            "f6 40 f6 f6 a0",
             format!("85016001 {plain} 424869"),
-            "post",
-            shown(1, "text"),
+            (1, "text"),
             "01e2bda3cb276c5542578a62af5c7dd2020735927e927974957649a287254a29",
         ),
-        (
-            "reply",
-            &answers,
-            format!("85016001 {markdown} 442a48692a"),
-            "reply",
-            shown(1, "text"),
-            "01981ac1ef51527cc90d36f142d7b93fe1c3f51aeab14933559df0456afc0259",
-        ),
-        (
-            "reaction",
-            &answers,
-            format!("85026001 {plain} 43e29da4"),
-            "react",
-            shown(2, "text"),
-            "0156b94292bc9e6b41c744f72e3a266b996857121b897497d404f98b2618bf29",
-        ),
-        (
-            "edit",
-            &replaces,
-            format!("85016001 {plain} 42486f"),
-            "edit",
-            shown(1, "text"),
-            "01cf1a7e7aee0e6cc1b7e3bb98181f70dfb89fcbd9f3d9d491c49ce79dabf5a4",
-        ),
-        (
-            "deletion",
-            &replaces,
-            "83006000".to_owned(),
-            "delete",
-            json!([]),
-            "01c981da1c2f9c4b5a951060f954f9e5ad309175e772dfb1b568345eb23171a4",
-        ),
-        (
+        post(
             "attachment",
-            nothing,
+            "f6 40 f6 f6 a0",
             attachment,
-            "post",
-            shown(6, "attachment"),
+            (6, "attachment"),
             "017feb30334afc25d6f2176869b4e00e9170973cf5f571cac0fb55622eae22d8",
         ),
-        (
+        post(
             "unknown extensions, disposition and media type",
             "f6 40 f6 f6 a2190100820102 6178f5",
-            unknown,
-            "post",
-            shown(200, "unsupported"),
+            format!("8518c86001 {} 4101", text("image/x-unknown")),
+            (200, "unsupported"),
             "01c7d189c1969a01c82366330de0ff66b3bf98c3157e90067e2c63924d2d0b4c",
         ),
-        (
+        post(
             "topic and expiry",
             "f6 4101 82f51864 f6 a0",
             format!("85016001 {plain} 4161"),
-            "post",
-            shown(1, "text"),
+            (1, "text"),
             "01db83e240bde949f2de4297a868acdd85562bc39e4712190525bde607a23922",
         ),
-    ] {
-        let target = (action != "post").then_some(TARGET);
-        let outputs = json!({ "id": id, "action": action, "target": target, "shown": shown });
-        group = group.valid(comment, input(&format!("87{SALT}{fields}{body}")), outputs);
-    }
-    group
+    ]
+}
+
+fn references() -> [Sample; 4] {
+    let plain = text("text/plain;charset=utf-8");
+    let markdown = text("text/markdown;variant=GFM-MIMI");
+    let answers = format!("f6 40 f6 5820{TARGET} a0");
+    let replaces = format!("5820{TARGET} 40 f6 f6 a0");
+    [
+        Sample {
+            comment: "reply",
+            fields: answers.clone(),
+            body: format!("85016001 {markdown} 442a48692a"),
+            action: "reply",
+            shown: Some((1, "text")),
+            id: "01981ac1ef51527cc90d36f142d7b93fe1c3f51aeab14933559df0456afc0259",
+        },
+        Sample {
+            comment: "reaction",
+            fields: answers,
+            body: format!("85026001 {plain} 43e29da4"),
+            action: "react",
+            shown: Some((2, "text")),
+            id: "0156b94292bc9e6b41c744f72e3a266b996857121b897497d404f98b2618bf29",
+        },
+        Sample {
+            comment: "edit",
+            fields: replaces.clone(),
+            body: format!("85016001 {plain} 42486f"),
+            action: "edit",
+            shown: Some((1, "text")),
+            id: "01cf1a7e7aee0e6cc1b7e3bb98181f70dfb89fcbd9f3d9d491c49ce79dabf5a4",
+        },
+        Sample {
+            comment: "deletion",
+            fields: replaces,
+            body: "83006000".to_owned(),
+            action: "delete",
+            shown: None,
+            id: "01c981da1c2f9c4b5a951060f954f9e5ad309175e772dfb1b568345eb23171a4",
+        },
+    ]
 }
