@@ -2,9 +2,10 @@
 
 use core::fmt;
 
+use data_encoding::BASE64URL_NOPAD;
 use hushwire_wire::id::RelayId;
 
-/// `host:port#` and the relay id in 64 hex digits (spec: RLY-007).
+/// `host:port#` and the relay id in base64url without padding (spec: RLY-007, LNK-001).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayAddress {
     place: String,
@@ -20,7 +21,7 @@ impl RelayAddress {
 
 impl fmt::Display for RelayAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}#{}", self.place, hex::encode(self.id))
+        write!(f, "{}#{}", self.place, BASE64URL_NOPAD.encode(self.id.as_bytes()))
     }
 }
 
@@ -32,6 +33,9 @@ mod tests {
     fn the_address_names_place_and_key() {
         // spec: RLY-007
         let address = RelayAddress::new("relay.example:4433".into(), RelayId::from_bytes([7; 32]));
-        assert_eq!(address.to_string(), format!("relay.example:4433#{}", "07".repeat(32)));
+        assert_eq!(
+            address.to_string(),
+            "relay.example:4433#BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc"
+        );
     }
 }

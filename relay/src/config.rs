@@ -67,8 +67,9 @@ pub struct Config {
 pub struct Connections {
     /// Connections at once.
     pub connections_max: u32,
-    /// From so many connections on, a new address first proves that it receives (stateless retry).
-    pub retry_from: u32,
+    /// While so many handshakes are under way, a new address first proves that it receives
+    /// (stateless retry); 0: always.
+    pub handshakes_before_retry: u32,
     /// Streams of one connection: the session and its lanes for blobs.
     pub streams_max: u8,
     /// A silent connection ends after so many milliseconds.
@@ -158,7 +159,7 @@ impl Default for Connections {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
-            retry_from: 1_000,
+            handshakes_before_retry: 256,
             streams_max: 4,
             idle_max_ms: 60_000,
             stream_window_bytes: 384 * 1024,

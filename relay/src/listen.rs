@@ -62,13 +62,20 @@ fn transport(bounds: &Connections) -> TransportConfig {
 /// Takes connections in until the relay stops, then waits for their sessions, within the bound.
 pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Connections) {
     let mut sessions = JoinSet::new();
+    let handshakes = Arc::new(());
     let mut stop = shared.stop.clone();
     loop {
         tokio::select! {
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { break };
-                if let Some(incoming) = admit(incoming, sessions.len(), &bounds) {
-                    sessions.spawn(session::serve(Arc::clone(&shared), incoming));
+                let load = Load {
+                    sessions: sessions.len(),
+                    // One is the original.
+                    handshakes: Arc::strong_count(&handshakes).saturating_sub(1),
+                };
+                if let Some(incoming) = admit(incoming, &load, &bounds) {
+                    let handshake = Handshake(Arc::clone(&handshakes));
+                    sessions.spawn(session::serve(Arc::clone(&shared), incoming, handshake));
                 }
             }
             Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
@@ -88,14 +95,25 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Conn
     endpoint.close(VarInt::from_u32(0), b"");
 }
 
+/// Counts as a handshake under way until it is dropped.
+pub(crate) struct Handshake(#[expect(dead_code, reason = "its count is what matters")] Arc<()>);
+
+/// What the relay has to do already.
+struct Load {
+    sessions: usize,
+    handshakes: usize,
+}
+
 /// Whether a connection is let in; else it was refused, or asked to prove that it receives
 /// (spec: RLY-005).
-fn admit(incoming: Incoming, sessions: usize, bounds: &Connections) -> Option<Incoming> {
-    let at_least = |bound: u32| usize::try_from(bound).is_ok_and(|bound| sessions >= bound);
-    if at_least(bounds.connections_max) {
+fn admit(incoming: Incoming, load: &Load, bounds: &Connections) -> Option<Incoming> {
+    let reaches = |count, bound: u32| usize::try_from(bound).is_ok_and(|bound| count >= bound);
+    if reaches(load.sessions, bounds.connections_max) {
         incoming.refuse();
         None
-    } else if at_least(bounds.retry_from) && !incoming.remote_address_validated() {
+    } else if reaches(load.handshakes, bounds.handshakes_before_retry)
+        && !incoming.remote_address_validated()
+    {
         // An error says that it may not be asked twice: the packet is dropped with it.
         let _asked = incoming.retry();
         None

@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use self::lane::{Lane, Purpose};
-use crate::{random, record::Place, relay::Shared};
+use crate::{listen::Handshake, random, record::Place, relay::Shared};
 
 /// Time for a client to take the last frames of a session that ends.
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
@@ -110,11 +110,12 @@ impl SessionState {
 }
 
 /// Serves one incoming connection to its end.
-pub(crate) async fn serve(shared: Arc<Shared>, incoming: Incoming) {
+pub(crate) async fn serve(shared: Arc<Shared>, incoming: Incoming, handshake: Handshake) {
     let hello_until = Instant::now() + Duration::from_millis(shared.limits.hello_wait_ms);
     // A handshake that fails or dawdles is the client's affair (spec: RLY-005).
     let Ok(connecting) = incoming.accept() else { return };
     let Ok(Ok(connection)) = timeout_at(hello_until, connecting).await else { return };
+    drop(handshake);
     let Ok(nonce) = random::secret_bytes() else {
         tracing::error!("the operating system gives no randomness; a connection was refused");
         return connection.close(VarInt::from_u32(Code::Internal.number()), b"");

@@ -14,13 +14,9 @@ use hushwire_wire::{
     SigningKey,
     error::Code,
     frame::{self, AnswerFrame, RequestFrame, Splitter},
-    id::{
-        ChannelId, EntryId, EpochId, Nonce, PublicKey, RelayId, Sequence, SessionId, Timestamp,
-    },
+    id::{ChannelId, EntryId, EpochId, Nonce, PublicKey, RelayId, Sequence, SessionId, Timestamp},
     limit::Limits,
-    message::{
-        Answer, Appended, Content, EntryBody, Follow, Handle, Hello, Request, RequestId,
-    },
+    message::{Answer, Appended, Content, EntryBody, Follow, Handle, Hello, Request, RequestId},
     transcript::{self, Operation},
     version::{ALPN, VersionRange},
 };
@@ -223,8 +219,7 @@ impl Client {
             panic!("no hello");
         };
         assert_eq!(transcript::relay_id(&reply.relay_key), pin);
-        let session =
-            transcript::session_id(reply.version, &nonce, &reply.nonce, &reply.relay_key);
+        let session = transcript::session_id(reply.version, &nonce, &reply.nonce, &reply.relay_key);
         let relay_key = reply.relay_key;
         Self { connection, stream, relay: pin, relay_key, session, next_request: 1 }
     }
@@ -263,8 +258,7 @@ impl Client {
         let signature =
             transcript::channel_open(&self.relay, &self.session, &channel.id, &channel.epoch)
                 .sign(&channel.key);
-        let request =
-            Request::ChannelOpen { channel: channel.id, epoch: channel.epoch, signature };
+        let request = Request::ChannelOpen { channel: channel.id, epoch: channel.epoch, signature };
         match self.ask(request).await {
             Answer::ChannelOpened(opened) => opened.handle,
             other => panic!("not opened: {other:?}"),

@@ -63,8 +63,7 @@ async fn an_unknown_version_and_a_missing_hello_are_refused() {
         (RequestFrame { id: RequestId(1), request: Request::Ping }, Code::HelloMisplaced),
     ];
     for (RequestFrame { id, request }, expected) in cases {
-        let connection =
-            Dialler::new(*relay.relay_id()).connect(relay.address()).await.unwrap();
+        let connection = Dialler::new(*relay.relay_id()).connect(relay.address()).await.unwrap();
         let mut stream = Stream::open(&connection).await;
         stream.send(id, request).await;
         assert_eq!(code(stream.next().await.unwrap().answer), Some(expected));
@@ -111,7 +110,7 @@ async fn connections_beyond_the_bound_are_refused_and_new_ones_prove_their_addre
     // spec: RLY-005
     let (relay, _directory) = relay(|config| {
         config.connections.connections_max = 3;
-        config.connections.retry_from = 1;
+        config.connections.handshakes_before_retry = 0;
     });
     let mut clients = Vec::new();
     for _ in 0..3 {
