@@ -64,7 +64,7 @@ pub(crate) fn plan_open<V: Read>(
             ..slot
         },
         None => {
-            let slots = slot::all(scene.view, scene.now, &door.inbox, scene.limits)?;
+            let slots = slot::all(scene.view, scene.now, &door.inbox)?;
             if slots.len() >= usize::from(scene.limits.slots_max) {
                 return Err(Code::LimitExceeded.into());
             }

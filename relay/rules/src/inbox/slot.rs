@@ -20,14 +20,14 @@ pub(crate) struct NamedSlot {
     pub(crate) row: SlotRow,
 }
 
-/// All slots of an inbox: at most `slots_max`.
+/// All slots of an inbox. There are as many as `slots_max` allowed when they were made; a smaller
+/// bound of today must not hide one that still holds items.
 pub(crate) fn all(
     view: &impl Read,
     now: Timestamp,
     inbox: &InboxId,
-    limits: &Limits,
 ) -> Result<Vec<NamedSlot>, StoreError> {
-    let limit = ReadLimit { rows_max: limits.slots_max.into(), bytes_max: usize::MAX };
+    let limit = ReadLimit { rows_max: usize::MAX, bytes_max: usize::MAX };
     let rows = view.rows(&Object::Inbox(*inbox), Table::Slot, &[], &[], limit, now)?;
     rows.into_iter()
         .map(|row| {
@@ -54,7 +54,7 @@ pub(crate) fn plan_advance<V: Read>(
         seen_at: scene.now.max(slot.seen_at),
         ..slot
     };
-    let mut slots = all(scene.view, scene.now, &door.inbox, scene.limits)?;
+    let mut slots = all(scene.view, scene.now, &door.inbox)?;
     slots.retain(|named| named.id != door.slot);
     slots.push(NamedSlot { id: door.slot, row: slot });
     let mut changes = vec![slot.kept(&door.slot)];
@@ -72,7 +72,7 @@ pub(crate) fn plan_drop<V: Read>(
     let Some(dropped) = SlotRow::load(scene.view, scene.now, &door.inbox, slot)? else {
         return Ok(Planned::quiet(Vec::new(), Effect::Done));
     };
-    let mut slots = all(scene.view, scene.now, &door.inbox, scene.limits)?;
+    let mut slots = all(scene.view, scene.now, &door.inbox)?;
     slots.retain(|named| named.id != *slot);
     let mut changes = vec![remove(Table::Slot, slot.to_field())];
     changes.extend(clear_shelf(slot, &dropped));
@@ -116,4 +116,40 @@ fn reclaim<V: Read>(
 /// Whether a slot still holds items (spec: INB-014).
 fn is_live(limits: &Limits, now: Timestamp, slot: &SlotRow) -> bool {
     now.ms_since(slot.seen_at) < limits.slot_lapse_ms
+}
+
+#[cfg(test)]
+mod tests {
+    use hushwire_wire::id::PublicKey;
+
+    use super::*;
+    use crate::{
+        memory::MemoryStore,
+        store::{Batch, Revision, Store as _},
+    };
+
+    #[test]
+    fn passing_items_that_expired_costs_no_deletions() {
+        // spec: INB-016
+        let (inbox, slot) = (InboxId::from_bytes([1; 16]), SlotId::from_bytes([2; 16]));
+        let owner = PublicKey::from_bytes([3; 32]);
+        let end = Sequence(100_000);
+        let row = InboxRow { owner, next: end, floor: Sequence(0), capabilities: 0 };
+        let device = SlotRow {
+            cursor: Sequence(0),
+            seen_at: Timestamp(0),
+            next_package: 0,
+            packages: 0,
+            last_resort: PackageKindsPresent::SingleOnly,
+        };
+        let mut store = MemoryStore::new();
+        let changes = vec![row.kept(), device.kept(&slot)];
+        let batch = Batch { object: Object::Inbox(inbox), expected: Revision(0), changes };
+        store.commit(&[batch]).unwrap();
+
+        let scene = Scene { view: &store, limits: &Limits::V1, now: Timestamp(1) };
+        let door = InboxDoor { inbox, slot, owner };
+        let planned = plan_advance(&scene, &door, end).unwrap();
+        assert_eq!(planned.changes.len(), 2, "the slot and the inbox");
+    }
 }

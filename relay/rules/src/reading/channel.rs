@@ -140,10 +140,11 @@ impl ChannelReading {
         opened: EpochId,
         at: EpochId,
     ) -> Result<Stage, Refused> {
+        let row = EpochRow::load(view, now, &self.channel, &at)?;
         if at == opened {
-            return Ok(Stage::Reading);
+            return if row.is_some() { Ok(Stage::Reading) } else { Err(Code::Expired.into()) };
         }
-        match EpochRow::load(view, now, &self.channel, &at)?.map(|row| row.origin) {
+        match row.map(|row| row.origin) {
             Some(Origin::Child { parent, cut: Cut::Through }) => {
                 Ok(Stage::Proving { opened, at: parent })
             }
@@ -184,8 +185,12 @@ enum Found {
 impl<V: Read> Visit<'_, V> {
     fn look(mut self, watched: &mut Watched, replies: &mut Vec<Reply>) -> Result<Found, Refused> {
         // Read before the entries: an atomic append shows them all up to this end.
-        let row = EpochRow::load(self.view, self.now, &self.channel, &watched.epoch)?
-            .ok_or(Code::Expired)?;
+        let row = EpochRow::load(self.view, self.now, &self.channel, &watched.epoch)?;
+        let Some(row) = row else {
+            // A branch that nobody used for so long is passed over.
+            watched.attention = Attention::Resting;
+            return Ok(Found::End);
+        };
         // The look itself costs a row, so that a tree of empty epochs is bounded too.
         self.budget.rows_max = self.budget.rows_max.saturating_sub(1);
         // spec: CHN-028

@@ -166,3 +166,16 @@ fn a_blob_goes_at_once_whatever_names_it() {
     assert_eq!(relay.expire_all(), 3);
     assert_eq!(relay.store.rows_stored(), 0);
 }
+
+#[test]
+fn a_branch_that_is_gone_is_passed_over() {
+    // spec: CHN-014, CHN-017
+    let mut relay = Relay::new(LIMITS);
+    let (mut client, handle) = channel(&mut relay);
+    let a = appended(relay.ask(&mut client, commit(handle, 2, Cut::Through, &[]))).entry;
+    relay.wait_ms(50_000);
+    appended(relay.ask(&mut client, commit(handle, 3, Cut::Through, &[a])));
+    relay.wait_ms(16_000);
+    let (_, said) = relay.read(&mut client, read(handle, root(1), 1, Follow::UntilEnd));
+    assert_eq!(short(&said), "commit to 3 |2 |0 !");
+}

@@ -261,6 +261,22 @@ fn a_dropped_slot_holds_nothing_and_needs_opening() {
 }
 
 #[test]
+fn a_smaller_bound_on_slots_hides_none() {
+    // spec: INB-016
+    let mut relay = Relay::default();
+    let (mut first, _) = inbox(&mut relay);
+    let (_, _) = device(&mut relay, 2);
+    let (_, _) = device(&mut relay, 3);
+    relay.ask(&mut first, send("a"));
+    relay.restart(Limits { slots_max: 1, ..Limits::V1 });
+    let (mut first, (handle, ..)) = device(&mut relay, 1);
+    relay.ask(&mut first, advance(handle, 1));
+    let (mut second, (of_second, ..)) = device(&mut relay, 2);
+    relay.ask(&mut second, advance(of_second, 1));
+    assert_eq!(items(&mut relay, &mut first, handle, 0), "a !");
+}
+
+#[test]
 fn without_a_live_slot_items_wait_for_their_time() {
     // spec: INB-016, INB-023
     let mut relay = Relay::new(Limits { item_retention_ms: 1_000, ..Limits::V1 });

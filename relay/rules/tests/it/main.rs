@@ -16,6 +16,7 @@ mod contests;
 mod durability;
 mod expiry;
 mod inboxes;
+mod meanwhile;
 mod model;
 mod readings;
 mod sessions;
