@@ -170,4 +170,19 @@ mod tests {
         let small_order = PublicKey::from_bytes([0; 32]);
         assert_eq!(Label::Card.verify(&small_order, b"fields", &signature), Err(BadSignature));
     }
+
+    #[test]
+    fn the_registry_lists_every_label() {
+        // spec: IDN-002
+        let registry = include_str!("../../spec/registries.md");
+        let (_, section) = registry.split_once("## Labels of the protocol").unwrap();
+        let (section, _) = section.split_once("\n## ").unwrap();
+        let listed: Vec<_> = section
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(label, _)| label)
+            .collect();
+        let ours: Vec<_> = Label::ALL.iter().map(|label| label.text()).collect();
+        assert_eq!(listed, ours);
+    }
 }

@@ -24,3 +24,4 @@ pub mod seal;
 pub mod sealed_box;
 pub mod invitation;
 pub mod linking;
+mod error_name;

@@ -101,12 +101,12 @@ impl LinkGrant {
         let writer = self.relay.write(writer).fixed(self.inbox);
         let writer = self.name.write(self.device_list.write(writer));
         let writer = writer
-            .fixed(&*self.secrets.inbox_owner.to_secret_bytes())
+            .fixed(self.secrets.inbox_owner.to_secret_bytes().as_slice())
             .fixed(self.secrets.inbox_key.expose())
             .fixed(self.secrets.shelf_key.expose());
         let writer = match &self.secrets.manager {
             None => writer.byte(0),
-            Some(key) => writer.byte(1).fixed(&*key.to_secret_bytes()),
+            Some(key) => writer.byte(1).fixed(key.to_secret_bytes().as_slice()),
         };
         writer.variable(&self.own_group).into_secret()
     }
