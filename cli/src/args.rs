@@ -32,7 +32,8 @@ JSON
   chat, message, member, device, device_code, comparison, safety_number, status, saved, done, event.
   Numbers of chats, messages, contacts, links and devices count on this device only. Times are
   milliseconds since 1970 in UTC, with names that end in _at_ms. A field that does not apply is left
-  out. Errors and notes go to standard error: {\"type\":\"error\",\"code\",\"error\",\"advice\",\"exit\"} and
+  out. A \"done\" has a \"state\": settled, or queued after --no-network. Errors and notes go to
+  standard error: {\"type\":\"error\",\"code\",\"error\",\"advice\",\"exit\"} and
   {\"type\":\"note\",\"note\"}. Each command's --help names its fields; new fields may be added.
 
 SCRIPTS
@@ -244,7 +245,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "relay"], requires = "device_name")]
     pub link: Option<String>,
     /// A name for this device
-    #[arg(long, requires = "link")]
+    #[arg(long, requires = "link", conflicts_with_all = ["name", "relay"])]
     pub device_name: Option<String>,
     /// Keep the key in a file beside the store: whoever can read the profile can open it
     #[arg(long, conflicts_with = "passphrase_file")]

@@ -1,6 +1,6 @@
 //! `hush init`.
 
-use hushwire::command::{Command, CommandError, Reply, SecretText};
+use hushwire::command::{Command, Reply, SecretText};
 
 use crate::{
     args::InitArgs,
@@ -37,7 +37,7 @@ impl InitPlan {
         match (name, relay, link, device_name) {
             (Some(name), Some(relay), None, None) => Ok(Self::Create { name, relay }),
             (None, None, Some(code), Some(device_name)) => Ok(Self::Join { code, device_name }),
-            _ => Err(CommandError::BadText.into()),
+            _ => Err(Fault::Usage("say --name and --relay, or --link and --device-name".into())),
         }
     }
 }

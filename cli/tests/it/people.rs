@@ -1,0 +1,149 @@
+//! Links, contacts, verification, groups.
+
+use hushwire::{
+    command::{ChatNumber, Command, ContactNumber, FailureReason, LinkUse, RelayState},
+    event::{Event, Warning},
+};
+
+use crate::fake::{Bench, Fate};
+
+#[tokio::test]
+async fn a_link_is_shown_as_text_and_as_a_code_that_fits_the_screen() {
+    let bench = Bench::new();
+    let lines = bench.prints(&["link", "--lasting", "--expires", "7d"]).await;
+    assert!(lines.len() <= 40, "{} rows", lines.len());
+    let text = lines.iter().position(|line| line.starts_with("hush:")).unwrap();
+    assert_eq!(lines[text].len(), 200);
+    assert!(lines[..text].iter().all(|line| line.chars().count() <= 80));
+    let expected = Command::MakeLink { usage: LinkUse::Lasting, expires_in_ms: Some(604_800_000) };
+    assert_eq!(bench.asked(), [expected]);
+}
+
+#[tokio::test]
+async fn links_are_listed_and_revoked() {
+    let bench = Bench::new();
+    let made = bench.objects(&["link"]).await;
+    assert_eq!(made[0]["usage"], "single");
+    assert_eq!(bench.objects(&["link", "list"]).await, made);
+    let done = bench.objects(&["link", "revoke", "1"]).await;
+    assert_eq!(done[0]["done"], "link_revoked");
+    assert_eq!(done[0]["link"], 1);
+    assert_eq!(bench.run(&["link", "revoke", "9"]).await, 1);
+}
+
+#[tokio::test]
+async fn adding_says_the_chat_or_why_not() {
+    let bench = Bench::new();
+    bench.console.answer(&["hush:from input\n"]);
+    assert_eq!(bench.objects(&["add", "-"]).await[0]["chat"], 1);
+    bench.world().state().then =
+        vec![Event::ContactFailed { chat: ChatNumber(1), reason: FailureReason::LinkNotValid }];
+    assert_eq!(bench.run(&["add", "hush:used"]).await, 1);
+    assert!(bench.console.notes().contains("ask for a new one"));
+    assert_eq!(bench.run(&["add", "hush:short"]).await, 1);
+    assert!(bench.console.notes().contains("the link is incomplete; copy it whole"));
+}
+
+#[tokio::test]
+async fn what_waits_for_the_network_has_an_exit_code_of_its_own() {
+    let bench = Bench::new();
+    bench.world().state().fate = Fate::Waits;
+    assert_eq!(bench.run(&["add", "hush:link", "--wait", "0"]).await, 4);
+    assert!(bench.console.printed().contains("Bob"), "the chat is said all the same");
+    assert!(bench.console.notes().contains("still wait for the network after 0 s"));
+    assert_eq!(bench.run(&["add", "hush:link", "--no-network"]).await, 0);
+}
+
+#[tokio::test]
+async fn warnings_met_while_waiting_are_said() {
+    let bench = Bench::new();
+    let relay = "evil\u{1b}[2J:1#ab".to_owned();
+    bench.world().state().then = vec![Event::Warning(Warning::RelayKeyMismatch { relay })];
+    bench.prints(&["group", "new", "Climbing"]).await;
+    assert!(bench.console.notes().contains("relay key mismatch, evil␛[2J:1#ab"));
+}
+
+#[tokio::test]
+async fn a_relay_that_is_not_reached_is_said_and_what_is_here_is_shown() {
+    let bench = Bench::new();
+    bench.world().state().relay = RelayState::Offline;
+    assert_eq!(bench.prints(&["contacts"]).await.len(), 2);
+    assert!(bench.console.notes().contains("1 relay(s) not reached"));
+}
+
+#[tokio::test]
+async fn the_safety_number_is_a_grid_and_can_be_confirmed() {
+    let bench = Bench::new();
+    let lines = bench.prints(&["verify", "bob"]).await;
+    assert_eq!(lines[0], "Safety number with Bob (unverified)");
+    assert_eq!(lines[2..5], ["  12345  12345  12345  12345"; 3]);
+    let lines = bench.prints(&["verify", "bob", "--confirm"]).await;
+    assert_eq!(lines[0], "Safety number with Bob (verified)");
+    let lines = bench.prints(&["verify", "1", "--reset"]).await;
+    assert_eq!(lines[0], "Safety number with Bob (unverified)");
+}
+
+#[tokio::test]
+async fn people_are_added_to_groups_all_or_none() {
+    let bench = Bench::new();
+    assert_eq!(bench.run(&["group", "add", "cl", "bob", "dave"]).await, 2);
+    assert!(bench.asked().is_empty());
+    let done = bench.objects(&["group", "add", "cl", "bob", "2"]).await;
+    assert_eq!(done.len(), 2);
+    let add = |contact| Command::GroupAdd { chat: ChatNumber(3), contact: ContactNumber(contact) };
+    assert_eq!(bench.asked(), [add(1), add(2)]);
+}
+
+#[tokio::test]
+async fn a_group_change_that_fails_says_why() {
+    let bench = Bench::new();
+    bench.world().state().then =
+        vec![Event::GroupChangeFailed { chat: ChatNumber(3), reason: FailureReason::NoRight }];
+    assert_eq!(bench.run(&["group", "add", "climbing", "bob", "--json"]).await, 1);
+    let error: serde_json::Value = serde_json::from_str(&bench.console.notes()).unwrap();
+    assert_eq!(error["code"], "no_right");
+    assert_eq!(error["exit"], 1);
+}
+
+#[tokio::test]
+async fn members_are_removed_by_name_or_fingerprint_but_never_by_digits() {
+    for member in ["bo", "B0B0"] {
+        let bench = Bench::new();
+        let done = bench.objects(&["group", "remove", "climbing", member]).await;
+        assert_eq!(done[0]["fingerprint"], "b0b0");
+        let expected = Command::GroupRemove { chat: ChatNumber(3), member: "b0b0".into() };
+        assert_eq!(bench.asked(), [expected]);
+    }
+    assert_eq!(Bench::new().run(&["group", "remove", "climbing", "2"]).await, 2);
+}
+
+#[tokio::test]
+async fn groups_are_listed_left_and_their_members_shown() {
+    let bench = Bench::new();
+    assert_eq!(bench.prints(&["group", "list"]).await, ["  3  Climbing  group"]);
+    let members = bench.prints(&["group", "members", "climbing"]).await;
+    assert_eq!(members[0], "Alice (you)  owner, 1 device(s)  aaaa1111");
+    assert_eq!(bench.prints(&["group", "leave", "3"]).await, ["you left Climbing"]);
+    assert_eq!(
+        bench.prints(&["group", "leave", "3", "--no-network"]).await,
+        ["you left Climbing (queued for the network)"]
+    );
+}
+
+#[tokio::test]
+async fn names_of_others_cannot_steer_the_terminal() {
+    let bench = Bench::new();
+    let evil = "\u{1b}]0;owned\u{7}\u{202e}Bob\n  9  Mallory";
+    bench.world().state().contacts[0].name = evil.into();
+    bench.world().state().chats[0].name = evil.into();
+    bench.world().state().members[1].name = evil.into();
+    for command in [&["contacts"][..], &["chats"], &["verify", "1"], &["group", "members", "3"]] {
+        let lines = bench.prints(command).await;
+        assert!(lines.iter().any(|line| line.contains("␛]0;owned␇<U+202E>Bob␊")), "{lines:?}");
+        for line in &lines {
+            assert!(!line.chars().any(|it| it.is_control() || it == '\u{202e}'), "{line:?}");
+        }
+    }
+    assert_eq!(bench.run(&["send", "\u{1b}]0;x\u{7}", "hi"]).await, 2);
+    assert!(!bench.console.notes().contains('\u{1b}'));
+}
