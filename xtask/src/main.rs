@@ -1,2 +1,60 @@
-//! x
-fn main(){}
+//! What a person runs from the root of a checkout: `cargo setup`, `cargo check-all`, `cargo trace`.
+//!
+//! Light on purpose: it has to build on a machine that lacks what the rest needs, since `setup`
+//! installs that. A command is one file and one line in [`COMMANDS`].
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands that a person runs")]
+
+mod check_all;
+mod checkout;
+mod setup;
+mod trace;
+
+use std::{env, process::ExitCode};
+
+/// A command: its name, a line about it, and what it does with its arguments.
+struct Command {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&[String]) -> ExitCode,
+}
+
+const COMMANDS: &[Command] = &[
+    Command {
+        name: "setup",
+        about: "installs what the build needs beside cargo (--yes: without asking)",
+        run: setup::run,
+    },
+    Command {
+        name: "check-all",
+        about: "format, rules, lints, vectors, tests (--yes: installs what is missing)",
+        run: check_all::run,
+    },
+    Command {
+        name: "trace",
+        about: "holds the rules of spec/ against code and tests (--table: lists them)",
+        run: trace::run,
+    },
+];
+
+/// Exit code for a command line that makes no sense.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    let name = arguments.next().unwrap_or_default();
+    let rest: Vec<_> = arguments.collect();
+    if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
+        return (command.run)(&rest);
+    }
+    eprintln!("usage: cargo <command>, where the command is one of");
+    for command in COMMANDS {
+        eprintln!("  {:<10} {}", command.name, command.about);
+    }
+    ExitCode::from(USAGE)
+}
+
+/// Says that a command does not know an argument.
+fn unknown_argument(command: &str, argument: &str) -> ExitCode {
+    eprintln!("cargo {command} does not know {argument}");
+    ExitCode::from(USAGE)
+}

@@ -1,0 +1,205 @@
+//! `cargo check-all`: everything that has to hold before a change goes in.
+//!
+//! Cheap steps come first, so that they fail early. Lints and tests use the same profile, so that
+//! RocksDB and SQLCipher are compiled once. By hand the first failure ends it; in CI every step
+//! runs, and each tells how it went.
+
+use std::{
+    env,
+    path::PathBuf,
+    process::{Command, ExitCode, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{
+    checkout,
+    setup::{self, Consent},
+};
+
+/// What a step needs to know.
+struct Plan {
+    consent: Consent,
+    after_failure: AfterFailure,
+    runner: Runner,
+}
+
+/// What happens when a step fails.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AfterFailure {
+    Stop,
+    GoOn,
+}
+
+/// Who runs the tests.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runner {
+    Nextest,
+    Cargo,
+}
+
+/// A step: its name and what it does.
+struct Step {
+    name: &'static str,
+    run: fn(&Plan) -> Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+}
+
+const STEPS: &[Step] = &[
+    Step { name: "setup", run: set_up },
+    Step { name: "fmt", run: |_| cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "trace", run: |_| xtask(&["trace"]) },
+    Step { name: "clippy", run: |_| clippy() },
+    Step { name: "build", run: |plan| test(plan, &["--no-run"]) },
+    Step { name: "vectors", run: |_| vectors() },
+    Step {
+        name: "doctests",
+        run: |_| cargo(&["test", "--locked", "--quiet", "--workspace", "--doc"]),
+    },
+    Step { name: "test", run: |plan| test(plan, &[]) },
+];
+
+pub(crate) fn run(arguments: &[String]) -> ExitCode {
+    let ci = env::var("CI").is_ok_and(|value| !value.is_empty() && value != "false");
+    let yes = match arguments {
+        [] => ci,
+        [argument] if argument == "--yes" => true,
+        [other, ..] => return crate::unknown_argument("check-all", other),
+    };
+    let plan = Plan {
+        consent: if yes { Consent::Given } else { Consent::Ask },
+        after_failure: if ci { AfterFailure::GoOn } else { AfterFailure::Stop },
+        runner: runner(),
+    };
+    let results = run_steps(&plan, STEPS);
+    let failed = results.iter().filter(|result| result.outcome == Outcome::Failed).count();
+    for result in &results {
+        let outcome = if result.outcome == Outcome::Passed { "passed" } else { "FAILED" };
+        eprintln!("{outcome}  {:>7.1} s  {}", result.took.as_secs_f64(), result.name);
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// How a step went.
+struct StepResult {
+    name: &'static str,
+    outcome: Outcome,
+    took: Duration,
+}
+
+fn run_steps(plan: &Plan, steps: &[Step]) -> Vec<StepResult> {
+    let mut results = Vec::new();
+    for (index, step) in (1_usize..).zip(steps) {
+        eprintln!("== {index}/{} {}", steps.len(), step.name);
+        let start = Instant::now();
+        let outcome = (step.run)(plan);
+        results.push(StepResult { name: step.name, outcome, took: start.elapsed() });
+        if outcome == Outcome::Failed && plan.after_failure == AfterFailure::Stop {
+            break;
+        }
+    }
+    results
+}
+
+fn set_up(plan: &Plan) -> Outcome {
+    match setup::ensure(plan.consent) {
+        Ok(()) => Outcome::Passed,
+        Err(problem) => {
+            eprintln!("{problem}");
+            Outcome::Failed
+        }
+    }
+}
+
+fn clippy() -> Outcome {
+    cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])
+}
+
+fn test(plan: &Plan, more: &[&str]) -> Outcome {
+    let mut arguments = match plan.runner {
+        Runner::Nextest => vec!["nextest", "run"],
+        Runner::Cargo => vec!["test", "--tests", "--no-fail-fast"],
+    };
+    arguments.extend(["--locked", "--workspace"]);
+    if plan.runner == Runner::Nextest && more.is_empty() {
+        arguments.push("--no-fail-fast");
+    }
+    arguments.extend(more);
+    cargo(&arguments)
+}
+
+/// The program that the build of the tests left, so that nothing is built with other features.
+fn vectors() -> Outcome {
+    let program = target_folder().join("debug/vectors");
+    status(Command::new(program).arg("--check"))
+}
+
+/// This program again, as its own process: its output stays in order with that of the others.
+fn xtask(arguments: &[&str]) -> Outcome {
+    match env::current_exe() {
+        Ok(program) => status(Command::new(program).args(arguments)),
+        Err(_) => Outcome::Failed,
+    }
+}
+
+/// Where cargo builds: two folders above this program.
+fn target_folder() -> PathBuf {
+    let program = env::current_exe().unwrap_or_default();
+    let folder = program.parent().and_then(|profile| profile.parent());
+    folder.map_or_else(|| checkout::root().join("target"), PathBuf::from)
+}
+
+fn runner() -> Runner {
+    let version = Command::new(cargo_program())
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    if version.is_ok_and(|status| status.success()) { Runner::Nextest } else { Runner::Cargo }
+}
+
+fn cargo(arguments: &[&str]) -> Outcome {
+    eprintln!("cargo {}", arguments.join(" "));
+    status(Command::new(cargo_program()).args(arguments))
+}
+
+fn cargo_program() -> std::ffi::OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+fn status(command: &mut Command) -> Outcome {
+    match command.current_dir(checkout::root()).status() {
+        Ok(status) if status.success() => Outcome::Passed,
+        Ok(_) => Outcome::Failed,
+        Err(error) => {
+            eprintln!("{} cannot be run: {error}", command.get_program().display());
+            Outcome::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIXED: &[Step] = &[
+        Step { name: "one", run: |_| Outcome::Passed },
+        Step { name: "two", run: |_| Outcome::Failed },
+        Step { name: "three", run: |_| Outcome::Passed },
+    ];
+
+    fn names(after_failure: AfterFailure) -> Vec<&'static str> {
+        let plan = Plan { consent: Consent::Ask, after_failure, runner: Runner::Cargo };
+        run_steps(&plan, MIXED).into_iter().map(|result| result.name).collect()
+    }
+
+    #[test]
+    fn the_first_failure_ends_it_by_hand_and_not_in_ci() {
+        assert_eq!(names(AfterFailure::Stop), ["one", "two"]);
+        assert_eq!(names(AfterFailure::GoOn), ["one", "two", "three"]);
+    }
+}
