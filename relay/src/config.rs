@@ -237,64 +237,15 @@ impl Config {
     /// # Errors
     /// [`ConfigError::OutOfRange`] for the first that is not.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let connections = &self.connections;
-        let days = &self.retention;
-        let frame = Limits::V1.frame_bytes_max;
         let checks = [
-            (connections.connections_max > 0, "connections.connections_max", "1 or more"),
-            ((1..=16).contains(&connections.streams_max), "connections.streams_max", "1 to 16"),
-            (connections.idle_max_ms >= 5_000, "connections.idle_max_ms", "5000 or more"),
-            (
-                connections.stream_window_bytes >= frame,
-                "connections.stream_window_bytes",
-                "at least one frame, 327680",
-            ),
-            (
-                connections.receive_window_bytes >= connections.stream_window_bytes,
-                "connections.receive_window_bytes",
-                "at least connections.stream_window_bytes",
-            ),
-            (
-                connections.send_window_bytes >= 16_384,
-                "connections.send_window_bytes",
-                "16384 or more",
-            ),
-            (connections.disk_reads_max > 0, "connections.disk_reads_max", "1 or more"),
-            (self.store.cache_bytes >= 1 << 20, "store.cache_bytes", "1048576 or more"),
-            (
-                self.store.write_buffer_bytes >= 1 << 20,
-                "store.write_buffer_bytes",
-                "1048576 or more",
-            ),
-            (self.store.files_max >= 32, "store.files_max", "32 or more"),
-            (self.store.expire_every_ms >= 100, "store.expire_every_ms", "100 or more"),
-            (self.store.expire_rows_max > 0, "store.expire_rows_max", "1 or more"),
-            (self.writer.queue_max > 0, "writer.queue_max", "1 or more"),
-            (
-                self.writer.queue_bytes_max >= frame,
-                "writer.queue_bytes_max",
-                "at least one frame, 327680",
-            ),
-            (self.writer.group_max > 0, "writer.group_max", "1 or more"),
-            (valid_days(days.message_days), "retention.message_days", DAYS_ADVICE),
-            (valid_days(days.commit_days), "retention.commit_days", DAYS_ADVICE),
-            (
-                days.commit_days >= days.message_days,
-                "retention.commit_days",
-                "at least retention.message_days",
-            ),
-            (valid_days(days.epoch_days), "retention.epoch_days", DAYS_ADVICE),
-            (
-                days.epoch_days >= days.commit_days,
-                "retention.epoch_days",
-                "at least retention.commit_days",
-            ),
-            (valid_days(days.item_days), "retention.item_days", DAYS_ADVICE),
-            (valid_days(days.blob_days), "retention.blob_days", DAYS_ADVICE),
-            (valid_days(days.slot_lapse_days), "retention.slot_lapse_days", DAYS_ADVICE),
-        ];
-        match checks.into_iter().find(|(holds, ..)| !holds) {
-            Some((_, key, advice)) => Err(ConfigError::OutOfRange { key, advice }),
+            self.connections.checks().as_slice(),
+            &self.store.checks(),
+            &self.writer.checks(),
+            &self.retention.checks(),
+        ]
+        .concat();
+        match checks.into_iter().find(|check| !check.holds) {
+            Some(Check { key, advice, .. }) => Err(ConfigError::OutOfRange { key, advice }),
             None => Ok(()),
         }
     }
@@ -315,7 +266,77 @@ impl Config {
     }
 }
 
-const DAYS_ADVICE: &str = "more than 0 and at most 36500";
+/// Whether one value is within what works.
+#[derive(Clone, Copy)]
+struct Check {
+    holds: bool,
+    key: &'static str,
+    advice: &'static str,
+}
+
+const fn check(holds: bool, key: &'static str, advice: &'static str) -> Check {
+    Check { holds, key, advice }
+}
+
+const FRAME: u32 = Limits::V1.frame_bytes_max;
+const FRAME_ADVICE: &str = "at least one frame, 327680";
+const ONE: &str = "1 or more";
+const MEGABYTE: &str = "1048576 or more";
+const DAYS: &str = "more than 0 and at most 36500";
+
+impl Connections {
+    fn checks(&self) -> [Check; 7] {
+        let (stream, all) = (self.stream_window_bytes, self.receive_window_bytes);
+        let send = self.send_window_bytes;
+        [
+            check(self.connections_max > 0, "connections.connections_max", ONE),
+            check((1..=16).contains(&self.streams_max), "connections.streams_max", "1 to 16"),
+            check(self.idle_max_ms >= 5_000, "connections.idle_max_ms", "5000 or more"),
+            check(stream >= FRAME, "connections.stream_window_bytes", FRAME_ADVICE),
+            check(all >= stream, "connections.receive_window_bytes", "at least that of a stream"),
+            check(send >= 16_384, "connections.send_window_bytes", "16384 or more"),
+            check(self.disk_reads_max > 0, "connections.disk_reads_max", ONE),
+        ]
+    }
+}
+
+impl Store {
+    fn checks(&self) -> [Check; 5] {
+        [
+            check(self.cache_bytes >= 1 << 20, "store.cache_bytes", MEGABYTE),
+            check(self.write_buffer_bytes >= 1 << 20, "store.write_buffer_bytes", MEGABYTE),
+            check(self.files_max >= 32, "store.files_max", "32 or more"),
+            check(self.expire_every_ms >= 100, "store.expire_every_ms", "100 or more"),
+            check(self.expire_rows_max > 0, "store.expire_rows_max", ONE),
+        ]
+    }
+}
+
+impl Writer {
+    fn checks(&self) -> [Check; 3] {
+        [
+            check(self.queue_max > 0, "writer.queue_max", ONE),
+            check(self.queue_bytes_max >= FRAME, "writer.queue_bytes_max", FRAME_ADVICE),
+            check(self.group_max > 0, "writer.group_max", ONE),
+        ]
+    }
+}
+
+impl Retention {
+    fn checks(&self) -> [Check; 8] {
+        let (message, commit, epoch) = (self.message_days, self.commit_days, self.epoch_days);
+        [
+            check(valid_days(message), "retention.message_days", DAYS),
+            check(valid_days(commit), "retention.commit_days", DAYS),
+            check(commit >= message, "retention.commit_days", "at least that of messages"),
+            check(valid_days(epoch), "retention.epoch_days", DAYS),
+            check(epoch >= commit, "retention.epoch_days", "at least that of commits"),
+            check(valid_days(self.item_days), "retention.item_days", DAYS),
+            check(valid_days(self.blob_days), "retention.blob_days", DAYS),
+            check(valid_days(self.slot_lapse_days), "retention.slot_lapse_days", DAYS),
+        ]
+    }
+}
 
 fn valid_days(days: f64) -> bool {
     days > 0.0 && days <= 36_500.0

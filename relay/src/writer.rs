@@ -35,6 +35,10 @@ struct Job {
     outcome: oneshot::Sender<Outcome>,
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "all messages but one are writes; a box would cost each of them an allocation"
+)]
 enum Message {
     Write(Job),
     Stop,
@@ -256,4 +260,170 @@ fn distinct(mut news: Vec<News>) -> Vec<News> {
     news.sort_unstable();
     news.dedup();
     news
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, task::Poll};
+
+    use bytes::Bytes;
+    use hushwire_relay_rules::{
+        MemoryStore, Session, Step,
+        store::{Batch, Read, ReadLimit, Revision, Row, StoreError, Table},
+    };
+    use hushwire_wire::{
+        id::{Nonce, PublicKey, Timestamp, UploadKey},
+        message::{Hello, Request, RequestId},
+        version::VersionRange,
+    };
+
+    use super::*;
+
+    /// What a commit does.
+    enum Disk {
+        Waits(Receiver<()>),
+        Fails(StoreError),
+        Panics,
+    }
+
+    struct TestStore(MemoryStore, Disk);
+
+    impl Read for TestStore {
+        fn revision(&self, object: &Object) -> Result<Revision, StoreError> {
+            self.0.revision(object)
+        }
+
+        fn row(
+            &self,
+            object: &Object,
+            table: Table,
+            key: &[u8],
+            now: Timestamp,
+        ) -> Result<Option<Bytes>, StoreError> {
+            self.0.row(object, table, key, now)
+        }
+
+        fn rows(
+            &self,
+            object: &Object,
+            table: Table,
+            prefix: &[u8],
+            from: &[u8],
+            limit: ReadLimit,
+            now: Timestamp,
+        ) -> Result<Vec<Row>, StoreError> {
+            self.0.rows(object, table, prefix, from, limit, now)
+        }
+    }
+
+    impl Store for TestStore {
+        fn commit(&mut self, batches: &[Batch]) -> Result<(), StoreError> {
+            match &self.1 {
+                Disk::Waits(go) => go.recv().unwrap(),
+                Disk::Fails(error) => return Err(*error),
+                Disk::Panics => panic!("as a bug would"),
+            }
+            self.0.commit(batches)
+        }
+
+        fn expire(&mut self, now: Timestamp, rows_max: usize) -> Result<usize, StoreError> {
+            self.0.expire(now, rows_max)
+        }
+    }
+
+    fn start(disk: Disk) -> Writer {
+        let bounds = Bounds {
+            queue_max: 1,
+            queue_bytes_max: 1 << 20,
+            group_max: 1,
+            group_bytes_max: 1 << 20,
+            expire_every: Duration::from_secs(60),
+            expire_rows_max: 1,
+        };
+        let store = TestStore(MemoryStore::new(), disk);
+        Writer::start(store, Arc::new(Limits::V1), Arc::new(Fanout::new()), bounds).unwrap()
+    }
+
+    /// A session with so many writes of its own under way.
+    fn writes(count: u8) -> (Session, Vec<(RequestId, Write)>) {
+        let now = Timestamp(0);
+        let relay = PublicKey::from_bytes([1; 32]);
+        let mut session = Session::new(relay, Arc::default(), Nonce::from_bytes([2; 32]));
+        let nonce = Nonce::from_bytes([3; 32]);
+        let hello = Hello { versions: VersionRange::SUPPORTED, nonce, capabilities: 0 };
+        session.handle(now, RequestId(0), Request::Hello(hello));
+        let writes = (1..=count).map(|number| {
+            let id = RequestId(number.into());
+            let request = Request::BlobCreate { key: UploadKey::from_bytes([number; 32]), size: 1 };
+            let Step::Write(write) = session.handle(now, id, request) else { panic!("no write") };
+            (id, write)
+        });
+        let writes = writes.collect();
+        (session, writes)
+    }
+
+    fn code(session: &mut Session, id: RequestId, outcome: Outcome) -> Option<Code> {
+        match session.complete(id, outcome) {
+            Step::Reply(reply) => reply.code(),
+            other => panic!("no reply: {other:?}"),
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_full_queue_is_busy_and_nothing_is_acknowledged_before_the_commit() {
+        // spec: RLY-011, RLY-020
+        let (go, waits) = mpsc::channel();
+        let writer = start(Disk::Waits(waits));
+        let (mut session, writes) = writes(3);
+        let mut under_way = Vec::new();
+        for (id, write) in writes {
+            let queue = writer.queue();
+            let (sent, was_sent) = oneshot::channel();
+            let outcome = tokio::spawn(async move {
+                let mut writing = std::pin::pin!(queue.write(write));
+                // One poll sends it or refuses it.
+                let first = poll_fn(|context| Poll::Ready(writing.as_mut().poll(context))).await;
+                sent.send(()).unwrap();
+                match first {
+                    Poll::Ready(outcome) => outcome,
+                    Poll::Pending => writing.await,
+                }
+            });
+            was_sent.await.unwrap();
+            if id == RequestId(1) {
+                // The thread has it, so the queue is empty again.
+                while writer.queue.queued_bytes.load(Ordering::Relaxed) > 0 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            under_way.push((id, outcome));
+        }
+        let (id, third) = under_way.pop().unwrap();
+        assert_eq!(code(&mut session, id, third.await.unwrap()), Some(Code::Busy));
+        assert!(under_way.iter().all(|(_, outcome)| !outcome.is_finished()));
+        for (id, outcome) in under_way {
+            go.send(()).unwrap();
+            assert_eq!(code(&mut session, id, outcome.await.unwrap()), None);
+        }
+        tokio::task::spawn_blocking(|| writer.stop()).await.unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_failed_disk_and_a_dead_writer_refuse_by_name() {
+        // spec: RLY-011
+        let cases = [
+            (Disk::Fails(StoreError::Full), Code::StorageFull),
+            (Disk::Fails(StoreError::Failed), Code::Internal),
+            (Disk::Panics, Code::Internal),
+        ];
+        for (disk, expected) in cases {
+            let writer = start(disk);
+            let (mut session, writes) = writes(3);
+            for (id, write) in writes {
+                let outcome = writer.queue().write(write).await;
+                assert_eq!(code(&mut session, id, outcome), Some(expected));
+            }
+            tokio::task::spawn_blocking(|| writer.stop()).await.unwrap();
+        }
+    }
 }

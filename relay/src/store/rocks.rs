@@ -5,8 +5,10 @@
 //! exactly one row in the index of expiry, but for content that was deleted before its time.
 
 mod expiry;
+mod inspect;
 mod layout;
 mod options;
+mod schema;
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -20,12 +22,15 @@ use hushwire_relay_rules::store::{
 };
 use hushwire_wire::id::Timestamp;
 use rocksdb::{
-    BoundColumnFamily, DBPinnableSlice, DBWithThreadMode, IteratorMode, MultiThreaded, ReadOptions,
+    BoundColumnFamily, DBPinnableSlice, DBWithThreadMode, MultiThreaded, ReadOptions,
     SnapshotWithThreadMode, WriteBatch, WriteOptions,
 };
 
 use self::layout::{Family, Stored};
-pub use self::options::Bounds;
+pub use self::{
+    inspect::{Inspected, inspect},
+    options::Bounds,
+};
 use crate::crash::{self, Point};
 
 type Database = DBWithThreadMode<MultiThreaded>;
@@ -88,7 +93,7 @@ impl RocksStore {
     /// [`OpenError`] if it is in use, newer, damaged, or the disk fails.
     pub fn open(path: &Path, bounds: &Bounds) -> Result<Self, OpenError> {
         let database = options::open(path, bounds)?;
-        migrate(&database, layout::SCHEMA, &MIGRATIONS)?;
+        schema::migrate(&database, layout::SCHEMA, &schema::MIGRATIONS)?;
         let inner = Inner {
             database,
             path: path.to_owned(),
@@ -416,148 +421,5 @@ fn store_error(error: &rocksdb::Error) -> StoreError {
         rocksdb::ErrorKind::Corruption => StoreError::Damaged,
         _ if error.as_ref().contains("No space left") => StoreError::Full,
         _ => StoreError::Failed,
-    }
-}
-
-/// Takes a store from one schema to the next; runs before anything is served.
-struct Migration {
-    from: u32,
-    run: fn(&Database, &mut WriteBatch) -> Result<(), rocksdb::Error>,
-}
-
-/// Schema 1 is the first, so nothing leads to it.
-const MIGRATIONS: [Migration; 0] = [];
-
-/// Brings the store to `target`, one schema after the other, each in one synced batch with its
-/// version row: a crash between two leaves a store that the next start takes up (spec: RLY-013).
-fn migrate(database: &Database, target: u32, steps: &[Migration]) -> Result<(), OpenError> {
-    let disk = |error: rocksdb::Error| OpenError::Disk(error.into_string());
-    let mut schema = match database.get(layout::SCHEMA_KEY).map_err(disk)? {
-        Some(bytes) => u32::from_be_bytes(bytes.try_into().map_err(|_| OpenError::Damaged)?),
-        None if database.iterator(IteratorMode::Start).next().is_none() => {
-            let mut batch = WriteBatch::default();
-            batch.put(layout::SCHEMA_KEY, target.to_be_bytes());
-            write_synced(database, batch).map_err(disk)?;
-            return Ok(());
-        }
-        None => return Err(OpenError::Damaged),
-    };
-    if schema > target {
-        return Err(OpenError::Newer { found: schema, supported: target });
-    }
-    while schema < target {
-        let step = steps.iter().find(|step| step.from == schema).ok_or(OpenError::Damaged)?;
-        let mut batch = WriteBatch::default();
-        (step.run)(database, &mut batch).map_err(disk)?;
-        schema += 1;
-        batch.put(layout::SCHEMA_KEY, schema.to_be_bytes());
-        write_synced(database, batch).map_err(disk)?;
-    }
-    Ok(())
-}
-
-fn write_synced(database: &Database, batch: WriteBatch) -> Result<(), rocksdb::Error> {
-    let mut options = WriteOptions::default();
-    options.set_sync(true);
-    database.write_opt(batch, &options)
-}
-
-/// Walks every row of a store that no relay runs on, for auditors.
-///
-/// # Errors
-/// [`OpenError`] if it is missing, in use, newer, or damaged.
-pub fn inspect(
-    path: &Path,
-    mut visit: impl FnMut(Inspected) -> std::io::Result<()>,
-) -> Result<(), OpenError> {
-    if !path.join("CURRENT").exists() {
-        return Err(OpenError::Missing);
-    }
-    let database = options::open(path, &Bounds::default())?;
-    let version = database
-        .get(layout::SCHEMA_KEY)
-        .map_err(|error| OpenError::Disk(error.into_string()))?
-        .ok_or(OpenError::Damaged)?;
-    let found = u32::from_be_bytes(version.try_into().map_err(|_| OpenError::Damaged)?);
-    if found > layout::SCHEMA {
-        return Err(OpenError::Newer { found, supported: layout::SCHEMA });
-    }
-    for family in Family::ALL {
-        let handle = database.cf_handle(family.name()).ok_or(OpenError::Damaged)?;
-        for row in database.iterator_cf(&handle, IteratorMode::Start) {
-            let (key, value) = row.map_err(|error| OpenError::Disk(error.into_string()))?;
-            let inspected = Inspected::new(family, &key, &value).map_err(|_| OpenError::Damaged)?;
-            visit(inspected).map_err(|error| OpenError::Disk(error.to_string()))?;
-        }
-    }
-    Ok(())
-}
-
-/// One row as `hush-relay inspect` prints it; bytes are in hex.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Inspected {
-    /// The column family.
-    pub family: &'static str,
-    /// The kind of object.
-    pub object: &'static str,
-    /// Its id.
-    pub id: String,
-    /// The table's number in the layout; absent for a revision.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub table: Option<u8>,
-    /// The key within object and table.
-    pub key: String,
-    /// From when on the row does not exist, in milliseconds since the Unix epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires_ms: Option<u64>,
-    /// The value.
-    pub value: String,
-}
-
-impl Inspected {
-    fn new(family: Family, key: &[u8], value: &[u8]) -> Result<Self, StoreError> {
-        let (key, expires, value) = if family == Family::Expiry {
-            let expiry = layout::Expiry::parse(key)?;
-            (expiry.key, Some(expiry.time), value)
-        } else {
-            let stored = Stored::parse(value)?;
-            (key, stored.expires, stored.value)
-        };
-        let described = layout::describe(key)?;
-        Ok(Self {
-            family: family.name(),
-            object: described.object,
-            id: hex::encode(described.id),
-            table: described.table,
-            key: hex::encode(described.key),
-            expires_ms: expires.map(|time| time.0),
-            value: hex::encode(value),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn step(_: &Database, batch: &mut WriteBatch) -> Result<(), rocksdb::Error> {
-        batch.put(b"migrated", b"yes");
-        Ok(())
-    }
-
-    #[test]
-    fn a_store_is_migrated_forward_and_a_newer_one_refused() {
-        // spec: RLY-013
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("store");
-        let bounds = Bounds { disk_reserve_bytes: 0, ..Bounds::default() };
-        drop(RocksStore::open(&path, &bounds).unwrap());
-        let database = options::open(&path, &bounds).unwrap();
-        assert!(matches!(migrate(&database, 2, &[]), Err(OpenError::Damaged)));
-        migrate(&database, 2, &[Migration { from: 1, run: step }]).unwrap();
-        assert_eq!(database.get(b"migrated").unwrap().as_deref(), Some(&b"yes"[..]));
-        drop(database);
-        let error = RocksStore::open(&path, &bounds).err();
-        assert!(matches!(error, Some(OpenError::Newer { found: 2, supported: 1 })), "{error:?}");
     }
 }

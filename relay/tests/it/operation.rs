@@ -28,6 +28,18 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// Names and content of a store's files, but for RocksDB's own log.
+fn files(store: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<_> = fs::read_dir(store)
+        .unwrap()
+        .map(|entry| entry.unwrap())
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
+        .filter(|(name, _)| !name.starts_with("LOG"))
+        .collect();
+    files.sort_unstable();
+    files
+}
+
 #[test]
 fn init_prepares_what_run_uses() {
     // spec: RLY-001, RLY-004, RLY-007, RLY-008
@@ -95,8 +107,10 @@ async fn a_signal_ends_the_relay_in_good_order_and_inspect_shows_what_it_held() 
     assert!(client.stream.next().await.is_none());
     client.connection.close(0_u32.into(), b"");
     assert!(process.wait(Duration::from_secs(15)).success());
+    let before = files(&directory.path().join("store"));
     let (success, rows, errors) = run(&["inspect", "--data", text(directory.path())]);
     assert!(success, "{errors}");
+    assert_eq!(files(&directory.path().join("store")), before);
     let rows: Vec<serde_json::Value> =
         rows.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let id = hex::encode(channel.id);

@@ -73,6 +73,19 @@ async fn an_unknown_version_and_a_missing_hello_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_says_nothing_is_sent_away() {
+    let (relay, _directory) = relay(|_| {});
+    let silent = Dialler::new(*relay.relay_id()).connect(relay.address()).await.unwrap();
+    let connection = Dialler::new(*relay.relay_id()).connect(relay.address()).await.unwrap();
+    let mut half = Stream::open(&connection).await;
+    half.send.write_all(&[0, 0, 0, 40]).await.unwrap();
+    for connection in [silent, connection] {
+        assert_eq!(close_code(&connection).await, Some(Code::HelloMisplaced));
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_pin_protocol_or_key_exchange_gets_no_session() {
     // spec: RLY-003
     let (relay, _directory) = relay(|_| {});

@@ -43,22 +43,39 @@ impl From<&crate::config::Store> for Bounds {
 const BLOB_VALUE_BYTES_MIN: u64 = 512;
 const BLOB_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Opens or creates the database with every family that it has or should have. A family that this
-/// build does not know is opened too, so that the schema version can say that it is newer.
+/// Opens or creates the database.
 pub(super) fn open(path: &Path, bounds: &Bounds) -> Result<Database, OpenError> {
     let options = database(bounds);
+    Database::open_cf_descriptors(&options, path, families(path, &options, bounds)?)
+        .map_err(open_error)
+}
+
+/// Opens the database without changing a byte of it. Takes no lock: the caller has one.
+pub(super) fn open_read_only(path: &Path, bounds: &Bounds) -> Result<Database, OpenError> {
+    let options = database(bounds);
+    let families = families(path, &options, bounds)?;
+    Database::open_cf_descriptors_read_only(&options, path, families, false).map_err(open_error)
+}
+
+/// Every family that the database has or should have. One that this build does not know is opened
+/// too, so that the schema version can say that it is newer.
+fn families(
+    path: &Path,
+    options: &Options,
+    bounds: &Bounds,
+) -> Result<Vec<ColumnFamilyDescriptor>, OpenError> {
     let mut names: BTreeSet<String> =
         Family::ALL.iter().map(|family| family.name().to_owned()).collect();
     names.insert("default".to_owned());
     if path.join("CURRENT").exists() {
-        names.extend(Database::list_cf(&options, path).map_err(open_error)?);
+        names.extend(Database::list_cf(options, path).map_err(open_error)?);
     }
     let cache = Cache::new_lru_cache(bounds.cache_bytes);
-    let families = names.into_iter().map(|name| {
+    let descriptor = |name: String| {
         let options = family(&name, bounds, &cache);
         ColumnFamilyDescriptor::new(name, options)
-    });
-    Database::open_cf_descriptors(&options, path, families).map_err(open_error)
+    };
+    Ok(names.into_iter().map(descriptor).collect())
 }
 
 fn database(bounds: &Bounds) -> Options {
