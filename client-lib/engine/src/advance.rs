@@ -3,7 +3,7 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Applied, Group, StagedCandidate},
+    group::{Applied, Group, Member, Outcome, StagedCandidate},
 };
 use hushwire_wire::{
     id::{ChainHead, ChannelId, EntryId, EpochId},
@@ -43,6 +43,30 @@ pub(crate) fn begin_epoch(
     log::save_epoch(work, channel, epoch, &record)
 }
 
+/// What a commit changed, as far as people see it.
+pub(crate) struct Moved {
+    pub(crate) added: Vec<Member>,
+    pub(crate) removed: Vec<Member>,
+    pub(crate) state_changed: bool,
+}
+
+impl From<&Applied> for Moved {
+    fn from(applied: &Applied) -> Self {
+        Self {
+            added: applied.added.clone(),
+            removed: applied.removed.clone(),
+            state_changed: applied.state_before.is_some(),
+        }
+    }
+}
+
+fn missing_in(all: &[Member], others: &[Member]) -> Vec<Member> {
+    let known = |member: &&Member| {
+        !others.iter().any(|other| other.credential == member.credential)
+    };
+    all.iter().filter(known).cloned().collect()
+}
+
 /// Applies a commit of this device that came back in the log.
 pub(crate) fn apply_own(
     work: &mut Work<'_>,
@@ -52,18 +76,21 @@ pub(crate) fn apply_own(
     own: OwnCommit,
 ) -> Result<(), StoreError> {
     let mut mls = log::load_group(work, channel)?;
-    let applied = work
-        .with_provider(|provider| mls.confirm_commit(provider))
-        .map_err(|_| StoreError::Damaged)?;
+    let before = mls.members().map_err(log::store_error)?;
+    let state = mls.state().clone();
+    let provider = work.provider();
+    mls.confirm_commit(&provider).map_err(log::store_error)?;
+    let after = mls.members().map_err(log::store_error)?;
+    let moved = Moved {
+        added: missing_in(&after, &before),
+        removed: missing_in(&before, &after),
+        state_changed: state != *mls.state(),
+    };
     let keys = own.commit.next_keys()?;
-    let wished = wish::load(work, own.number)?;
     work.settle(own.number);
-    move_on(work, channel, group, entry, &mls, &keys, &applied)?;
-    if !own.commit.welcome.is_empty() {
-        let epoch = EpochId::from_bytes(*entry.as_bytes());
-        invitations::send(work, channel, &epoch, &mls, &own.commit.welcome, wished.as_ref())?;
-    }
-    Ok(())
+    move_on(work, channel, group, entry, &mls, &keys, &moved)?;
+    let epoch = EpochId::from_bytes(*entry.as_bytes());
+    invitations::send(work, channel, &epoch, &mls, &own.commit.welcomes)
 }
 
 /// Applies a valid commit of somebody else.
@@ -75,12 +102,13 @@ pub(crate) fn apply_theirs(
     mut mls: Group,
     candidate: StagedCandidate,
 ) -> Result<(), Fault> {
-    let applied = work
-        .with_provider(|provider| mls.apply(provider, candidate))
-        .map_err(Fault::Rejected)?;
-    match &applied.next_keys {
-        Some(keys) => move_on(work, channel, group, entry, &mls, keys, &applied)?,
-        None => removed(work, channel, group, &applied)?,
+    let provider = work.provider();
+    let applied = candidate.apply(&mut mls, &provider).map_err(log::store_error)?;
+    match &applied.outcome {
+        Outcome::Stays(keys) => {
+            move_on(work, channel, group, entry, &mls, keys, &Moved::from(&applied))?;
+        }
+        Outcome::Removed => removed(work, channel, group, mls)?,
     }
     Ok(())
 }
@@ -92,7 +120,7 @@ fn move_on(
     entry: &EntryId,
     mls: &Group,
     keys: &EpochKeys,
-    applied: &Applied,
+    applied: &Moved,
 ) -> Result<(), StoreError> {
     outbox::epoch_over(work, channel)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
@@ -149,7 +177,7 @@ fn tell(
     channel: &ChannelId,
     group: &GroupRecord,
     mls: &Group,
-    applied: &Applied,
+    applied: &Moved,
 ) -> Result<(), StoreError> {
     let chat = match group.purpose {
         PurposeRecord::OwnDevices => return crate::devices::own_group_moved(work, applied),
@@ -162,7 +190,7 @@ fn tell(
         }
         PurposeRecord::Group { chat } => chat,
     };
-    if applied.state_changed() {
+    if applied.state_changed {
         groups::take_name(work, chat, mls)?;
     }
     let added = groups::people(&applied.added);
@@ -181,7 +209,7 @@ fn removed(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
-    _applied: &Applied,
+    mut mls: Group,
 ) -> Result<(), StoreError> {
     let left = group.state == GroupState::Leaving;
     let mut out = group.clone();
@@ -191,8 +219,10 @@ fn removed(
     work.effects.channels.insert(*channel);
     for row in wish::of_channel(work, channel)? {
         wish::fail(work, row.number, FailureReason::NotAMember)?;
+        work.settle(row.number);
     }
-    Group::delete(&work.tx, channel).map_err(|_| StoreError::Failed)?;
+    let provider = work.provider();
+    mls.delete(&provider).map_err(log::store_error)?;
     forget_epochs(work, channel, &[])?;
     let Some(chat) = group.purpose.chat() else {
         return crate::devices::this_device_revoked(work);

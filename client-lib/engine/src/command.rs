@@ -482,6 +482,9 @@ pub enum FailureReason {
     /// What came does not prove the identity that was expected.
     #[error("the other side could not prove its identity")]
     IdentityNotProven,
+    /// What the other side signed is too old or from the future, or a clock is wrong.
+    #[error("the other side's device list is too old, or a clock is wrong by months")]
+    NotFresh,
     /// No key package of the person is left.
     #[error("the other side must come online before it can be added")]
     NoKeyPackage,

@@ -5,7 +5,7 @@
 //! the other side could not read it. Of several open groups the one with the lowest channel id is
 //! written to; all are read (spec: CLI-016).
 
-use hushwire_protocol::group::{Group, GroupKind};
+use hushwire_protocol::group::GroupKind;
 use hushwire_wire::id::ChannelId;
 
 use crate::{
@@ -26,9 +26,7 @@ pub(crate) fn form(
     contact: ContactNumber,
 ) -> Result<(), CommandError> {
     let purpose = PurposeRecord::Direct { chat, contact };
-    groups::form(work, channel, GroupKind::Direct, "", purpose)?;
-    devices::add_own_devices(work, &channel)?;
-    Ok(())
+    groups::form(work, channel, GroupKind::Direct, "", purpose)
 }
 
 /// The other side is in the group of this channel.
@@ -38,6 +36,10 @@ pub(crate) fn opened(
     chat: ChatNumber,
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
+    if !group.opened {
+        // Own devices come in after the other side, so that they see whose chat it is.
+        devices::add_own_devices(work, channel)?;
+    }
     group.opened = true;
     groups::save(work, channel, &group)?;
     work.effects.channels.insert(*channel);
@@ -75,8 +77,7 @@ pub(crate) fn give_up(
                 _ => wish::fail(work, row.number, reason)?,
             }
         }
-        groups::set_state(work, &closed, GroupState::Out)?;
-        Group::delete(&work.tx, &closed).map_err(|_| StoreError::Failed)?;
+        groups::drop_group(work, &closed)?;
     }
     if !open {
         chats::set_state(work, chat, ChatState::Stuck)?;

@@ -17,7 +17,6 @@ const EVENTS_MAX: u32 = 1_000;
 pub(crate) fn dispatch(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandError> {
     match command {
         Command::CreateIdentity { name, relay } => profile::create(work, &name, &relay),
-        Command::JoinIdentity { code, device_name } => devices::join(work, &code, &device_name),
         Command::Events { from, count_max } => events(work, from, count_max),
         // Everything else needs an identity.
         command => {
@@ -62,10 +61,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupRemove { chat, member } => done(groups::remove(work, chat, &member)),
         Command::GroupLeave(chat) => done(groups::leave(work, chat)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
-        Command::DeviceLink => devices::begin_link(work),
-        Command::DeviceLinkConfirm(comparison) => done(devices::confirm_link(work, comparison)),
         Command::Devices => Ok(Reply::Devices(devices::list(work)?)),
-        Command::DeviceRevoke(device) => done(devices::revoke(work, device)),
         // The engine answers the rest itself.
         _ => Err(CommandError::Internal),
     }

@@ -4,12 +4,13 @@
 use hushwire_protocol::{
     address::RelayAddress,
     group::{
-        CommitIntent, CreateGroup, Group, GroupKind, LeafSelector, MemberInfo as Leaf, Report, Role,
+        Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member, Report,
+        Right, Role,
     },
     identity::Fingerprint,
 };
 use hushwire_wire::{
-    id::{ChannelId, EpochId, Nonce},
+    id::{ChannelId, Nonce},
     message::Request,
     transcript,
 };
@@ -23,10 +24,8 @@ use crate::{
     contacts, devices,
     event::Event,
     log, packages, profile,
-    record::{
-        GroupRecord, GroupState, IntentNumber, PurposeRecord, Record, SecretBytes, Wish,
-    },
-    store::{StoreError, Table},
+    record::{GroupRecord, GroupState, IntentNumber, PurposeRecord, SecretBytes, Wish},
+    store::StoreError,
     wish::{Desk, Progress, Step, Target},
     work::Work,
 };
@@ -116,10 +115,18 @@ pub(crate) fn form(
 ) -> Result<(), CommandError> {
     let inbox = work.inbox()?.ok_or(CommandError::NoIdentity)?;
     let device = profile::device(work)?;
-    let parameters = CreateGroup { channel, kind, name: name.to_owned(), ..CreateGroup::new() };
-    let created = work
-        .with_provider(|provider| Group::create(provider, &device, parameters))
-        .map_err(|_| CommandError::Internal)?;
+    let me = profile::fingerprint(work)?;
+    let agreed = Agreed { name: name.to_owned(), ..Agreed::new(kind, me) };
+    let provider = work.provider();
+    let created = Group::create(
+        &provider,
+        &device.key,
+        &device.credential,
+        &channel,
+        packages::SUITE,
+        agreed,
+    )
+    .map_err(log::store_error)?;
     let nonce: [u8; 32] = work.random();
     let key = created.keys.public_key();
     let epoch = transcript::root_epoch_id(&channel, &key, &Nonce::from_bytes(nonce));
@@ -209,18 +216,24 @@ pub(crate) fn commit_intent(
             packages::addition(packages)
         }
         Wish::RemovePerson { person, .. } => {
-            Change::Commit(CommitIntent::remove(LeafSelector::Person(*person)))
+            Change::Commit(removal(LeafSelector::Identity(*person)))
         }
         Wish::RemoveDevice { device, .. } => {
-            Change::Commit(CommitIntent::remove(LeafSelector::Device(*device)))
+            let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+            Change::Commit(removal(LeafSelector::Device(me, *device)))
         }
-        _ => Change::Commit(CommitIntent::update()),
+        Wish::CommitLeave { proposal, .. } => Change::Commit(crate::leaving::intent(proposal)),
+        _ => Change::Commit(CommitIntent::default()),
     })
+}
+
+fn removal(whom: LeafSelector) -> CommitIntent {
+    CommitIntent { remove: vec![whom], ..CommitIntent::default() }
 }
 
 /// Whether what a wish asks for is so already.
 pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<bool, StoreError> {
-    let members = group.members();
+    let members = group.members().map_err(log::store_error)?;
     Ok(match wish {
         Wish::AddPerson { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
         Wish::RemovePerson { person, .. } => !members.iter().any(|leaf| leaf.identity() == *person),
@@ -234,15 +247,13 @@ pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<boo
 /// The report that goes with a contest of the current epoch's candidates.
 pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Report>, StoreError> {
     let contest = record(work, channel)?.and_then(|group| group.contest);
-    contest
-        .map(|contest| Report::from_bytes(&contest.report).map_err(|_| StoreError::Damaged))
-        .transpose()
+    Ok(contest.map(|contest| Report { candidate: contest.candidate, code: contest.code }))
 }
 
 /// The people of some leaves, each once, in hex.
-pub(crate) fn people(leaves: &[Leaf]) -> Vec<String> {
+pub(crate) fn people(leaves: &[Member]) -> Vec<String> {
     let people: std::collections::BTreeSet<Fingerprint> =
-        leaves.iter().map(Leaf::identity).collect();
+        leaves.iter().map(Member::identity).collect();
     people.iter().map(Fingerprint::to_hex).collect()
 }
 
@@ -253,7 +264,7 @@ pub(crate) fn take_name(
     group: &Group,
 ) -> Result<(), StoreError> {
     let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
-    record.name = group.state().name().to_owned();
+    record.name = group.state().name.clone();
     chats::save(work, chat, &record)?;
     work.event(Event::ChatChanged(chat))
 }
@@ -295,10 +306,10 @@ pub(crate) fn add(
     let person = contacts::by_contact(work, contact)?;
     let group = log::load_group(work, &channel)?;
     let me = profile::fingerprint(work)?;
-    if group.members().iter().any(|leaf| leaf.identity() == person) {
+    if members_of(&group)?.iter().any(|leaf| leaf.identity() == person) {
         return Err(CommandError::AlreadyAMember);
     }
-    if !group.may_add(&me) {
+    if group.state().allows(&me, Right::Add) == Allowed::No {
         return Err(CommandError::NoRight);
     }
     work.wish(Wish::AddPerson { channel, person, packages: crate::record::Packages::default() })?;
@@ -315,10 +326,12 @@ pub(crate) fn remove(
     let person = Fingerprint::from_hex(member).map_err(|_| CommandError::NoSuchMember)?;
     let group = log::load_group(work, &channel)?;
     let me = profile::fingerprint(work)?;
-    if !group.members().iter().any(|leaf| leaf.identity() == person) {
+    if person == me || !members_of(&group)?.iter().any(|leaf| leaf.identity() == person) {
         return Err(CommandError::NoSuchMember);
     }
-    if !group.may_remove(&me, &person) {
+    let agreed = group.state();
+    let outranked = agreed.role(&person) > agreed.role(&me);
+    if outranked || agreed.allows(&me, Right::Remove) == Allowed::No {
         return Err(CommandError::NoRight);
     }
     work.wish(Wish::RemovePerson { channel, person })?;
@@ -330,16 +343,22 @@ pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Command
     let channel = group_chat(work, chat)?;
     let group = log::load_group(work, &channel)?;
     let me = profile::fingerprint(work)?;
-    let others = group.members().iter().any(|leaf| leaf.identity() != me);
-    if !others {
+    let members = members_of(&group)?;
+    if members.iter().all(|leaf| leaf.identity() == me) {
         return close_alone(work, &channel, chat);
     }
-    if group.is_last_owner(&me) {
+    let owner = |leaf: &Member| leaf.role == Role::Owner;
+    let mine = members.iter().any(|leaf| leaf.identity() == me && owner(leaf));
+    if mine && !members.iter().any(|leaf| leaf.identity() != me && owner(leaf)) {
         return Err(CommandError::LastOwner);
     }
     crate::leaving::ask(work, &channel)?;
     chats::set_state(work, chat, ChatState::Left)?;
     Ok(())
+}
+
+fn members_of(group: &Group) -> Result<Vec<Member>, StoreError> {
+    group.members().map_err(log::store_error)
 }
 
 /// Leaves a group in which nobody else is: there is nobody to tell.
@@ -351,15 +370,36 @@ fn close_alone(
     for row in crate::wish::of_channel(work, channel)? {
         work.settle(row.number);
     }
-    set_state(work, channel, GroupState::Out)?;
-    Group::delete(&work.tx, channel).map_err(|_| StoreError::Failed)?;
+    drop_group(work, channel)?;
     chats::set_state(work, chat, ChatState::Left)?;
     Ok(())
 }
 
+/// Forgets a group's keys and tree; its record stays and says that it is over.
+pub(crate) fn drop_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let mut group = log::load_group(work, channel)?;
+    let provider = work.provider();
+    group.delete(&provider).map_err(log::store_error)?;
+    set_state(work, channel, GroupState::Out)
+}
+
+/// Whether somebody besides this identity is in a group.
+pub(crate) fn other_is_in(work: &Work<'_>, group: &Group) -> Result<bool, StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    Ok(members_of(group)?.iter().any(|leaf| leaf.identity() != me))
+}
+
+/// The chat that a channel carries or carried.
+pub(crate) fn chat_of(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Option<ChatNumber>, StoreError> {
+    Ok(record(work, channel)?.and_then(|group| group.purpose.chat()))
+}
+
 /// Who is in a chat.
 pub(crate) fn members(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     chat: ChatNumber,
 ) -> Result<Vec<MemberInfo>, CommandError> {
     let record = chats::named(work, chat)?;
@@ -370,7 +410,7 @@ pub(crate) fn members(
     let me = profile::fingerprint(work)?;
     let group = log::load_group(work, &channel)?;
     let mut members: Vec<MemberInfo> = Vec::new();
-    for leaf in group.members() {
+    for leaf in members_of(&group)? {
         let fingerprint = leaf.identity().to_hex();
         if let Some(known) = members.iter_mut().find(|known| known.fingerprint == fingerprint) {
             known.devices = known.devices.saturating_add(1);
@@ -380,7 +420,7 @@ pub(crate) fn members(
         members.push(MemberInfo {
             name: contacts::name_of(work, &leaf.identity())?,
             fingerprint,
-            role: match group.role_of(&leaf.identity()) {
+            role: match leaf.role {
                 Role::Owner => MemberRole::Owner,
                 Role::Admin => MemberRole::Admin,
                 Role::Member => MemberRole::Member,
@@ -393,14 +433,10 @@ pub(crate) fn members(
 }
 
 /// How many other people are in a chat.
-pub(crate) fn people_besides_me(work: &Work<'_>, chat: ChatNumber) -> Result<u32, CommandError> {
+pub(crate) fn people_besides_me(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+) -> Result<u32, CommandError> {
     let others = members(work, chat)?.iter().filter(|member| member.whose == Whose::Others).count();
     Ok(u32::try_from(others).unwrap_or(u32::MAX))
 }
-
-/// The first epoch of a group whose channel does not exist yet, for tests.
-#[cfg(test)]
-pub(crate) fn epoch_of(work: &Work<'_>, channel: &ChannelId) -> Option<EpochId> {
-    record(work, channel).ok().flatten().map(|group| group.epoch)
-}
-

@@ -1,1 +1,52 @@
-//! x
+//! # What a client decides
+//!
+//! The engine of one profile: commands in, events out; frames in, frames out. It owns the rows of a
+//! [`store::Store`] and decides everything; it has no socket, file, thread or clock.
+//!
+//! ```text
+//! app ─Command▶ dispatch ─▶ a Wish in the store ─▶ wish::step ─Request▶ driver ─▶ relay
+//! app ◀─Event── store ◀─ log::take, inbox::take ◀─────Answer── driver ◀─ relay
+//! ```
+//!
+//! - [`engine`] is the live side: sessions, which channels are open, which wish is under way. All
+//!   of it can be forgotten at any moment.
+//! - Everything else works on a [`work::Work`]: one transaction, the time, randomness, and the
+//!   effects that are released once the transaction is stored.
+//!
+//! Normative text: `spec/client.md`; the rows are in [`record`].
+
+mod advance;
+mod backoff;
+mod chats;
+pub mod command;
+mod contacts;
+mod control;
+mod devices;
+mod direct;
+mod dispatch;
+pub mod engine;
+pub mod event;
+mod files;
+mod groups;
+mod inbox;
+mod invitations;
+pub mod io;
+mod leaving;
+mod links;
+mod log;
+pub mod memory;
+mod messages;
+mod outbox;
+mod packages;
+mod pending;
+mod profile;
+mod receipts;
+mod received;
+mod record;
+pub mod session;
+pub mod store;
+pub mod transaction;
+mod wish;
+mod work;
+
+pub use record::TransferNumber;

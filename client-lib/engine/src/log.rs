@@ -6,7 +6,7 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Group, Opened as OpenedEntry, Rejection},
+    group::{Group, GroupError, MessageBinding, OpenError, Opened as OpenedEntry, Rejection, Report},
 };
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, PublicKey, RelayId, Sequence, SessionId},
@@ -17,7 +17,7 @@ use hushwire_wire::{
 use crate::{
     advance, backoff,
     event::{Event, Warning},
-    groups, outbox, received,
+    groups, leaving, outbox, received,
     record::{
         CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, Verdict, Wish, by_channel,
     },
@@ -35,7 +35,45 @@ pub(crate) enum Fault {
     /// The store failed.
     Store(StoreError),
     /// The entry breaks the rules.
-    Rejected(Rejection),
+    Rejected(Refused),
+}
+
+/// Why an entry breaks the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// The group code rejects it.
+    Group(Rejection),
+    /// A message stands behind a commit of its epoch.
+    MessageAfterCommit,
+}
+
+impl Refused {
+    fn code(self) -> String {
+        match self {
+            Self::Group(rejection) => rejection.name().to_owned(),
+            Self::MessageAfterCommit => "MESSAGE_AFTER_COMMIT".to_owned(),
+        }
+    }
+}
+
+impl From<OpenError> for Fault {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Rejected(rejection) => Self::Rejected(Refused::Group(rejection)),
+            OpenError::Failed(error) => Self::Store(store_error(error)),
+            _ => Self::Store(StoreError::Failed),
+        }
+    }
+}
+
+/// A failure of the group code that is no peer's fault: the store's, or a fault of this program.
+pub(crate) fn store_error(error: GroupError) -> StoreError {
+    match error {
+        GroupError::Store(hushwire_protocol::storage::MlsStoreError::Malformed) => {
+            StoreError::Damaged
+        }
+        _ => StoreError::Failed,
+    }
 }
 
 impl From<StoreError> for Fault {
@@ -233,19 +271,21 @@ fn take_message(
     let (record, keys) = epoch_state(work, channel, &entry.epoch)?;
     if record.candidates.iter().any(|candidate| candidate.verdict != Verdict::Unjudged) {
         // spec: GRP-012: no relay takes messages behind a commit.
-        return Err(Fault::Rejected(Rejection::MessageAfterCommit));
+        return Err(Fault::Rejected(Refused::MessageAfterCommit));
     }
     let mut mls = load_group(work, channel)?;
-    let opened = work
-        .with_provider(|provider| {
-            mls.open_entry(provider, &keys, &entry.epoch, &Operation::Message, envelope)
-        })
-        .map_err(Fault::Rejected)?;
-    let OpenedEntry::Message(message) = opened else {
-        return Err(Fault::Rejected(Rejection::WrongKind));
-    };
-    compare_history(work, channel, &entry.epoch, &message.binding)?;
-    received::take(work, channel, group, entry, &message)?;
+    let provider = work.provider();
+    let opened = mls.open_entry(&provider, &entry.epoch, &keys, &Operation::Message, envelope)?;
+    match opened {
+        OpenedEntry::Message(message) => {
+            compare_history(work, channel, &entry.epoch, &message.binding)?;
+            received::take(work, channel, group, entry, &message)?;
+        }
+        OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
+        OpenedEntry::Commit(_) => {
+            return Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)));
+        }
+    }
     Ok(())
 }
 
@@ -254,11 +294,11 @@ fn compare_history(
     work: &mut Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
-    binding: &hushwire_protocol::group::MessageBinding,
+    binding: &MessageBinding,
 ) -> Result<(), StoreError> {
     let (record, _) = epoch_state(work, channel, epoch)?;
-    let seen = advance::head_at(work, channel, epoch, binding.next.0)?;
-    let differs = binding.next.0 <= record.next && seen.is_some_and(|head| head != binding.head);
+    let seen = advance::head_at(work, channel, epoch, binding.read_to.0)?;
+    let differs = binding.read_to.0 <= record.next && seen.is_some_and(|head| head != binding.head);
     if differs {
         warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
     }
@@ -284,21 +324,21 @@ fn take_commit(
         return advance::apply_own(work, channel, group, &placed.entry, own).map_err(Fault::from);
     }
     let mut mls = load_group(work, channel)?;
-    let opened = work
-        .with_provider(|provider| {
-            mls.open_entry(provider, &keys, &entry.epoch, operation, envelope)
-        })
-        .map_err(Fault::Rejected)?;
+    let provider = work.provider();
+    // A commit of ours that is still pending has lost, if this one is valid.
+    mls.abandon_commit(&provider).map_err(store_error)?;
+    let opened = mls.open_entry(&provider, &entry.epoch, &keys, operation, envelope)?;
     let OpenedEntry::Commit(candidate) = opened else {
-        return Err(Fault::Rejected(Rejection::WrongKind));
+        return Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)));
     };
     note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
     advance::apply_theirs(work, channel, group, &placed.entry, mls, candidate)
 }
 
-pub(crate) fn load_group(work: &Work<'_>, channel: &ChannelId) -> Result<Group, StoreError> {
-    let loaded = Group::load(&work.tx, channel).map_err(|_| StoreError::Damaged)?;
-    loaded.ok_or(StoreError::Damaged)
+/// The stored group of a channel.
+pub(crate) fn load_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<Group, StoreError> {
+    let provider = work.provider();
+    Group::load(&provider, channel).map_err(store_error)?.ok_or(StoreError::Damaged)
 }
 
 fn note(
@@ -319,18 +359,19 @@ pub(crate) fn reject(
     work: &mut Work<'_>,
     channel: &ChannelId,
     entry: &Entry,
-    rejection: &Rejection,
+    refused: Refused,
 ) -> Result<Taken, StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
     let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
-    let code = rejection.code().to_owned();
+    let code = refused.code();
     let is_commit =
         matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
     if !is_commit {
         warn(work, channel, |chat| Warning::EntryRejected { chat, code })?;
         return Ok(Taken::Next);
     }
-    if *rejection == Rejection::OwnLeaf {
+    let Refused::Group(rejection) = refused else { return Ok(Taken::Next) };
+    if rejection == Rejection::OwnLeaf {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;
         warn(work, channel, |chat| Warning::OwnCommitUnknown { chat })?;
         return Ok(Taken::Next);
@@ -345,17 +386,18 @@ fn plan_contest(
     work: &mut Work<'_>,
     channel: &ChannelId,
     candidate: &EntryId,
-    rejection: &Rejection,
+    rejection: Rejection,
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
     if group.contest.is_some() {
         return Ok(());
     }
     let wait = CONTEST_WAIT_MS + backoff::jitter_ms(CONTEST_SPAN_MS, work.rng);
-    let report = rejection.report(candidate);
+    let report = Report::new(*candidate, rejection);
     group.contest = Some(Contest {
         at_ms: work.now.plus_ms(wait).0,
-        report: serde_bytes::ByteBuf::from(report.to_bytes()),
+        candidate: report.candidate,
+        code: report.code,
     });
     groups::save(work, channel, &group)
 }

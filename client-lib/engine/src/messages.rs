@@ -223,7 +223,7 @@ pub(crate) fn count_received(
 
 /// Messages of a chat, oldest first.
 pub(crate) fn list(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     chat: ChatNumber,
     from: MessageNumber,
     count_max: u32,

@@ -4,7 +4,10 @@
 //! settles it. The same transaction that moved the group's ratchet wrote the row, so a crash between
 //! sealing and sending repeats the same bytes, never other ones under the same key (spec: CLI-010).
 
-use hushwire_protocol::{epoch::EpochKeys, group::MessageBinding};
+use hushwire_protocol::{
+    epoch::EpochKeys,
+    identity::Fingerprint,
+    group::{Contest, GroupError, JoinerWelcome, KeyPackageReference, MessageBinding}};
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, PublicKey, Sequence, UploadKey},
     message::{Answer, Appended, BlobReference, Content, Request},
@@ -19,7 +22,7 @@ use crate::{
     log::{self, epoch_state},
     messages,
     record::{
-        GroupState, IntentNumber, SealedRecord, SecretBytes, Verdict, Wish, by_number, id,
+        IntentNumber, SealedRecord, SecretBytes, Verdict, Wish, by_number, id,
     },
     store::{StoreError, Table},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
@@ -36,15 +39,44 @@ pub(crate) struct CommitRecord {
     pub(crate) contested: Vec<EntryId>,
     /// Keys of the epoch that it opens.
     pub(crate) next_keys: SecretBytes,
-    /// The joiners' Welcome, if somebody is added.
+    /// One for each device that joins.
+    pub(crate) welcomes: Vec<WelcomeRecord>,
+}
+
+/// A Welcome, and the device it is for.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct WelcomeRecord {
+    /// The KeyPackage that was used.
+    reference: serde_bytes::ByteArray<32>,
+    /// Whose it was.
+    #[serde(with = "id")]
+    pub(crate) person: Fingerprint,
     #[serde(with = "serde_bytes")]
     pub(crate) welcome: Vec<u8>,
+}
+
+fn welcome_records(welcomes: Vec<JoinerWelcome>, added: &[Joiner]) -> Vec<WelcomeRecord> {
+    let record = |welcome: JoinerWelcome| {
+        let joiner = added.iter().find(|joiner| joiner.reference == welcome.joiner)?;
+        Some(WelcomeRecord {
+            reference: serde_bytes::ByteArray::new(*welcome.joiner.as_bytes()),
+            person: joiner.person,
+            welcome: welcome.welcome,
+        })
+    };
+    welcomes.into_iter().filter_map(record).collect()
+}
+
+/// A device that a commit adds.
+struct Joiner {
+    reference: KeyPackageReference,
+    person: Fingerprint,
 }
 
 impl CommitRecord {
     /// Keys of the epoch that the commit opens.
     pub(crate) fn next_keys(&self) -> Result<EpochKeys, StoreError> {
-        let bytes = self.next_keys.array().map(zeroize::Zeroizing::new);
+        let bytes = self.next_keys.array().map(Zeroizing::new);
         Ok(EpochKeys::from_secret_bytes(&*bytes.ok_or(StoreError::Damaged)?))
     }
 
@@ -60,8 +92,12 @@ pub(crate) fn content_target(
     work: &Work<'_>,
     channel: &ChannelId,
 ) -> Result<Target, StoreError> {
-    let opened = groups::record(work, channel)?.is_some_and(|group| group.opened);
-    if opened { groups::channel_target(work, channel) } else { Ok(Target::Nothing) }
+    let Some(group) = groups::record(work, channel)?.filter(|group| group.opened) else {
+        return Ok(Target::Nothing);
+    };
+    let (epoch, _) = epoch_state(work, channel, &group.epoch)?;
+    // An epoch with a commit takes no messages any more; they wait for the next one.
+    if epoch.candidates.is_empty() { groups::channel_target(work, channel) } else { Ok(Target::Nothing) }
 }
 
 pub(crate) fn sealed(
@@ -86,25 +122,24 @@ pub(crate) fn send_content(
 ) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     if let Some(sealed) = fresh(work, number, channel, view.epoch)? {
-        return append(work, number, desk, sealed);
+        return append(desk, sealed);
     }
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
+    let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
-    let binding = MessageBinding { next: Sequence(epoch.next), head: epoch.head };
-    let sealing = work
-        .with_provider(|provider| group.seal_message(provider, &keys, &view.epoch, content, &binding));
-    let Ok(message) = sealing else {
-        wish::fail(work, number, FailureReason::Refused)?;
-        return Ok(Step::Settled);
-    };
+    let binding = MessageBinding { read_to: Sequence(epoch.next), head: epoch.head };
+    let provider = work.provider();
+    let message = group
+        .seal_message(&provider, &device.key, &view.epoch, &keys, content, binding)
+        .map_err(log::store_error)?;
     let sealed =
         seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
-    append(work, number, desk, sealed)
+    append(desk, sealed)
 }
 
 /// The sealed row of a wish, if it is for this epoch. One for another epoch is dropped: that epoch
 /// is over, and the log has shown that the entry is not in it.
-fn fresh(
+pub(crate) fn fresh(
     work: &Work<'_>,
     number: IntentNumber,
     channel: &ChannelId,
@@ -121,7 +156,7 @@ fn fresh(
     }
 }
 
-fn seal(
+pub(crate) fn seal(
     work: &mut Work<'_>,
     number: IntentNumber,
     channel: &ChannelId,
@@ -163,15 +198,15 @@ pub(crate) fn send_commit(
         return Ok(Step::Aim);
     };
     if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
-        return append(work, number, desk, sealed);
+        return append(desk, sealed);
     }
     let (epoch, keys) = epoch_state(work, &channel, &view.epoch)?;
     let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
-    let judged = epoch.candidates.iter().all(|known| known.verdict == Verdict::Invalid);
-    if !judged {
+    if epoch.candidates.iter().any(|known| known.verdict != Verdict::Invalid) {
         // A candidate that cannot be judged here is for others to contest.
         return Ok(Step::Later(work.now.plus_ms(UNJUDGED_REST_MS)));
     }
+    let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, &channel)?;
     let intent = match groups::commit_intent(work, &group, wish)? {
         groups::Change::Commit(intent) => intent,
@@ -184,38 +219,48 @@ pub(crate) fn send_commit(
             return Ok(Step::Settled);
         }
     };
-    let report = groups::report(work, &channel)?;
-    let pending = work.with_provider(|provider| {
-        group.begin_commit(provider, &keys, &view.epoch, intent, &contested, report.as_ref())
-    });
-    let Ok(pending) = pending else {
-        wish::fail(work, number, FailureReason::Refused)?;
-        return Ok(Step::Settled);
+    let added: Vec<Joiner> = intent
+        .add
+        .iter()
+        .map(|package| Joiner {
+            reference: package.reference(),
+            person: package.credential().identity(),
+        })
+        .collect();
+    let contest = Contest { contested: contested.clone(), report: groups::report(work, &channel)? };
+    let provider = work.provider();
+    // One of ours for this epoch that was refused is given up for this one.
+    group.abandon_commit(&provider).map_err(log::store_error)?;
+    let begun =
+        group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, contest);
+    let pending = match begun {
+        Ok(pending) => pending,
+        Err(GroupError::Store(error)) => return Err(log::store_error(GroupError::Store(error))),
+        // What openmls changed before it refused goes with this transaction's group: abandoned.
+        Err(_) => {
+            group.abandon_commit(&provider).map_err(log::store_error)?;
+            wish::fail(work, number, FailureReason::NoRight)?;
+            return Ok(Step::Settled);
+        }
     };
     let record = CommitRecord {
         next_key: pending.mark.next_key,
         cut: pending.mark.cut == Cut::Cut,
         contested,
         next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()[..]),
-        welcome: pending.welcome.unwrap_or_default(),
+        welcomes: welcome_records(pending.welcomes, &added),
     };
     let operation = record.operation();
     let commit = Some(SecretBytes::new(&crate::record::encode(&record)?));
     let sealed = seal(work, number, &channel, view, &operation, pending.envelope, commit)?;
-    append(work, number, desk, sealed)
+    append(desk, sealed)
 }
 
 /// How long a commit waits beside a candidate that cannot be judged, in milliseconds.
 const UNJUDGED_REST_MS: u64 = 30_000;
 
 /// Asks for the append, after its upload if it is large.
-fn append(
-    work: &Work<'_>,
-    number: IntentNumber,
-    desk: &Desk,
-    sealed: SealedRecord,
-) -> Result<Step, StoreError> {
-    let _ = (work, number);
+pub(crate) fn append(desk: &Desk, sealed: SealedRecord) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     let channel = sealed.channel;
     let operation = match &sealed.commit {
@@ -320,17 +365,21 @@ fn receipt_came(
     if row.commit.is_some() {
         return Ok(Progress::AwaitLog);
     }
-    stored(work, number)?;
-    Ok(Progress::Settled)
+    stored(work, number)
 }
 
 /// The content of a wish is in the log. The entry's id stays known until it was read back.
-fn stored(work: &mut Work<'_>, number: IntentNumber) -> Result<(), StoreError> {
-    if let Some(Wish::SendContent { message: Some(shown), .. }) = wish::load(work, number)? {
-        messages::set_stored(work, shown)?;
+fn stored(work: &mut Work<'_>, number: IntentNumber) -> Result<Progress, StoreError> {
+    match wish::load(work, number)? {
+        // Asked for; it is settled when a member has done it.
+        Some(Wish::Leave { .. }) => return Ok(Progress::AwaitLog),
+        Some(Wish::SendContent { message: Some(shown), .. }) => {
+            messages::set_stored(work, shown)?;
+        }
+        _ => {}
     }
     work.settle(number);
-    Ok(())
+    Ok(Progress::Settled)
 }
 
 /// Whether an entry is a message of this device; then it is stored, and its content is known.
@@ -381,9 +430,4 @@ pub(crate) fn epoch_over(work: &mut Work<'_>, channel: &ChannelId) -> Result<(),
         }
     }
     Ok(())
-}
-
-/// Whether the group can be written to at all.
-pub(crate) const fn can_append(state: GroupState) -> bool {
-    matches!(state, GroupState::Member | GroupState::Leaving)
 }

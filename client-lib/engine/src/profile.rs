@@ -2,7 +2,7 @@
 
 use hushwire_protocol::{
     address::RelayAddress,
-    group::{Device, GroupKind},
+    group::GroupKind,
     identity::{
         DeviceCredential, DeviceEntry, DeviceId, DeviceKey, DeviceKind, DeviceListVersion,
         DeviceSerial, Fingerprint, ManagerCounter, ManagerKey, ManagerStatement, PhraseError,
@@ -54,7 +54,8 @@ pub(crate) fn create(
     let slot = SlotId::from_bytes(work.random());
     let certificate =
         manager.certify(&statement, device, device_key.public(), DeviceSerial(1));
-    let credential = DeviceCredential::new(statement.clone(), certificate);
+    let credential = DeviceCredential::new(statement.clone(), certificate)
+        .map_err(|_| CommandError::Internal)?;
     let own_group = ChannelId::from_bytes(work.random());
     let record = IdentityRecord {
         name,
@@ -154,9 +155,15 @@ pub(crate) fn fingerprint(work: &Work<'_>) -> Result<Fingerprint, CommandError> 
     Ok(require(work)?.fingerprint())
 }
 
-/// This device as the group code needs it: its key and its credential.
-pub(crate) fn device(work: &Work<'_>) -> Result<Device, CommandError> {
-    let identity = require(work)?;
+/// This device: its key, and the credential that says whose it is.
+pub(crate) struct Device {
+    pub(crate) key: DeviceKey,
+    pub(crate) credential: DeviceCredential,
+}
+
+/// This device. An identity is there, or nothing would ask.
+pub(crate) fn device(work: &Work<'_>) -> Result<Device, StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let key = identity.device_key()?;
     let credential = identity.credential()?;
     Ok(Device { key, credential })

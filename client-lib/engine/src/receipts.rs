@@ -63,7 +63,7 @@ pub(crate) fn send(
         return Ok(Step::Later(hushwire_wire::id::Timestamp(not_before_ms)));
     }
     let ids = owed.iter().filter_map(|id| MessageId::from_slice(&id[..]).ok());
-    let Ok(report) = StatusReport::batch(ids, Status::DELIVERED) else {
+    let Ok(report) = StatusReport::batch(Status::DELIVERED, ids) else {
         work.settle(number);
         return Ok(Step::Settled);
     };

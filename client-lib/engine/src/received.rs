@@ -2,7 +2,7 @@
 
 use hushwire_protocol::{
     content::{Action, Content, MessageId, PartBody, Piece, RoomUri, SenderUri, Status, StatusReport},
-    group::ReceivedMessage,
+    group::OpenedMessage,
     identity::Fingerprint,
 };
 use hushwire_wire::{id::ChannelId, message::Entry};
@@ -24,7 +24,7 @@ pub(crate) fn take(
     channel: &ChannelId,
     group: &GroupRecord,
     entry: &Entry,
-    message: &ReceivedMessage,
+    message: &OpenedMessage,
 ) -> Result<(), StoreError> {
     let sender = message.sender.identity();
     let room = RoomUri::from_channel(*channel);

@@ -20,10 +20,11 @@ pub(crate) use group::{
     Verdict,
 };
 pub(crate) use intent::{IntentNumber, IntentRecord, Packages, Shown, Wish};
-pub(crate) use key::{by_channel, by_chat, by_number, by_pair, number_of};
+pub(crate) use key::{by_channel, by_chat, by_number, number_of};
 pub(crate) use profile::{Counters, IdentityRecord, InboxRecord, LinkingRecord};
 pub(crate) use secret::SecretBytes;
-pub(crate) use transfer::{Direction, TransferNumber, TransferRecord};
+pub use transfer::TransferNumber;
+pub(crate) use transfer::{Direction, TransferRecord};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;

@@ -12,7 +12,7 @@ use hushwire_wire::{
 
 use crate::{
     command::FailureReason,
-    contacts, devices, files, groups, inbox, links,
+    contacts, devices, files, groups, inbox, leaving, links,
     io::Output,
     outbox, packages, receipts,
     record::{
@@ -123,13 +123,14 @@ pub(crate) fn target(work: &Work<'_>, number: IntentNumber) -> Result<Target, St
         }
         Wish::RemovePerson { channel, .. }
         | Wish::RemoveDevice { channel, .. }
+        | Wish::Leave { channel }
+        | Wish::CommitLeave { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
         Wish::SendItem { relay, .. } => Ok(relay_target(relay)),
         Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
-        | Wish::RotateOwner { .. }
         | Wish::DropSlot { .. } => Ok(Target::Inbox),
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             let record: Option<TransferRecord> = work.tx.load(&by_number(*transfer))?;
@@ -167,6 +168,8 @@ pub(crate) fn step(
         Wish::RemovePerson { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
             outbox::send_commit(work, number, desk, &wish)
         }
+        Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
+        Wish::CommitLeave { .. } => leaving::commit(work, number, desk, &wish),
         Wish::ReachContact { .. } => contacts::reach(work, number, desk, wish),
         Wish::SendItem { inbox, secret, item, .. } => inbox::send_item(&inbox, &secret, item),
         Wish::PutCapability { secret, link } => inbox::put_capability(work, desk, &secret, link),
@@ -174,7 +177,6 @@ pub(crate) fn step(
             Ok(inbox::request(desk, |handle| Request::CapabilityRevoke { handle, capability }))
         }
         Wish::PutDeviceList => devices::put_list(work, desk),
-        Wish::RotateOwner { next } => devices::rotate_owner(work, desk, &next),
         Wish::DropSlot { slot } => {
             Ok(inbox::request(desk, |handle| Request::SlotDrop { handle, slot }))
         }
@@ -202,6 +204,8 @@ pub(crate) fn answered(
         | Wish::SendReceipts { .. }
         | Wish::RemovePerson { .. }
         | Wish::RemoveDevice { .. }
+        | Wish::Leave { .. }
+        | Wish::CommitLeave { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
@@ -214,7 +218,6 @@ pub(crate) fn answered(
             work.settle(number);
             Ok(Progress::Settled)
         }
-        Wish::RotateOwner { next } => devices::owner_rotated(work, number, &next),
         Wish::SendItem { .. }
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
@@ -337,6 +340,8 @@ impl Wish {
             | Self::RemovePerson { channel, .. }
             | Self::AddDevice { channel, .. }
             | Self::RemoveDevice { channel, .. }
+            | Self::Leave { channel }
+            | Self::CommitLeave { channel, .. }
             | Self::Contest { channel } => Some(channel),
             _ => None,
         }

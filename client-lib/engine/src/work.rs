@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use hushwire_protocol::provider::Provider;
 use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -108,6 +109,11 @@ impl Work<'_> {
     /// The inbox, if the profile has one.
     pub(crate) fn inbox(&self) -> Result<Option<InboxRecord>, StoreError> {
         self.tx.load(InboxRecord::KEY)
+    }
+
+    /// What the group code needs for one operation of this transaction.
+    pub(crate) fn provider(&mut self) -> Provider<'_> {
+        Provider::new(&self.tx, self.rng)
     }
 
     /// Random bytes.

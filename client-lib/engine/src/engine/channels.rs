@@ -14,7 +14,7 @@
 use bytes::BytesMut;
 use hushwire_wire::{
     error::Code,
-    id::{ChannelId, EpochId, Sequence, Timestamp},
+    id::{ChannelId, EpochId, Timestamp},
     message::{
         Answer, BlobReference, ChannelOpened, Content, Entry, EntryBody, Follow, Handle, Request,
         RequestId,
@@ -311,8 +311,8 @@ impl<S: Store> Engine<S> {
             Ok(taken) => taken,
             Err(log::Fault::Store(error)) => return Err(error),
             // What the attempt changed is gone; only the verdict is kept (spec: GRP-020).
-            Err(log::Fault::Rejected(rejection)) => {
-                self.transact(|work| log::reject(work, &channel, entry, &rejection))?
+            Err(log::Fault::Rejected(refused)) => {
+                self.transact(|work| log::reject(work, &channel, entry, refused))?
             }
         };
         if taken == log::Taken::OutOfPlace {

@@ -70,8 +70,11 @@ pub(crate) enum GroupState {
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Contest {
     pub(crate) at_ms: u64,
-    /// The report on the first candidate found invalid, as the protocol crate writes it.
-    pub(crate) report: serde_bytes::ByteBuf,
+    /// The candidate that was found invalid.
+    #[serde(with = "id")]
+    pub(crate) candidate: EntryId,
+    /// Why, by the code of a report.
+    pub(crate) code: u16,
 }
 
 /// An epoch of a channel: its keys and how far its log was read. Key: channel id, epoch id.

@@ -1,7 +1,7 @@
 //! Durable wishes: what this device will go on trying to do until it is done or cannot be.
 
 use hushwire_protocol::identity::{DeviceId, Fingerprint};
-use hushwire_wire::id::{CapabilityId, ChannelId, InboxId};
+use hushwire_wire::id::{CapabilityId, ChannelId, EpochId, InboxId};
 use serde::{Deserialize, Serialize};
 
 use super::{Record, SecretBytes, id};
@@ -80,6 +80,21 @@ pub(crate) enum Wish {
         #[serde(with = "id")]
         device: DeviceId,
     },
+    /// This device is not in the group any more.
+    Leave {
+        #[serde(with = "id")]
+        channel: ChannelId,
+    },
+    /// A member that asked to leave is not in the group any more.
+    CommitLeave {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        epoch: EpochId,
+        #[serde(with = "serde_bytes")]
+        proposal: Vec<u8>,
+        not_before_ms: u64,
+    },
     /// Invalid candidates are answered by one of ours.
     Contest {
         #[serde(with = "id")]
@@ -119,8 +134,6 @@ pub(crate) enum Wish {
     Upload { transfer: u64 },
     /// The file of a message is here.
     Download { transfer: u64 },
-    /// The inbox's owner key at the relay is the current one.
-    RotateOwner { next: SecretBytes },
     /// A device has no place in the inbox.
     DropSlot {
         #[serde(with = "id")]
@@ -144,4 +157,6 @@ pub(crate) struct Packages {
     pub(crate) listed: bool,
     /// Opened key packages.
     pub(crate) taken: Vec<serde_bytes::ByteBuf>,
+    /// The verified device list that they have to stand in.
+    pub(crate) device_list: serde_bytes::ByteBuf,
 }

@@ -1,0 +1,83 @@
+//! Control entries: what clients tell each other inside a group, not for people's eyes.
+
+use hushwire_protocol::{
+    content::{Content, ControlEntry, ControlKind, ControlMessage},
+    identity::Fingerprint,
+    invitation::ContactCard,
+};
+use hushwire_wire::id::ChannelId;
+
+use crate::{
+    contacts, devices, invitations, messages,
+    record::{GroupRecord, PurposeRecord, Wish},
+    store::StoreError,
+    work::Work,
+};
+
+/// Does what control entries of a member say. Kinds that this version does not know are passed
+/// over (spec: CNT-041).
+pub(crate) fn take(
+    work: &mut Work<'_>,
+    _channel: &ChannelId,
+    group: &GroupRecord,
+    sender: &Fingerprint,
+    message: &ControlMessage,
+) -> Result<(), StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    for entry in message.entries() {
+        match (entry.kind, group.purpose) {
+            (ControlKind::ContactCard, PurposeRecord::Direct { .. }) if *sender != me => {
+                take_card(work, sender, &entry.payload)?;
+            }
+            // Own devices speak in their own group only (spec: CNT-042).
+            (kind, PurposeRecord::OwnDevices) if *sender == me => {
+                devices::take_state(work, kind, &entry.payload)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn take_card(
+    work: &mut Work<'_>,
+    sender: &Fingerprint,
+    payload: &[u8],
+) -> Result<(), StoreError> {
+    // A card of somebody else, or none at all, changes nothing.
+    match ContactCard::decode(payload) {
+        Ok(card) if card.identity() == *sender => {
+            contacts::ensure(work, sender, Some(&card)).map(|_| ())?;
+            devices::tell_contact(work, sender)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sends this identity's card to the other side of a direct chat.
+pub(crate) fn send_card(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), StoreError> {
+    let card = invitations::own_card(work, person)?;
+    let payload = card.to_bytes().to_vec();
+    send(work, channel, vec![ControlEntry { kind: ControlKind::ContactCard, payload }])
+}
+
+/// Sends control entries to a group.
+pub(crate) fn send(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entries: Vec<ControlEntry>,
+) -> Result<(), StoreError> {
+    let message = ControlMessage::new(entries).map_err(|_| StoreError::Failed)?;
+    let salt = messages::salt(work);
+    let content = Content::control(salt, &message).encode().map_err(|_| StoreError::Failed)?;
+    work.wish(Wish::SendContent {
+        channel: *channel,
+        content: content.into_bytes(),
+        message: None,
+    })?;
+    Ok(())
+}
