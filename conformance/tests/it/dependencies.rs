@@ -1,14 +1,10 @@
 //! Who may link whom: blindness and sans-IO are properties of the build.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-    sync::LazyLock,
-};
+use std::{collections::BTreeSet, path::Path, process::Command, sync::LazyLock};
 
-use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, PackageId};
+use cargo_metadata::{Metadata, MetadataCommand};
 
-/// The resolved graph, with every feature of every package.
+/// Every package that some build of the workspace may need, on any system.
 pub(crate) static METADATA: LazyLock<Metadata> = LazyLock::new(|| {
     MetadataCommand::new()
         .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
@@ -17,31 +13,22 @@ pub(crate) static METADATA: LazyLock<Metadata> = LazyLock::new(|| {
         .unwrap()
 });
 
-/// Everything that is linked into a package, or used to build it, by name. What only its tests use
-/// is left out.
+/// Everything that is linked into a package or used to build it, on any system, by name. What only
+/// its tests use is left out. `cargo metadata` names members but says too much here: it counts
+/// optional dependencies that a weak feature mentions; `cargo tree` resolves as a build does.
 fn linked(package: &str) -> BTreeSet<String> {
-    let names: BTreeMap<&PackageId, &str> =
-        METADATA.packages.iter().map(|package| (&package.id, package.name.as_str())).collect();
-    let resolve = METADATA.resolve.as_ref().unwrap();
-    let nodes: BTreeMap<_, _> = resolve.nodes.iter().map(|node| (&node.id, node)).collect();
-    let start = METADATA
-        .workspace_packages()
-        .into_iter()
-        .find(|member| member.name.as_str() == package)
-        .unwrap_or_else(|| panic!("{package} is no member of the workspace"));
-
-    let mut seen = BTreeSet::new();
-    let mut open = vec![&start.id];
-    while let Some(id) = open.pop() {
-        for dependency in &nodes[id].deps {
-            let used =
-                dependency.dep_kinds.iter().any(|kind| kind.kind != DependencyKind::Development);
-            if used && seen.insert(&dependency.pkg) {
-                open.push(&dependency.pkg);
-            }
-        }
-    }
-    seen.into_iter().map(|id| names[id].to_owned()).collect()
+    let members = METADATA.workspace_packages();
+    assert!(members.iter().any(|member| member.name.as_str() == package), "{package} is no member");
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal,build", "--target", "all"])
+        .args(["--prefix", "none", "--format", "{p}", "--package", package])
+        .current_dir(&METADATA.workspace_root)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let names = text.lines().filter_map(|line| line.split_whitespace().next());
+    names.filter(|name| *name != package).map(str::to_owned).collect()
 }
 
 fn assert_unlinked(packages: &[&str], forbidden: &[&str]) {

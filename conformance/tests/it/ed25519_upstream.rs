@@ -14,7 +14,7 @@ struct Vector {
     key: String,
     sig: String,
     msg: String,
-    flags: BTreeSet<String>,
+    flags: Option<BTreeSet<String>>,
 }
 
 /// What no strict verifier takes: points of small order, other encodings, and equations that hold
@@ -36,16 +36,16 @@ fn strict_verification_takes_what_it_must_and_nothing_else() {
     let vectors: Vec<Vector> = serde_json::from_str(&text).unwrap();
     let (mut taken, mut refused) = (0, 0);
     for vector in &vectors {
-        let unknown = vector
-            .flags
+        let flags = vector.flags.clone().unwrap_or_default();
+        let unknown = flags
             .iter()
             .find(|flag| !REFUSED.contains(&flag.as_str()) && !TAKEN.contains(&flag.as_str()));
         assert_eq!(unknown, None, "vector {}", vector.number);
-        let expected = !REFUSED.iter().any(|flag| vector.flags.contains(*flag));
+        let expected = !REFUSED.iter().any(|flag| flags.contains(*flag));
         let key = PublicKey::from_slice(&hex::decode(&vector.key).unwrap()).unwrap();
         let signature = Signature::from_slice(&hex::decode(&vector.sig).unwrap()).unwrap();
         let outcome = verify_strict(&key, vector.msg.as_bytes(), &signature);
-        assert_eq!(outcome.is_ok(), expected, "vector {}: {:?}", vector.number, vector.flags);
+        assert_eq!(outcome.is_ok(), expected, "vector {}: {:?}", vector.number, flags);
         if expected { taken += 1 } else { refused += 1 }
     }
     eprintln!("{taken} upstream signatures taken, {refused} refused");
