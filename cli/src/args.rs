@@ -39,6 +39,7 @@ JSON
 SCRIPTS
   HUSH_PROFILE     the profile's folder, as --profile
   HUSH_PASSPHRASE  the passphrase; for scripts: other programs of the same user may see it
+  HUSH_LOG         what to log to standard error, such as info or hushwire=debug; by default nothing
   NO_COLOR         no colours";
 
 /// Chat in a terminal, end to end encrypted, through a relay that knows nobody.
@@ -56,6 +57,7 @@ pub struct Arguments {
 
 /// Options of every command.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Options of every command")]
 pub struct GlobalArgs {
     /// The profile's folder [default: hushwire/default in the user's data folder; env: HUSH_PROFILE]
     #[arg(long, global = true, value_name = "DIR")]
@@ -79,8 +81,21 @@ pub struct GlobalArgs {
 #[command(disable_help_subcommand = true)]
 pub enum HushCommand {
     /// Create an identity, or join one as a new device
+    ///
+    /// With --name and --relay a new identity is created, and its recovery phrase is shown once.
+    /// With --link this device joins an identity: run `hush device link` on a device of it, give its
+    /// code here, and compare the six digits that both then show.
+    ///
+    /// JSON: {"type":"identity","name","fingerprint","relay","device","phrase"}; when joining first
+    /// {"type":"comparison","code"}, then the identity without a phrase.
     Init(InitArgs),
     /// Make a contact link, or list and revoke those given out
+    ///
+    /// Whoever has the link can write to you, so give it to one person over a way you trust. By
+    /// default it works once.
+    ///
+    /// JSON: {"type":"link","link","text","usage","state"}; "usage" is single or lasting, "state" is
+    /// pending, active, used or revoked.
     Link(LinkArgs),
     /// Add the person behind a contact link
     ///
@@ -226,14 +241,6 @@ pub enum HushCommand {
 
 /// Arguments of `hush init`.
 #[derive(Args, Debug)]
-#[command(long_about = "Create an identity, or join one as a new device
-
-With --name and --relay a new identity is created, and its recovery phrase is shown once. With --link \
-    this device joins an identity: run `hush device link` on a device of it, give its code here, and \
-    compare the six digits that both then show.
-
-JSON: {\"type\":\"identity\",\"name\",\"fingerprint\",\"relay\",\"device\",\"phrase\"}; when joining first \
-    {\"type\":\"comparison\",\"code\"}, then the identity without a phrase.")]
 pub struct InitArgs {
     /// Your name, as contacts will see it
     #[arg(long, required_unless_present = "link")]
@@ -245,7 +252,8 @@ pub struct InitArgs {
     #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "relay"], requires = "device_name")]
     pub link: Option<String>,
     /// A name for this device
-    #[arg(long, requires = "link", conflicts_with_all = ["name", "relay"])]
+    #[arg(long, requires = "link", value_name = "NAME")]
+    #[arg(conflicts_with_all = ["name", "relay"])]
     pub device_name: Option<String>,
     /// Keep the key in a file beside the store: whoever can read the profile can open it
     #[arg(long, conflicts_with = "passphrase_file")]

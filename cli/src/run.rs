@@ -98,6 +98,9 @@ async fn execute<O: Opener>(
             let backend = opener.open(opening).await?;
             let session = session(&backend, console, output, &global);
             let done = commands::run(&session, command).await;
+            if done.is_ok() {
+                session.flush().await;
+            }
             backend.close().await;
             done
         }

@@ -20,6 +20,8 @@ use crate::{
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// How often the relays are looked at while catching up.
 const STATUS_INTERVAL: Duration = Duration::from_millis(50);
+/// How long the end of a command is held up by what goes out beside it, such as receipts.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(3);
 /// Events read at once after waiting.
 const EVENTS_PER_READ: u32 = 256;
 
@@ -91,6 +93,19 @@ impl<B: Backend> Session<'_, B> {
                 };
             }
             sleep(STATUS_INTERVAL).await;
+        }
+    }
+
+    /// Lets receipts and the like go out before the client ends, if there is a relay to take them.
+    /// They are durable, so nothing is lost if not, and nothing is said.
+    pub(crate) async fn flush(&self) {
+        let Patience::Wait(patience) = self.patience else { return };
+        let Ok(status) = self.status().await else { return };
+        if status.waiting > 0 && status.relays.iter().any(|it| it.state == RelayState::Current) {
+            tokio::select! {
+                () = self.console.interrupted() => {}
+                _ = self.backend.settled(patience.min(FLUSH_TIME_MAX)) => {}
+            }
         }
     }
 

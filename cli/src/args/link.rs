@@ -7,12 +7,6 @@ use clap::{Args, Subcommand};
 /// Arguments of `hush link`.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true)]
-#[command(long_about = "Make a contact link, or list and revoke those given out
-
-Whoever has the link can write to you, so give it to one person over a way you trust. By default it \
-    works once.
-
-JSON: {\"type\":\"link\",\"link\",\"text\",\"usage\",\"state\"}.")]
 pub struct LinkArgs {
     /// List or revoke instead.
     #[command(subcommand)]

@@ -44,6 +44,8 @@ async fn link<B: Backend>(session: &Session<'_, B>, yes_if: Option<String>) -> R
                 }
             }
             LinkingStep::Linked => {
+                // The new device is still to be added to every group.
+                session.settle(since, |_| None).await?;
                 return session.done(DoneRecord {
                     done: "device_linked",
                     words: "The new device is linked.".into(),

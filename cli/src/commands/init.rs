@@ -87,7 +87,8 @@ async fn join<B: Backend>(
             }
             LinkingStep::Linked => {
                 let profile = session.profile().await?;
-                return session.say(&Record::Identity(IdentityRecord::new(profile, None)));
+                session.say(&Record::Identity(IdentityRecord::new(profile, None)))?;
+                return session.settle(since, |_| None).await;
             }
         }
     }

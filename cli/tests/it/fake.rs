@@ -2,6 +2,7 @@
 
 mod client;
 mod console;
+mod state;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
@@ -11,8 +12,9 @@ use hushwire_cli::{
     run::{Environment, run},
 };
 
-pub(crate) use client::{FakeOpener, Fate, World};
+pub(crate) use client::{FakeOpener, World};
 pub(crate) use console::FakeConsole;
+pub(crate) use state::Fate;
 
 /// A client, a terminal and an environment.
 pub(crate) struct Bench {

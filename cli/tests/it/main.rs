@@ -1,4 +1,10 @@
 //! The whole command line against a fake client and a fake terminal: no network, no store.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in what its functions share"
+)]
 
 mod arguments;
 mod chats;
