@@ -36,13 +36,17 @@ pub async fn run<O: Opener>(
     console: &dyn Console,
     opener: &O,
 ) -> Exit {
+    let output = |json: bool| {
+        let form = if json { Form::Json } else { Form::Human(environment.paint) };
+        Output::new(console, form)
+    };
+    // A line that cannot be read is searched for the flag all the same.
     let json = line.iter().any(|argument| argument == "--json");
-    let form = if json { Form::Json } else { Form::Human(environment.paint) };
-    let output = Output::new(console, form);
     let arguments = match Arguments::read(line) {
         Ok(arguments) => arguments,
-        Err(error) => return usage(&error, output, console, environment.paint),
+        Err(error) => return usage(&error, output(json), console, environment.paint),
     };
+    let output = output(arguments.global.json);
     match execute(arguments, environment, output, console, opener).await {
         Ok(()) => Exit::Done,
         Err(Fault::OutputClosed) => Exit::Done,

@@ -28,7 +28,13 @@ async fn a_text_comes_from_input_without_its_last_line_end() {
 #[tokio::test]
 async fn a_text_may_begin_with_a_hyphen() {
     let bench = Bench::new();
-    assert_eq!(bench.objects(&["send", "bob", "-v"]).await[0]["text"], "-v");
+    for text in ["-v", "--verbose", "- item"] {
+        assert_eq!(bench.objects(&["send", "bob", text]).await[0]["text"], text);
+    }
+    let sent = bench.prints(&["send", "bob", "--", "--json"]).await;
+    assert!(sent[0].contains("me: --json"), "{sent:?}");
+    let sent = bench.prints(&["send", "bob", "--json", "text"]).await;
+    assert!(sent[0].contains("\"text\":\"text\""), "{sent:?}");
 }
 
 #[tokio::test]
