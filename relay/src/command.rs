@@ -57,7 +57,8 @@ struct Places {
 struct RunArguments {
     #[command(flatten)]
     places: Places,
-    /// The UDP address to listen on; port 0 lets the system choose. Default: [::]:4433.
+    /// The UDP address to listen on; port 0 lets the system choose. Default: port 4433 on all
+    /// addresses.
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     /// Print the first line and the logs as JSON.

@@ -76,6 +76,8 @@ enum Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Intake {
     Open,
+    /// The relay stops: finish what is under way, then say so.
+    Stopping,
     /// Finish what is under way, flush, then end like this.
     Closed(Ending),
 }
@@ -136,6 +138,7 @@ impl Lane {
     ) -> Ending {
         let mut stop = self.shared.stop.clone();
         loop {
+            self.say_farewell();
             if let Some(ending) = self.ended() {
                 flush(send).await;
                 return ending;
@@ -187,7 +190,7 @@ impl Lane {
             }
             Event::Done(Done::Run { run, yielded }) => self.has_run(run, yielded),
             Event::Rung => self.readings.answer_bell(),
-            Event::Stop => self.stop(),
+            Event::Stop => self.intake = Intake::Stopping,
             Event::Late => return Err(Ending::NoHello),
         }
         Ok(())
@@ -252,7 +255,7 @@ impl Lane {
     }
 
     fn refuse_frame(&mut self, error: FrameError) {
-        let id = error.request.unwrap_or(RequestId(0));
+        let id = error.request.unwrap_or(RequestId::HELLO);
         self.answer(id, Reply::refused(error.code().into()));
         if error.session() == SessionAfter::Ends {
             self.intake = Intake::Closed(Ending::Refused(error.code()));
@@ -349,11 +352,14 @@ impl Lane {
         self.readings.answer_bell();
     }
 
-    /// spec: RLY-024
-    fn stop(&mut self) {
+    /// The last frame of a session that the relay ends, behind what it owes (spec: RLY-024).
+    fn say_farewell(&mut self) {
+        if self.intake != Intake::Stopping || !self.work.is_empty() {
+            return;
+        }
         if self.purpose == Purpose::Session {
             let refusal = Refusal::from(Code::ShuttingDown);
-            self.answer(RequestId(0), Reply::refused(refusal));
+            self.answer(RequestId::HELLO, Reply::refused(refusal));
         }
         self.intake = Intake::Closed(Ending::Stopping);
     }

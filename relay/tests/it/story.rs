@@ -199,6 +199,65 @@ async fn a_stop_tells_sessions_and_keeps_what_was_asked_before() {
     relay.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_answers_what_it_owes_before_it_says_so() {
+    // spec: RLY-024
+    let (relay, directory) = relay(|_| {});
+    let pin = *relay.relay_id();
+    let mut client = Client::connect(relay.address(), pin).await;
+    let (channel, handle) = client.create_channel().await;
+    for number in 0..200_u32 {
+        let content = Content::Inline(number.to_be_bytes().to_vec().into());
+        client.begin(Request::Append { handle, content, operation: Operation::Message }).await;
+    }
+    let stopped = tokio::spawn(relay.stop());
+    let mut acknowledged = 0;
+    loop {
+        let frame = client.stream.next().await.unwrap();
+        match frame.answer {
+            Answer::Appended(_) => acknowledged += 1,
+            other => {
+                assert_eq!(code(other), Some(Code::ShuttingDown));
+                break;
+            }
+        }
+    }
+    assert!(client.stream.next().await.is_none());
+    stopped.await.unwrap();
+    let (relay, _directory) = crate::story::relay(|config| {
+        config.data = directory.path().join("data");
+    });
+    let mut client = Client::connect(relay.address(), pin).await;
+    assert_eq!(client.contents(&channel).await.len(), acknowledged);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lanes_reading_is_stopped_from_the_session() {
+    // spec: RLY-023
+    let (relay, _directory) = relay(|_| {});
+    let mut client = Client::connect(relay.address(), *relay.relay_id()).await;
+    let mut lane = Stream::open(&client.connection).await;
+    let content = vec![7; 8 * 1024 * 1024];
+    let blob = upload(&mut client, &mut lane, &content).await;
+    let reading = client.next_request();
+    let length = content.len() as u64;
+    lane.send(reading, Request::BlobRead { blob, offset: 0, length }).await;
+    let first = lane.answer_to(reading).await;
+    assert!(matches!(first, Answer::BlobChunk { offset: 0, .. }));
+    // The lane is not read meanwhile, so the reading stands somewhere in the middle.
+    assert_eq!(client.ask(Request::Stop(reading)).await, Answer::Done);
+    let mut chunks = 1;
+    while let Answer::BlobChunk { .. } = lane.answer_to(reading).await {
+        chunks += 1;
+    }
+    assert!(chunks < content.len() / CHUNK, "the reading was not stopped");
+    let id = client.next_request();
+    lane.send(id, Request::Ping).await;
+    assert_eq!(lane.answer_to(id).await, Answer::Done);
+    relay.stop().await;
+}
+
 /// Appends numbered entries and counts what was acknowledged.
 pub(crate) async fn append_numbers(
     client: &mut Client,
