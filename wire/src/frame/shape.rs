@@ -204,7 +204,7 @@ const NUMBER_MAX: u32 = (1 << 29) - 1;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::fault::SessionAfter, *};
 
     fn fault(frame: &[u8]) -> Fault {
         check_request(frame).unwrap_err().fault
@@ -257,6 +257,9 @@ mod tests {
         // spec: WIRE-007
         let error = check_request(&[0x08, 9, 0x5a, 0]).unwrap_err();
         assert_eq!(error.request, Some(RequestId(9)));
-        assert_eq!(check_request(&[0x4a, 0, 0x08, 9]).unwrap_err().request, None);
+        assert_eq!(error.session(), SessionAfter::GoesOn);
+        let error = check_request(&[0x4a, 0, 0x08, 9]).unwrap_err();
+        assert_eq!(error.request, None);
+        assert_eq!(error.session(), SessionAfter::Ends);
     }
 }

@@ -14,8 +14,7 @@ pub const PREFIX_BYTES: usize = 4;
 /// Cuts a stream into frames, sans-IO: feed what came, then drain [`Splitter::next_frame`].
 ///
 /// It holds one unfinished frame, never longer than the bound, and the whole frames of what was fed
-/// since the last drain. It never holds more than it was fed: memory is taken as bytes come, not as
-/// a prefix announces them.
+/// since the last drain. Memory is taken as bytes come, not as a prefix announces them.
 #[derive(Debug)]
 pub struct Splitter {
     frame_bytes_max: u32,
