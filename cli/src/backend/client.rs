@@ -1,12 +1,13 @@
 //! The client library behind the terminal's traits.
 
 use core::time::Duration;
-use std::path::Path;
+use std::{io, path::Path};
 
 use hushwire::{
     client::{Client, ClientError, Create, OpenError, OpenOptions, StoreKeySource},
     command::{Command, Reply, StatusInfo},
     event::{EventNumber, NumberedEvent},
+    store::SqlcipherStore,
 };
 
 use super::{Backend, Creation, Lock, LockKind, Opener, Opening, key_file};
@@ -20,25 +21,36 @@ impl Opener for ProfileOpener {
     type Backend = Client;
 
     fn lock_kind(&self, profile: &Path) -> Option<LockKind> {
-        if key_file::path(profile).exists() {
-            return Some(LockKind::KeyFile);
+        match (SqlcipherStore::exists(profile), key_file::path(profile).exists()) {
+            (false, _) => None,
+            (true, true) => Some(LockKind::KeyFile),
+            (true, false) => Some(LockKind::Passphrase),
         }
-        profile.is_dir().then_some(LockKind::Passphrase)
     }
 
     async fn open(&self, opening: Opening) -> Result<Self::Backend, OpenFault> {
         let Opening { profile, creation, lock } = opening;
-        let key = match lock {
-            Lock::Passphrase(passphrase) => StoreKeySource::Passphrase(passphrase),
-            Lock::KeyFile => {
-                StoreKeySource::Raw(key_file::create(&profile).map_err(|_| unusable_key())?)
-            }
-        };
+        let key = store_key(&profile, creation, lock).map_err(|_| unusable_key())?;
         let create = match creation {
             Creation::New => Create::New,
             Creation::Existing => Create::OpenExisting,
         };
         Client::open(OpenOptions::new(profile).key(key).create(create)).await.map_err(fault)
+    }
+}
+
+fn store_key(profile: &Path, creation: Creation, lock: Lock) -> io::Result<StoreKeySource> {
+    match (lock, creation) {
+        (Lock::KeyFile, Creation::New) => key_file::create(profile).map(StoreKeySource::Raw),
+        (Lock::KeyFile, Creation::Existing) => key_file::read(profile).map(StoreKeySource::Raw),
+        (Lock::Passphrase(passphrase), Creation::New) => {
+            // One that an interrupted `init` left says that there is no passphrase.
+            key_file::remove(profile)?;
+            Ok(StoreKeySource::Passphrase(passphrase))
+        }
+        (Lock::Passphrase(passphrase), Creation::Existing) => {
+            Ok(StoreKeySource::Passphrase(passphrase))
+        }
     }
 }
 

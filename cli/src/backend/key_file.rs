@@ -62,6 +62,17 @@ pub(super) fn read(profile: &Path) -> io::Result<KeyBytes> {
     }
 }
 
+/// Removes the key of a profile that has no store, if there is one.
+///
+/// # Errors
+/// [`io::Error`] of the file system.
+pub(super) fn remove(profile: &Path) -> io::Result<()> {
+    match fs::remove_file(path(profile)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
@@ -80,6 +91,9 @@ mod tests {
         assert_eq!(mode(&path(&profile)), 0o600);
         assert_eq!(mode(&profile), 0o700);
         assert_ne!(*create(&base.path().join("other")).unwrap(), *key);
+        remove(&profile).unwrap();
+        remove(&profile).unwrap();
+        assert!(!path(&profile).exists());
     }
 
     #[test]

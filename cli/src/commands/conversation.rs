@@ -117,18 +117,24 @@ impl<B: Backend> Talk<'_, B> {
                     // If nobody reads any more, the next turn ends.
                     let _ = line.next.send(());
                 }
-                event = feed.next() => match event {
-                    Ok(event) => self.handle_event(event).await?,
-                    Err(fault) => return self.part(fault).await,
-                },
+                event = feed.next() => {
+                    let handled = match event {
+                        Ok(event) => self.handle_event(event).await,
+                        Err(fault) => Err(fault),
+                    };
+                    if let Err(fault) = handled {
+                        return self.part(fault).await;
+                    }
+                }
             }
         }
     }
 
-    /// Ends because the client is gone. The line being typed is waited for, so that the terminal is
-    /// left as it was.
+    /// Ends because of a fault. The line being typed is waited for, so that the terminal is left as
+    /// it was.
     async fn part(&mut self, fault: Fault) -> Result<(), Fault> {
-        self.print_line(format!("{fault}. Press Enter to leave."))?;
+        // If it cannot be printed, the fault is still told at the end.
+        let _ = self.print_line(format!("{fault}. Press Enter to leave."));
         self.conversation.lines.recv().await;
         Err(fault)
     }

@@ -96,3 +96,18 @@ async fn leaving_says_what_still_waits() {
     *bench.console.typed.lock().unwrap() = vec![("> ", "hello")];
     assert_eq!(bench.run(&["chat", "bob", "--wait", "0"]).await, 4);
 }
+
+#[tokio::test]
+async fn a_client_that_vanishes_lets_the_line_be_finished_first() {
+    let bench = Bench::new();
+    *bench.console.typed.lock().unwrap() = vec![("Press Enter to leave", "")];
+    let vanish = async {
+        while !bench.console.printed().contains("Bob> ") {
+            tokio::task::yield_now().await;
+        }
+        bench.world().vanish();
+    };
+    let (exit, ()) = tokio::join!(bench.run(&["chat", "bob"]), vanish);
+    assert_eq!(exit, 1);
+    assert!(bench.console.notes().contains("has ended"));
+}
