@@ -152,9 +152,11 @@ impl Session {
         Ok(())
     }
 
-    /// The number for a new request.
+    /// The number for a new request: 0 for the hello, then counted up (spec: WIRE-032).
     pub(crate) fn expect(&mut self, pending: Pending) -> RequestId {
-        self.last_request = self.last_request.saturating_add(1);
+        if pending != Pending::Hello {
+            self.last_request = self.last_request.saturating_add(1);
+        }
         let id = RequestId(self.last_request);
         self.pending.insert(id, pending);
         id
@@ -168,6 +170,13 @@ impl Session {
     /// A request has its last answer.
     pub(crate) fn settle(&mut self, id: RequestId) -> Option<Pending> {
         self.pending.remove(&id)
+    }
+
+    /// Forgets what was asked for a wish: an answer that still comes changes nothing.
+    pub(crate) fn forget_wish(&mut self, number: crate::record::IntentNumber) {
+        self.pending.retain(|_, pending| {
+            !matches!(pending, Pending::Wish { intent } if *intent == number)
+        });
     }
 
     /// The connection is gone: everything that waited comes back, to be asked again.

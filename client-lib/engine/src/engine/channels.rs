@@ -135,7 +135,11 @@ impl<S: Store> Engine<S> {
         }
         let live =
             self.channels.entry(channel).or_insert_with(|| ChannelLive::new(key, &record));
+        if live.epoch != record.epoch {
+            live.append = None;
+        }
         live.follow(&record);
+        self.free_appends(&channel);
         Ok(())
     }
 
@@ -162,7 +166,9 @@ impl<S: Store> Engine<S> {
         if contest {
             if let Some(live) = self.channels.get_mut(&channel) {
                 live.contest_at = None;
+                live.append = None;
             }
+            self.free_appends(&channel);
             self.transact(|work| log::contest(work, &channel))?;
         }
         self.open_channel(channel)

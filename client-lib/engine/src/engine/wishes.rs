@@ -190,12 +190,20 @@ impl<S: Store> Engine<S> {
         self.again(number, now);
     }
 
-    /// Appends of this channel that are under way can be tried anew.
+    /// The channel moved on or is opened anew: its wishes are aimed and asked again, and answers to
+    /// what was asked before are not waited for.
     pub(super) fn free_appends(&mut self, channel: &hushwire_wire::id::ChannelId) {
-        for live in self.wishes.values_mut() {
-            if matches!(&live.target, Some(Target::Channel { channel: own }) if own == channel) {
-                live.asked = false;
-                live.target = None;
+        for (number, live) in &mut self.wishes {
+            match &live.target {
+                Some(Target::Channel { channel: own }) if own == channel => {
+                    live.asked = false;
+                    live.target = None;
+                    for session in self.sessions.values_mut() {
+                        session.forget_wish(*number);
+                    }
+                }
+                Some(Target::Nothing) => live.target = None,
+                _ => {}
             }
         }
     }
@@ -208,15 +216,17 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         let Some(live) = self.wishes.get(&number) else { return Ok(()) };
         let target = live.target.clone();
-        if let Some(Target::Channel { channel }) = &target {
-            let channel = *channel;
-            self.appending(&channel, None);
-        }
         let Some(desk) = self.desk_at(session) else {
             self.unasked(number);
             return Ok(());
         };
         let progress = self.transact(|work| wish::answered(work, number, &desk, answer))?;
+        // While the log decides, nothing else is appended there.
+        if let (Some(Target::Channel { channel }), false) =
+            (&target, progress == Progress::AwaitLog)
+        {
+            self.appending(channel, None);
+        }
         self.progressed(number, progress);
         Ok(())
     }

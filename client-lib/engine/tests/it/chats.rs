@@ -1,0 +1,243 @@
+//! Stories of people who chat.
+
+use hushwire_engine::{
+    command::{ChatState, Command, CommandError, FailureReason, LinkUse, MessageState, Reply},
+    event::Event,
+};
+
+use crate::world::World;
+
+#[test]
+fn two_people_chat_through_a_relay() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    assert_eq!(world.chat(alice, "Bob").state, ChatState::Open);
+    assert_eq!(world.chat(bob, "Alice").state, ChatState::Open);
+
+    world.say(alice, hers, "Hello, Bob");
+    world.say(alice, hers, "two");
+    world.settle();
+    world.say(bob, his, "Grüße, Alice");
+    world.settle();
+    assert_eq!(world.texts(bob, his), ["Hello, Bob", "two", "Grüße, Alice"]);
+    assert_eq!(world.texts(alice, hers), ["Hello, Bob", "two", "Grüße, Alice"]);
+    let delivered = MessageState::Delivered { people: 1, of: 1 };
+    assert_eq!(
+        world.states(alice, hers),
+        [delivered.clone(), delivered.clone(), MessageState::Received]
+    );
+    assert_eq!(world.states(bob, his)[2], delivered);
+}
+
+#[test]
+fn what_is_written_before_the_other_side_is_there_arrives_in_order() {
+    // spec: CLI-011, CLI-012
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let link = world.link(bob, LinkUse::Lasting);
+    world.set_online(alice, false);
+    let Reply::Chat(chat) = world.ask(alice, Command::AddContact { link }) else { panic!() };
+    for number in 0..20 {
+        world.say(alice, chat.number, &number.to_string());
+    }
+    assert!(world.states(alice, chat.number).iter().all(|s| *s == MessageState::Pending));
+    world.restart(alice);
+    world.set_online(alice, true);
+    world.settle();
+    let his = world.chat(bob, "Alice").number;
+    let expected: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    assert_eq!(world.texts(bob, his), expected);
+}
+
+#[test]
+fn an_offline_reader_catches_up() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    world.set_online(bob, false);
+    for number in 0..30 {
+        world.say(alice, hers, &number.to_string());
+    }
+    world.settle();
+    assert!(world.states(alice, hers).iter().all(|state| *state == MessageState::Stored));
+    world.set_online(bob, true);
+    world.pass(120_000);
+    let expected: Vec<String> = (0..30).map(|number| number.to_string()).collect();
+    assert_eq!(world.texts(bob, his), expected);
+    let delivered = MessageState::Delivered { people: 1, of: 1 };
+    assert!(world.states(alice, hers).iter().all(|state| *state == delivered));
+}
+
+#[test]
+fn a_relay_that_comes_back_loses_and_repeats_nothing() {
+    // spec: CLI-010, CLI-030
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    for number in 0..10 {
+        world.say(alice, hers, &number.to_string());
+        if number % 3 == 1 {
+            world.set_up(0, false);
+            world.pass(3_000);
+            world.set_up(0, true);
+        }
+        if number % 4 == 2 {
+            world.restart(bob);
+            world.restart(alice);
+        }
+    }
+    world.pass(200_000);
+    let expected: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+    assert_eq!(world.texts(bob, his), expected);
+    assert_eq!(world.texts(alice, hers), expected);
+}
+
+#[test]
+fn two_who_add_each_other_at_once_end_in_one_chat() {
+    // spec: CLI-016
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let to_bob = world.link(bob, LinkUse::Single);
+    let to_alice = world.link(alice, LinkUse::Single);
+    world.set_online(alice, false);
+    world.set_online(bob, false);
+    world.ask(alice, Command::AddContact { link: to_bob });
+    world.ask(bob, Command::AddContact { link: to_alice });
+    world.set_online(alice, true);
+    world.set_online(bob, true);
+    world.pass(120_000);
+    let (hers, his) = (world.chats(alice), world.chats(bob));
+    assert_eq!((hers.len(), his.len()), (1, 1));
+    world.say(alice, hers[0].number, "one");
+    world.settle();
+    world.say(bob, his[0].number, "two");
+    world.settle();
+    assert_eq!(world.texts(alice, hers[0].number), ["one", "two"]);
+    assert_eq!(world.texts(bob, his[0].number), ["one", "two"]);
+}
+
+#[test]
+fn people_at_two_relays_chat() {
+    let mut world = World::new(2);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 1);
+    let (hers, his) = world.befriend(alice, bob);
+    world.say(alice, hers, "from one relay");
+    world.settle();
+    world.say(bob, his, "to the other");
+    world.settle();
+    assert_eq!(world.texts(alice, hers), ["from one relay", "to the other"]);
+    assert_eq!(world.texts(bob, his), ["from one relay", "to the other"]);
+}
+
+#[test]
+fn a_group_of_four_talks_and_shuts_out_the_removed() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let others = ["Bob", "Carol", "Dave"].map(|name| world.person(name, 0));
+    for other in others {
+        world.befriend(alice, other);
+    }
+    let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    for contact in &contacts {
+        let chat = group.number;
+        world.ask(alice, Command::GroupAdd { chat, contact: contact.number });
+    }
+    world.pass(120_000);
+    let theirs = others.map(|other| world.chat(other, "Crew").number);
+    world.say(others[0], theirs[0], "hi all");
+    world.settle();
+    for (other, chat) in others.into_iter().zip(theirs) {
+        assert_eq!(world.texts(other, chat), ["hi all"]);
+    }
+    assert_eq!(world.texts(alice, group.number), ["hi all"]);
+
+    // Dave is removed while he is away, and what is said later is not for him.
+    world.set_online(others[2], false);
+    let dave = contacts.iter().find(|contact| contact.name == "Dave").unwrap();
+    let member = dave.fingerprint.clone();
+    world.ask(alice, Command::GroupRemove { chat: group.number, member });
+    world.settle();
+    world.say(alice, group.number, "without Dave");
+    world.settle();
+    world.set_online(others[2], true);
+    world.pass(120_000);
+    assert_eq!(world.texts(others[2], theirs[2]), ["hi all"]);
+    assert_eq!(world.chat(others[2], "Crew").state, ChatState::Removed);
+    assert!(world.events(others[2]).contains(&Event::RemovedFromChat(theirs[2])));
+    assert_eq!(world.texts(others[0], theirs[0]), ["hi all", "without Dave"]);
+    let refused = world.try_ask(
+        others[2],
+        Command::SendText { chat: theirs[2], text: "still here?".into() },
+    );
+    assert_eq!(refused, Err(CommandError::ChatClosed));
+}
+
+#[test]
+fn a_member_without_the_right_is_refused_and_can_leave() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    world.befriend(alice, bob);
+    let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let chat = group.number;
+    world.ask(alice, Command::GroupAdd { chat, contact: contacts[0].number });
+    world.settle();
+    let his = world.chat(bob, "Crew").number;
+    let Reply::Contacts(of_bob) = world.ask(bob, Command::Contacts) else { panic!() };
+    let member = of_bob[0].fingerprint.clone();
+    let refused = world.try_ask(bob, Command::GroupRemove { chat: his, member });
+    assert_eq!(refused, Err(CommandError::NoRight));
+    assert_eq!(world.try_ask(alice, Command::GroupLeave(chat)), Err(CommandError::LastOwner));
+
+    world.ask(bob, Command::GroupLeave(his));
+    world.pass(120_000);
+    assert_eq!(world.chat(bob, "Crew").state, ChatState::Left);
+    let Reply::Members(members) = world.ask(alice, Command::GroupMembers(chat)) else { panic!() };
+    assert_eq!(members.len(), 1);
+}
+
+#[test]
+fn a_used_or_revoked_link_fails_with_its_reason() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let carol = world.person("Carol", 0);
+    let link = world.link(bob, LinkUse::Single);
+    world.ask(alice, Command::AddContact { link: link.clone() });
+    world.settle();
+    let Reply::Chat(chat) = world.ask(carol, Command::AddContact { link }) else { panic!() };
+    world.say(carol, chat.number, "anybody?");
+    world.pass(120_000);
+    let failed = MessageState::Failed(FailureReason::LinkNotValid);
+    assert_eq!(world.states(carol, chat.number), [failed]);
+}
+
+#[test]
+fn clocks_that_are_ten_years_off_do_not_split_a_group() {
+    // spec: GRP-010
+    const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    world.skew(bob, TEN_YEARS_MS);
+    world.say(alice, hers, "from now");
+    world.settle();
+    world.say(bob, his, "from then");
+    world.settle();
+    assert_eq!(world.texts(alice, hers), ["from now", "from then"]);
+    assert_eq!(world.texts(bob, his), ["from now", "from then"]);
+}

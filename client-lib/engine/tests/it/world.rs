@@ -1,0 +1,464 @@
+//! A world: people with engines, relays with the real rules, a network that can be cut, and one
+//! clock. Nothing sleeps; time passes when somebody waits for it.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use hushwire_engine::{
+    command::{
+        ChatInfo, ChatNumber, Command, CommandError, LinkUse, MessageBody, MessageInfo,
+        MessageNumber, MessageState, Reply, SecretText,
+    },
+    engine::{Engine, Settings},
+    event::{Event, EventNumber},
+    io::{Disconnect, Input, Output},
+    memory::MemoryStore as ClientStore,
+    session::SessionNumber,
+};
+use hushwire_relay_rules::{
+    Group, MemoryStore, Progress, Reading, Reply as RelayReply, Session, Signer, Step, Wake,
+    store::ReadLimit,
+};
+use hushwire_wire::{
+    SigningKey,
+    frame::{AnswerFrame, RequestFrame, decode_answer, decode_request, encode_answer, encode_request},
+    id::{Nonce, Timestamp},
+    limit::Limits,
+    message::RequestId,
+    transcript,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
+/// When every world begins, in milliseconds since the Unix epoch.
+const DAWN: Timestamp = Timestamp(1_800_000_000_000);
+const RUN: ReadLimit = ReadLimit { rows_max: 64, bytes_max: 64 * 1024 };
+
+/// A person's device, by its place in the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Who(pub(crate) usize);
+
+pub(crate) struct World {
+    now: Timestamp,
+    people: Vec<Person>,
+    relays: Vec<Relay>,
+}
+
+struct Person {
+    engine: Option<Engine<ClientStore>>,
+    seed: u64,
+    online: bool,
+    /// What the person's clock shows beside the world's, in milliseconds.
+    skew_ms: i64,
+    links: BTreeMap<SessionNumber, Link>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Link {
+    relay: usize,
+    session: u64,
+}
+
+pub(crate) struct Relay {
+    address: String,
+    store: MemoryStore,
+    signer: Signer,
+    limits: Arc<Limits>,
+    up: bool,
+    sessions: BTreeMap<u64, Open>,
+    last_session: u64,
+}
+
+struct Open {
+    session: Session,
+    readings: BTreeMap<RequestId, (Reading, Wake)>,
+    answers: VecDeque<AnswerFrame>,
+}
+
+impl World {
+    pub(crate) fn new(relays: u8) -> Self {
+        let relays = (1..=relays).map(Relay::new).collect();
+        Self { now: DAWN, people: Vec::new(), relays }
+    }
+
+    /// A person with an identity at a relay.
+    pub(crate) fn person(&mut self, name: &str, relay: usize) -> Who {
+        let who = self.device(name);
+        let relay = self.relays[relay].address.clone();
+        let reply = self.ask(who, Command::CreateIdentity { name: name.to_owned(), relay });
+        assert!(matches!(reply, Reply::IdentityCreated { .. }));
+        self.settle();
+        who
+    }
+
+    /// A device without an identity.
+    pub(crate) fn device(&mut self, _name: &str) -> Who {
+        let seed = 1 + self.people.len() as u64;
+        let mut person = Person {
+            engine: None,
+            seed: seed * 1_000,
+            online: true,
+            skew_ms: 0,
+            links: BTreeMap::new(),
+        };
+        person.open(ClientStore::default(), self.now);
+        self.people.push(person);
+        Who(self.people.len() - 1)
+    }
+
+    /// Says something to an engine, and does what follows at once.
+    pub(crate) fn try_ask(&mut self, who: Who, command: Command) -> Result<Reply, CommandError> {
+        let now = self.time_of(who);
+        let reply = self.people[who.0].engine.as_mut().unwrap().command(now, command);
+        self.work();
+        reply
+    }
+
+    pub(crate) fn ask(&mut self, who: Who, command: Command) -> Reply {
+        self.try_ask(who, command).unwrap()
+    }
+
+    fn time_of(&self, who: Who) -> Timestamp {
+        Timestamp(self.now.0.saturating_add_signed(self.people[who.0].skew_ms))
+    }
+
+    /// Sets a person's clock off.
+    pub(crate) fn skew(&mut self, who: Who, milliseconds: i64) {
+        self.people[who.0].skew_ms = milliseconds;
+    }
+
+    /// Cuts a device off, or connects it again.
+    pub(crate) fn set_online(&mut self, who: Who, online: bool) {
+        self.people[who.0].online = online;
+        if !online {
+            let links: Vec<SessionNumber> = self.people[who.0].links.keys().copied().collect();
+            for session in links {
+                self.drop_link(who, session);
+                self.feed(who, Input::Disconnected(session, Disconnect::Network));
+            }
+        }
+        self.work();
+    }
+
+    /// Stops a relay as a crash does, or starts it again on what it had stored.
+    pub(crate) fn set_up(&mut self, relay: usize, up: bool) {
+        self.relays[relay].up = up;
+        if !up {
+            self.relays[relay].sessions.clear();
+            for who in (0..self.people.len()).map(Who) {
+                let cut: Vec<SessionNumber> = self.people[who.0]
+                    .links
+                    .iter()
+                    .filter(|(_, link)| link.relay == relay)
+                    .map(|(session, _)| *session)
+                    .collect();
+                for session in cut {
+                    self.people[who.0].links.remove(&session);
+                    self.feed(who, Input::Disconnected(session, Disconnect::Network));
+                }
+            }
+        }
+        self.work();
+    }
+
+    /// Kills a client and opens it again on what it had stored.
+    pub(crate) fn restart(&mut self, who: Who) {
+        let links: Vec<SessionNumber> = self.people[who.0].links.keys().copied().collect();
+        for session in links {
+            self.drop_link(who, session);
+        }
+        let store = self.people[who.0].engine.take().unwrap().into_store();
+        let now = self.time_of(who);
+        self.people[who.0].open(store, now);
+        self.work();
+    }
+
+    fn drop_link(&mut self, who: Who, session: SessionNumber) {
+        if let Some(link) = self.people[who.0].links.remove(&session) {
+            self.relays[link.relay].sessions.remove(&link.session);
+        }
+    }
+
+    fn feed(&mut self, who: Who, input: Input) {
+        let now = self.time_of(who);
+        self.people[who.0].engine.as_mut().unwrap().handle_input(now, input).unwrap();
+    }
+
+    /// Lets everything happen that can happen without time passing.
+    pub(crate) fn work(&mut self) {
+        for _ in 0..100_000 {
+            let mut moved = false;
+            for who in (0..self.people.len()).map(Who) {
+                moved |= self.do_outputs(who);
+                moved |= self.deliver(who);
+            }
+            if !moved {
+                return;
+            }
+        }
+        panic!("the world does not come to rest");
+    }
+
+    /// Lets time pass until nobody waits for anything but the far future.
+    pub(crate) fn settle(&mut self) {
+        self.pass(20_000);
+    }
+
+    /// Lets so much time pass, in milliseconds.
+    pub(crate) fn pass(&mut self, milliseconds: u64) {
+        let until = self.now.plus_ms(milliseconds);
+        self.work();
+        for _ in 0..100_000 {
+            let next = (0..self.people.len()).map(Who).filter_map(|who| self.deadline(who)).min();
+            let Some(next) = next.filter(|next| *next <= until) else {
+                self.now = until;
+                return;
+            };
+            self.now = self.now.max(next);
+            for who in (0..self.people.len()).map(Who) {
+                self.feed(who, Input::Timeout);
+            }
+            self.work();
+        }
+        panic!("somebody is never done");
+    }
+
+    fn deadline(&self, who: Who) -> Option<Timestamp> {
+        let person = &self.people[who.0];
+        let at = person.engine.as_ref()?.poll_timeout()?;
+        Some(Timestamp(at.0.saturating_add_signed(-person.skew_ms)))
+    }
+
+    fn do_outputs(&mut self, who: Who) -> bool {
+        let mut moved = false;
+        while let Some(output) = self.people[who.0].engine.as_mut().unwrap().poll_output() {
+            moved = true;
+            match output {
+                Output::Connect { session, relay } => self.connect(who, session, &relay.to_string()),
+                Output::Send { session, frame, .. } => self.send(who, session, frame),
+                Output::Close(session) => self.drop_link(who, session),
+                Output::Events | Output::StatusChanged => {}
+                _ => panic!("files are not part of this world"),
+            }
+        }
+        moved
+    }
+
+    fn connect(&mut self, who: Who, session: SessionNumber, address: &str) {
+        let online = self.people[who.0].online;
+        let same_host = |relay: &Relay| relay.address.split('#').next() == address.split('#').next();
+        let found = self.relays.iter().position(|relay| same_host(relay) && relay.up && online);
+        let Some(relay) = found else {
+            return self.feed(who, Input::Disconnected(session, Disconnect::Network));
+        };
+        if self.relays[relay].address != address {
+            return self.feed(who, Input::Disconnected(session, Disconnect::KeyMismatch));
+        }
+        let link = Link { relay, session: self.relays[relay].open() };
+        self.people[who.0].links.insert(session, link);
+        self.feed(who, Input::Connected(session));
+    }
+
+    fn send(&mut self, who: Who, session: SessionNumber, frame: RequestFrame) {
+        let Some(link) = self.people[who.0].links.get(&session) else { return };
+        let bytes = encode_request(&frame);
+        let frame = decode_request(bytes.slice(4..)).expect("an engine sends valid frames");
+        self.relays[link.relay].take(self.now, link.session, frame);
+    }
+
+    fn deliver(&mut self, who: Who) -> bool {
+        let mut moved = false;
+        let links: Vec<(SessionNumber, Link)> =
+            self.people[who.0].links.iter().map(|(session, link)| (*session, *link)).collect();
+        for (session, link) in links {
+            let open = self.relays[link.relay].sessions.get_mut(&link.session);
+            let Some(answer) = open.and_then(|open| open.answers.pop_front()) else { continue };
+            let bytes = encode_answer(&answer);
+            let answer = decode_answer(bytes.slice(4..)).expect("a relay sends valid frames");
+            self.feed(who, Input::Frame(session, answer));
+            moved = true;
+        }
+        moved
+    }
+
+    // --- what people do -----------------------------------------------------------------------
+
+    pub(crate) fn link(&mut self, who: Who, usage: LinkUse) -> SecretText {
+        let reply = self.ask(who, Command::MakeLink { usage, expires_in_ms: None });
+        let Reply::Link(link) = reply else { panic!("no link") };
+        self.settle();
+        link.text
+    }
+
+    /// Two people become contacts; the chat of each.
+    pub(crate) fn befriend(&mut self, one: Who, other: Who) -> (ChatNumber, ChatNumber) {
+        let link = self.link(other, LinkUse::Single);
+        let Reply::Chat(chat) = self.ask(one, Command::AddContact { link }) else { panic!() };
+        self.settle();
+        let theirs = self.chats(other).remove(0);
+        (chat.number, theirs.number)
+    }
+
+    pub(crate) fn say(&mut self, who: Who, chat: ChatNumber, text: &str) -> MessageNumber {
+        let reply = self.ask(who, Command::SendText { chat, text: text.to_owned() });
+        let Reply::Accepted { message, .. } = reply else { panic!("not accepted") };
+        message
+    }
+
+    pub(crate) fn chats(&mut self, who: Who) -> Vec<ChatInfo> {
+        let Reply::Chats(chats) = self.ask(who, Command::Chats) else { panic!() };
+        chats
+    }
+
+    pub(crate) fn chat(&mut self, who: Who, name: &str) -> ChatInfo {
+        self.chats(who).into_iter().find(|chat| chat.name == name).expect("no chat of that name")
+    }
+
+    pub(crate) fn messages(&mut self, who: Who, chat: ChatNumber) -> Vec<MessageInfo> {
+        let command = Command::Messages { chat, from: MessageNumber(1), count_max: 1_000 };
+        let Reply::Messages(messages) = self.ask(who, command) else { panic!() };
+        messages
+    }
+
+    pub(crate) fn texts(&mut self, who: Who, chat: ChatNumber) -> Vec<String> {
+        self.messages(who, chat)
+            .into_iter()
+            .map(|message| match message.body {
+                MessageBody::Text(text) => text,
+                other => format!("{other:?}"),
+            })
+            .collect()
+    }
+
+    pub(crate) fn states(&mut self, who: Who, chat: ChatNumber) -> Vec<MessageState> {
+        self.messages(who, chat).into_iter().map(|message| message.state).collect()
+    }
+
+    /// Every event so far; their numbers have no gap.
+    pub(crate) fn events(&mut self, who: Who) -> Vec<Event> {
+        let command = Command::Events { from: EventNumber(1), count_max: 1_000 };
+        let Reply::Events(events) = self.ask(who, command) else { panic!() };
+        for (place, event) in (1..).zip(&events) {
+            assert_eq!(event.number, EventNumber(place));
+        }
+        events.into_iter().map(|event| event.event).collect()
+    }
+}
+
+impl Person {
+    fn open(&mut self, store: ClientStore, now: Timestamp) {
+        self.seed += 1;
+        let rng = Box::new(ChaCha20Rng::seed_from_u64(self.seed));
+        self.engine = Some(Engine::open(store, rng, Settings::default(), now).unwrap());
+    }
+}
+
+impl Relay {
+    fn new(seed: u8) -> Self {
+        let signer = Signer::new(SigningKey::from_bytes(&[seed; 32]));
+        let id = transcript::relay_id(&signer.public_key());
+        let host = hushwire_protocol::address::Host::parse(&format!("relay{seed}.example")).unwrap();
+        let address = hushwire_protocol::address::RelayAddress::new(host, 4433, id).unwrap();
+        Self {
+            address: address.to_string(),
+            store: MemoryStore::new(),
+            signer,
+            limits: Arc::new(Limits::V1),
+            up: true,
+            sessions: BTreeMap::new(),
+            last_session: 0,
+        }
+    }
+
+    fn open(&mut self) -> u64 {
+        self.last_session += 1;
+        let mut nonce = [0; 32];
+        nonce[..8].copy_from_slice(&self.last_session.to_be_bytes());
+        let key = self.signer.public_key();
+        let session = Session::new(key, Arc::clone(&self.limits), Nonce::from_bytes(nonce));
+        let open = Open { session, readings: BTreeMap::new(), answers: VecDeque::new() };
+        self.sessions.insert(self.last_session, open);
+        self.last_session
+    }
+
+    fn take(&mut self, now: Timestamp, session: u64, frame: RequestFrame) {
+        let Some(open) = self.sessions.get_mut(&session) else { return };
+        let step = open.session.handle(now, frame.id, frame.request);
+        self.act(now, session, frame.id, step);
+        self.run_readings(now);
+    }
+
+    fn act(&mut self, now: Timestamp, session: u64, id: RequestId, step: Step) {
+        let outcome = match step {
+            Step::Reply(reply) | Step::ReplyThenClose(reply) => {
+                return self.answer(session, id, reply);
+            }
+            Step::Read(reading) => {
+                if let Some(open) = self.sessions.get_mut(&session) {
+                    open.readings.insert(id, (reading, Wake::Due));
+                }
+                return;
+            }
+            Step::Stop { readings, reply } => {
+                for stopped in readings {
+                    let open = self.sessions.get_mut(&session).unwrap();
+                    if open.readings.remove(&stopped).is_some() {
+                        self.answer(session, stopped, RelayReply::read_over());
+                    }
+                }
+                return self.answer(session, id, reply);
+            }
+            Step::Lookup(lookup) => lookup.run(&self.store, now),
+            Step::Write(write) => {
+                let mut group = Group::new();
+                group.plan(&self.store, &self.limits, now, (), &write);
+                let mut stored = group.commit(&mut self.store);
+                let sessions = self.sessions.values_mut();
+                for (reading, wake) in sessions.flat_map(|open| open.readings.values_mut()) {
+                    if stored.news.iter().any(|news| reading.wake(news) == Wake::Due) {
+                        *wake = Wake::Due;
+                    }
+                }
+                stored.outcomes.remove(0).1
+            }
+        };
+        if let Some(open) = self.sessions.get_mut(&session) {
+            let step = open.session.complete(id, outcome);
+            self.act(now, session, id, step);
+        }
+    }
+
+    fn run_readings(&mut self, now: Timestamp) {
+        let mut said = Vec::new();
+        for (number, open) in &mut self.sessions {
+            let Open { session, readings, .. } = open;
+            readings.retain(|id, (reading, wake)| {
+                while *wake == Wake::Due {
+                    let step = reading.next(&self.store, now, RUN);
+                    said.extend(step.replies.into_iter().map(|reply| (*number, *id, reply)));
+                    match step.progress {
+                        Progress::More => {}
+                        Progress::CaughtUp => *wake = Wake::Unconcerned,
+                        Progress::Over => {
+                            session.reading_over(*id);
+                            return false;
+                        }
+                    }
+                }
+                true
+            });
+        }
+        for (session, id, reply) in said {
+            self.answer(session, id, reply);
+        }
+    }
+
+    fn answer(&mut self, session: u64, id: RequestId, reply: RelayReply) {
+        let answer = self.signer.sign(reply);
+        if let Some(open) = self.sessions.get_mut(&session) {
+            open.answers.push_back(AnswerFrame { id, answer });
+        }
+    }
+}
