@@ -149,7 +149,8 @@ impl EnvelopeContent {
     }
 }
 
-/// Seals `content` for its place (spec: ENV-001 to ENV-005).
+/// Seals `content` for its place; `nonce` is fresh and random
+/// (spec: ENV-001, ENV-002, ENV-003, ENV-004, ENV-005).
 ///
 /// # Errors
 /// [`EnvelopeError::TooLong`] above the longest entry, [`EnvelopeError::WrongKind`].
@@ -177,7 +178,7 @@ pub(crate) fn seal(
     Ok([&nonce[..], &sealed].concat())
 }
 
-/// Opens an envelope at its place (spec: ENV-003, ENV-004, ENV-012, ENV-014).
+/// Opens an envelope at its place (spec: ENV-001, ENV-003, ENV-004, ENV-012, ENV-014).
 ///
 /// # Errors
 /// [`EnvelopeError`], by the peer's fault.
@@ -197,5 +198,93 @@ pub fn open(
         Ok(content)
     } else {
         Err(EnvelopeError::WrongKind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHANNEL: ChannelId = ChannelId::from_bytes([1; 32]);
+    const EPOCH: EpochId = EpochId::from_bytes([2; 32]);
+    const PLACE: Place<'_> =
+        Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
+
+    fn key(byte: u8) -> EnvelopeKey {
+        EnvelopeKey::from_bytes([byte; 32])
+    }
+
+    fn content(length: usize) -> EnvelopeContent {
+        EnvelopeContent::plain(EnvelopeKind::Message, vec![7; length])
+    }
+
+    /// Seals bytes that are no content of ours.
+    fn seal_raw(plaintext: &[u8]) -> Vec<u8> {
+        let nonce = [9; NONCE_BYTES];
+        let aad = PLACE.binding();
+        let sealed = XChaCha20Poly1305::new(key(3).expose().into())
+            .encrypt(XNonce::from_slice(&nonce), Payload { msg: plaintext, aad: &aad })
+            .unwrap();
+        [&nonce[..], &sealed].concat()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_at_its_place_only() {
+        // spec: ENV-001, ENV-002, ENV-003
+        let sealed = seal(&key(3), [4; 24], PLACE, &content(10)).unwrap();
+        assert_eq!(open(&key(3), PLACE, &sealed).unwrap(), content(10));
+        let other_channel = ChannelId::from_bytes([5; 32]);
+        let other_epoch = EpochId::from_bytes([5; 32]);
+        let wrong = Err(EnvelopeError::Undecryptable);
+        assert_eq!(open(&key(4), PLACE, &sealed), wrong);
+        assert_eq!(open(&key(3), Place { channel: &other_channel, ..PLACE }, &sealed), wrong);
+        assert_eq!(open(&key(3), Place { epoch: &other_epoch, ..PLACE }, &sealed), wrong);
+    }
+
+    #[test]
+    fn every_changed_byte_is_refused() {
+        // spec: ENV-003
+        let sealed = seal(&key(3), [4; 24], PLACE, &content(10)).unwrap();
+        for index in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[index] ^= 1;
+            assert_eq!(open(&key(3), PLACE, &changed), Err(EnvelopeError::Undecryptable));
+        }
+    }
+
+    #[test]
+    fn lengths_are_padded_lengths() {
+        // spec: ENV-012, ENV-013
+        for (length, sealed) in [(0, 256), (1, 256), (200, 256), (250, 304), (1_000, 1_088)] {
+            let envelope = seal(&key(3), [4; 24], PLACE, &content(length)).unwrap();
+            assert_eq!(envelope.len(), sealed, "{length}");
+            let shorter = &envelope[..envelope.len() - 1];
+            assert_eq!(open(&key(3), PLACE, shorter), Err(EnvelopeError::BadLength));
+        }
+        assert_eq!(open(&key(3), PLACE, &[]), Err(EnvelopeError::BadLength));
+    }
+
+    #[test]
+    fn malformed_contents_are_refused() {
+        // spec: ENV-004, ENV-005, ENV-014
+        let plain = |edit: &dyn Fn(&mut Vec<u8>)| {
+            let mut bytes = content(3).encode().to_vec();
+            bytes.resize(256 - OVERHEAD_BYTES, 0);
+            edit(&mut bytes);
+            open(&key(3), PLACE, &seal_raw(&bytes)).unwrap_err()
+        };
+        assert_eq!(plain(&|bytes| bytes[1] = 2), DecodeError::UnknownVersion.into());
+        assert_eq!(plain(&|bytes| bytes[2] = 9), EnvelopeError::WrongKind);
+        assert_eq!(plain(&|bytes| bytes[2] = 2), EnvelopeError::WrongKind);
+        assert_eq!(plain(&|bytes| bytes[100] = 1), EnvelopeError::BadPadding);
+        assert_eq!(plain(&|bytes| bytes[3] = 0x7F), DecodeError::TooLong.into());
+        assert_eq!(plain(&|bytes| bytes[3] = 0xC0), DecodeError::BadLength.into());
+    }
+
+    #[test]
+    fn kinds_go_with_their_operation() {
+        // spec: ENV-005
+        let commit = EnvelopeContent::plain(EnvelopeKind::Commit, vec![1]);
+        assert_eq!(seal(&key(3), [4; 24], PLACE, &commit), Err(EnvelopeError::WrongKind));
     }
 }

@@ -12,9 +12,10 @@
 //! an entry moves ratchets even when the entry is then rejected. Normative text: `spec/groups.md`.
 
 use hushwire_wire::id::ChannelId;
-use openmls::group::{GroupId, MlsGroup};
+use openmls::group::{GroupEpoch, GroupId, MlsGroup};
 use openmls::prelude::OpenMlsProvider as _;
 use openmls::prelude::tls_codec::Serialize as _;
+use openmls_traits::storage::StorageProvider as _;
 use zeroize::Zeroizing;
 
 mod binding;
@@ -126,7 +127,14 @@ impl Group {
     /// # Errors
     /// [`GroupError::Store`].
     pub fn delete(&mut self, provider: &Provider<'_>) -> Result<(), GroupError> {
-        Ok(self.mls.delete(provider.0.storage())?)
+        let storage = provider.0.storage();
+        if self.membership() == Membership::Removed {
+            // A removed leaf's keys are still those of the epoch before; openmls looks in this one.
+            let last = GroupEpoch::from(self.epoch_number().saturating_sub(1));
+            let (id, leaf) = (self.mls.group_id(), self.own_leaf().0);
+            storage.delete_encryption_epoch_key_pairs(id, &last, leaf)?;
+        }
+        Ok(self.mls.delete(storage)?)
     }
 
     /// The channel.
@@ -227,3 +235,6 @@ fn export_current(mls: &mut MlsGroup, provider: &Provider<'_>) -> Result<EpochKe
     let envelope = export(ENVELOPE_KEY_COMPONENT)?;
     Ok(EpochKeys::derive(&epoch, &envelope))
 }
+
+#[cfg(test)]
+mod tests;

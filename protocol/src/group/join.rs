@@ -1,7 +1,7 @@
 //! Joining by a Welcome: everything in the group is verified before the group exists.
 
 use hushwire_wire::id::ChannelId;
-use openmls::prelude::tls_codec::DeserializeBytes as _;
+use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     LeafNode, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, RatchetTreeIn, StagedWelcome,
     WelcomeError,
@@ -70,7 +70,7 @@ fn stage(
     welcome: &[u8],
     ratchet_tree: &[u8],
 ) -> Result<StagedWelcome, OpenError> {
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(welcome)
+    let message = MlsMessageIn::tls_deserialize_exact(welcome)
         .map_err(|_| Rejection::MalformedMessage)?;
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
         return Err(Rejection::WrongWireFormat.into());
@@ -78,7 +78,7 @@ fn stage(
     if Suite::of(welcome.ciphersuite()).is_none() {
         return Err(Rejection::BadLeaf.into());
     }
-    let tree = RatchetTreeIn::tls_deserialize_exact_bytes(ratchet_tree)
+    let tree = RatchetTreeIn::tls_deserialize_exact(ratchet_tree)
         .map_err(|_| Rejection::MalformedMessage)?;
     let processed = ProcessedWelcome::new_from_welcome(&provider.0, &join_config(), welcome)
         .map_err(classify)?;

@@ -1,6 +1,6 @@
 //! KeyPackages: our own for the shelf, and those of others, parsed and then proved.
 
-use openmls::prelude::tls_codec::{DeserializeBytes as _, Serialize as _};
+use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
     BasicCredential, CredentialWithKey, KeyPackage, KeyPackageIn, KeyPackageRef, LeafNode,
     OpenMlsProvider as _, ProtocolVersion,
@@ -36,7 +36,7 @@ impl KeyPackageReference {
 
     fn to_mls(self) -> Result<KeyPackageRef, GroupError> {
         let bytes = Writer::default().variable(&self.0).into_bytes();
-        KeyPackageRef::tls_deserialize_exact_bytes(&bytes).map_err(|_| GroupError::Mls)
+        KeyPackageRef::tls_deserialize_exact(&bytes).map_err(|_| GroupError::Mls)
     }
 }
 
@@ -134,7 +134,7 @@ impl UnverifiedKeyPackage {
     /// # Errors
     /// [`Rejection::MalformedMessage`].
     pub fn parse(bytes: &[u8]) -> Result<Self, Rejection> {
-        KeyPackageIn::tls_deserialize_exact_bytes(bytes)
+        KeyPackageIn::tls_deserialize_exact(bytes)
             .map(Self)
             .map_err(|_| Rejection::MalformedMessage)
     }

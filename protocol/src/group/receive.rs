@@ -12,7 +12,7 @@ use hushwire_wire::id::EpochId;
 use hushwire_wire::transcript::{CommitMark, Operation};
 use openmls::framing::errors::MessageDecryptionError;
 use openmls::group::{ProcessMessageError, StageCommitError, ValidationError};
-use openmls::prelude::tls_codec::DeserializeBytes as _;
+use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _, ProcessedMessage,
     ProcessedMessageContent, Proposal, ProtocolMessage, Sender, StagedCommit, WireFormat,
@@ -377,7 +377,7 @@ fn verify_path(staged: &StagedCommit, committer: &Member) -> Result<(), Rejectio
 }
 
 fn protocol_message(bytes: &[u8], format: WireFormat) -> Result<ProtocolMessage, Rejection> {
-    let message = MlsMessageIn::tls_deserialize_exact_bytes(bytes)
+    let message = MlsMessageIn::tls_deserialize_exact(bytes)
         .map_err(|_| Rejection::MalformedMessage)?;
     if message.wire_format() != format {
         return Err(Rejection::WrongWireFormat);

@@ -1,0 +1,160 @@
+//! Who may do what: every rule refuses at the author, who judges as everybody does. That receivers
+//! judge alike is shown in the crate's own tests, with commits that no client would make.
+
+use hushwire_protocol::group::{
+    CommitIntent, Contest, GroupError, GroupKind, GroupState, LeafSelector, Rejection, Role,
+};
+use hushwire_protocol::provider::Suite;
+
+use super::world::{Device, adding, admit, group_of};
+
+const SUITE: Suite = Suite::Classical;
+
+fn refused(device: &mut Device, intent: CommitIntent) -> Rejection {
+    match device.try_begin(intent, Contest::default()).map(|_| ()) {
+        Err(GroupError::WouldBeRejected(rejection)) => rejection,
+        other => panic!("expected a refusal, got {other:?}"),
+    }
+}
+
+fn changed(device: &mut Device, change: impl FnOnce(&mut GroupState)) -> CommitIntent {
+    let mut state = device.group().state().clone();
+    change(&mut state);
+    CommitIntent { set_state: Some(state), ..CommitIntent::default() }
+}
+
+fn removing(selector: LeafSelector) -> CommitIntent {
+    CommitIntent { remove: vec![selector], ..CommitIntent::default() }
+}
+
+#[test]
+fn members_may_not_add_remove_or_describe() {
+    // spec: GRP-011, GRP-031, GRP-040, GRP-041, GRP-042
+    let mut members = group_of(3, SUITE);
+    let package = Device::new(9, 1).key_package(SUITE);
+    assert_eq!(refused(&mut members[1], adding(vec![package])), Rejection::NoRight);
+    let other = LeafSelector::Identity(members[2].identity());
+    assert_eq!(refused(&mut members[1], removing(other)), Rejection::NoRight);
+    let intent = changed(&mut members[1], |state| "mine".clone_into(&mut state.name));
+    assert_eq!(refused(&mut members[1], intent), Rejection::NoRight);
+    let own = members[1].identity();
+    let intent = changed(&mut members[1], |state| state.set_role(own, Role::Owner));
+    assert_eq!(refused(&mut members[1], intent), Rejection::NoRight);
+}
+
+#[test]
+fn admins_may_not_touch_owners() {
+    // spec: GRP-041, GRP-042
+    let mut members = group_of(3, SUITE);
+    let admin = members[1].identity();
+    let owner = members[0].identity();
+    let intent = changed(&mut members[0], |state| state.set_role(admin, Role::Admin));
+    let commit = members[0].begin(intent);
+    super::world::spread(&mut members, 0, commit, &mut []);
+    assert_eq!(refused(&mut members[1], removing(LeafSelector::Identity(owner))), Rejection::NoRight);
+    let intent = changed(&mut members[1], |state| state.set_role(admin, Role::Owner));
+    assert_eq!(refused(&mut members[1], intent), Rejection::NoRight);
+    let other = LeafSelector::Identity(members[2].identity());
+    assert!(members[1].try_begin(removing(other), Contest::default()).is_ok());
+}
+
+#[test]
+fn roles_of_those_who_go_go_with_them() {
+    // spec: GRP-043
+    let mut members = group_of(3, SUITE);
+    let admin = members[1].identity();
+    let intent = changed(&mut members[0], |state| state.set_role(admin, Role::Admin));
+    let commit = members[0].begin(intent);
+    super::world::spread(&mut members, 0, commit, &mut []);
+    let wish = members[1].ask_to_leave();
+    let leave = members[2].hear_leave(&wish);
+    // the third is a plain member: taking out a role that has nobody needs no right
+    let commit = members[2].begin(CommitIntent { leave: vec![leave], ..CommitIntent::default() });
+    let (entry, _) = members[2].confirm(commit);
+    members[0].apply(&entry);
+    assert_eq!(members[0].group().state().roles.len(), 1);
+}
+
+#[test]
+fn the_last_owner_cannot_step_down() {
+    // spec: GRP-044
+    let mut members = group_of(2, SUITE);
+    let owner = members[0].identity();
+    let intent = changed(&mut members[0], |state| state.set_role(owner, Role::Member));
+    assert_eq!(refused(&mut members[0], intent), Rejection::LastOwner);
+    let heir = members[1].identity();
+    let intent = changed(&mut members[0], |state| {
+        state.set_role(heir, Role::Owner);
+        state.set_role(owner, Role::Member);
+    });
+    assert!(members[0].try_begin(intent, Contest::default()).is_ok());
+}
+
+#[test]
+fn kinds_keep_their_size() {
+    // spec: GRP-012, GRP-013
+    let mut members = vec![Device::new(1, 1)];
+    members[0].create(SUITE, GroupKind::Direct);
+    let mut friend = Device::new(2, 1);
+    admit(&mut members, &mut friend, SUITE);
+    members.push(friend);
+    let package = Device::new(3, 1).key_package(SUITE);
+    assert_eq!(refused(&mut members[1], adding(vec![package])), Rejection::TooManyIdentities);
+    let second = Device::new(1, 2).key_package(SUITE);
+    assert!(members[1].try_begin(adding(vec![second]), Contest::default()).is_ok());
+    members[1].abandon();
+    let intent = changed(&mut members[1], |state| state.kind = GroupKind::OwnDevices);
+    assert_eq!(refused(&mut members[1], intent), Rejection::BadGroupState);
+
+    let mut own = vec![Device::new(1, 1)];
+    own[0].create(SUITE, GroupKind::OwnDevices);
+    let package = Device::new(2, 1).key_package(SUITE);
+    assert_eq!(refused(&mut own[0], adding(vec![package])), Rejection::TooManyIdentities);
+}
+
+#[test]
+fn a_role_needs_somebody_who_holds_it() {
+    // spec: GRP-013
+    let mut members = group_of(2, SUITE);
+    let stranger = Device::new(9, 1).identity();
+    // begin_commit takes such roles out, as nobody holds them
+    let intent = changed(&mut members[0], |state| state.set_role(stranger, Role::Admin));
+    let commit = members[0].begin(intent);
+    let (_, _) = members[0].confirm(commit);
+    assert_eq!(members[0].group().state().roles.len(), 1);
+}
+
+#[test]
+fn a_superseded_manager_adds_no_device() {
+    // spec: GRP-022
+    let mut members = group_of(2, SUITE);
+    let (key, newer) = super::world::credential(2, 5, 1);
+    assert_eq!(key.public(), members[1].key.public());
+    members[1].credential = newer.clone();
+    let intent = CommitIntent { credential: Some(newer), ..CommitIntent::default() };
+    let commit = members[1].begin(intent);
+    super::world::spread(&mut members, 1, commit, &mut []);
+    let old = Device::new(2, 2).key_package(SUITE);
+    assert_eq!(refused(&mut members[0], adding(vec![old])), Rejection::StaleManager);
+}
+
+#[test]
+fn a_device_is_in_a_group_once() {
+    // spec: GRP-021
+    let mut members = group_of(2, SUITE);
+    let package = members[1].key_package(SUITE);
+    let result = members[0].try_begin(adding(vec![package]), Contest::default()).map(|_| ());
+    // MLS refuses the same signature key twice, before our rule for devices with other keys
+    assert_eq!(result, Err(GroupError::WouldBeRejected(Rejection::InvalidCommit)));
+}
+
+#[test]
+fn callers_mistakes_are_named() {
+    let mut members = group_of(2, SUITE);
+    let own = LeafSelector::Identity(members[0].identity());
+    let result = members[0].try_begin(removing(own), Contest::default()).map(|_| ());
+    assert_eq!(result, Err(GroupError::CannotRemoveOwnLeaf));
+    let stranger = LeafSelector::Identity(Device::new(9, 1).identity());
+    let result = members[0].try_begin(removing(stranger), Contest::default()).map(|_| ());
+    assert_eq!(result, Err(GroupError::UnknownMember));
+}
