@@ -26,7 +26,7 @@ pub trait Console: Send + Sync {
     /// [`io::Error`]; of kind `UnexpectedEof` if there is none.
     fn ask(&self, question: &str) -> io::Result<SecretText>;
 
-    /// Asks for a line without showing what is typed. Without a terminal it is read from standard
+    /// Asks for a line without showing what is typed. Without a person it is read from standard
     /// input.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait Console: Send + Sync {
     /// [`io::Error`].
     fn read_input(&self) -> io::Result<Vec<u8>>;
 
-    /// Whether somebody sits there.
+    /// Whether there is somebody to ask for a secret.
     fn presence(&self) -> Presence;
 
     /// A bar for a transfer of so many bytes.
@@ -58,9 +58,9 @@ pub trait Console: Send + Sync {
 /// Whether somebody sits at the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Standard input is a terminal.
+    /// Somebody does.
     Person,
-    /// It is a file or a pipe.
+    /// There are files and pipes only.
     Script,
 }
 

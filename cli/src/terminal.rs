@@ -2,6 +2,7 @@
 
 use core::{future::Future, pin::Pin};
 use std::{
+    fs::File,
     io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
     thread,
 };
@@ -16,7 +17,11 @@ use crate::console::{Console, Conversation, Presence, Progress, TypedLine};
 /// Standard input, output and error.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminal {
-    presence: Presence,
+    /// Who is behind standard input.
+    input: Presence,
+    /// Whether somebody can be asked for a secret: also when standard input is a pipe, as in
+    /// `echo hi | hush send bob -`.
+    person: Presence,
     progress: ProgressShown,
 }
 
@@ -26,13 +31,19 @@ enum ProgressShown {
     No,
 }
 
+/// The terminal that the process was started at, whatever its standard input is.
+const CONTROLLING_TERMINAL: &str = "/dev/tty";
+
 impl Terminal {
     /// Of this process.
     pub fn new() -> Self {
-        let presence = if io::stdin().is_terminal() { Presence::Person } else { Presence::Script };
-        let progress =
-            if io::stderr().is_terminal() { ProgressShown::Yes } else { ProgressShown::No };
-        Self { presence, progress }
+        let (input, error) = (io::stdin().is_terminal(), io::stderr().is_terminal());
+        let reachable = input || (error && File::open(CONTROLLING_TERMINAL).is_ok());
+        Self {
+            input: if input { Presence::Person } else { Presence::Script },
+            person: if reachable { Presence::Person } else { Presence::Script },
+            progress: if error { ProgressShown::Yes } else { ProgressShown::No },
+        }
     }
 }
 
@@ -54,7 +65,7 @@ impl Console for Terminal {
     }
 
     fn ask(&self, question: &str) -> io::Result<SecretText> {
-        if self.presence == Presence::Person {
+        if self.input == Presence::Person {
             let mut err = io::stderr().lock();
             write!(err, "{question}")?;
             err.flush()?;
@@ -63,7 +74,7 @@ impl Console for Terminal {
     }
 
     fn ask_secret(&self, question: &str) -> io::Result<SecretText> {
-        match self.presence {
+        match self.person {
             Presence::Person => rpassword::prompt_password(question).map(SecretText::new),
             Presence::Script => read_line(),
         }
@@ -76,7 +87,7 @@ impl Console for Terminal {
     }
 
     fn presence(&self) -> Presence {
-        self.presence
+        self.person
     }
 
     fn progress(&self, bytes: u64) -> Box<dyn Progress> {
@@ -92,7 +103,7 @@ impl Console for Terminal {
     }
 
     fn converse(&self, prompt: String) -> io::Result<Conversation> {
-        match self.presence {
+        match self.input {
             Presence::Person => edited_lines(prompt),
             Presence::Script => plain_lines(),
         }
