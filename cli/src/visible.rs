@@ -20,7 +20,7 @@ pub fn lines(text: &str) -> Vec<String> {
     text.split('\n').map(|part| line(&part.replace('\t', "    "))).collect()
 }
 
-/// JSON that was written by `serde_json`, with every character that [`line`] would change as a
+/// JSON that was written by `serde_json`, with every character that [`line()`] would change as a
 /// `\u` escape. Such characters stand in strings only, so the value stays the same.
 pub fn json(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());

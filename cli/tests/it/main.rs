@@ -15,4 +15,5 @@ mod follow;
 mod json;
 mod opening;
 mod people;
+mod process;
 mod talk;
