@@ -135,7 +135,7 @@ fn move_on(
     groups::save(work, channel, &moved)?;
     work.effects.channels.insert(*channel);
     settle_true(work, channel, mls)?;
-    tell(work, channel, &moved, mls, applied)
+    tell(work, &moved, mls, applied)
 }
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
@@ -174,20 +174,14 @@ fn settle_true(work: &mut Work<'_>, channel: &ChannelId, mls: &Group) -> Result<
 
 fn tell(
     work: &mut Work<'_>,
-    channel: &ChannelId,
     group: &GroupRecord,
     mls: &Group,
     applied: &Moved,
 ) -> Result<(), StoreError> {
     let chat = match group.purpose {
         PurposeRecord::OwnDevices => return crate::devices::own_group_moved(work, applied),
-        PurposeRecord::Direct { chat, .. } => {
-            return if groups::other_is_in(work, mls)? {
-                crate::direct::opened(work, channel, chat)
-            } else {
-                Ok(())
-            };
-        }
+        // It opens when the other side's invitation is in its inbox.
+        PurposeRecord::Direct { .. } => return Ok(()),
         PurposeRecord::Group { chat } => chat,
     };
     if applied.state_changed {

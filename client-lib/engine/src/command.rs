@@ -506,6 +506,9 @@ pub enum FailureReason {
     /// The relay refuses in a way that will not change.
     #[error("the relay refused it")]
     Refused,
+    /// The person's inbox takes nothing from this identity any more.
+    #[error("the other side cannot be reached; ask for a new link")]
+    NotReachable,
     /// The person stopped it.
     #[error("stopped")]
     Cancelled,

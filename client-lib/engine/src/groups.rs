@@ -383,12 +383,6 @@ pub(crate) fn drop_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(),
     set_state(work, channel, GroupState::Out)
 }
 
-/// Whether somebody besides this identity is in a group.
-pub(crate) fn other_is_in(work: &Work<'_>, group: &Group) -> Result<bool, StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    Ok(members_of(group)?.iter().any(|leaf| leaf.identity() != me))
-}
-
 /// The chat that a channel carries or carried.
 pub(crate) fn chat_of(
     work: &Work<'_>,

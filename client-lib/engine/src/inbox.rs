@@ -9,7 +9,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     SigningKey,
-    id::{CapabilitySecret, InboxId, RelayId, Sequence, SessionId, Timestamp},
+    id::{CapabilitySecret, ChannelId, InboxId, RelayId, Sequence, SessionId, Timestamp},
     message::{Handle, InboxItem, PackageKind, PackageKindsPresent, Request, ShelfBefore},
     transcript,
 };
@@ -203,10 +203,14 @@ pub(crate) fn capability(secret: &SecretBytes) -> Result<CapabilitySecret, Store
 }
 
 /// An item will not arrive: the other side no longer wants to hear from this identity.
-pub(crate) fn not_sent(work: &mut Work<'_>, number: IntentNumber) -> Result<(), StoreError> {
-    work.event(Event::Warning(Warning::ItemRejected { code: "ITEM_NOT_SENT".to_owned() }))?;
+pub(crate) fn not_sent(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    invites: Option<&ChannelId>,
+) -> Result<(), StoreError> {
     work.settle(number);
-    Ok(())
+    work.event(Event::Warning(Warning::ItemRejected { code: "ITEM_NOT_SENT".to_owned() }))?;
+    invitations::not_sent(work, invites)
 }
 
 /// Makes a capability known to the relay; one of a link carries a card sealed for that link.

@@ -13,7 +13,7 @@ use hushwire_wire::id::{CapabilitySecret, ChannelId, EpochId, InboxId};
 
 use crate::{
     advance, chats,
-    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber, FailureReason},
     contacts, control, direct,
     event::Event,
     groups,
@@ -58,9 +58,34 @@ pub(crate) fn send(
             tree: RatchetTree::Inline(tree.clone()),
             sender: own_card(work, &welcome.person)?,
         };
-        send_content(work, &recipient, &InboxContent::Invitation(Box::new(invitation)))?;
+        let content = InboxContent::Invitation(Box::new(invitation));
+        send_content(work, &recipient, &content, Some(*channel))?;
     }
     Ok(())
+}
+
+/// An invitation is in the inbox it was for: the other side of a direct chat can read from here on.
+pub(crate) fn sent(work: &mut Work<'_>, invites: Option<&ChannelId>) -> Result<(), StoreError> {
+    let Some(channel) = invites else { return Ok(()) };
+    match groups::record(work, channel)?.map(|group| group.purpose) {
+        Some(PurposeRecord::Direct { chat, .. }) => direct::opened(work, channel, chat),
+        _ => Ok(()),
+    }
+}
+
+/// An invitation will not arrive.
+pub(crate) fn not_sent(
+    work: &mut Work<'_>,
+    invites: Option<&ChannelId>,
+) -> Result<(), StoreError> {
+    let Some(channel) = invites else { return Ok(()) };
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    match group.purpose {
+        PurposeRecord::Direct { chat, .. } if !group.opened => {
+            contacts::not_reached(work, chat, FailureReason::LinkNotValid)
+        }
+        _ => groups::change_failed(work, channel, FailureReason::NotReachable),
+    }
 }
 
 /// An inbox to write to.
@@ -97,6 +122,7 @@ fn send_content(
     work: &mut Work<'_>,
     recipient: &Recipient,
     content: &InboxContent,
+    invites: Option<ChannelId>,
 ) -> Result<(), StoreError> {
     let device = profile::device(work)?;
     let sender = ItemSender { credential: &device.credential, key: &device.key };
@@ -108,6 +134,7 @@ fn send_content(
         inbox: recipient.inbox,
         secret: SecretBytes::new(recipient.capability.expose()),
         item,
+        invites,
     })?;
     Ok(())
 }

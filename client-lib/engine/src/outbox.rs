@@ -206,6 +206,9 @@ pub(crate) fn send_commit(
         // A candidate that cannot be judged here is for others to contest.
         return Ok(Step::Later(work.now.plus_ms(UNJUDGED_REST_MS)));
     }
+    if !make_way(work, number, &channel, &contested)? {
+        return Ok(Step::Later(work.now.plus_ms(PENDING_REST_MS)));
+    }
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, &channel)?;
     let intent = match groups::commit_intent(work, &group, wish)? {
@@ -229,7 +232,6 @@ pub(crate) fn send_commit(
         .collect();
     let contest = Contest { contested: contested.clone(), report: groups::report(work, &channel)? };
     let provider = work.provider();
-    // One of ours for this epoch that was refused is given up for this one.
     group.abandon_commit(&provider).map_err(log::store_error)?;
     let begun =
         group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, contest);
@@ -256,6 +258,31 @@ pub(crate) fn send_commit(
     append(desk, sealed)
 }
 
+/// MLS has one pending commit in a group, and its bytes may be under way: another wish waits until
+/// it is settled. Only a contest takes its place, when the log shows that others came first.
+fn make_way(
+    work: &Work<'_>,
+    number: IntentNumber,
+    channel: &ChannelId,
+    contested: &[EntryId],
+) -> Result<bool, StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        if row.number == number {
+            continue;
+        }
+        let Some(sealed) = sealed(work, row.number)?.filter(|row| row.commit.is_some()) else {
+            continue;
+        };
+        if contested.is_empty() {
+            return Ok(false);
+        }
+        forget(work, &sealed);
+    }
+    Ok(true)
+}
+
+/// How long a commit waits for another one of this device, in milliseconds.
+const PENDING_REST_MS: u64 = 200;
 /// How long a commit waits beside a candidate that cannot be judged, in milliseconds.
 const UNJUDGED_REST_MS: u64 = 30_000;
 

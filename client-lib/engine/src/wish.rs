@@ -12,7 +12,7 @@ use hushwire_wire::{
 
 use crate::{
     command::FailureReason,
-    contacts, devices, files, groups, inbox, leaving, links,
+    contacts, devices, files, groups, inbox, invitations, leaving, links,
     io::Output,
     outbox, packages, receipts,
     record::{
@@ -218,8 +218,12 @@ pub(crate) fn answered(
             work.settle(number);
             Ok(Progress::Settled)
         }
-        Wish::SendItem { .. }
-        | Wish::RevokeCapability { .. }
+        Wish::SendItem { invites, .. } => {
+            work.settle(number);
+            invitations::sent(work, invites.as_ref())?;
+            Ok(Progress::Settled)
+        }
+        Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
         | Wish::DropSlot { .. } => {
             work.settle(number);
@@ -255,8 +259,8 @@ fn refused(
             fail(work, number, FailureReason::LinkNotValid)?;
             Ok(Progress::Settled)
         }
-        (Wish::SendItem { .. }, Code::Denied | Code::CapabilitySpent | Code::TooLarge) => {
-            inbox::not_sent(work, number)?;
+        (Wish::SendItem { invites, .. }, Code::Denied | Code::CapabilitySpent | Code::TooLarge) => {
+            inbox::not_sent(work, number, invites.as_ref())?;
             Ok(Progress::Settled)
         }
         (Wish::Upload { .. } | Wish::Download { .. }, code) => {

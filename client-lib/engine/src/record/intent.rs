@@ -116,6 +116,9 @@ pub(crate) enum Wish {
         secret: SecretBytes,
         #[serde(with = "serde_bytes")]
         item: Vec<u8>,
+        /// The group that it invites to.
+        #[serde(with = "id::option")]
+        invites: Option<ChannelId>,
     },
     /// The capability, with its card, is at this identity's inbox.
     PutCapability {

@@ -218,8 +218,10 @@ fn a_used_or_revoked_link_fails_with_its_reason() {
     let link = world.link(bob, LinkUse::Single);
     world.ask(alice, Command::AddContact { link: link.clone() });
     world.settle();
+    world.set_online(carol, false);
     let Reply::Chat(chat) = world.ask(carol, Command::AddContact { link }) else { panic!() };
     world.say(carol, chat.number, "anybody?");
+    world.set_online(carol, true);
     world.pass(120_000);
     let failed = MessageState::Failed(FailureReason::LinkNotValid);
     assert_eq!(world.states(carol, chat.number), [failed]);

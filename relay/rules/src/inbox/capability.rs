@@ -74,7 +74,7 @@ pub(crate) fn ask_card(
     inbox: &InboxId,
     capability: &CapabilityId,
 ) -> Result<Effect, Refused> {
-    let row = CapabilityRow::shown(view, now, inbox, capability)?;
+    let row = CapabilityRow::shown(view, now, inbox, capability)?.unspent()?;
     let list = view.row(&Object::Inbox(*inbox), Table::DeviceList, ONLY, now)?;
     let device_list = match list {
         Some(value) => RowReader::new(value)?.rest(),

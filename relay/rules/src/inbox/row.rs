@@ -154,6 +154,13 @@ impl CapabilityRow {
         let valid = row.filter(|row| row.expires_at.is_none_or(|time| now < time));
         valid.ok_or_else(|| Code::Denied.into())
     }
+
+    /// The same capability, if it can still write: one that cannot shows no card and takes no key
+    /// package either, so that a used link is worth nothing (spec: INB-008).
+    pub(crate) fn unspent(self) -> Result<Self, Refused> {
+        let spent = self.items_max.is_some_and(|items_max| self.items_written >= items_max);
+        if spent { Err(Code::CapabilitySpent.into()) } else { Ok(self) }
+    }
 }
 
 fn optional(row: RowWriter, value: Option<u64>) -> RowWriter {

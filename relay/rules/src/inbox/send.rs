@@ -32,9 +32,7 @@ pub(crate) fn plan<V: Read>(
         return Ok(Planned::quiet(Vec::new(), sent(inbox, item, Repeated::Again)));
     }
     // spec: INB-008
-    if grant.items_max.is_some_and(|items_max| grant.items_written >= items_max) {
-        return Err(Code::CapabilitySpent.into());
-    }
+    let grant = grant.unspent()?;
     // spec: INB-009
     let first = row.first_item(scene.view, scene.now, inbox)?;
     if row.next.0.saturating_sub(first.0) >= u64::from(scene.limits.inbox_items_max) {

@@ -77,7 +77,7 @@ pub(crate) fn plan_take<V: Read>(
     capability: &CapabilityId,
     slot: &SlotId,
 ) -> Result<Planned, Refused> {
-    CapabilityRow::shown(scene.view, scene.now, inbox, capability)?;
+    CapabilityRow::shown(scene.view, scene.now, inbox, capability)?.unspent()?;
     let Some(row) = SlotRow::load(scene.view, scene.now, inbox, slot)? else {
         return Err(Code::ShelfEmpty.into());
     };
