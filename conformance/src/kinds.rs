@@ -1,13 +1,22 @@
 //! The kinds of vectors. A new one is a file beside the others and a line in [`ALL`].
 
 pub mod attachment;
-pub mod content;
 pub mod blob;
+pub mod card;
+pub mod chain;
 pub mod channel;
+pub mod content;
+pub mod credential;
+pub mod device_list;
 pub mod ed25519;
+pub mod identity;
 pub mod inbox;
+pub mod link;
+pub mod linking;
 pub mod message_status;
 pub mod padding;
+pub mod safety_number;
+pub mod seal;
 pub mod transcript;
 pub mod wire_frame;
 pub mod wire_splitter;
@@ -40,6 +49,14 @@ pub const ALL: &[Kind] = &[
     Kind { name: content::NAME, suite: content::suite, run: content::run },
     Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
     Kind { name: attachment::NAME, suite: attachment::suite, run: attachment::run },
+    Kind { name: identity::NAME, suite: identity::suite, run: identity::run },
+    Kind { name: credential::NAME, suite: credential::suite, run: credential::run },
+    Kind { name: device_list::NAME, suite: device_list::suite, run: device_list::run },
+    Kind { name: link::NAME, suite: link::suite, run: link::run },
+    Kind { name: card::NAME, suite: card::suite, run: card::run },
+    Kind { name: seal::NAME, suite: seal::suite, run: seal::run },
+    Kind { name: linking::NAME, suite: linking::suite, run: linking::run },
+    Kind { name: safety_number::NAME, suite: safety_number::suite, run: safety_number::run },
 ];
 
 /// The kind with this name.

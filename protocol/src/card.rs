@@ -145,7 +145,8 @@ impl Card {
         card
     }
 
-    /// Seals the card for one capability of the inbox (spec: LNK-022).
+    /// Seals the card for one capability of the inbox (spec: LNK-022). At most 2048 bytes, as only the
+    /// name varies and has a bound (spec: LNK-025).
     ///
     /// # Errors
     /// [`SealError::TooLong`], [`SealError::Padding`].

@@ -22,7 +22,7 @@ pub mod old_device;
 pub mod request;
 
 pub use code::{LinkingCode, LinkingSecret, Rendezvous, RendezvousOwner};
-pub use grant::{GrantError, GrantedSecrets, LinkGrant};
+pub use grant::{GrantError, GrantedSecrets, InboxOwnerKey, LinkGrant};
 pub use new_device::{LinkingJoin, NewConfirmed, NewConfirming};
 pub use old_device::{LinkingOffer, OldConfirming};
 pub use request::{ComparisonCode, LinkRequest, RequestTerms};

@@ -21,7 +21,7 @@ use crate::hpke::HpkeSuite;
 use crate::identity::{CredentialError, DeviceCredential, DeviceKey, UnverifiedCredential};
 use crate::label::Label;
 use crate::padding::{check_sealed_length, check_zeros, pad};
-use crate::sealed_box::SealError;
+use crate::sealed_box::{SealError, padding_room};
 use crate::secret::secret_bytes;
 
 const VERSION: u16 = 1;
@@ -163,7 +163,7 @@ pub fn seal_item(
     let key_id = recipient.id();
     let signed = signed_fields(inbox, &key_id, sender.credential, content);
     let signature = sender.key.sign(Label::InboxItemSender, &signed);
-    let framed = Writer::with_capacity(content.len() + 512)
+    let framed = Writer::with_capacity(padding_room(content.len()))
         .fixed(sender.credential.to_bytes())
         .variable(content)
         .fixed(signature);

@@ -48,7 +48,8 @@ pub(crate) fn seal(
     content: &[u8],
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>, SealError> {
-    let framed = Writer::with_capacity(content.len() + 8).variable(content);
+    // Room for the padding too, so that growing leaves no copy of the content behind.
+    let framed = Writer::with_capacity(padding_room(content.len())).variable(content);
     let plaintext = Zeroizing::new(pad(framed.into_bytes(), OVERHEAD_BYTES)?);
     let nonce: [u8; NONCE_BYTES] = random_array(rng);
     let payload = Payload { msg: &plaintext, aad: associated_data };
@@ -56,6 +57,11 @@ pub(crate) fn seal(
         .encrypt(XNonce::from_slice(&nonce), payload)
         .map_err(|_| SealError::TooLong)?;
     Ok([&nonce[..], &sealed].concat())
+}
+
+/// Enough bytes for content of this length, its framing and padding (spec: ENV-010).
+pub(crate) const fn padding_room(length: usize) -> usize {
+    length.saturating_add(length / 8).saturating_add(1024)
 }
 
 /// Opens what [`seal`] sealed; the length is checked first (spec: LNK-020, LNK-021).
