@@ -37,9 +37,10 @@ enum Runner {
     Cargo,
 }
 
-/// A step: its name and what it does.
+/// A step: its name, the step without which it says nothing, and what it does.
 struct Step {
     name: &'static str,
+    after: Option<&'static str>,
     run: fn(&Plan) -> Outcome,
 }
 
@@ -47,20 +48,30 @@ struct Step {
 enum Outcome {
     Passed,
     Failed,
+    /// What it needs did not pass.
+    Skipped,
 }
 
+impl Outcome {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "FAILED",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// The tests come last, so that their summary is the last that is printed.
 const STEPS: &[Step] = &[
-    Step { name: "setup", run: set_up },
-    Step { name: "fmt", run: |_| cargo(&["fmt", "--all", "--check"]) },
-    Step { name: "trace", run: |_| xtask(&["trace"]) },
-    Step { name: "clippy", run: |_| clippy() },
-    Step { name: "build", run: |plan| test(plan, &["--no-run"]) },
-    Step { name: "vectors", run: |_| vectors() },
-    Step {
-        name: "doctests",
-        run: |_| cargo(&["test", "--locked", "--quiet", "--workspace", "--doc"]),
-    },
-    Step { name: "test", run: |plan| test(plan, &[]) },
+    Step { name: "setup", after: None, run: set_up },
+    Step { name: "fmt", after: None, run: |_| cargo(&["fmt", "--all", "--check"]) },
+    Step { name: "trace", after: None, run: |_| xtask(&["trace"]) },
+    Step { name: "clippy", after: Some("setup"), run: |_| clippy() },
+    Step { name: "build", after: Some("setup"), run: |plan| test(plan, &["--no-run"]) },
+    Step { name: "vectors", after: Some("build"), run: |_| vectors() },
+    Step { name: "doctests", after: Some("build"), run: |_| doctests() },
+    Step { name: "test", after: Some("build"), run: |plan| test(plan, &[]) },
 ];
 
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
@@ -75,13 +86,8 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
         after_failure: if ci { AfterFailure::GoOn } else { AfterFailure::Stop },
         runner: runner(),
     };
-    let results = run_steps(&plan, STEPS);
-    let failed = results.iter().filter(|result| result.outcome == Outcome::Failed).count();
-    for result in &results {
-        let outcome = if result.outcome == Outcome::Passed { "passed" } else { "FAILED" };
-        eprintln!("{outcome}  {:>7.1} s  {}", result.took.as_secs_f64(), result.name);
-    }
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let passed = run_steps(&plan, STEPS).iter().all(|result| result.outcome == Outcome::Passed);
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// How a step went.
@@ -92,17 +98,38 @@ struct StepResult {
 }
 
 fn run_steps(plan: &Plan, steps: &[Step]) -> Vec<StepResult> {
-    let mut results = Vec::new();
+    let mut results: Vec<StepResult> = Vec::new();
     for (index, step) in (1_usize..).zip(steps) {
+        if index == steps.len() {
+            print_results(&results);
+        }
         eprintln!("== {index}/{} {}", steps.len(), step.name);
         let start = Instant::now();
-        let outcome = (step.run)(plan);
-        results.push(StepResult { name: step.name, outcome, took: start.elapsed() });
+        let outcome =
+            if is_pointless(step, &results) { Outcome::Skipped } else { (step.run)(plan) };
+        let result = StepResult { name: step.name, outcome, took: start.elapsed() };
+        if outcome != Outcome::Passed {
+            print_results(std::slice::from_ref(&result));
+        }
+        results.push(result);
         if outcome == Outcome::Failed && plan.after_failure == AfterFailure::Stop {
             break;
         }
     }
     results
+}
+
+/// Whether the step that this one needs did not pass.
+fn is_pointless(step: &Step, results: &[StepResult]) -> bool {
+    let needed = results.iter().find(|result| Some(result.name) == step.after);
+    needed.is_some_and(|result| result.outcome != Outcome::Passed)
+}
+
+fn print_results(results: &[StepResult]) {
+    for result in results {
+        let seconds = result.took.as_secs_f64();
+        eprintln!("{:<7} {seconds:>7.1} s  {}", result.outcome.text(), result.name);
+    }
 }
 
 fn set_up(plan: &Plan) -> Outcome {
@@ -130,6 +157,10 @@ fn test(plan: &Plan, more: &[&str]) -> Outcome {
     }
     arguments.extend(more);
     cargo(&arguments)
+}
+
+fn doctests() -> Outcome {
+    cargo(&["test", "--locked", "--quiet", "--workspace", "--doc"])
 }
 
 /// The program that the build of the tests left, so that nothing is built with other features.
@@ -187,19 +218,21 @@ mod tests {
     use super::*;
 
     const MIXED: &[Step] = &[
-        Step { name: "one", run: |_| Outcome::Passed },
-        Step { name: "two", run: |_| Outcome::Failed },
-        Step { name: "three", run: |_| Outcome::Passed },
+        Step { name: "one", after: None, run: |_| Outcome::Passed },
+        Step { name: "two", after: Some("one"), run: |_| Outcome::Failed },
+        Step { name: "three", after: Some("two"), run: |_| Outcome::Passed },
+        Step { name: "four", after: Some("one"), run: |_| Outcome::Passed },
     ];
 
-    fn names(after_failure: AfterFailure) -> Vec<&'static str> {
+    fn outcomes(after_failure: AfterFailure) -> Vec<Outcome> {
         let plan = Plan { consent: Consent::Ask, after_failure, runner: Runner::Cargo };
-        run_steps(&plan, MIXED).into_iter().map(|result| result.name).collect()
+        run_steps(&plan, MIXED).into_iter().map(|result| result.outcome).collect()
     }
 
     #[test]
     fn the_first_failure_ends_it_by_hand_and_not_in_ci() {
-        assert_eq!(names(AfterFailure::Stop), ["one", "two"]);
-        assert_eq!(names(AfterFailure::GoOn), ["one", "two", "three"]);
+        use Outcome::{Failed, Passed, Skipped};
+        assert_eq!(outcomes(AfterFailure::Stop), [Passed, Failed]);
+        assert_eq!(outcomes(AfterFailure::GoOn), [Passed, Failed, Skipped, Passed]);
     }
 }
