@@ -152,7 +152,7 @@ impl Session {
         Ok(())
     }
 
-    /// The number for a new request: 0 for the hello, then counted up (spec: WIRE-032).
+    /// The number for a new request: 0 for the hello, then counted up (spec: WIRE-004).
     pub(crate) fn expect(&mut self, pending: Pending) -> RequestId {
         if pending != Pending::Hello {
             self.last_request = self.last_request.saturating_add(1);
