@@ -275,4 +275,17 @@ mod tests {
         // spec: IDN-005
         assert_eq!(format!("{:?}", TreeKey::from_bytes([7; 32])), "TreeKey(..)");
     }
+
+    #[test]
+    fn a_forged_statement_is_refused() {
+        // spec: LNK-043
+        let bytes = contact_card(1).to_bytes();
+        assert_eq!(ContactCard::decode(&bytes), Ok(contact_card(1)));
+        let place = bytes.windows(32).position(|w| w == [3; 32]).unwrap() + 32 + 2;
+        let mut forged = bytes.to_vec();
+        forged[place] ^= 1;
+        assert_eq!(ContactCard::decode(&forged), Err(DecodeError::BadSignature));
+        let longer = [&bytes[..], &[0]].concat();
+        assert_eq!(ContactCard::decode(&longer), Err(DecodeError::TrailingBytes));
+    }
 }
