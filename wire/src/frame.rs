@@ -51,7 +51,8 @@ pub struct RequestFrame {
 /// An answer with the id of the request it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerFrame {
-    /// The request; 0 for the hello, or when a frame was refused whose id could not be read.
+    /// The request; 0 for the hello, for a refused frame whose id could not be read, and for an
+    /// error that ends the session.
     pub id: RequestId,
     /// What is said.
     pub answer: Answer,
