@@ -39,12 +39,13 @@ pub use join::Joined;
 pub use key_package::{
     KeyPackageReference, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
 };
-pub use members::{LeafIndex, LeafSelector, Member};
+pub use members::{LeafIndex, LeafSelector, Member, Roster};
 pub use message::SealedMessage;
 pub use receive::{
     Applied, LeaveProposal, Opened, OpenedLeave, OpenedMessage, Outcome, StagedCandidate,
 };
 pub use report::{Report, VerifiedReport};
+pub use rights::{Change, judge};
 pub use state::{
     Allowed, DESCRIPTION_BYTES_MAX, GroupKind, GroupState, NAME_BYTES_MAX, ROLES_MAX, Right,
     RightsTable, Role, RoleEntry, RuleVersion,
@@ -54,7 +55,6 @@ pub use welcome::JoinerWelcome;
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::{DeviceCredential, DeviceKey};
 use crate::provider::{Provider, Suite};
-use members::Roster;
 
 /// A group in its current epoch, as this device sees it.
 pub struct Group {

@@ -36,6 +36,14 @@ impl Suite {
     /// Every suite that is accepted.
     pub const ALL: [Self; 2] = [Self::Hybrid, Self::Classical];
 
+    /// Its MLS code point (RFC 9420 section 17.1).
+    pub const fn code(self) -> u16 {
+        match self {
+            Self::Hybrid => 0x004F,
+            Self::Classical => 0x0003,
+        }
+    }
+
     pub(crate) const fn ciphersuite(self) -> Ciphersuite {
         match self {
             Self::Hybrid => Ciphersuite::MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519,

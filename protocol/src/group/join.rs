@@ -70,8 +70,8 @@ fn stage(
     welcome: &[u8],
     ratchet_tree: &[u8],
 ) -> Result<StagedWelcome, OpenError> {
-    let message = MlsMessageIn::tls_deserialize_exact(welcome)
-        .map_err(|_| Rejection::MalformedMessage)?;
+    let message =
+        MlsMessageIn::tls_deserialize_exact(welcome).map_err(|_| Rejection::MalformedMessage)?;
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
         return Err(Rejection::WrongWireFormat.into());
     };

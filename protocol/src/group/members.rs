@@ -75,23 +75,35 @@ pub(crate) enum Selected {
 }
 
 /// The members of a group in one epoch, with their state.
-pub(crate) struct Roster {
+#[derive(Clone, Debug)]
+pub struct Roster {
     pub(crate) members: Vec<Member>,
     pub(crate) state: GroupState,
 }
 
 impl Roster {
+    /// Puts a roster together from leaves with verified credentials.
+    pub fn new(
+        leaves: impl IntoIterator<Item = (LeafIndex, DeviceCredential)>,
+        state: GroupState,
+    ) -> Self {
+        let members = leaves
+            .into_iter()
+            .map(|(leaf, credential)| {
+                let role = state.role(&credential.identity());
+                Member { leaf, credential, role }
+            })
+            .collect();
+        Self { members, state }
+    }
+
     /// Reads the stored tree. Its credentials were verified when their leaves came in.
     pub(crate) fn read(mls: &MlsGroup, state: &GroupState) -> Result<Self, GroupError> {
-        let members = mls
+        let leaves = mls
             .members()
-            .map(|member| {
-                let credential = stored_credential(&member.credential)?;
-                let role = state.role(&credential.identity());
-                Ok(Member { leaf: member.index.into(), credential, role })
-            })
-            .collect::<Result<_, GroupError>>()?;
-        Ok(Self { members, state: state.clone() })
+            .map(|member| Ok((member.index.into(), stored_credential(&member.credential)?)))
+            .collect::<Result<Vec<_>, GroupError>>()?;
+        Ok(Self::new(leaves, state.clone()))
     }
 
     pub(crate) fn at(&self, leaf: LeafIndex) -> Option<&Member> {
@@ -108,7 +120,7 @@ pub(crate) fn stored_credential(credential: &Credential) -> Result<DeviceCredent
         .map_err(|_| GroupError::Store(MlsStoreError::Malformed))
 }
 
-/// Verifies the credential of a leaf that comes in (spec: GRP-020).
+/// Verifies the credential of a leaf that comes in (spec: GRP-020, IDN-025).
 pub(crate) fn verify_credential(leaf: &LeafNode) -> Result<DeviceCredential, Rejection> {
     let basic = BasicCredential::try_from(leaf.credential().clone())
         .map_err(|_| Rejection::BadCredential)?;

@@ -12,7 +12,7 @@ use super::state::{EXTENSION_TYPE, GroupState};
 use crate::provider::Suite;
 
 /// How many messages of one sender may be missing before a later one, and still be opened
-/// afterwards. The log is ordered, so that only a gap in it lets them come late.
+/// afterwards (spec: GRP-052). The log is ordered: only an interrupted reading lets them come late.
 const OUT_OF_ORDER_TOLERANCE: u32 = 32;
 /// How far a sender's ratchet is turned forward for one message.
 const FORWARD_DISTANCE_MAX: u32 = 10_000;

@@ -113,6 +113,7 @@ impl core::fmt::Debug for StagedCandidate {
 
 /// What a commit means for this device.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one at a time; boxing would leave copies of keys")]
 pub enum Outcome {
     /// It stays, with the keys of the next epoch: store them, they are exported once.
     Stays(EpochKeys),
@@ -377,8 +378,8 @@ fn verify_path(staged: &StagedCommit, committer: &Member) -> Result<(), Rejectio
 }
 
 fn protocol_message(bytes: &[u8], format: WireFormat) -> Result<ProtocolMessage, Rejection> {
-    let message = MlsMessageIn::tls_deserialize_exact(bytes)
-        .map_err(|_| Rejection::MalformedMessage)?;
+    let message =
+        MlsMessageIn::tls_deserialize_exact(bytes).map_err(|_| Rejection::MalformedMessage)?;
     if message.wire_format() != format {
         return Err(Rejection::WrongWireFormat);
     }

@@ -11,20 +11,29 @@ use super::state::{Allowed, GroupKind, GroupState, Right, Role};
 use crate::identity::{DeviceCredential, DeviceId, Fingerprint};
 
 /// What a commit does, as MLS decoded it.
-pub(crate) struct Change {
-    pub(crate) committer: LeafIndex,
-    pub(crate) added: Vec<DeviceCredential>,
-    /// By Remove proposals of the committer.
-    pub(crate) removed: Vec<LeafIndex>,
-    /// By SelfRemove proposals of the leaves themselves.
-    pub(crate) left: Vec<LeafIndex>,
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Whose commit it is.
+    pub committer: LeafIndex,
+    /// The devices that come, by their verified credentials.
+    pub added: Vec<DeviceCredential>,
+    /// The leaves that go by Remove proposals of the committer.
+    pub removed: Vec<LeafIndex>,
+    /// The leaves that go by their own SelfRemove proposals.
+    pub left: Vec<LeafIndex>,
     /// The state after the commit.
-    pub(crate) state: GroupState,
-    pub(crate) cut: Cut,
+    pub state: GroupState,
+    /// The commit's mark.
+    pub cut: Cut,
 }
 
-/// Judges a change against the state before it.
-pub(crate) fn judge(before: &Roster, change: &Change) -> Result<(), Rejection> {
+/// Judges a change against the state before it: the whole of what a group allows. Everything else
+/// that makes a commit valid (MLS, envelope, keys, leaves) was checked before.
+///
+/// # Errors
+/// [`Rejection`] of the policy phase, or [`Rejection::UnknownSender`] and
+/// [`Rejection::InvalidCommit`] for leaves that are not there.
+pub fn judge(before: &Roster, change: &Change) -> Result<(), Rejection> {
     let judge = Judge::new(before, change)?;
     judge.check_cut()?;
     judge.check_fixed()?;

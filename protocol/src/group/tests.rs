@@ -306,7 +306,7 @@ fn other_capabilities_are_refused() {
 
 #[test]
 fn a_credential_of_another_key_is_refused() {
-    // spec: GRP-020
+    // spec: GRP-020, IDN-025
     let honest = device_with(1, ManagerCounter(1), 1 ^ 0x55);
     let thief = Device::new(8);
     let provider = Provider::new(&thief.store, &mut ChaCha20Rng::from_seed([1; 32]));

@@ -104,8 +104,7 @@ fn a_report_about_another_entry_is_refused() {
     // spec: GRP-060
     let mut members = group_of(2, Suite::Classical);
     let report = Report::new(EntryId::from_bytes([8; 32]), Rejection::NoRight);
-    let contest =
-        Contest { contested: vec![EntryId::from_bytes([7; 32])], report: Some(report) };
+    let contest = Contest { contested: vec![EntryId::from_bytes([7; 32])], report: Some(report) };
     let commit = members[0].try_begin(CommitIntent::default(), contest).unwrap();
     assert_eq!(rejection(&mut members[1], &commit.entry), Rejection::UncontestedReport);
 }

@@ -103,8 +103,11 @@ fn a_last_resort_package_serves_twice_and_is_forgotten() {
     let provider = Provider::new(&newcomer.store, &mut newcomer.rng);
     OwnKeyPackage::forget(&provider, &package.reference()).unwrap();
     let selector = LeafSelector::Identity(newcomer.identity());
-    let commit = members[0]
-        .begin(CommitIntent { add: vec![package], remove: vec![selector], ..CommitIntent::default() });
+    let commit = members[0].begin(CommitIntent {
+        add: vec![package],
+        remove: vec![selector],
+        ..CommitIntent::default()
+    });
     let (_, welcomes) = members[0].confirm(commit);
     let tree = members[0].group().tree_bytes().unwrap();
     let error = newcomer.try_join(&welcomes[0].welcome, &tree).unwrap_err();
@@ -129,8 +132,8 @@ fn packages_of_another_suite_or_key_are_refused() {
     for index in 0..own.bytes.len() {
         let mut changed = own.bytes.clone();
         changed[index] ^= 1;
-        let verified = UnverifiedKeyPackage::parse(&changed)
-            .and_then(|package| package.verify(Suite::Hybrid));
+        let verified =
+            UnverifiedKeyPackage::parse(&changed).and_then(|package| package.verify(Suite::Hybrid));
         assert!(verified.is_err(), "byte {index}");
     }
 }

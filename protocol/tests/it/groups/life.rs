@@ -1,8 +1,8 @@
 //! What a group does all day.
 
 use hushwire_protocol::group::{
-    CommitIntent, Cover, GroupError, LeafSelector, Membership, Opened, OpenError, Outcome, Rejection,
-    Role,
+    CommitIntent, Cover, GroupError, LeafSelector, Membership, OpenError, Opened, Outcome,
+    Rejection, Role,
 };
 use hushwire_protocol::provider::Suite;
 use hushwire_protocol::storage::group_prefix;

@@ -51,7 +51,10 @@ fn admins_may_not_touch_owners() {
     let intent = changed(&mut members[0], |state| state.set_role(admin, Role::Admin));
     let commit = members[0].begin(intent);
     super::world::spread(&mut members, 0, commit, &mut []);
-    assert_eq!(refused(&mut members[1], removing(LeafSelector::Identity(owner))), Rejection::NoRight);
+    assert_eq!(
+        refused(&mut members[1], removing(LeafSelector::Identity(owner))),
+        Rejection::NoRight
+    );
     let intent = changed(&mut members[1], |state| state.set_role(admin, Role::Owner));
     assert_eq!(refused(&mut members[1], intent), Rejection::NoRight);
     let other = LeafSelector::Identity(members[2].identity());
@@ -106,7 +109,7 @@ fn kinds_keep_their_size() {
     let intent = changed(&mut members[1], |state| state.kind = GroupKind::OwnDevices);
     assert_eq!(refused(&mut members[1], intent), Rejection::BadGroupState);
 
-    let mut own = vec![Device::new(1, 1)];
+    let mut own = [Device::new(1, 1)];
     own[0].create(SUITE, GroupKind::OwnDevices);
     let package = Device::new(2, 1).key_package(SUITE);
     assert_eq!(refused(&mut own[0], adding(vec![package])), Rejection::TooManyIdentities);

@@ -13,9 +13,7 @@ use hushwire_protocol::identity::{
 use hushwire_protocol::provider::{Provider, Suite};
 use hushwire_protocol::storage::MemoryMlsStore;
 use hushwire_wire::id::{ChannelId, EntryId, EpochId, Nonce, Sequence};
-use hushwire_wire::transcript::{
-    Operation, content_hash, entry_id, first_head, root_epoch_id,
-};
+use hushwire_wire::transcript::{Operation, content_hash, entry_id, first_head, root_epoch_id};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
@@ -60,8 +58,8 @@ pub(crate) struct Device {
 /// A device of the identity that grew from `root`, under its manager statement `counter`.
 pub(crate) fn credential(root: u8, counter: u64, device: u8) -> (DeviceKey, DeviceCredential) {
     let manager = ManagerKey::from_bytes(&[root ^ 0x55; 32]);
-    let statement = RootKey::from_bytes(&[root; 32])
-        .state_manager(manager.public(), ManagerCounter(counter));
+    let statement =
+        RootKey::from_bytes(&[root; 32]).state_manager(manager.public(), ManagerCounter(counter));
     let key = DeviceKey::from_bytes(&[root.wrapping_mul(16).wrapping_add(device); 32]);
     let id = DeviceId::from_bytes([device; 16]);
     let certificate = manager.certify(&statement, id, key.public(), DeviceSerial(1));
@@ -89,7 +87,13 @@ impl Device {
     /// One operation in one transaction: all of its writes are kept, or none.
     pub(crate) fn transact<T, E>(
         &mut self,
-        operation: impl FnOnce(&mut Group, &Provider<'_>, &DeviceKey, &EpochId, &EpochKeys) -> Result<T, E>,
+        operation: impl FnOnce(
+            &mut Group,
+            &Provider<'_>,
+            &DeviceKey,
+            &EpochId,
+            &EpochKeys,
+        ) -> Result<T, E>,
     ) -> Result<T, E> {
         let snapshot = self.store.snapshot();
         let provider = Provider::new(&self.store, &mut self.rng);
@@ -221,7 +225,8 @@ impl Device {
         self.epoch = entry.opens();
         self.keys = match core::mem::replace(&mut applied.outcome, Outcome::Removed) {
             Outcome::Stays(keys) => {
-                applied.outcome = Outcome::Stays(EpochKeys::from_secret_bytes(&keys.to_secret_bytes()));
+                applied.outcome =
+                    Outcome::Stays(EpochKeys::from_secret_bytes(&keys.to_secret_bytes()));
                 Some(keys)
             }
             Outcome::Removed => None,
@@ -278,7 +283,8 @@ pub(crate) fn spread(
     let tree = members[author].group().tree_bytes().unwrap();
     assert_eq!(welcomes.len(), newcomers.len());
     for newcomer in newcomers {
-        let taken = welcomes.iter().any(|welcome| newcomer.try_join(&welcome.welcome, &tree).is_ok());
+        let taken =
+            welcomes.iter().any(|welcome| newcomer.try_join(&welcome.welcome, &tree).is_ok());
         assert!(taken, "one of the welcomes is for each newcomer");
         newcomer.epoch = entry.opens();
     }
