@@ -4,11 +4,12 @@ use std::{collections::BTreeSet, path::Path, process::Command, sync::LazyLock};
 
 use cargo_metadata::{Metadata, MetadataCommand};
 
-/// Every package that some build of the workspace may need, on any system.
+/// Every package that some build of the workspace may need, on any system. Cargo fetches those that
+/// this system's build did not need, such as Windows' bindings.
 pub(crate) static METADATA: LazyLock<Metadata> = LazyLock::new(|| {
     MetadataCommand::new()
         .manifest_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"))
-        .other_options(["--locked".to_owned(), "--offline".to_owned()])
+        .other_options(["--locked".to_owned()])
         .exec()
         .unwrap()
 });
@@ -20,7 +21,7 @@ fn linked(package: &str) -> BTreeSet<String> {
     let members = METADATA.workspace_packages();
     assert!(members.iter().any(|member| member.name.as_str() == package), "{package} is no member");
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "--edges", "normal,build", "--target", "all"])
+        .args(["tree", "--locked", "--edges", "normal,build", "--target", "all"])
         .args(["--prefix", "none", "--format", "{p}", "--package", package])
         .current_dir(&METADATA.workspace_root)
         .output()

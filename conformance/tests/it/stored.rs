@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use hushwire_conformance::{
-    files::{self, MANIFEST, VERSION_FOLDER},
+    files::{self, Difference, MANIFEST, VERSION_FOLDER},
     kinds, runner,
     suite::{SPEC_VERSION, SUITE, Suite, Verdict},
 };
@@ -79,4 +79,27 @@ fn a_runner_notices_a_wrong_outcome() {
         }
         assert_eq!(runner::run(*kind, &suite).len(), tests, "{}", kind.name);
     }
+}
+
+#[test]
+fn the_check_finds_what_is_changed_missing_or_stray() {
+    let folder = tempfile::tempdir().unwrap();
+    let rendering = files::render();
+    rendering.write(folder.path()).unwrap();
+    assert_eq!(rendering.check(folder.path()).unwrap(), []);
+
+    let paths: Vec<_> = rendering.suites.keys().cloned().collect();
+    let mut text = fs::read_to_string(folder.path().join(&paths[0])).unwrap();
+    text.push(' ');
+    fs::write(folder.path().join(&paths[0]), text).unwrap();
+    fs::remove_file(folder.path().join(&paths[1])).unwrap();
+    let stray = format!("{VERSION_FOLDER}/older/old.json");
+    fs::create_dir(folder.path().join(VERSION_FOLDER).join("older")).unwrap();
+    fs::write(folder.path().join(&stray), "{}").unwrap();
+    let expected = [
+        Difference::Changed(paths[0].clone()),
+        Difference::Missing(paths[1].clone()),
+        Difference::Stray(stray),
+    ];
+    assert_eq!(rendering.check(folder.path()).unwrap(), expected);
 }
