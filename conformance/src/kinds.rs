@@ -5,10 +5,13 @@ pub mod blob;
 pub mod card;
 pub mod chain;
 pub mod channel;
+pub mod commit_policy;
 pub mod content;
 pub mod credential;
 pub mod device_list;
 pub mod ed25519;
+pub mod envelope;
+pub mod epoch_keys;
 pub mod identity;
 pub mod inbox;
 pub mod link;
@@ -46,6 +49,9 @@ pub const ALL: &[Kind] = &[
     Kind { name: inbox::NAME, suite: inbox::suite, run: inbox::run },
     Kind { name: blob::NAME, suite: blob::suite, run: blob::run },
     Kind { name: padding::NAME, suite: padding::suite, run: padding::run },
+    Kind { name: envelope::NAME, suite: envelope::suite, run: envelope::run },
+    Kind { name: epoch_keys::NAME, suite: epoch_keys::suite, run: epoch_keys::run },
+    Kind { name: commit_policy::NAME, suite: commit_policy::suite, run: commit_policy::run },
     Kind { name: content::NAME, suite: content::suite, run: content::run },
     Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
     Kind { name: attachment::NAME, suite: attachment::suite, run: attachment::run },

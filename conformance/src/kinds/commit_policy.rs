@@ -1,0 +1,286 @@
+//! Who may change what: commits as MLS decoded them, judged against the group before them.
+//!
+//! Input: `members` (each `leaf`, `credential`), `state`, and the commit: `committer`, `added`
+//! (credentials), `removed` and `left` (leaves), `next_state`, `cut` (0 or 1). No outputs.
+
+use hushwire_protocol::group::{Change, GroupState, LeafIndex, Rejection, Roster, judge};
+use hushwire_protocol::identity::{DeviceCredential, UnverifiedCredential};
+use hushwire_wire::transcript::Cut;
+use serde_json::{Value, json};
+
+use crate::{
+    input::Input,
+    kinds::{chain::Chain, envelope::rejected},
+    suite::{Group, Outcome, Suite},
+};
+
+/// Name of the kind.
+pub const NAME: &str = "commit-policy";
+
+fn credential(bytes: &[u8]) -> DeviceCredential {
+    UnverifiedCredential::parse(bytes).and_then(UnverifiedCredential::verify).expect("valid")
+}
+
+fn leaf(text: &str) -> LeafIndex {
+    LeafIndex(text.parse().expect("a leaf"))
+}
+
+/// Runs one input.
+pub fn run(input: &Value) -> Outcome {
+    let input = Input(input);
+    let state = |name| GroupState::from_bytes(&input.bytes(name));
+    let (Ok(before), Ok(after)) = (state("state"), state("next_state")) else {
+        return rejected(Rejection::BadGroupState);
+    };
+    let members = input.field("members").as_array().expect("a list").iter().map(|member| {
+        let member = Input(member);
+        (leaf(member.text("leaf")), credential(&member.bytes("credential")))
+    });
+    let leaves = |name| {
+        let list = input.field(name).as_array().expect("a list");
+        list.iter().map(|item| leaf(item.as_str().expect("a leaf"))).collect()
+    };
+    let change = Change {
+        committer: leaf(input.text("committer")),
+        added: input.list("added").iter().map(|bytes| credential(bytes)).collect(),
+        removed: leaves("removed"),
+        left: leaves("left"),
+        state: after,
+        cut: if input.integer("cut") == 1 { Cut::Cut } else { Cut::Through },
+    };
+    match judge(&Roster::new(members, before), &change) {
+        Ok(()) => Outcome::accepted(),
+        Err(rejection) => rejected(rejection),
+    }
+}
+
+/// An identity; its number is the seed of its root key.
+fn chain(identity: u8) -> Chain {
+    let manager = identity + 100;
+    Chain { root: identity, root_signer: identity, manager, signer: manager, counter: 3 }
+}
+
+/// The agreed state, byte by byte.
+#[derive(Clone)]
+struct State {
+    rules: u16,
+    kind: u8,
+    name: &'static str,
+    /// Identities with the number of their role, as they stand; sorted where they are used.
+    roles: Vec<(u8, u8)>,
+    rights: [u8; 7],
+}
+
+/// 1 owns the group, 2 is an admin, the others are members.
+fn group() -> State {
+    let rights = [1, 1, 1, 2, 0, 0, 1];
+    State { rules: 1, kind: 2, name: "walks", roles: vec![(1, 2), (2, 1)], rights }
+}
+
+fn kind(kind: u8) -> State {
+    State { kind, roles: vec![], ..group() }
+}
+
+impl State {
+    fn with_roles(self, roles: &[(u8, u8)]) -> Self {
+        Self { roles: roles.to_vec(), ..self }
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut roles: Vec<_> =
+            self.roles.iter().map(|(who, role)| (chain(*who).fingerprint(), *role)).collect();
+        roles.sort_unstable();
+        let roles: Vec<u8> =
+            roles.iter().flat_map(|(who, role)| [&who[..], &[*role]].concat()).collect();
+        let mut bytes = [&[0, 1][..], &self.rules.to_be_bytes(), &[self.kind]].concat();
+        for field in [self.name.as_bytes(), &[], &roles, &self.rights] {
+            let length = u16::try_from(field.len()).expect("short");
+            match u8::try_from(length) {
+                Ok(length) if length < 64 => bytes.push(length),
+                _ => bytes.extend_from_slice(&(0x4000 | length).to_be_bytes()),
+            }
+            bytes.extend_from_slice(field);
+        }
+        bytes
+    }
+}
+
+/// A commit by leaf `committer` in a group of these (identity, device) at the leaves 0, 1, ...
+#[derive(Clone)]
+struct Case {
+    members: Vec<(u8, u8)>,
+    before: State,
+    committer: u32,
+    added: Vec<Vec<u8>>,
+    removed: Vec<u32>,
+    left: Vec<u32>,
+    after: State,
+    cut: u8,
+}
+
+impl Case {
+    fn new(before: &State, committer: u32) -> Self {
+        let members = vec![(1, 11), (2, 21), (3, 31), (4, 41)];
+        let (before, after) = (before.clone(), before.clone());
+        let (added, removed, left) = (vec![], vec![], vec![]);
+        Self { members, before, committer, added, removed, left, after, cut: 0 }
+    }
+
+    fn add(mut self, identity: u8, device: u8) -> Self {
+        self.added.push(chain(identity).credential(device));
+        self
+    }
+
+    fn remove(mut self, leaf: u32) -> Self {
+        (self.cut, _) = (1, self.removed.push(leaf));
+        self
+    }
+
+    fn leave(mut self, leaf: u32) -> Self {
+        (self.cut, _) = (1, self.left.push(leaf));
+        self
+    }
+
+    fn then(self, after: State) -> Self {
+        Self { after, ..self }
+    }
+
+    fn input(&self) -> Value {
+        let texts = |leaves: &[u32]| leaves.iter().map(u32::to_string).collect::<Vec<_>>();
+        let members: Vec<_> = (0u32..)
+            .zip(&self.members)
+            .map(|(leaf, (identity, device))| {
+                let credential = hex::encode(chain(*identity).credential(*device));
+                json!({ "leaf": leaf.to_string(), "credential": credential })
+            })
+            .collect();
+        json!({
+            "members": members,
+            "state": hex::encode(self.before.bytes()),
+            "committer": self.committer.to_string(),
+            "added": self.added.iter().map(hex::encode).collect::<Vec<_>>(),
+            "removed": texts(&self.removed),
+            "left": texts(&self.left),
+            "next_state": hex::encode(self.after.bytes()),
+            "cut": self.cut.to_string(),
+        })
+    }
+}
+
+type Cases = Vec<(&'static str, Case, Option<Rejection>)>;
+
+fn grouped(comment: &str, rules: &[&str], cases: Cases) -> Group {
+    cases.into_iter().fold(Group::new(comment, rules), |group, (comment, case, rejection)| {
+        let outcome = rejection.map_or_else(Outcome::accepted, rejected);
+        group.test(comment, &[], case.input(), outcome)
+    })
+}
+
+/// The tests.
+pub fn suite() -> Suite {
+    Suite::new(NAME)
+        .group(grouped("adding", &["GRP-040", "GRP-021", "GRP-022"], additions()))
+        .group(grouped("removing", &["GRP-033", "GRP-041", "GRP-043", "GRP-044"], removals()))
+        .group(grouped("changing the state", &["GRP-011", "GRP-012", "GRP-042"], changes()))
+        .group(grouped("kinds of groups", &["GRP-011", "GRP-013", "GRP-044"], kinds()))
+}
+
+fn additions() -> Cases {
+    let by = |leaf| Case::new(&group(), leaf);
+    let older = Chain { counter: 2, ..chain(3) }.credential(32);
+    let stale = Case { added: vec![older], ..by(2) };
+    vec![
+        ("nothing but a new path", by(3), None),
+        ("an admin adds an identity", by(1).add(5, 51), None),
+        ("a member adds an identity", by(2).add(5, 51), Some(Rejection::NoRight)),
+        ("a member adds an own device", by(2).add(3, 32), None),
+        ("a member adds a device of another member", by(3).add(3, 32), None),
+        ("a device twice", by(0).add(5, 51).add(5, 51), Some(Rejection::DuplicateDevice)),
+        ("a device that is there", by(0).add(3, 31), Some(Rejection::DuplicateDevice)),
+        ("a device under an older statement", stale, Some(Rejection::StaleManager)),
+        ("an unknown committer", by(9), Some(Rejection::UnknownSender)),
+    ]
+}
+
+fn removals() -> Cases {
+    let by = |leaf| Case::new(&group(), leaf);
+    let without_admin = group().with_roles(&[(1, 2)]);
+    let two_devices = |leaf| {
+        let members = vec![(1, 11), (2, 21), (3, 31), (3, 32)];
+        Case { members, ..by(leaf) }
+    };
+    let uncut = |case: Case| Case { cut: 0, ..case };
+    vec![
+        ("an admin removes a member", by(1).remove(3), None),
+        ("without cut", uncut(by(1).remove(3)), Some(Rejection::RemovalWithoutCut)),
+        ("a leave without cut", uncut(by(1).leave(3)), Some(Rejection::RemovalWithoutCut)),
+        ("a member removes a member", by(2).remove(3), Some(Rejection::NoRight)),
+        ("a member removes an own device", two_devices(2).remove(3), None),
+        ("an admin removes the owner", by(1).remove(0), Some(Rejection::NoRight)),
+        ("the owner removes an admin", by(0).remove(1).then(without_admin.clone()), None),
+        ("and leaves the role", by(0).remove(1), Some(Rejection::BadGroupState)),
+        ("a member adds a device again", by(2).remove(3).add(4, 41), None),
+        ("another device in its place", by(2).remove(3).add(4, 42), Some(Rejection::NoRight)),
+        ("an admin leaves by a member's commit", by(2).leave(1).then(without_admin), None),
+        (
+            "the last owner leaves",
+            by(2).leave(0).then(group().with_roles(&[(2, 1)])),
+            Some(Rejection::LastOwner),
+        ),
+        ("a leaf that is not there", by(0).remove(7), Some(Rejection::InvalidCommit)),
+    ]
+}
+
+fn changes() -> Cases {
+    let by = |leaf| Case::new(&group(), leaf);
+    let renamed = State { name: "climbs", ..group() };
+    let wider = State { rights: [0; 7], ..group() };
+    let roles = |roles: &[(u8, u8)]| group().with_roles(roles);
+    let open = State { rights: [1, 1, 1, 1, 0, 0, 1], ..group() };
+    let admin = |roles: &[(u8, u8)]| Case::new(&open, 1).then(open.clone().with_roles(roles));
+    vec![
+        ("an admin renames", by(1).then(renamed.clone()), None),
+        ("a member renames", by(2).then(renamed), Some(Rejection::NoRight)),
+        ("the owner changes the rights", by(0).then(wider.clone()), None),
+        ("an admin changes the rights", by(1).then(wider), Some(Rejection::NoRight)),
+        ("the owner makes an admin", by(0).then(roles(&[(1, 2), (2, 1), (3, 1)])), None),
+        (
+            "an admin makes an admin without the right",
+            by(1).then(roles(&[(1, 2), (2, 1), (3, 1)])),
+            Some(Rejection::NoRight),
+        ),
+        ("an admin makes an admin with the right", admin(&[(1, 2), (2, 1), (3, 1)]), None),
+        ("an admin makes an owner", admin(&[(1, 2), (2, 1), (3, 2)]), Some(Rejection::NoRight)),
+        ("an admin unmakes the owner", admin(&[(2, 1)]), Some(Rejection::NoRight)),
+        ("the owner hands over", by(0).then(roles(&[(2, 1), (3, 2)])), None),
+        ("the only owner steps down", by(0).then(roles(&[(2, 1)])), Some(Rejection::LastOwner)),
+        (
+            "a role for nobody",
+            by(0).then(roles(&[(1, 2), (2, 1), (9, 1)])),
+            Some(Rejection::BadGroupState),
+        ),
+        (
+            "another kind",
+            by(0).then(State { kind: 3, roles: vec![], ..group() }),
+            Some(Rejection::BadGroupState),
+        ),
+        ("other rules", by(0).then(State { rules: 2, ..group() }), Some(Rejection::BadGroupState)),
+    ]
+}
+
+fn kinds() -> Cases {
+    let (direct, own) = (kind(1), kind(3));
+    let pair = |leaf| Case { members: vec![(1, 11), (2, 21)], ..Case::new(&direct, leaf) };
+    let devices = |leaf| Case { members: vec![(1, 11), (1, 12)], ..Case::new(&own, leaf) };
+    let alone = Case { members: vec![(1, 11)], ..Case::new(&direct, 0) };
+    vec![
+        ("direct: the second person", alone.add(2, 21), None),
+        ("direct: a third", pair(1).add(3, 31), Some(Rejection::TooManyIdentities)),
+        ("direct: another device", pair(1).add(1, 12), None),
+        ("direct: one leaves", pair(1).leave(0), None),
+        ("direct: one removes the other", pair(1).remove(0), None),
+        ("own devices: one more", devices(1).add(1, 13), None),
+        ("own devices: one goes", devices(1).remove(0), None),
+        ("own devices: a stranger", devices(0).add(2, 21), Some(Rejection::TooManyIdentities)),
+    ]
+}
