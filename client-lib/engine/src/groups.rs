@@ -195,7 +195,7 @@ pub(crate) fn change_failed(
 /// What a wish asks of a group.
 pub(crate) enum Change {
     /// This commit.
-    Commit(CommitIntent),
+    Commit(Box<CommitIntent>),
     /// Nothing: it is so.
     AlreadyTrue,
     /// It may not be.
@@ -216,19 +216,19 @@ pub(crate) fn commit_intent(
             packages::addition(packages)
         }
         Wish::RemovePerson { person, .. } => {
-            Change::Commit(removal(LeafSelector::Identity(*person)))
+            removal(LeafSelector::Identity(*person))
         }
         Wish::RemoveDevice { device, .. } => {
             let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-            Change::Commit(removal(LeafSelector::Device(me, *device)))
+            removal(LeafSelector::Device(me, *device))
         }
-        Wish::CommitLeave { proposal, .. } => Change::Commit(crate::leaving::intent(proposal)),
-        _ => Change::Commit(CommitIntent::default()),
+        Wish::CommitLeave { proposal, .. } => Change::Commit(Box::new(crate::leaving::intent(proposal))),
+        _ => Change::Commit(Box::default()),
     })
 }
 
-fn removal(whom: LeafSelector) -> CommitIntent {
-    CommitIntent { remove: vec![whom], ..CommitIntent::default() }
+fn removal(whom: LeafSelector) -> Change {
+    Change::Commit(Box::new(CommitIntent { remove: vec![whom], ..CommitIntent::default() }))
 }
 
 /// Whether what a wish asks for is so already.

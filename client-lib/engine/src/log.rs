@@ -399,6 +399,8 @@ fn plan_contest(
         candidate: report.candidate,
         code: report.code,
     });
+    // The live channel watches the time, and messages wait for the next epoch.
+    work.effects.channels.insert(*channel);
     groups::save(work, channel, &group)
 }
 

@@ -212,7 +212,7 @@ pub(crate) fn send_commit(
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, &channel)?;
     let intent = match groups::commit_intent(work, &group, wish)? {
-        groups::Change::Commit(intent) => intent,
+        groups::Change::Commit(intent) => *intent,
         groups::Change::AlreadyTrue => {
             work.settle(number);
             return Ok(Step::Settled);

@@ -188,7 +188,7 @@ pub(crate) fn addition(packages: &Packages) -> Change {
     let add: Option<Vec<_>> = packages.taken.iter().map(|bytes| verified(bytes)).collect();
     match add {
         Some(add) if !add.is_empty() => {
-            Change::Commit(CommitIntent { add, ..CommitIntent::default() })
+            Change::Commit(Box::new(CommitIntent { add, ..CommitIntent::default() }))
         }
         _ => Change::NotAllowed(FailureReason::NoKeyPackage),
     }

@@ -11,11 +11,12 @@ use zeroize::Zeroizing;
 use crate::store::{Change, Order, Range, Row, Store, StoreError, Table};
 
 type Value = Zeroizing<Vec<u8>>;
+type Changes = BTreeMap<(Table, Vec<u8>), Option<Value>>;
 
 /// The changes of one operation.
 pub struct Transaction<'s> {
     store: &'s dyn Store,
-    changes: RefCell<BTreeMap<(Table, Vec<u8>), Option<Value>>>,
+    changes: RefCell<Changes>,
 }
 
 impl<'s> Transaction<'s> {

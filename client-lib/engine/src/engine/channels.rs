@@ -49,7 +49,7 @@ enum Phase {
     Closed,
     Opening,
     Reading(Reading),
-    Fetching(Fetching),
+    Fetching(Box<Fetching>),
     Waiting { until: Timestamp },
 }
 
@@ -344,7 +344,8 @@ impl<S: Store> Engine<S> {
             // No honest relay stores it: a garbage entry like any other.
             return self.apply_entry(channel, &entry);
         }
-        live.phase = Phase::Fetching(Fetching { entry, reference, content: BytesMut::new() });
+        let fetching = Fetching { entry, reference, content: BytesMut::new() };
+        live.phase = Phase::Fetching(Box::new(fetching));
         let read = Request::BlobRead { blob: reference.blob, offset: 0, length: reference.size };
         self.send(number, read, Pending::FetchEntry { channel });
         Ok(())
@@ -450,12 +451,6 @@ impl<S: Store> Engine<S> {
         if let Some(live) = self.channels.get_mut(channel) {
             live.append = intent;
         }
-    }
-
-    /// The relay has this epoch up to here; tests look at it.
-    #[cfg(test)]
-    pub(crate) fn is_reading(&self, channel: &ChannelId) -> bool {
-        self.channels.get(channel).is_some_and(ChannelLive::is_current)
     }
 }
 

@@ -108,7 +108,7 @@ impl<S: Store> Engine<S> {
             Answer::InboxOpened { handle, .. } => handle,
             Answer::Refused(refusal) => {
                 if refusal.code == Code::Denied {
-                    self.transact(|work| inbox::denied(work))?;
+                    self.transact(inbox::denied)?;
                 }
                 self.rest_inbox(refusal.retry_after_ms);
                 return Ok(());

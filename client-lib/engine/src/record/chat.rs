@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Record, SecretBytes, id};
 use crate::{
     command::{
-        ChatKind, ChatNumber, ChatState, ContactNumber, FailureReason, LinkUse, MessageNumber,
-        Verification,
+        ChatKind, ChatNumber, ChatState, ContactNumber, FailureReason, LinkUse, Verification,
     },
     store::Table,
 };
@@ -129,10 +128,4 @@ pub(crate) struct LinkRecord {
 
 impl Record for LinkRecord {
     const TABLE: Table = Table::Link;
-}
-
-impl MessageRecord {
-    pub(crate) const fn number(number: u64) -> MessageNumber {
-        MessageNumber(number)
-    }
 }

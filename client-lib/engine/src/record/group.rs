@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::{Record, SecretBytes, id};
 use crate::{
     command::{ChatNumber, ContactNumber},
-    record::IntentNumber,
     store::{StoreError, Table},
 };
 
@@ -145,10 +144,4 @@ pub(crate) struct SealedRecord {
 
 impl Record for SealedRecord {
     const TABLE: Table = Table::Sealed;
-}
-
-impl SealedRecord {
-    pub(crate) const fn intent(&self) -> IntentNumber {
-        IntentNumber(self.intent)
-    }
 }
