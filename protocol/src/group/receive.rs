@@ -24,7 +24,7 @@ use super::binding::{Binding, MessageBinding};
 use super::commit::read_change;
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::verify_leaf;
-use super::members::{LeafIndex, Member, Roster};
+use super::members::{LeafIndex, Member, Roster, stored_credential};
 use super::profile::state_of;
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
@@ -334,7 +334,10 @@ impl Group {
         let Sender::Member(leaf) = *processed.sender() else {
             return Err(Rejection::UnknownSender.into());
         };
-        Ok(self.roster()?.at(leaf.into()).cloned().ok_or(Rejection::UnknownSender)?)
+        let member = self.mls.member_at(leaf).ok_or(Rejection::UnknownSender)?;
+        let credential = stored_credential(&member.credential)?;
+        let role = self.state.role(&credential.identity());
+        Ok(Member { leaf: leaf.into(), credential, role })
     }
 }
 

@@ -153,7 +153,8 @@ impl GroupState {
         }
     }
 
-    /// The role of an identity. In groups of two, and of own devices, everybody is an owner.
+    /// The role of an identity. In groups of two, and of own devices, everybody is an owner
+    /// (spec: GRP-011).
     pub fn role(&self, identity: &Fingerprint) -> Role {
         match self.kind {
             GroupKind::Direct | GroupKind::OwnDevices => Role::Owner,
