@@ -79,6 +79,7 @@ pub(super) fn request(read: &RequestFrame) -> Value {
         Request::Stop(reading) => ("stop", json!({ "reading": integer(reading.0) })),
         other => channel_request(other)
             .or_else(|| owner_request(other))
+            .or_else(|| slot_request(other))
             .or_else(|| sender_or_blob_request(other))
             .expect("every request is described"),
     };
@@ -183,6 +184,12 @@ fn owner_request(request: &Request) -> Option<Described> {
                 "capability": bytes(capability),
             }),
         ),
+        _ => return None,
+    })
+}
+
+fn slot_request(request: &Request) -> Option<Described> {
+    Some(match request {
         Request::SlotDrop { handle, slot } => {
             ("slot_drop", json!({ "handle": integer(handle.0), "slot": bytes(slot) }))
         }
