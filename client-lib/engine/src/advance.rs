@@ -18,9 +18,7 @@ use crate::{
     groups, invitations,
     log::{self, Fault},
     outbox::{self, OwnCommit},
-    record::{
-        EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel,
-    },
+    record::{EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel},
     store::{Order, Range, StoreError, Table},
     wish,
     work::Work,
@@ -61,9 +59,8 @@ impl From<&Applied> for Moved {
 }
 
 fn missing_in(all: &[Member], others: &[Member]) -> Vec<Member> {
-    let known = |member: &&Member| {
-        !others.iter().any(|other| other.credential == member.credential)
-    };
+    let known =
+        |member: &&Member| !others.iter().any(|other| other.credential == member.credential);
     all.iter().filter(known).cloned().collect()
 }
 
@@ -126,12 +123,7 @@ fn move_on(
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     begin_epoch(work, channel, &epoch, keys)?;
     forget_epochs(work, channel, &[group.epoch, epoch])?;
-    let moved = GroupRecord {
-        epoch,
-        contest: None,
-        epoch_since_ms: work.now.0,
-        ..group.clone()
-    };
+    let moved = GroupRecord { epoch, contest: None, epoch_since_ms: work.now.0, ..group.clone() };
     groups::save(work, channel, &moved)?;
     work.effects.channels.insert(*channel);
     settle_true(work, channel, mls)?;
@@ -140,11 +132,7 @@ fn move_on(
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
 /// late entries may still be looked at (spec: GRP-024).
-fn forget_epochs(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    kept: &[EpochId],
-) -> Result<(), StoreError> {
+fn forget_epochs(work: &Work<'_>, channel: &ChannelId, kept: &[EpochId]) -> Result<(), StoreError> {
     for table in [Table::Epoch, Table::RelayReceipt] {
         let range = Range {
             prefix: channel.as_bytes(),

@@ -27,7 +27,9 @@ pub struct LinkNumber(pub u64);
 pub struct DeviceNumber(pub u64);
 
 /// Text that must not be logged: prints nothing in Debug, zeroized when dropped.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[derive(
+    Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop,
+)]
 #[serde(transparent)]
 pub struct SecretText(String);
 
@@ -643,7 +645,9 @@ pub enum CommandError {
     #[error("you are the last owner; make another member owner first, or remove the others")]
     LastOwner,
     /// The relay address is not of the form `host:port#id`.
-    #[error("the relay address is not valid; it reads host:port#id, as `hush-relay init` prints it")]
+    #[error(
+        "the relay address is not valid; it reads host:port#id, as `hush-relay init` prints it"
+    )]
     BadRelayAddress,
     /// The link is incomplete: characters are missing at its end.
     #[error("the link is incomplete; copy it whole")]

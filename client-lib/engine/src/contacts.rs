@@ -40,14 +40,8 @@ pub(crate) fn add(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, Comma
     let contact = ensure(work, &link.identity, None)?;
     let channel = ChannelId::from_bytes(work.random());
     let name = name_of(work, &link.identity)?;
-    let chat = chats::add(
-        work,
-        name,
-        ChatKind::Direct,
-        ChatState::Opening,
-        Some(channel),
-        Some(contact),
-    )?;
+    let chat =
+        chats::add(work, name, ChatKind::Direct, ChatState::Opening, Some(channel), Some(contact))?;
     set_chat(work, &link.identity, chat)?;
     direct::form(work, channel, chat, contact)?;
     let link = SecretBytes::new(text.expose().trim().as_bytes());
@@ -165,8 +159,7 @@ pub(crate) fn list(work: &Work<'_>) -> Result<Vec<ContactInfo>, StoreError> {
     let mut contacts = rows
         .into_iter()
         .map(|row| {
-            let person =
-                Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)?;
+            let person = Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)?;
             Ok(ContactInfo {
                 number: ContactNumber(row.record.number),
                 name: row.record.name,

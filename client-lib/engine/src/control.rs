@@ -39,11 +39,7 @@ pub(crate) fn take(
     Ok(())
 }
 
-fn take_card(
-    work: &mut Work<'_>,
-    sender: &Fingerprint,
-    payload: &[u8],
-) -> Result<(), StoreError> {
+fn take_card(work: &mut Work<'_>, sender: &Fingerprint, payload: &[u8]) -> Result<(), StoreError> {
     // A card of somebody else, or none at all, changes nothing.
     match ContactCard::decode(payload) {
         Ok(card) if card.identity() == *sender => {

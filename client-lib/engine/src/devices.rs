@@ -82,10 +82,7 @@ pub(crate) fn put_list(work: &mut Work<'_>, desk: &Desk) -> Result<Step, StoreEr
         .shelf_key()?
         .seal_device_list(&record.inbox, &record.device_list, work.rng)
         .map_err(|_| StoreError::Failed)?;
-    Ok(inbox::request(desk, |handle| Request::DeviceListPut {
-        handle,
-        device_list: sealed.into(),
-    }))
+    Ok(inbox::request(desk, |handle| Request::DeviceListPut { handle, device_list: sealed.into() }))
 }
 
 /// Wishes to have every other device of this identity in a group.
@@ -144,4 +141,3 @@ pub(crate) fn take_state(
     }
     Ok(())
 }
-

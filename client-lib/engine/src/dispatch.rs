@@ -41,9 +41,7 @@ fn with_identity(work: &mut Work<'_>, command: Command) -> Result<Reply, Command
         }
         Command::Chats => Ok(Reply::Chats(chats::list(work)?)),
         Command::SendText { chat, text } => messages::send_text(work, chat, &text),
-        Command::SendFile { chat, path, media_type } => {
-            files::send(work, chat, &path, &media_type)
-        }
+        Command::SendFile { chat, path, media_type } => files::send(work, chat, &path, &media_type),
         Command::Messages { chat, from, count_max } => {
             Ok(Reply::Messages(messages::list(work, chat, from, count_max)?))
         }
@@ -73,7 +71,6 @@ fn done(result: Result<(), CommandError>) -> Result<Reply, CommandError> {
 
 fn events(work: &Work<'_>, from: EventNumber, count_max: u32) -> Result<Reply, CommandError> {
     let rows_max = usize::try_from(count_max.min(EVENTS_MAX)).unwrap_or(0);
-    let rows =
-        work.tx.list_from::<EventRecord>(&[], Some(&by_number(from.0)), rows_max)?;
+    let rows = work.tx.list_from::<EventRecord>(&[], Some(&by_number(from.0)), rows_max)?;
     Ok(Reply::Events(rows.into_iter().map(|row| row.record.0).collect()))
 }

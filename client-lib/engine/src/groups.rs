@@ -4,8 +4,8 @@
 use hushwire_protocol::{
     address::RelayAddress,
     group::{
-        Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member, Report,
-        Right, Role,
+        Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member,
+        Report, Right, Role,
     },
     identity::Fingerprint,
 };
@@ -49,7 +49,9 @@ pub(crate) fn save(
 /// Every channel this device has a group for.
 pub(crate) fn channels(work: &Work<'_>) -> Result<Vec<ChannelId>, StoreError> {
     let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.iter().map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)).collect()
+    rows.iter()
+        .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
+        .collect()
 }
 
 /// A group's record, and its relay's address.
@@ -85,10 +87,7 @@ pub(crate) fn set_state(
 }
 
 /// What a commit or message for a channel needs: the channel itself, unless it is over.
-pub(crate) fn channel_target(
-    work: &Work<'_>,
-    channel: &ChannelId,
-) -> Result<Target, StoreError> {
+pub(crate) fn channel_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
     let group = record(work, channel)?;
     let member =
         group.is_some_and(|group| matches!(group.state, GroupState::Member | GroupState::Leaving));
@@ -159,8 +158,7 @@ pub(crate) fn create_channel(
         return Ok(Step::Settled);
     };
     let (_, keys) = log::epoch_state(work, channel, &group.epoch)?;
-    let transcript =
-        transcript::channel_create(&desk.relay, &desk.session, channel, &group.epoch);
+    let transcript = transcript::channel_create(&desk.relay, &desk.session, channel, &group.epoch);
     Ok(Step::Ask(crate::wish::Ask::Request(Request::ChannelCreate {
         channel: *channel,
         epoch_key: keys.public_key(),
@@ -215,14 +213,14 @@ pub(crate) fn commit_intent(
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
             packages::addition(packages)
         }
-        Wish::RemovePerson { person, .. } => {
-            removal(LeafSelector::Identity(*person))
-        }
+        Wish::RemovePerson { person, .. } => removal(LeafSelector::Identity(*person)),
         Wish::RemoveDevice { device, .. } => {
             let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
             removal(LeafSelector::Device(me, *device))
         }
-        Wish::CommitLeave { proposal, .. } => Change::Commit(Box::new(crate::leaving::intent(proposal))),
+        Wish::CommitLeave { proposal, .. } => {
+            Change::Commit(Box::new(crate::leaving::intent(proposal)))
+        }
         _ => Change::Commit(Box::default()),
     })
 }
@@ -239,7 +237,9 @@ pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<boo
         Wish::RemovePerson { person, .. } => !members.iter().any(|leaf| leaf.identity() == *person),
         Wish::AddDevice { device, .. } => members.iter().any(|leaf| leaf.device() == *device),
         Wish::RemoveDevice { device, .. } => !members.iter().any(|leaf| leaf.device() == *device),
-        Wish::Contest { channel } => record(work, channel)?.is_none_or(|group| group.contest.is_none()),
+        Wish::Contest { channel } => {
+            record(work, channel)?.is_none_or(|group| group.contest.is_none())
+        }
         _ => false,
     })
 }
@@ -273,14 +273,8 @@ pub(crate) fn take_name(
 pub(crate) fn new(work: &mut Work<'_>, name: &str) -> Result<Reply, CommandError> {
     let name = chats::check_name(name)?;
     let channel = ChannelId::from_bytes(work.random());
-    let chat = chats::add(
-        work,
-        name.clone(),
-        ChatKind::Group,
-        ChatState::Open,
-        Some(channel),
-        None,
-    )?;
+    let chat =
+        chats::add(work, name.clone(), ChatKind::Group, ChatState::Open, Some(channel), None)?;
     form(work, channel, GroupKind::Group, &name, PurposeRecord::Group { chat })?;
     devices::add_own_devices(work, &channel)?;
     let record = chats::named(work, chat)?;

@@ -18,9 +18,7 @@ use crate::{
     event::{Event, Warning},
     invitations, links, packages,
     pending::Pending,
-    record::{
-        IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number,
-    },
+    record::{IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number},
     store::StoreError,
     wish::{Ask, Desk, Step},
     work::Work,
@@ -266,10 +264,7 @@ fn link_card(work: &mut Work<'_>, link: &LinkRecord) -> Result<Vec<u8>, StoreErr
 
 impl InboxRecord {
     pub(crate) fn owner_key(&self) -> Result<SigningKey, StoreError> {
-        self.owner_key
-            .array()
-            .map(|seed| SigningKey::from_bytes(&seed))
-            .ok_or(StoreError::Damaged)
+        self.owner_key.array().map(|seed| SigningKey::from_bytes(&seed)).ok_or(StoreError::Damaged)
     }
 
     pub(crate) fn shelf_key(&self) -> Result<ShelfKey, StoreError> {
@@ -280,4 +275,3 @@ impl InboxRecord {
         self.seal_key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)
     }
 }
-

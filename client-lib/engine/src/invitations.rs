@@ -74,10 +74,7 @@ pub(crate) fn sent(work: &mut Work<'_>, invites: Option<&ChannelId>) -> Result<(
 }
 
 /// An invitation will not arrive.
-pub(crate) fn not_sent(
-    work: &mut Work<'_>,
-    invites: Option<&ChannelId>,
-) -> Result<(), StoreError> {
+pub(crate) fn not_sent(work: &mut Work<'_>, invites: Option<&ChannelId>) -> Result<(), StoreError> {
     let Some(channel) = invites else { return Ok(()) };
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     match group.purpose {
@@ -168,10 +165,7 @@ pub(crate) fn own_card(
 }
 
 /// The capability given to a contact; made, and wished to be known to the relay, the first time.
-fn given_capability(
-    work: &mut Work<'_>,
-    person: &Fingerprint,
-) -> Result<SecretBytes, StoreError> {
+fn given_capability(work: &mut Work<'_>, person: &Fingerprint) -> Result<SecretBytes, StoreError> {
     contacts::ensure(work, person, None)?;
     let Some(mut contact) = contacts::load(work, person)? else { return Err(StoreError::Damaged) };
     if let Some(given) = contact.given {

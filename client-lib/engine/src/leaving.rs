@@ -41,18 +41,10 @@ pub(crate) fn send(
     let mut group = log::load_group(work, channel)?;
     let provider = work.provider();
     group.abandon_commit(&provider).map_err(log::store_error)?;
-    let message = group
-        .seal_leave(&provider, &device.key, &view.epoch, &keys)
-        .map_err(log::store_error)?;
-    let sealed = outbox::seal(
-        work,
-        number,
-        channel,
-        view,
-        &Operation::Message,
-        message.envelope,
-        None,
-    )?;
+    let message =
+        group.seal_leave(&provider, &device.key, &view.epoch, &keys).map_err(log::store_error)?;
+    let sealed =
+        outbox::seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
     outbox::append(desk, sealed)
 }
 

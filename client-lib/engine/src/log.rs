@@ -6,7 +6,9 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Group, GroupError, MessageBinding, OpenError, Opened as OpenedEntry, Rejection, Report},
+    group::{
+        Group, GroupError, MessageBinding, OpenError, Opened as OpenedEntry, Rejection, Report,
+    },
 };
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, PublicKey, RelayId, Sequence, SessionId},
@@ -364,8 +366,7 @@ pub(crate) fn reject(
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
     let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
     let code = refused.code();
-    let is_commit =
-        matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
+    let is_commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
     if !is_commit {
         warn(work, channel, |chat| Warning::EntryRejected { chat, code })?;
         return Ok(Taken::Next);
@@ -407,9 +408,9 @@ fn plan_contest(
 /// The wait is over and no valid candidate has come: this device offers one.
 pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     // A commit that is wished for anyway contests as well as an empty one.
-    let wished = wish::of_channel(work, channel)?.iter().any(|row| {
-        matches!(row.wish, Wish::Contest { .. } | Wish::RemovePerson { .. })
-    });
+    let wished = wish::of_channel(work, channel)?
+        .iter()
+        .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::RemovePerson { .. }));
     if !wished {
         work.wish(Wish::Contest { channel: *channel })?;
     }

@@ -42,11 +42,7 @@ pub(crate) fn send_text(
     let message =
         add_own(work, chat, &channel, encoded.as_bytes(), BodyRecord::Text(text.to_owned()))?;
     let shown = Shown { chat, message };
-    work.wish(Wish::SendContent {
-        channel,
-        content: encoded.into_bytes(),
-        message: Some(shown),
-    })?;
+    work.wish(Wish::SendContent { channel, content: encoded.into_bytes(), message: Some(shown) })?;
     Ok(Reply::Accepted { chat, message })
 }
 
@@ -76,8 +72,7 @@ pub(crate) fn add_own(
     body: BodyRecord,
 ) -> Result<MessageNumber, CommandError> {
     let identity = work.identity()?.ok_or(CommandError::NoIdentity)?;
-    let id =
-        message_id(&identity.fingerprint(), channel, content).ok_or(CommandError::BadText)?;
+    let id = message_id(&identity.fingerprint(), channel, content).ok_or(CommandError::BadText)?;
     let record = MessageRecord {
         sender: None,
         mimi_id: id.as_bytes().to_vec(),
@@ -115,10 +110,7 @@ pub(crate) fn place(work: &Work<'_>, id: &MessageId) -> Result<Option<Shown>, St
     let Some(key) = work.tx.row(Table::MessagePlace, id.as_bytes())? else { return Ok(None) };
     let (chat, number) = key.split_first_chunk::<8>().ok_or(StoreError::Damaged)?;
     let message = number_of(number).ok_or(StoreError::Damaged)?;
-    Ok(Some(Shown {
-        chat: ChatNumber(u64::from_be_bytes(*chat)),
-        message: MessageNumber(message),
-    }))
+    Ok(Some(Shown { chat: ChatNumber(u64::from_be_bytes(*chat)), message: MessageNumber(message) }))
 }
 
 pub(crate) fn load(work: &Work<'_>, shown: Shown) -> Result<Option<MessageRecord>, StoreError> {
@@ -238,8 +230,7 @@ pub(crate) fn list(
     let others = groups::people_besides_me(work, chat)?;
     rows.into_iter()
         .map(|row| {
-            let message =
-                number_of(&row.key).map(MessageNumber).ok_or(StoreError::Damaged)?;
+            let message = number_of(&row.key).map(MessageNumber).ok_or(StoreError::Damaged)?;
             Ok(info(work, Shown { chat, message }, row.record, others)?)
         })
         .collect()
@@ -253,10 +244,9 @@ fn info(
 ) -> Result<MessageInfo, StoreError> {
     let sender = match &record.sender {
         None => Sender::Me,
-        Some(person) => Sender::Other {
-            fingerprint: person.to_hex(),
-            name: contacts::name_of(work, person)?,
-        },
+        Some(person) => {
+            Sender::Other { fingerprint: person.to_hex(), name: contacts::name_of(work, person)? }
+        }
     };
     Ok(MessageInfo {
         chat: shown.chat,

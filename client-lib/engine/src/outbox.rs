@@ -6,8 +6,9 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
+    group::{Contest, GroupError, JoinerWelcome, KeyPackageReference, MessageBinding},
     identity::Fingerprint,
-    group::{Contest, GroupError, JoinerWelcome, KeyPackageReference, MessageBinding}};
+};
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, PublicKey, Sequence, UploadKey},
     message::{Answer, Appended, BlobReference, Content, Request},
@@ -21,9 +22,7 @@ use crate::{
     groups,
     log::{self, epoch_state},
     messages,
-    record::{
-        IntentNumber, SealedRecord, SecretBytes, Verdict, Wish, by_number, id,
-    },
+    record::{IntentNumber, SealedRecord, SecretBytes, Verdict, Wish, by_number, id},
     store::{StoreError, Table},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
     work::Work,
@@ -87,17 +86,18 @@ impl CommitRecord {
     }
 }
 
-/// What content for a group needs next: the channel, with somebody there who can read it.
-pub(crate) fn content_target(
-    work: &Work<'_>,
-    channel: &ChannelId,
-) -> Result<Target, StoreError> {
+/// What content for a group needs next (spec: CLI-012, CLI-016): the channel, with somebody there who can read it.
+pub(crate) fn content_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
     let Some(group) = groups::record(work, channel)?.filter(|group| group.opened) else {
         return Ok(Target::Nothing);
     };
     let (epoch, _) = epoch_state(work, channel, &group.epoch)?;
     // An epoch with a commit takes no messages any more; they wait for the next one.
-    if epoch.candidates.is_empty() { groups::channel_target(work, channel) } else { Ok(Target::Nothing) }
+    if epoch.candidates.is_empty() {
+        groups::channel_target(work, channel)
+    } else {
+        Ok(Target::Nothing)
+    }
 }
 
 pub(crate) fn sealed(
@@ -132,8 +132,7 @@ pub(crate) fn send_content(
     let message = group
         .seal_message(&provider, &device.key, &view.epoch, &keys, content, binding)
         .map_err(log::store_error)?;
-    let sealed =
-        seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
+    let sealed = seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
     append(desk, sealed)
 }
 
@@ -233,8 +232,7 @@ pub(crate) fn send_commit(
     let contest = Contest { contested: contested.clone(), report: groups::report(work, &channel)? };
     let provider = work.provider();
     group.abandon_commit(&provider).map_err(log::store_error)?;
-    let begun =
-        group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, contest);
+    let begun = group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, contest);
     let pending = match begun {
         Ok(pending) => pending,
         Err(GroupError::Store(error)) => return Err(log::store_error(GroupError::Store(error))),
@@ -291,9 +289,7 @@ pub(crate) fn append(desk: &Desk, sealed: SealedRecord) -> Result<Step, StoreErr
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     let channel = sealed.channel;
     let operation = match &sealed.commit {
-        Some(commit) => {
-            crate::record::decode::<CommitRecord>(commit.expose())?.operation()
-        }
+        Some(commit) => crate::record::decode::<CommitRecord>(commit.expose())?.operation(),
         None => Operation::Message,
     };
     let size = length(&sealed.envelope);
@@ -410,10 +406,7 @@ fn stored(work: &mut Work<'_>, number: IntentNumber) -> Result<Progress, StoreEr
 }
 
 /// Whether an entry is a message of this device; then it is stored, and its content is known.
-pub(crate) fn take_own_message(
-    work: &mut Work<'_>,
-    entry: &EntryId,
-) -> Result<bool, StoreError> {
+pub(crate) fn take_own_message(work: &mut Work<'_>, entry: &EntryId) -> Result<bool, StoreError> {
     let Some(pointer) = work.tx.row(Table::Seen, entry.as_bytes())? else { return Ok(false) };
     let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
     let number = IntentNumber(number);

@@ -6,9 +6,7 @@
 use hushwire_protocol::{
     address::RelayAddress,
     card::ShelfKey,
-    group::{
-        CommitIntent, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
-    },
+    group::{CommitIntent, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage},
     identity::{DeviceList, DeviceListRank, Fingerprint, device_list::DeviceListError},
     invitation::ContactCard,
     provider::Suite,
@@ -248,9 +246,7 @@ pub(crate) fn step(
 
 fn route(work: &Work<'_>, wish: &Wish) -> Result<Option<Route>, StoreError> {
     match wish {
-        Wish::AddPerson { person, .. } => {
-            Ok(contacts::card(work, person)?.as_ref().map(Route::of))
-        }
+        Wish::AddPerson { person, .. } => Ok(contacts::card(work, person)?.as_ref().map(Route::of)),
         _ => Route::own(work).map(Some),
     }
 }

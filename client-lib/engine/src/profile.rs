@@ -35,11 +35,7 @@ pub(crate) fn require(work: &Work<'_>) -> Result<IdentityRecord, CommandError> {
 
 /// Creates the identity: root, manager and device keys, inbox, the group of its devices. Works
 /// without a network; the wishes do the rest.
-pub(crate) fn create(
-    work: &mut Work<'_>,
-    name: &str,
-    relay: &str,
-) -> Result<Reply, CommandError> {
+pub(crate) fn create(work: &mut Work<'_>, name: &str, relay: &str) -> Result<Reply, CommandError> {
     if work.identity()?.is_some() {
         return Err(CommandError::IdentityExists);
     }
@@ -52,8 +48,7 @@ pub(crate) fn create(
     let device_key = DeviceKey::generate(work.rng);
     let device = DeviceId::generate(work.rng);
     let slot = SlotId::from_bytes(work.random());
-    let certificate =
-        manager.certify(&statement, device, device_key.public(), DeviceSerial(1));
+    let certificate = manager.certify(&statement, device, device_key.public(), DeviceSerial(1));
     let credential = DeviceCredential::new(statement.clone(), certificate)
         .map_err(|_| CommandError::Internal)?;
     let own_group = ChannelId::from_bytes(work.random());
@@ -170,10 +165,7 @@ pub(crate) fn device(work: &Work<'_>) -> Result<Device, StoreError> {
 }
 
 /// Compares a recovery phrase with the identity.
-pub(crate) fn check_phrase(
-    work: &Work<'_>,
-    phrase: &SecretText,
-) -> Result<Reply, CommandError> {
+pub(crate) fn check_phrase(work: &Work<'_>, phrase: &SecretText) -> Result<Reply, CommandError> {
     let identity = require(work)?;
     let phrase = RecoveryPhrase::parse(phrase.expose()).map_err(|error| match error {
         PhraseError::UnknownWord(position) => {

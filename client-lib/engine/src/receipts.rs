@@ -69,9 +69,7 @@ pub(crate) fn send(
     };
     let salt = messages::salt(work);
     match Content::status(salt, &report).encode() {
-        Ok(content) => {
-            crate::outbox::send_content(work, number, desk, channel, content.as_bytes())
-        }
+        Ok(content) => crate::outbox::send_content(work, number, desk, channel, content.as_bytes()),
         Err(_) => {
             work.settle(number);
             Ok(Step::Settled)

@@ -1,16 +1,18 @@
 //! What a message of somebody does here: a row of its chat, a receipt noted, control entries done.
 
 use hushwire_protocol::{
-    content::{Action, Content, MessageId, PartBody, Piece, RoomUri, SenderUri, Status, StatusReport},
+    content::{
+        Action, Content, MessageId, PartBody, Piece, RoomUri, SenderUri, Status, StatusReport,
+    },
     group::OpenedMessage,
     identity::Fingerprint,
 };
 use hushwire_wire::{id::ChannelId, message::Entry};
 
 use crate::{
-    control, groups,
+    control,
     event::Warning,
-    log,
+    groups, log,
     messages::{self, ReadMark},
     profile, receipts,
     record::{BodyRecord, FileRecord, GroupRecord, MessageRecord},

@@ -134,9 +134,7 @@ pub(crate) mod id {
             if bytes.is_empty() {
                 return Ok(None);
             }
-            T::try_from(bytes.as_slice())
-                .map(Some)
-                .map_err(|_| D::Error::custom("wrong length"))
+            T::try_from(bytes.as_slice()).map(Some).map_err(|_| D::Error::custom("wrong length"))
         }
     }
 

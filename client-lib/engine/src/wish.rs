@@ -12,9 +12,9 @@ use hushwire_wire::{
 
 use crate::{
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations, leaving, links,
+    contacts, devices, files, groups, inbox, invitations,
     io::Output,
-    outbox, packages, receipts,
+    leaving, links, outbox, packages, receipts,
     record::{
         IntentNumber, IntentRecord, TransferNumber, TransferRecord, Wish, by_number, number_of,
     },
@@ -223,9 +223,7 @@ pub(crate) fn answered(
             invitations::sent(work, invites.as_ref())?;
             Ok(Progress::Settled)
         }
-        Wish::RevokeCapability { .. }
-        | Wish::PutDeviceList
-        | Wish::DropSlot { .. } => {
+        Wish::RevokeCapability { .. } | Wish::PutDeviceList | Wish::DropSlot { .. } => {
             work.settle(number);
             Ok(Progress::Settled)
         }

@@ -133,8 +133,7 @@ impl<S: Store> Engine<S> {
             self.channels.remove(&channel);
             return Ok(());
         }
-        let live =
-            self.channels.entry(channel).or_insert_with(|| ChannelLive::new(key, &record));
+        let live = self.channels.entry(channel).or_insert_with(|| ChannelLive::new(key, &record));
         if live.epoch != record.epoch {
             live.append = None;
         }
@@ -185,7 +184,8 @@ impl<S: Store> Engine<S> {
             return Ok(());
         };
         let relay = key.relay.relay();
-        let request = self.transact(|work| log::open_request(work, &relay, &id, &channel, &epoch))?;
+        let request =
+            self.transact(|work| log::open_request(work, &relay, &id, &channel, &epoch))?;
         if let Some(live) = self.channels.get_mut(&channel) {
             live.phase = Phase::Opening;
         }
@@ -237,7 +237,8 @@ impl<S: Store> Engine<S> {
             return Ok(());
         }
         let read = Request::ChannelRead { handle, epoch, from, follow: Follow::Onward };
-        let request = self.send_tracked(number, read, Pending::ReadChannel { channel, base: epoch });
+        let request =
+            self.send_tracked(number, read, Pending::ReadChannel { channel, base: epoch });
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
         live.refusals = 0;
         live.phase = match request {
@@ -402,11 +403,7 @@ impl<S: Store> Engine<S> {
         let Some(live) = self.channels.get_mut(channel) else { return };
         live.append = None;
         if let Phase::Reading(reading) = core::mem::replace(&mut live.phase, Phase::Closed) {
-            self.send(
-                reading.session,
-                Request::ChannelClose(reading.handle),
-                Pending::Nothing,
-            );
+            self.send(reading.session, Request::ChannelClose(reading.handle), Pending::Nothing);
             if let Some(session) = self.sessions.get_mut(&reading.session) {
                 session.settle(reading.request);
             }
@@ -434,7 +431,7 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Where an entry can be appended now: the channel is caught up at its current epoch, and
+    /// Where an entry can be appended now (spec: CLI-011): the channel is caught up at its current epoch, and
     /// nothing else is under way there, so that entries of this device keep their order.
     pub(super) fn appendable(&self, channel: &ChannelId) -> Option<ChannelView> {
         let live = self.channels.get(channel)?;
@@ -453,4 +450,3 @@ impl<S: Store> Engine<S> {
         }
     }
 }
-

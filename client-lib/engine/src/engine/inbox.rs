@@ -193,4 +193,3 @@ impl<S: Store> Engine<S> {
         }
     }
 }
-

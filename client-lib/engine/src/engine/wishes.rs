@@ -340,4 +340,3 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 }
-

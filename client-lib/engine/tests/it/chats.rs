@@ -175,10 +175,8 @@ fn a_group_of_four_talks_and_shuts_out_the_removed() {
     assert_eq!(world.chat(others[2], "Crew").state, ChatState::Removed);
     assert!(world.events(others[2]).contains(&Event::RemovedFromChat(theirs[2])));
     assert_eq!(world.texts(others[0], theirs[0]), ["hi all", "without Dave"]);
-    let refused = world.try_ask(
-        others[2],
-        Command::SendText { chat: theirs[2], text: "still here?".into() },
-    );
+    let refused =
+        world.try_ask(others[2], Command::SendText { chat: theirs[2], text: "still here?".into() });
     assert_eq!(refused, Err(CommandError::ChatClosed));
 }
 

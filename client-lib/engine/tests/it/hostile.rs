@@ -107,10 +107,7 @@ fn several_garbage_commits_in_a_row_are_contested_too() {
     let stolen = world.steal(bob, &channel);
     let mut contested = Vec::new();
     for round in 1..=3 {
-        let mark = CommitMark {
-            contested: contested.clone(),
-            ..mark(Cut::Through, round)
-        };
+        let mark = CommitMark { contested: contested.clone(), ..mark(Cut::Through, round) };
         let operation = Operation::Commit(mark);
         let Answer::Appended(appended) = world.inject(0, &stolen, operation, &GARBAGE) else {
             panic!("not appended")

@@ -9,4 +9,6 @@
 
 mod chats;
 mod hostile;
+mod outbox;
+mod sessions;
 mod world;

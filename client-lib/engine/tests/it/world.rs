@@ -26,7 +26,9 @@ use hushwire_relay_rules::{
 };
 use hushwire_wire::{
     SigningKey,
-    frame::{AnswerFrame, RequestFrame, decode_answer, decode_request, encode_answer, encode_request},
+    frame::{
+        AnswerFrame, RequestFrame, decode_answer, decode_request, encode_answer, encode_request,
+    },
     id::{ChannelId, EpochId, Nonce, Timestamp},
     limit::Limits,
     message::{Answer, Content, Handle, Hello, Request, RequestId},
@@ -48,6 +50,7 @@ pub(crate) struct World {
     now: Timestamp,
     people: Vec<Person>,
     relays: Vec<Relay>,
+    tamper: Tamper,
 }
 
 struct Person {
@@ -57,7 +60,22 @@ struct Person {
     /// What the person's clock shows beside the world's, in milliseconds.
     skew_ms: i64,
     links: BTreeMap<SessionNumber, Link>,
+    /// What the person asks vanishes on its way.
+    mute: bool,
+    settings: Settings,
+    /// The last reading of a channel that was asked for.
+    reading: Option<Asked>,
 }
+
+/// A request that was asked on a session.
+#[derive(Clone, Copy)]
+struct Asked {
+    session: SessionNumber,
+    id: RequestId,
+}
+
+/// Changes an answer on its way, or drops it.
+type Tamper = Box<dyn FnMut(AnswerFrame) -> Option<AnswerFrame>>;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Link {
@@ -84,7 +102,46 @@ struct Open {
 impl World {
     pub(crate) fn new(relays: u8) -> Self {
         let relays = (1..=relays).map(Relay::new).collect();
-        Self { now: DAWN, people: Vec::new(), relays }
+        Self { now: DAWN, people: Vec::new(), relays, tamper: Box::new(Some) }
+    }
+
+    /// A world whose relays take only so many bytes in an entry itself.
+    pub(crate) fn with_inline_max(bytes: u32) -> Self {
+        let mut world = Self::new(1);
+        let limits = Limits { entry_inline_bytes_max: bytes, ..Limits::V1 };
+        world.relays[0].limits = Arc::new(limits);
+        world
+    }
+
+    /// From now on every answer goes through this.
+    pub(crate) fn set_tamper(
+        &mut self,
+        tamper: impl FnMut(AnswerFrame) -> Option<AnswerFrame> + 'static,
+    ) {
+        self.tamper = Box::new(tamper);
+    }
+
+    /// What a device asks is lost on its way, or is not any more.
+    pub(crate) fn set_mute(&mut self, who: Who, mute: bool) {
+        self.people[who.0].mute = mute;
+    }
+
+    /// Opens a device anew with other settings.
+    pub(crate) fn set_settings(&mut self, who: Who, settings: Settings) {
+        self.people[who.0].settings = settings;
+        self.restart(who);
+    }
+
+    /// How many connections a device has.
+    pub(crate) fn connections(&self, who: Who) -> usize {
+        self.people[who.0].links.len()
+    }
+
+    /// Says something to a device's last reading of a channel, in the relay's name.
+    pub(crate) fn whisper(&mut self, who: Who, answer: Answer) {
+        let Asked { session, id } = self.people[who.0].reading.unwrap();
+        self.feed(who, Input::Frame(session, AnswerFrame { id, answer }));
+        self.work();
     }
 
     /// A person with an identity at a relay.
@@ -106,6 +163,9 @@ impl World {
             online: true,
             skew_ms: 0,
             links: BTreeMap::new(),
+            mute: false,
+            settings: Settings::default(),
+            reading: None,
         };
         person.open(ClientStore::default(), self.now);
         self.people.push(person);
@@ -240,7 +300,9 @@ impl World {
         while let Some(output) = self.people[who.0].engine.as_mut().unwrap().poll_output() {
             moved = true;
             match output {
-                Output::Connect { session, relay } => self.connect(who, session, &relay.to_string()),
+                Output::Connect { session, relay } => {
+                    self.connect(who, session, &relay.to_string())
+                }
                 Output::Send { session, frame, .. } => self.send(who, session, frame),
                 Output::Close(session) => self.drop_link(who, session),
                 Output::Events | Output::StatusChanged => {}
@@ -252,7 +314,8 @@ impl World {
 
     fn connect(&mut self, who: Who, session: SessionNumber, address: &str) {
         let online = self.people[who.0].online;
-        let same_host = |relay: &Relay| relay.address.split('#').next() == address.split('#').next();
+        let same_host =
+            |relay: &Relay| relay.address.split('#').next() == address.split('#').next();
         let found = self.relays.iter().position(|relay| same_host(relay) && relay.up && online);
         let Some(relay) = found else {
             return self.feed(who, Input::Disconnected(session, Disconnect::Network));
@@ -266,7 +329,14 @@ impl World {
     }
 
     fn send(&mut self, who: Who, session: SessionNumber, frame: RequestFrame) {
-        let Some(link) = self.people[who.0].links.get(&session) else { return };
+        let person = &mut self.people[who.0];
+        let Some(link) = person.links.get(&session) else { return };
+        if matches!(frame.request, Request::ChannelRead { .. }) {
+            person.reading = Some(Asked { session, id: frame.id });
+        }
+        if person.mute {
+            return;
+        }
         let bytes = encode_request(&frame);
         let frame = decode_request(bytes.slice(4..)).expect("an engine sends valid frames");
         self.relays[link.relay].take(self.now, link.session, frame);
@@ -279,10 +349,11 @@ impl World {
         for (session, link) in links {
             let open = self.relays[link.relay].sessions.get_mut(&link.session);
             let Some(answer) = open.and_then(|open| open.answers.pop_front()) else { continue };
+            moved = true;
+            let Some(answer) = (self.tamper)(answer) else { continue };
             let bytes = encode_answer(&answer);
             let answer = decode_answer(bytes.slice(4..)).expect("a relay sends valid frames");
             self.feed(who, Input::Frame(session, answer));
-            moved = true;
         }
         moved
     }
@@ -298,7 +369,11 @@ impl World {
         let keys: StolenEpoch = record(&store, Table::Epoch, &key);
         let now = self.time_of(who);
         self.restart_on(who, store, now);
-        Stolen { channel: *channel, epoch, keys: EpochKeys::from_secret_bytes(&(**keys.keys).try_into().unwrap()) }
+        Stolen {
+            channel: *channel,
+            epoch,
+            keys: EpochKeys::from_secret_bytes(&(**keys.keys).try_into().unwrap()),
+        }
     }
 
     /// The channels of a person's groups.
@@ -442,7 +517,7 @@ impl World {
         self.messages(who, chat).into_iter().map(|message| message.state).collect()
     }
 
-    /// Every event so far; their numbers have no gap.
+    /// Every event so far; their numbers have no gap (spec: CLI-020).
     pub(crate) fn events(&mut self, who: Who) -> Vec<Event> {
         let command = Command::Events { from: EventNumber(1), count_max: 1_000 };
         let Reply::Events(events) = self.ask(who, command) else { panic!() };
@@ -478,7 +553,7 @@ impl Person {
     fn open(&mut self, store: ClientStore, now: Timestamp) {
         self.seed += 1;
         let rng = Box::new(ChaCha20Rng::seed_from_u64(self.seed));
-        self.engine = Some(Engine::open(store, rng, Settings::default(), now).unwrap());
+        self.engine = Some(Engine::open(store, rng, self.settings, now).unwrap());
     }
 }
 
@@ -486,7 +561,8 @@ impl Relay {
     fn new(seed: u8) -> Self {
         let signer = Signer::new(SigningKey::from_bytes(&[seed; 32]));
         let id = transcript::relay_id(&signer.public_key());
-        let host = hushwire_protocol::address::Host::parse(&format!("relay{seed}.example")).unwrap();
+        let host =
+            hushwire_protocol::address::Host::parse(&format!("relay{seed}.example")).unwrap();
         let address = hushwire_protocol::address::RelayAddress::new(host, 4433, id).unwrap();
         Self {
             address: address.to_string(),

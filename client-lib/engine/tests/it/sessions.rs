@@ -1,0 +1,91 @@
+//! Stories of sessions and readings.
+
+use hushwire_engine::{
+    command::{Command, Reply},
+    engine::{Isolation, Settings},
+};
+use hushwire_wire::{
+    id::{EpochId, Sequence, Timestamp},
+    message::{Answer, Content, Entry, EntryBody},
+    transcript::Operation,
+};
+
+use crate::world::World;
+
+#[test]
+fn two_sessions_by_default_and_one_for_each_channel_when_isolated() {
+    // spec: CLI-031
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    world.ask(alice, Command::GroupNew { name: "Crew".into() });
+    world.settle();
+    assert_eq!(world.connections(alice), 2);
+    world.set_settings(alice, Settings { isolation: Isolation::ByChannel });
+    world.settle();
+    // The inbox, and the channels of: own devices, the direct chat, the group.
+    assert_eq!(world.connections(alice), 4);
+    world.say(alice, hers, "from a session of its own");
+    world.settle();
+    assert_eq!(world.texts(bob, his), ["from a session of its own"]);
+}
+
+#[test]
+fn an_entry_out_of_place_is_not_taken() {
+    // spec: CLI-040
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    world.say(alice, hers, "first");
+    world.settle();
+    let channels = world.channels(bob);
+    let of_alice = world.channels(alice);
+    let channel = channels.into_iter().find(|id| of_alice.contains(id)).unwrap();
+    world.settle();
+    let epoch = world.steal(bob, &channel).epoch;
+    world.settle();
+    for sequence in [0, 7, u64::MAX] {
+        for epoch in [epoch, EpochId::from_bytes([3; 32])] {
+            let content = Content::Inline(vec![9; 256].into());
+            let body = EntryBody::Whole { content, operation: Operation::Message };
+            let stored_at = Timestamp(0);
+            let entry = Entry { epoch, sequence: Sequence(sequence), body, stored_at };
+            world.whisper(bob, Answer::Entry(entry));
+            world.pass(60_000);
+        }
+    }
+    world.say(alice, hers, "second");
+    world.pass(120_000);
+    assert_eq!(world.texts(bob, his), ["first", "second"]);
+}
+
+#[test]
+fn entries_too_large_for_a_frame_travel_as_blobs() {
+    // spec: CLI-041
+    let mut world = World::with_inline_max(1_000);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    world.say(alice, hers, &"long ".repeat(2_000));
+    world.say(alice, hers, "short");
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, his), ["long ".repeat(2_000), "short".to_owned()]);
+
+    // A relay that gives other bytes is not believed, and nobody is blamed for it.
+    world.set_tamper(|mut frame| {
+        if let Answer::BlobChunk { content, .. } = &mut frame.answer {
+            *content = vec![0; content.len()].into();
+        }
+        Some(frame)
+    });
+    world.say(alice, hers, &"more ".repeat(2_000));
+    world.pass(20_000);
+    assert_eq!(world.texts(bob, his).len(), 2);
+    world.set_tamper(Some);
+    world.pass(300_000);
+    assert_eq!(world.texts(bob, his).len(), 3);
+    let Reply::Status(status) = world.ask(bob, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+}
