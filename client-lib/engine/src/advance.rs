@@ -133,7 +133,7 @@ fn move_on(
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
 /// late entries may still be looked at (spec: GRP-024).
 fn forget_epochs(work: &Work<'_>, channel: &ChannelId, kept: &[EpochId]) -> Result<(), StoreError> {
-    for table in [Table::Epoch, Table::RelayReceipt] {
+    for table in [Table::Epoch, Table::Head] {
         let range = Range {
             prefix: channel.as_bytes(),
             from: None,
@@ -225,7 +225,7 @@ pub(crate) fn note_head(
     head: &ChainHead,
 ) {
     let value = Zeroizing::new(head.as_bytes().to_vec());
-    work.tx.put(Table::RelayReceipt, &head_key(channel, epoch, next), value);
+    work.tx.put(Table::Head, &head_key(channel, epoch, next), value);
 }
 
 /// The head in front of the entry with this number, if this device has seen it.
@@ -238,7 +238,7 @@ pub(crate) fn head_at(
     if next == 0 {
         return Ok(Some(transcript::first_head(channel, epoch)));
     }
-    let row = work.tx.row(Table::RelayReceipt, &head_key(channel, epoch, next))?;
+    let row = work.tx.row(Table::Head, &head_key(channel, epoch, next))?;
     row.map(|head| ChainHead::from_slice(&head).map_err(|_| StoreError::Damaged)).transpose()
 }
 

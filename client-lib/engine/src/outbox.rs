@@ -177,13 +177,13 @@ pub(crate) fn seal(
     };
     work.tx.save(&by_number(number.0), &record)?;
     let pointer = Zeroizing::new(by_number(number.0).to_vec());
-    work.tx.put(Table::Seen, record.entry.as_bytes(), pointer);
+    work.tx.put(Table::OwnEntry, record.entry.as_bytes(), pointer);
     Ok(record)
 }
 
 fn forget(work: &Work<'_>, row: &SealedRecord) {
     work.tx.remove(Table::Sealed, &by_number(row.intent));
-    work.tx.remove(Table::Seen, row.entry.as_bytes());
+    work.tx.remove(Table::OwnEntry, row.entry.as_bytes());
 }
 
 /// Commits what a wish wants, unless it is true already.
@@ -407,14 +407,14 @@ fn stored(work: &mut Work<'_>, number: IntentNumber) -> Result<Progress, StoreEr
 
 /// Whether an entry is a message of this device; then it is stored, and its content is known.
 pub(crate) fn take_own_message(work: &mut Work<'_>, entry: &EntryId) -> Result<bool, StoreError> {
-    let Some(pointer) = work.tx.row(Table::Seen, entry.as_bytes())? else { return Ok(false) };
+    let Some(pointer) = work.tx.row(Table::OwnEntry, entry.as_bytes())? else { return Ok(false) };
     let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
     let number = IntentNumber(number);
     let row = sealed(work, number)?.filter(|row| row.entry == *entry);
     if row.as_ref().is_some_and(|row| row.commit.is_some()) {
         return Ok(false);
     }
-    work.tx.remove(Table::Seen, entry.as_bytes());
+    work.tx.remove(Table::OwnEntry, entry.as_bytes());
     if row.is_some() {
         stored(work, number)?;
     }
@@ -433,7 +433,7 @@ pub(crate) fn own_commit(
     channel: &ChannelId,
     entry: &EntryId,
 ) -> Result<Option<OwnCommit>, StoreError> {
-    let Some(pointer) = work.tx.row(Table::Seen, entry.as_bytes())? else { return Ok(None) };
+    let Some(pointer) = work.tx.row(Table::OwnEntry, entry.as_bytes())? else { return Ok(None) };
     let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
     let row = sealed(work, IntentNumber(number))?;
     let row = row.filter(|row| row.entry == *entry && row.channel == *channel);

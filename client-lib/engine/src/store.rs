@@ -33,19 +33,17 @@ pub enum Table {
     Sealed,
     /// A file that goes up or down, by transfer number.
     Transfer,
-    /// Relay receipts, by (channel, epoch, sequence).
-    RelayReceipt,
-    /// Where we stand with a relay, by relay id.
-    Relay,
+    /// Heads of an epoch's chain, by (channel, epoch, place), to compare with what others saw.
+    Head,
     /// Events for the app, by number.
     Event,
-    /// What was seen once and must not be taken twice, by hash.
-    Seen,
+    /// Numbers of the intents whose sealed bytes are on their way, by entry id.
+    OwnEntry,
 }
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Profile,
         Self::Mls,
         Self::Group,
@@ -59,10 +57,9 @@ impl Table {
         Self::Intent,
         Self::Sealed,
         Self::Transfer,
-        Self::RelayReceipt,
-        Self::Relay,
+        Self::Head,
         Self::Event,
-        Self::Seen,
+        Self::OwnEntry,
     ];
 
     /// The table's name in a database.
@@ -81,10 +78,9 @@ impl Table {
             Self::Intent => "intent",
             Self::Sealed => "sealed",
             Self::Transfer => "transfer",
-            Self::RelayReceipt => "relay_receipt",
-            Self::Relay => "relay",
+            Self::Head => "head",
             Self::Event => "event",
-            Self::Seen => "seen",
+            Self::OwnEntry => "own_entry",
         }
     }
 }

@@ -57,6 +57,7 @@ pub(super) async fn write(
     stream: &mut (impl AsyncWrite + Unpin),
     frame: &Frame,
 ) -> Result<(), LocalError> {
+    // spec: CLI-067
     if frame.body.len() > BODY_BYTES_MAX {
         return Err(LocalError::TooLong);
     }

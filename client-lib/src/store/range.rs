@@ -48,7 +48,7 @@ fn successor(prefix: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// The rows of a range, as they are stored.
+/// The rows of a range, as they are stored (spec: CLI-061).
 pub(super) fn read(
     connection: &Connection,
     table: Table,

@@ -34,7 +34,8 @@ pub(super) fn create(connection: &mut Connection) -> Result<(), OpenError> {
 /// Brings a database to this version.
 ///
 /// # Errors
-/// [`OpenError::Foreign`] if it is not ours, [`OpenError::Newer`] if a later program wrote it.
+/// [`OpenError::Foreign`] if it is not ours, [`OpenError::Newer`] if a later program wrote it
+/// (spec: CLI-057).
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), OpenError> {
     if integer(connection, "application_id")? != i64::from(APPLICATION_ID) {
         return Err(OpenError::Foreign);
@@ -98,7 +99,7 @@ mod tests {
         // A table more or less is another schema: raise VERSION and write a migration.
         let names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
         let expected = "profile mls groups epoch chat message message_place receipt contact link \
-             intent sealed transfer relay_receipt relay event seen";
+             intent sealed transfer head event own_entry";
         assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
     }
 

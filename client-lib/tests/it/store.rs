@@ -85,7 +85,7 @@ fn what_was_applied_is_there_after_reopening() {
     let store = open(&profile).unwrap();
     assert_eq!(value(&store, Table::Chat, b"a").unwrap(), b"9");
     assert_eq!(value(&store, Table::Chat, b"b"), None);
-    assert_eq!(value(&store, Table::Seen, b"").unwrap(), b"");
+    assert_eq!(value(&store, Table::OwnEntry, b"").unwrap(), b"");
     let range = Range { prefix: b"", from: Some(b"b"), order: Order::Ascending, rows_max: 10 };
     let rows = store.rows(Table::Mls, range).unwrap();
     let rows: Vec<_> = rows.iter().map(|row| (&row.key[..], &row.value[..])).collect();

@@ -35,9 +35,7 @@ pub(super) fn read(source: &Source) -> Vec<Citation> {
     let mut lines = (1_usize..).zip(source.text.lines()).peekable();
     while let Some((number, line)) = lines.next() {
         // Unit tests stand last in a file.
-        if line.trim() == "#[cfg(test)]"
-            && lines.peek().is_some_and(|(_, next)| next.trim_start().starts_with("mod "))
-        {
+        if line.trim() == "#[cfg(test)]" && begins_module(lines.clone()) {
             place = Place::Test;
         }
         let text = comment_text(line);
@@ -55,6 +53,12 @@ pub(super) fn read(source: &Source) -> Vec<Citation> {
         }
     }
     citations
+}
+
+/// Whether a module begins here, perhaps behind further attributes of one line.
+fn begins_module<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> bool {
+    let mut lines = lines.map(|(_, line)| line.trim_start());
+    lines.find(|line| !line.starts_with("#[")).is_some_and(|line| line.starts_with("mod "))
 }
 
 /// Where a file stands says what it is: the conformance crate is a test as a whole.
@@ -158,6 +162,8 @@ mod tests {
         // A single item under cfg(test) does not make a test of what follows.
         let text = "#[cfg(test)]\nuse std::fs;\n// spec: WIRE-001\n";
         assert_eq!(cited("wire/src/id.rs", text)[0].1, Place::Code);
+        let text = "#[cfg(test)]\n#[expect(unused)]\nmod tests {\n// spec: WIRE-001\n}\n";
+        assert_eq!(cited("wire/src/id.rs", text)[0].1, Place::Test);
         for path in ["wire/tests/it/main.rs", "relay/src/store/tests.rs", "conformance/src/a.rs"] {
             assert_eq!(cited(path, "// spec: WIRE-001")[0].1, Place::Test, "{path}");
         }
