@@ -195,9 +195,7 @@ impl<S: Store> Driver<S> {
             }
             Output::Events => self.notice.events = self.notice.events.wrapping_add(1),
             Output::StatusChanged => self.notice.status = self.notice.status.wrapping_add(1),
-            Output::ReadFile { .. } | Output::WriteFile { .. } | Output::FinishFile { .. } => {
-                self.transfers.take(output);
-            }
+            file => self.transfers.take(file),
         }
     }
 }

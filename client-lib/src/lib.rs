@@ -9,10 +9,14 @@
 //!                    └── store (SQLCipher) ◀───────┴── files
 //! ```
 
+pub mod client;
 pub mod crash;
+mod driver;
 pub mod files;
 pub mod local;
 pub mod lock;
 mod private_file;
 pub mod store;
 pub mod transport;
+
+pub use hushwire_engine::{command, engine::Isolation, event};

@@ -6,6 +6,7 @@
 
 mod check_all;
 mod checkout;
+mod crash_loop;
 mod setup;
 mod trace;
 
@@ -28,6 +29,11 @@ const COMMANDS: &[Command] = &[
         name: "check-all",
         about: "format, rules, lints, vectors, tests (--yes: installs what is missing)",
         run: check_all::run,
+    },
+    Command {
+        name: "crash-loop",
+        about: "kills relay and clients again and again (--kills N, --seed S), and looks what arrived",
+        run: crash_loop::run,
     },
     Command {
         name: "trace",

@@ -7,7 +7,7 @@ use hushwire::{
     client::{Client, ClientError, Create, OpenError, OpenOptions, StoreKeySource},
     command::{Command, Reply, StatusInfo},
     event::{EventNumber, NumberedEvent},
-    store::SqlcipherStore,
+    store::{self, SqlcipherStore},
 };
 
 use super::{Backend, Creation, Lock, LockKind, Opener, Opening, key_file};
@@ -64,7 +64,18 @@ fn unusable_key() -> OpenFault {
 }
 
 fn fault(error: OpenError) -> OpenFault {
-    OpenFault { code: "open", what: error.to_string(), advice: String::new(), exit: Exit::Failed }
+    let exit = match error {
+        OpenError::Store(
+            store::OpenError::WrongPassphrase
+            | store::OpenError::WrongKey
+            | store::OpenError::PassphraseNeeded
+            | store::OpenError::RawKeyNeeded,
+        )
+        | OpenError::ProfileBusy => Exit::NeedsAction,
+        _ => Exit::Failed,
+    };
+    let advice = error.advice().to_owned();
+    OpenFault { code: error.code(), what: error.to_string(), advice, exit }
 }
 
 impl Backend for Client {
@@ -88,6 +99,7 @@ impl Backend for Client {
 fn client_fault(error: ClientError) -> ClientFault {
     match error {
         ClientError::Command(error) => ClientFault::Command(error),
+        ClientError::OtherVersion => ClientFault::OtherVersion,
         _ => ClientFault::Gone,
     }
 }

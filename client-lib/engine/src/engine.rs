@@ -5,6 +5,7 @@
 //! empty, then call again no later than [`Engine::poll_timeout`] says.
 
 mod channels;
+mod files;
 mod inbox;
 mod sessions;
 mod wishes;
@@ -16,9 +17,9 @@ use rand_core::CryptoRng;
 
 use crate::{
     command::{Command, CommandError, Reply},
-    engine::{channels::ChannelLive, inbox::InboxLive, wishes::WishLive},
+    engine::{channels::ChannelLive, files::TransferLive, inbox::InboxLive, wishes::WishLive},
     io::{Deadline, Input, Output},
-    record::IntentNumber,
+    record::{IntentNumber, TransferNumber},
     session::{Session, SessionNumber},
     store::{Store, StoreError},
     transaction::Transaction,
@@ -53,6 +54,7 @@ pub struct Engine<S> {
     channels: BTreeMap<ChannelId, ChannelLive>,
     inbox: Option<InboxLive>,
     wishes: BTreeMap<IntentNumber, WishLive>,
+    transfers: BTreeMap<TransferNumber, TransferLive>,
     outputs: VecDeque<Output>,
 }
 
@@ -79,6 +81,7 @@ impl<S: Store> Engine<S> {
             channels: BTreeMap::new(),
             inbox: None,
             wishes: BTreeMap::new(),
+            transfers: BTreeMap::new(),
             outputs: VecDeque::new(),
         };
         engine.load_wishes()?;
@@ -143,8 +146,11 @@ impl<S: Store> Engine<S> {
             Input::Connected(session) => self.connected(session),
             Input::Frame(session, frame) => return self.frame(session, frame),
             Input::Disconnected(session, why) => return self.disconnected(session, why),
-            Input::FileRead { transfer, content } => return self.file_read(transfer, content),
-            Input::FileWritten { transfer } => return self.file_written(transfer),
+            Input::FileOpened { transfer, length } => return self.file_opened(transfer, length),
+            Input::FileRead { transfer, offset, content } => {
+                return self.file_read(transfer, offset, content);
+            }
+            Input::FileWritten { transfer, offset } => return self.file_written(transfer, offset),
             Input::FileFinished { transfer } => return self.file_finished(transfer),
             Input::FileFailed { transfer, reason } => return self.file_failed(transfer, reason),
             Input::Timeout => {}
@@ -187,6 +193,7 @@ impl<S: Store> Engine<S> {
         }
         for wish in effects.settled {
             self.wishes.remove(&wish);
+            self.drop_transfers(|live| live.intent == wish);
         }
         for channel in effects.channels {
             self.channel_moved(channel)?;

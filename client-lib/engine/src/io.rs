@@ -24,10 +24,19 @@ pub enum Input {
     Frame(SessionNumber, AnswerFrame),
     /// A connection is gone, or could not be made.
     Disconnected(SessionNumber, Disconnect),
+    /// A file that is to be sent was opened.
+    FileOpened {
+        /// Which transfer.
+        transfer: TransferNumber,
+        /// Its length in bytes.
+        length: u64,
+    },
     /// A part of a file was read: exactly what was asked for.
     FileRead {
         /// Which transfer.
         transfer: TransferNumber,
+        /// First byte.
+        offset: u64,
         /// The bytes.
         content: Bytes,
     },
@@ -35,6 +44,8 @@ pub enum Input {
     FileWritten {
         /// Which transfer.
         transfer: TransferNumber,
+        /// First byte.
+        offset: u64,
     },
     /// The file was put in its place.
     FileFinished {
@@ -74,6 +85,19 @@ pub enum FileFailure {
     DiskFull,
 }
 
+/// An unfinished file: it stands beside its target under a name of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartPlace {
+    /// The path that it will have.
+    pub target: String,
+    /// What its name is made of until then.
+    pub tag: PartTag,
+}
+
+/// The random part of an unfinished file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartTag(pub [u8; 12]);
+
 /// Which of a connection's streams a frame takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lane {
@@ -104,36 +128,66 @@ pub enum Output {
     },
     /// Close the connection.
     Close(SessionNumber),
-    /// Read a part of a file.
-    ReadFile {
+    /// Open a file that is to be sent, and say how long it is. It stays open until
+    /// [`Output::CloseFile`], so that a change is noticed.
+    OpenFile {
         /// Which transfer.
         transfer: TransferNumber,
         /// Where it is.
         path: String,
+    },
+    /// Read a part of the file that was opened.
+    ReadFile {
+        /// Which transfer.
+        transfer: TransferNumber,
         /// First byte.
         offset: u64,
         /// Bytes.
-        length: u64,
+        length: u32,
     },
-    /// Write a part of a file that is not in its place yet.
+    /// Read a part of an unfinished file; answered by [`Input::FileRead`].
+    ReadPart {
+        /// Which transfer.
+        transfer: TransferNumber,
+        /// The unfinished file.
+        part: PartPlace,
+        /// First byte.
+        offset: u64,
+        /// Bytes.
+        length: u32,
+    },
+    /// Write a part of an unfinished file.
     WriteFile {
         /// Which transfer.
         transfer: TransferNumber,
-        /// Where it will be.
-        path: String,
+        /// The unfinished file.
+        part: PartPlace,
         /// First byte.
         offset: u64,
         /// The bytes.
         content: Bytes,
     },
-    /// Put a written file in its place; it replaces nothing.
+    /// Sync an unfinished file and put it in its place, where it replaces nothing. Asked again after
+    /// a crash: when it is in its place already, that is what was asked for.
     FinishFile {
         /// Which transfer.
         transfer: TransferNumber,
-        /// Where it will be.
-        path: String,
-        /// Its length.
+        /// The unfinished file.
+        part: PartPlace,
+        /// Its length in bytes.
         size: u64,
+    },
+    /// Remove an unfinished file, if there is one. Nothing is answered.
+    DiscardFile {
+        /// Which transfer.
+        transfer: TransferNumber,
+        /// The unfinished file.
+        part: PartPlace,
+    },
+    /// What is open for a transfer is not needed now. Nothing is answered.
+    CloseFile {
+        /// Which transfer.
+        transfer: TransferNumber,
     },
     /// Events were added.
     Events,

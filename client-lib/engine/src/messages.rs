@@ -100,9 +100,18 @@ pub(crate) fn add(
     chats::save(work, chat, &place)?;
     let key = by_chat(chat, number.0);
     work.tx.save(&key, record)?;
-    work.tx.put(Table::MessagePlace, &record.mimi_id, zeroize::Zeroizing::new(key.to_vec()));
+    // The id of a file's message is known when the file is at the relay.
+    if let Ok(id) = MessageId::from_slice(&record.mimi_id) {
+        set_place(work, Shown { chat, message: number }, &id);
+    }
     work.event(Event::MessageAdded { chat, message: number })?;
     Ok(number)
+}
+
+/// Notes where the message with this id stands.
+pub(crate) fn set_place(work: &Work<'_>, shown: Shown, id: &MessageId) {
+    let key = by_chat(shown.chat, shown.message.0);
+    work.tx.put(Table::MessagePlace, id.as_bytes(), zeroize::Zeroizing::new(key.to_vec()));
 }
 
 /// Where a message with this id stands.
@@ -161,8 +170,9 @@ pub(crate) fn retry(
     if !matches!(record.outgoing, Some(Outgoing::Failed(_))) {
         return Err(CommandError::NotApplicable);
     }
-    if matches!(&record.body, BodyRecord::File(file) if !file.complete) {
-        return files::retry_upload(work, shown, &record);
+    // A file that did not reach the relay: there is no content yet.
+    if matches!(&record.body, BodyRecord::File(_)) && record.content.is_empty() {
+        return files::retry_upload(work, shown, record);
     }
     set_outgoing(work, shown, Outgoing::Pending)?;
     work.wish(Wish::SendContent { channel, content: record.content, message: Some(shown) })?;

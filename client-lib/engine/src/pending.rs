@@ -1,5 +1,6 @@
 //! What a request was for, so that its answer finds its place.
 
+use hushwire_protocol::attachment::ChunkIndex;
 use hushwire_wire::id::{ChannelId, EpochId};
 
 use crate::record::{IntentNumber, TransferNumber};
@@ -28,7 +29,7 @@ pub(crate) enum Pending {
     /// A step of a durable wish.
     Wish { intent: IntentNumber },
     /// A chunk of a file.
-    Chunk { intent: IntentNumber, transfer: TransferNumber },
+    Chunk { intent: IntentNumber, transfer: TransferNumber, chunk: ChunkIndex },
     /// Nothing depends on the answer.
     Nothing,
 }

@@ -24,7 +24,7 @@ pub(crate) use key::{by_channel, by_chat, by_number, number_of};
 pub(crate) use profile::{Counters, IdentityRecord, InboxRecord, LinkingRecord};
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
-pub(crate) use transfer::{Direction, TransferRecord};
+pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;

@@ -174,8 +174,10 @@ impl Session {
 
     /// Forgets what was asked for a wish: an answer that still comes changes nothing.
     pub(crate) fn forget_wish(&mut self, number: crate::record::IntentNumber) {
-        self.pending
-            .retain(|_, pending| !matches!(pending, Pending::Wish { intent } if *intent == number));
+        self.pending.retain(|_, pending| {
+            !matches!(pending,
+                Pending::Wish { intent } | Pending::Chunk { intent, .. } if *intent == number)
+        });
     }
 
     /// The connection is gone: everything that waited comes back, to be asked again.

@@ -12,12 +12,9 @@ use hushwire_wire::{
 
 use crate::{
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations,
-    io::Output,
-    leaving, links, outbox, packages, receipts,
-    record::{
-        IntentNumber, IntentRecord, TransferNumber, TransferRecord, Wish, by_number, number_of,
-    },
+    contacts, devices, files, groups, inbox, invitations, leaving, links, outbox, packages,
+    receipts,
+    record::{IntentNumber, IntentRecord, TransferNumber, Wish, by_number, number_of},
     session::{ServerLimits, SessionNumber},
     store::StoreError,
     work::Work,
@@ -32,6 +29,8 @@ pub(crate) enum Target {
     NewChannel { channel: ChannelId, relay: RelayAddress },
     /// The own inbox, open.
     Inbox,
+    /// The session for the blobs of a channel.
+    Blobs { channel: ChannelId, relay: RelayAddress },
     /// A session with a relay.
     Relay(RelayAddress),
     /// Something that is not there yet; the wish is aimed anew when that comes.
@@ -75,10 +74,8 @@ pub(crate) enum Ask {
     Request(Request),
     /// An append: the only one under way in its channel.
     Append { channel: ChannelId, request: Request },
-    /// A file operation.
-    File(Output),
-    /// A part of a blob.
-    Chunk { transfer: TransferNumber, request: Request },
+    /// The live half of a transfer, which goes on by itself.
+    Transfer(TransferNumber),
 }
 
 /// How far an answer brought a wish.
@@ -133,8 +130,7 @@ pub(crate) fn target(work: &Work<'_>, number: IntentNumber) -> Result<Target, St
         | Wish::PutDeviceList
         | Wish::DropSlot { .. } => Ok(Target::Inbox),
         Wish::Upload { transfer } | Wish::Download { transfer } => {
-            let record: Option<TransferRecord> = work.tx.load(&by_number(*transfer))?;
-            Ok(record.map_or(Target::Nothing, |record| relay_target(&record.relay)))
+            files::target(work, TransferNumber(*transfer))
         }
     }
 }
@@ -180,9 +176,8 @@ pub(crate) fn step(
         Wish::DropSlot { slot } => {
             Ok(inbox::request(desk, |handle| Request::SlotDrop { handle, slot }))
         }
-        Wish::Upload { transfer } => files::upload(work, number, desk, TransferNumber(transfer)),
-        Wish::Download { transfer } => {
-            files::download(work, number, desk, TransferNumber(transfer))
+        Wish::Upload { transfer } | Wish::Download { transfer } => {
+            Ok(Step::Ask(Ask::Transfer(TransferNumber(transfer))))
         }
     }
 }
@@ -227,10 +222,8 @@ pub(crate) fn answered(
             work.settle(number);
             Ok(Progress::Settled)
         }
-        Wish::Upload { transfer } => {
-            files::upload_answered(work, number, TransferNumber(transfer), &answer)
-        }
-        Wish::Download { .. } => Ok(Progress::Next),
+        // Their answers go to the live half.
+        Wish::Upload { .. } | Wish::Download { .. } => Ok(Progress::Next),
     }
 }
 
@@ -260,9 +253,6 @@ fn refused(
         (Wish::SendItem { invites, .. }, Code::Denied | Code::CapabilitySpent | Code::TooLarge) => {
             inbox::not_sent(work, number, invites.as_ref())?;
             Ok(Progress::Settled)
-        }
-        (Wish::Upload { .. } | Wish::Download { .. }, code) => {
-            files::refused(work, number, code, later)
         }
         _ if refusal.code.retry() == Retry::Never => {
             fail(work, number, FailureReason::Refused)?;
@@ -294,19 +284,6 @@ pub(crate) fn fail(
     }
     work.settle(number);
     Ok(())
-}
-
-/// The wish that a transfer serves.
-pub(crate) fn of_transfer(
-    work: &Work<'_>,
-    transfer: TransferNumber,
-) -> Result<Option<IntentNumber>, StoreError> {
-    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
-    let row = rows.iter().find(|row| {
-        matches!(row.record.wish,
-            Wish::Upload { transfer: own } | Wish::Download { transfer: own } if own == transfer.0)
-    });
-    Ok(row.and_then(|row| number_of(&row.key)).map(IntentNumber))
 }
 
 /// Wishes about a channel, in order.

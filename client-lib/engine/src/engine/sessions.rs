@@ -103,6 +103,7 @@ impl<S: Store> Engine<S> {
         let waiting = session.lost(self.now.plus_ms(wait));
         self.outputs.push_back(Output::StatusChanged);
         self.forget(&waiting);
+        self.transfers_lost(number);
         if why == Disconnect::KeyMismatch {
             self.key_mismatch(&relay)?;
         }
@@ -145,6 +146,7 @@ impl<S: Store> Engine<S> {
             let wait = backoff::wait_ms(session.attempts, &mut *self.rng);
             let waiting = session.lost(self.now.plus_ms(wait));
             self.forget(&waiting);
+            self.transfers_lost(number);
             if open {
                 self.outputs.push_back(Output::Close(number));
             }
@@ -178,8 +180,8 @@ impl<S: Store> Engine<S> {
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
             Pending::ShelfPut | Pending::Nothing => Ok(()),
             Pending::Wish { intent } => self.wish_answered(number, intent, frame.answer),
-            Pending::Chunk { intent, transfer } => {
-                self.chunk_answered(number, intent, transfer, frame.answer)
+            Pending::Chunk { transfer, chunk, .. } => {
+                self.chunk_answered(transfer, chunk, frame.answer)
             }
         }
     }

@@ -1,6 +1,5 @@
 //! Wishes: which can be tried now, and what their answers do to them.
 
-use bytes::Bytes;
 use hushwire_protocol::address::RelayAddress;
 use hushwire_wire::{id::Timestamp, message::Answer};
 
@@ -8,9 +7,9 @@ use super::Engine;
 use crate::{
     backoff,
     command::FailureReason,
-    io::{FileFailure, Output},
+    io::Output,
     pending::Pending,
-    record::{IntentNumber, TransferNumber},
+    record::IntentNumber,
     session::{Purpose, SessionKey, SessionNumber},
     store::{Store, StoreError},
     wish::{self, Ask, Desk, Progress, Step, Target},
@@ -23,8 +22,8 @@ pub(super) struct WishLive {
     target: Option<Target>,
     /// The session that it needs, so that it is kept open.
     pub(super) session: Option<SessionKey>,
-    /// A request or a file operation is under way.
-    asked: bool,
+    /// A request or a transfer is under way.
+    pub(super) asked: bool,
     not_before: Timestamp,
     attempts: u32,
 }
@@ -80,7 +79,9 @@ impl<S: Store> Engine<S> {
         let session = match &target {
             // The channel and the inbox keep their sessions themselves.
             Target::Channel { .. } | Target::Inbox | Target::Nothing => None,
-            Target::NewChannel { channel, relay } => Some(self.channel_key(relay, channel)),
+            Target::NewChannel { channel, relay } | Target::Blobs { channel, relay } => {
+                Some(self.channel_key(relay, channel))
+            }
             Target::Relay(relay) => {
                 Some(SessionKey { relay: relay.clone(), purpose: Purpose::Channels })
             }
@@ -108,7 +109,7 @@ impl<S: Store> Engine<S> {
                 let handle = inbox.handle()?;
                 Some(Desk { inbox: Some(handle), ..self.desk_at(self.ready(&inbox.key)?)? })
             }
-            Target::NewChannel { channel, relay } => {
+            Target::NewChannel { channel, relay } | Target::Blobs { channel, relay } => {
                 self.desk_at(self.ready(&self.channel_key(relay, channel))?)
             }
             Target::Relay(relay) => {
@@ -139,6 +140,10 @@ impl<S: Store> Engine<S> {
         step: Step,
     ) -> Result<bool, StoreError> {
         match step {
+            Step::Ask(Ask::Transfer(transfer)) => {
+                self.begin_transfer(number, transfer, desk)?;
+                Ok(false)
+            }
             Step::Ask(ask) => {
                 self.ask(number, desk, ask);
                 Ok(false)
@@ -169,14 +174,12 @@ impl<S: Store> Engine<S> {
                 self.appending(&channel, Some(number));
                 self.send(desk.number, request, Pending::Wish { intent: number });
             }
-            Ask::File(output) => self.outputs.push_back(output),
-            Ask::Chunk { transfer, request } => {
-                self.send(desk.number, request, Pending::Chunk { intent: number, transfer });
-            }
+            // Begun before.
+            Ask::Transfer(_) => {}
         }
     }
 
-    fn again(&mut self, number: IntentNumber, until: Timestamp) {
+    pub(super) fn again(&mut self, number: IntentNumber, until: Timestamp) {
         if let Some(live) = self.wishes.get_mut(&number) {
             live.asked = false;
             live.target = None;
@@ -231,7 +234,7 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    fn progressed(&mut self, number: IntentNumber, progress: Progress) {
+    pub(super) fn progressed(&mut self, number: IntentNumber, progress: Progress) {
         let now = self.now();
         match progress {
             Progress::Settled => {}
@@ -259,79 +262,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    pub(super) fn chunk_answered(
-        &mut self,
-        session: SessionNumber,
-        number: IntentNumber,
-        transfer: TransferNumber,
-        answer: Answer,
-    ) -> Result<(), StoreError> {
-        let Some(desk) = self.desk_at(session) else {
-            self.unasked(number);
-            return Ok(());
-        };
-        let inline = matches!(answer, Answer::BlobChunk { .. });
-        let outcome =
-            self.transact(|work| crate::files::chunk_answered(work, transfer, &desk, answer))?;
-        match outcome {
-            crate::files::ChunkOutcome::Write(output) => self.outputs.push_back(output),
-            crate::files::ChunkOutcome::Progress(progress) if !inline => {
-                self.progressed(number, progress);
-            }
-            crate::files::ChunkOutcome::Progress(_) => {}
-        }
-        Ok(())
-    }
-
-    pub(super) fn file_read(
-        &mut self,
-        transfer: TransferNumber,
-        content: Bytes,
-    ) -> Result<(), StoreError> {
-        let Some(number) = self.transact(|work| wish::of_transfer(work, transfer))? else {
-            return Ok(());
-        };
-        let target = self.wishes.get(&number).and_then(|live| live.target.clone());
-        let Some(desk) = target.and_then(|target| self.desk(&target)) else {
-            self.unasked(number);
-            return Ok(());
-        };
-        let step =
-            self.transact(|work| crate::files::read(work, number, transfer, &desk, &content))?;
-        self.do_step(number, &desk, step)?;
-        Ok(())
-    }
-
-    pub(super) fn file_written(&mut self, transfer: TransferNumber) -> Result<(), StoreError> {
-        let written = self.transact(|work| crate::files::written(work, transfer))?;
-        if let Some((number, progress)) = written {
-            self.progressed(number, progress);
-        }
-        Ok(())
-    }
-
-    pub(super) fn file_finished(&mut self, transfer: TransferNumber) -> Result<(), StoreError> {
-        self.transact(|work| crate::files::finished(work, transfer))
-    }
-
-    pub(super) fn file_failed(
-        &mut self,
-        transfer: TransferNumber,
-        reason: FileFailure,
-    ) -> Result<(), StoreError> {
-        let reason = match reason {
-            FileFailure::Changed => FailureReason::FileChanged,
-            FileFailure::NotAccessible | FileFailure::DiskFull => FailureReason::FileNotAccessible,
-        };
-        self.transact(|work| crate::files::failed(work, transfer, reason))
-    }
-
     /// Wishes that need this relay, and nothing else, cannot come true.
     pub(super) fn fail_wishes_for(&mut self, relay: &RelayAddress) -> Result<(), StoreError> {
         let numbers: Vec<IntentNumber> = self
             .wishes
             .iter()
-            .filter(|(_, live)| matches!(&live.target, Some(Target::Relay(own)) if own == relay))
+            .filter(|(_, live)| {
+                matches!(&live.target,
+                Some(Target::Relay(own) | Target::Blobs { relay: own, .. }) if own == relay)
+            })
             .map(|(number, _)| *number)
             .collect();
         for number in numbers {

@@ -1,6 +1,6 @@
-//! Files that go up or come down.
+//! Files that go up or come down: what of a transfer outlives the process.
 
-use hushwire_wire::id::BlobId;
+use hushwire_wire::id::ChannelId;
 use serde::{Deserialize, Serialize};
 
 use super::{Record, SecretBytes, id};
@@ -16,30 +16,53 @@ pub struct TransferNumber(pub u64);
 /// A transfer. Key: number.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TransferRecord {
-    pub(crate) direction: Direction,
+    /// The wish that it serves.
+    pub(crate) intent: u64,
     pub(crate) chat: ChatNumber,
     pub(crate) message: MessageNumber,
-    pub(crate) relay: String,
-    pub(crate) path: String,
+    /// Whose relay keeps the blob.
     #[serde(with = "id")]
-    pub(crate) blob: BlobId,
-    /// For an upload: the secret that may upload it.
-    pub(crate) upload_key: Option<SecretBytes>,
-    /// The attachment's key and description, as the protocol crate writes them.
-    pub(crate) attachment: SecretBytes,
-    /// Bytes of the blob.
-    pub(crate) size: u64,
-    /// Bytes of the blob that are there.
-    pub(crate) done: u64,
+    pub(crate) channel: ChannelId,
+    pub(crate) relay: String,
+    /// The file's path, or the path it will have.
+    pub(crate) path: String,
+    pub(crate) direction: Direction,
 }
 
 impl Record for TransferRecord {
     const TABLE: Table = Table::Transfer;
 }
 
-/// Which way.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Which way, and how far.
+#[derive(Serialize, Deserialize)]
 pub(crate) enum Direction {
-    Up,
-    Down,
+    Up(UploadRecord),
+    Down(DownloadRecord),
+}
+
+/// How far an upload is.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct UploadRecord {
+    /// Names the blob, and may write it.
+    pub(crate) upload_key: SecretBytes,
+    pub(crate) file_key: SecretBytes,
+    /// The file's length in bytes when it was opened first.
+    pub(crate) length: Option<u64>,
+    /// Stored before the chunk that it counts is sent.
+    pub(crate) checkpoint: Option<serde_bytes::ByteArray<36>>,
+    /// Bytes of the blob that the relay is known to have, for people to see.
+    pub(crate) stored: u64,
+}
+
+/// How far a download is.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct DownloadRecord {
+    /// Names the unfinished file.
+    pub(crate) tag: serde_bytes::ByteArray<12>,
+    /// Chunks whose content was written.
+    pub(crate) chunks: u32,
+    /// Bytes that they hold.
+    pub(crate) bytes: u64,
+    /// The whole is there, and its hash was right: only its name is missing.
+    pub(crate) checked: bool,
 }

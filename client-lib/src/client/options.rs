@@ -1,0 +1,132 @@
+//! How a profile is to be opened.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use hushwire_engine::{command::SecretText, engine::Isolation};
+use zeroize::Zeroizing;
+
+use crate::{
+    store::{KeyCost, Passphrase, RawKey, StoreKey},
+    transport::{Transport, quic::QuicTransport},
+};
+
+/// Whether the profile is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Create {
+    /// Make it; there must be none.
+    New,
+    /// Open the one that is there.
+    OpenExisting,
+}
+
+/// What locks the profile's store.
+#[derive(Clone, Debug)]
+pub enum StoreKeySource {
+    /// Something a person remembers.
+    Passphrase(SecretText),
+    /// 32 random bytes that the app keeps.
+    Raw(Zeroizing<[u8; 32]>),
+}
+
+/// How a profile is to be opened.
+pub struct OpenOptions {
+    profile: PathBuf,
+    key: Option<StoreKeySource>,
+    create: Create,
+    isolation: Isolation,
+    cost: KeyCost,
+    transport: Arc<dyn Transport>,
+}
+
+impl core::fmt::Debug for OpenOptions {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("OpenOptions(..)")
+    }
+}
+
+impl OpenOptions {
+    /// A profile that is there, in this folder, over QUIC.
+    pub fn new(profile: impl Into<PathBuf>) -> Self {
+        Self {
+            profile: profile.into(),
+            key: None,
+            create: Create::OpenExisting,
+            isolation: Isolation::ByKind,
+            cost: KeyCost::RECOMMENDED,
+            transport: Arc::new(QuicTransport::default()),
+        }
+    }
+
+    /// What locks the store.
+    #[must_use]
+    pub fn key(mut self, key: StoreKeySource) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// The passphrase that locks the store.
+    #[must_use]
+    pub fn passphrase(self, passphrase: &str) -> Self {
+        self.key(StoreKeySource::Passphrase(SecretText::new(passphrase.to_owned())))
+    }
+
+    /// Whether the profile is to be made.
+    #[must_use]
+    pub const fn create(mut self, create: Create) -> Self {
+        self.create = create;
+        self
+    }
+
+    /// Whether each channel has a session of its own (spec: CLI-031).
+    #[must_use]
+    pub const fn isolate(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// What deriving a key from the passphrase costs.
+    #[must_use]
+    pub const fn key_cost(mut self, cost: KeyCost) -> Self {
+        self.cost = cost;
+        self
+    }
+
+    /// Another way to relays than QUIC.
+    #[must_use]
+    pub fn reach_relays_by(mut self, transport: Arc<dyn Transport>) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    pub(super) fn profile(&self) -> &Path {
+        &self.profile
+    }
+
+    pub(super) fn transport(&self) -> Arc<dyn Transport> {
+        Arc::clone(&self.transport)
+    }
+
+    pub(super) const fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    pub(super) const fn creation(&self) -> Create {
+        self.create
+    }
+
+    pub(super) const fn cost(&self) -> KeyCost {
+        self.cost
+    }
+
+    pub(super) fn into_key(self) -> Option<StoreKey> {
+        Some(match self.key? {
+            StoreKeySource::Passphrase(text) => {
+                StoreKey::Passphrase(Passphrase::new(Zeroizing::new(text.expose().to_owned())))
+            }
+            StoreKeySource::Raw(bytes) => StoreKey::Raw(RawKey::new(bytes)),
+        })
+    }
+}
