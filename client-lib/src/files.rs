@@ -39,7 +39,7 @@ pub enum FileError {
     /// The download does not have the length it was to have. Blame: caller.
     #[error("the download is not whole")]
     Incomplete,
-    /// A file with this name is there, and so are all its numbered variants. Blame: caller.
+    /// A file with this name is there. Blame: caller.
     #[error("a file with this name is there already")]
     Exists,
     /// No space is left. Blame: disk.

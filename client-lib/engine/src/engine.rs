@@ -191,9 +191,8 @@ impl<S: Store> Engine<S> {
         for wish in effects.wished {
             self.wishes.insert(wish, WishLive::default());
         }
-        for wish in effects.settled {
-            self.wishes.remove(&wish);
-            self.drop_transfers(|live| live.intent == wish);
+        for wish in &effects.settled {
+            self.wishes.remove(wish);
         }
         for channel in effects.channels {
             self.channel_moved(channel)?;
@@ -202,6 +201,7 @@ impl<S: Store> Engine<S> {
             self.load_inbox()?;
         }
         self.outputs.extend(effects.outputs);
+        self.drop_transfers(|live| effects.settled.contains(&live.intent));
         if effects.events {
             self.outputs.push_back(Output::Events);
         }

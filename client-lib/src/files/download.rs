@@ -3,42 +3,24 @@
 use std::{
     fs::{self, File},
     io,
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use bytes::Bytes;
-use rand_core::CryptoRng;
 
-use super::{FileError, SafeName, blocking};
+use super::{FileError, blocking};
 use crate::private_file;
-
-/// Names that are tried for a finished file: its own, then numbered ones.
-const NAMES_MAX: u32 = 1_000;
 
 /// The name of an unfinished file: hidden, random, and kept by whoever wants to go on with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartName(String);
 
 impl PartName {
-    /// A fresh one.
-    pub fn random(rng: &mut dyn CryptoRng) -> Self {
-        let mut bytes = [0; 12];
-        rng.fill_bytes(&mut bytes);
-        Self(format!(".hushwire-{}.part", hex::encode(bytes)))
-    }
-
-    /// Takes one that [`PartName::as_str`] gave.
-    ///
-    /// # Errors
-    /// [`FileError::NotFound`] for anything that is no name of an unfinished file.
-    pub fn parse(name: &str) -> Result<Self, FileError> {
-        let digits = name.strip_prefix(".hushwire-").and_then(|rest| rest.strip_suffix(".part"));
-        let valid = digits.is_some_and(|digits| {
-            digits.len() == 24 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
-        });
-        if valid { Ok(Self(name.to_owned())) } else { Err(FileError::NotFound) }
+    /// The name with this tag, which was drawn at random.
+    pub fn new(tag: [u8; 12]) -> Self {
+        Self(format!(".hushwire-{}.part", hex::encode(tag)))
     }
 
     /// The name.
@@ -51,21 +33,38 @@ impl PartName {
 #[derive(Clone, Debug)]
 pub struct DownloadFile {
     file: Arc<File>,
-    directory: Arc<PathBuf>,
     part: Arc<PathBuf>,
 }
 
 impl DownloadFile {
-    /// Opens the unfinished file of this name, or begins it. Readable for its owner only.
+    /// Opens the unfinished file of this name beside `target`, or begins it. Readable for its owner
+    /// only.
     ///
     /// # Errors
     /// [`FileError`] if it can neither be opened nor created.
-    pub async fn open(directory: &Path, part: &PartName) -> Result<Self, FileError> {
-        let directory = directory.to_owned();
-        let part = directory.join(part.as_str());
+    pub async fn open(target: &Path, part: &PartName) -> Result<Self, FileError> {
+        let part = beside(target, part);
         blocking(move || {
             let file = private_file::open_or_create(&part)?;
-            Ok(Self { file: Arc::new(file), directory: Arc::new(directory), part: Arc::new(part) })
+            Ok(Self { file: Arc::new(file), part: Arc::new(part) })
+        })
+        .await
+    }
+
+    /// Reads a part that was written before, exactly.
+    ///
+    /// # Errors
+    /// [`FileError::Incomplete`] if the file is not as long any more.
+    pub async fn read(&self, offset: u64, length: usize) -> Result<Bytes, FileError> {
+        let file = Arc::clone(&self.file);
+        blocking(move || {
+            let mut content = vec![0; length];
+            match file.read_exact_at(&mut content, offset) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    Err(FileError::Incomplete)
+                }
+                read => Ok(read.map(|()| content.into())?),
+            }
         })
         .await
     }
@@ -79,44 +78,71 @@ impl DownloadFile {
         blocking(move || Ok(file.write_all_at(&content, offset)?)).await
     }
 
-    /// Gives the file its name and says where it is: the wished name, or a numbered one if that is
-    /// taken. Nothing is replaced (spec: CLI-068).
+    /// Removes the unfinished file of this name, if there is one.
     ///
     /// # Errors
-    /// [`FileError::Incomplete`] if it does not have `length` bytes; the unfinished file stays.
-    pub async fn finish(self, name: &SafeName, length: u64) -> Result<PathBuf, FileError> {
-        let name = name.clone();
-        blocking(move || {
-            if self.file.metadata()?.len() != length {
-                return Err(FileError::Incomplete);
-            }
-            self.file.sync_all()?;
-            let mut wished = name.as_str().to_owned();
-            for number in 2..NAMES_MAX {
-                let target = self.directory.join(&wished);
-                match give_name(&self.part, &target) {
-                    Ok(()) => {
-                        private_file::sync_directory(&self.directory)?;
-                        return Ok(target);
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        wished = name.numbered(number);
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            Err(FileError::Exists)
+    /// [`FileError`] if it cannot be removed.
+    pub async fn discard(target: &Path, part: &PartName) -> Result<(), FileError> {
+        let part = beside(target, part);
+        blocking(move || match fs::remove_file(part) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => Ok(removed?),
         })
         .await
     }
 
-    /// Removes the unfinished file.
+    /// Syncs the unfinished file and gives it its name. Nothing is replaced (spec: CLI-068). When a
+    /// crash kept the caller from hearing of it, it can be asked for again.
     ///
     /// # Errors
-    /// [`FileError`] if it cannot be removed.
-    pub async fn discard(self) -> Result<(), FileError> {
-        blocking(move || Ok(fs::remove_file(&*self.part)?)).await
+    /// [`FileError::Incomplete`] if it is gone or does not have `length` bytes,
+    /// [`FileError::Exists`] if another file has the name.
+    pub async fn finish(target: &Path, part: &PartName, length: u64) -> Result<(), FileError> {
+        let (part, target) = (beside(target, part), target.to_owned());
+        blocking(move || {
+            let unfinished = match File::open(&part) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return finish_missing(&target, length);
+                }
+                opened => opened?,
+            };
+            if unfinished.metadata()?.len() != length {
+                return Err(FileError::Incomplete);
+            }
+            unfinished.sync_all()?;
+            match give_name(&part, &target) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if !is_same(&part, &target)? {
+                        return Err(FileError::Exists);
+                    }
+                    fs::remove_file(&part)?;
+                }
+                named => named?,
+            }
+            target.parent().map_or(Ok(()), |parent| Ok(private_file::sync_directory(parent)?))
+        })
+        .await
     }
+}
+
+fn beside(target: &Path, part: &PartName) -> PathBuf {
+    target.with_file_name(part.as_str())
+}
+
+/// Without an unfinished file, either it has its name already, or it had nothing to hold.
+fn finish_missing(target: &Path, length: u64) -> Result<(), FileError> {
+    match fs::metadata(target) {
+        Ok(metadata) if metadata.is_file() && metadata.len() == length => Ok(()),
+        Ok(_) => Err(FileError::Exists),
+        Err(_) if length == 0 => Ok(drop(private_file::create(target)?)),
+        Err(_) => Err(FileError::Incomplete),
+    }
+}
+
+/// Whether two names are of one file: the end of an attempt that a crash interrupted.
+fn is_same(part: &Path, target: &Path) -> io::Result<bool> {
+    let (part, target) = (fs::metadata(part)?, fs::metadata(target)?);
+    Ok((part.dev(), part.ino()) == (target.dev(), target.ino()))
 }
 
 /// Names a file without ever replacing another one. A hard link fails if the name is taken, in one

@@ -50,14 +50,6 @@ impl SafeName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The name with a number before its extension: `a (2).txt`.
-    pub(super) fn numbered(&self, number: u32) -> String {
-        match split_extension(&self.0) {
-            Some((stem, extension)) => format!("{stem} ({number}).{extension}"),
-            None => format!("{} ({number})", self.0),
-        }
-    }
 }
 
 /// Control characters, and those that turn or hide what a person sees of a name.
@@ -139,14 +131,5 @@ mod tests {
         }
         let no_extension = SafeName::from_received(&("x".repeat(150) + "." + &"y".repeat(150)));
         assert_eq!(no_extension.as_str().len(), NAME_BYTES_MAX);
-    }
-
-    #[test]
-    fn a_number_goes_before_the_extension() {
-        for (name, expected) in
-            [("a.txt", "a (2).txt"), ("a", "a (2)"), ("a.tar.gz", "a.tar (2).gz")]
-        {
-            assert_eq!(SafeName::from_received(name).numbered(2), expected);
-        }
     }
 }

@@ -3,9 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, time::SystemTime};
 
 use bytes::Bytes;
-use hushwire::files::{DownloadFile, FileError, PartName, SafeName, SourceFile};
-
-use crate::store::rng;
+use hushwire::files::{DownloadFile, FileError, PartName, SourceFile};
 
 #[tokio::test]
 async fn a_file_is_read_in_parts() {
@@ -72,40 +70,62 @@ async fn only_regular_files_are_opened() {
     }
 }
 
+fn names(directory: &Path) -> usize {
+    fs::read_dir(directory).unwrap().count()
+}
+
 #[tokio::test]
 async fn a_download_appears_whole_and_replaces_nothing() {
     // spec: CLI-068
     let base = tempfile::tempdir().unwrap();
-    let name = SafeName::from_received("../photo.jpg");
-    fs::write(base.path().join("photo.jpg"), b"mine").unwrap();
-    fs::write(base.path().join("photo (2).jpg"), b"mine too").unwrap();
-    let part = PartName::random(&mut rng(1));
-
-    let download = DownloadFile::open(base.path(), &part).await.unwrap();
+    let (part, target) = (PartName::new([1; 12]), base.path().join("photo.jpg"));
+    let download = DownloadFile::open(&target, &part).await.unwrap();
     download.write(3, Bytes::from_static(b"def")).await.unwrap();
     drop(download);
     // After a restart it goes on where it was.
-    let part = PartName::parse(part.as_str()).unwrap();
-    let download = DownloadFile::open(base.path(), &part).await.unwrap();
-    assert_eq!(download.clone().finish(&name, 7).await, Err(FileError::Incomplete));
+    let download = DownloadFile::open(&target, &part).await.unwrap();
+    assert_eq!(download.read(3, 3).await.unwrap(), "def");
+    assert_eq!(download.read(3, 4).await, Err(FileError::Incomplete));
+    assert_eq!(DownloadFile::finish(&target, &part, 7).await, Err(FileError::Incomplete));
     download.write(0, Bytes::from_static(b"abc")).await.unwrap();
-    let path = download.finish(&name, 6).await.unwrap();
 
-    assert_eq!(path, base.path().join("photo (3).jpg"));
-    assert_eq!(fs::read(&path).unwrap(), b"abcdef");
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(fs::read(base.path().join("photo.jpg")).unwrap(), b"mine");
-    assert_eq!(fs::read_dir(base.path()).unwrap().count(), 3, "no unfinished file is left");
+    fs::write(&target, b"mine").unwrap();
+    assert_eq!(DownloadFile::finish(&target, &part, 6).await, Err(FileError::Exists));
+    assert_eq!(fs::read(&target).unwrap(), b"mine");
+    fs::remove_file(&target).unwrap();
+    DownloadFile::finish(&target, &part, 6).await.unwrap();
+    assert_eq!(fs::read(&target).unwrap(), b"abcdef");
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(names(base.path()), 1, "no unfinished file is left");
+}
+
+#[tokio::test]
+async fn a_download_can_be_finished_again_after_a_crash() {
+    // spec: CLI-081
+    let base = tempfile::tempdir().unwrap();
+    let (part, target) = (PartName::new([2; 12]), base.path().join("file"));
+    let download = DownloadFile::open(&target, &part).await.unwrap();
+    download.write(0, Bytes::from_static(b"abc")).await.unwrap();
+    // The crash came between the new name and the end of the old one.
+    fs::hard_link(base.path().join(part.as_str()), &target).unwrap();
+    DownloadFile::finish(&target, &part, 3).await.unwrap();
+    assert_eq!(names(base.path()), 1);
+    // And after both.
+    DownloadFile::finish(&target, &part, 3).await.unwrap();
+    assert_eq!(DownloadFile::finish(&target, &part, 4).await, Err(FileError::Exists));
+    let gone = base.path().join("gone");
+    assert_eq!(DownloadFile::finish(&gone, &part, 4).await, Err(FileError::Incomplete));
+    DownloadFile::finish(&gone, &part, 0).await.unwrap();
+    assert_eq!(fs::read(&gone).unwrap(), b"");
 }
 
 #[tokio::test]
 async fn a_discarded_download_leaves_nothing() {
     let base = tempfile::tempdir().unwrap();
-    let part = PartName::random(&mut rng(2));
-    let download = DownloadFile::open(base.path(), &part).await.unwrap();
-    download.discard().await.unwrap();
-    assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
-    for name in ["", "x", "../.hushwire-000000000000000000000000.part", ".hushwire-0.part"] {
-        assert_eq!(PartName::parse(name), Err(FileError::NotFound), "{name}");
+    let (part, target) = (PartName::new([3; 12]), base.path().join("file"));
+    DownloadFile::open(&target, &part).await.unwrap();
+    for _ in 0..2 {
+        DownloadFile::discard(&target, &part).await.unwrap();
+        assert_eq!(names(base.path()), 0);
     }
 }

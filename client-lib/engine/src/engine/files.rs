@@ -11,7 +11,6 @@ use bytes::Bytes;
 use hushwire_protocol::attachment::ChunkIndex;
 use hushwire_wire::{
     error::{Code, Refusal, Retry},
-    id::Timestamp,
     message::{Answer, Request},
 };
 
@@ -83,10 +82,6 @@ impl<S: Store> Port<'_, S> {
         let session = self.engine.sessions.get(&self.session);
         session.map(|session| session.limits).unwrap_or_default()
     }
-
-    fn now(&self) -> Timestamp {
-        self.engine.now
-    }
 }
 
 impl<S: Store> Engine<S> {
@@ -146,7 +141,7 @@ impl<S: Store> Engine<S> {
             self.transfers.insert(transfer, live);
             return flow.map(|_| ());
         }
-        self.close_transfer(transfer, intent);
+        self.forget_answers(intent);
         match flow? {
             Flow::On | Flow::Done => {}
             Flow::Rest { retry_after_ms } => {
@@ -160,15 +155,15 @@ impl<S: Store> Engine<S> {
                 self.transact(|work| files::failed(work, transfer, reason))?;
             }
         }
+        self.outputs.push_back(Output::CloseFile { transfer });
         self.outputs.push_back(Output::StatusChanged);
         Ok(())
     }
 
-    fn close_transfer(&mut self, transfer: TransferNumber, intent: IntentNumber) {
+    fn forget_answers(&mut self, intent: IntentNumber) {
         for session in self.sessions.values_mut() {
             session.forget_wish(intent);
         }
-        self.outputs.push_back(Output::CloseFile { transfer });
     }
 
     /// Ends live transfers whose wish is no more.
@@ -181,7 +176,8 @@ impl<S: Store> Engine<S> {
             .collect();
         for (transfer, intent) in ended {
             self.transfers.remove(&transfer);
-            self.close_transfer(transfer, intent);
+            self.forget_answers(intent);
+            self.outputs.push_back(Output::CloseFile { transfer });
         }
     }
 
