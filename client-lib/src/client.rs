@@ -134,9 +134,8 @@ impl Client {
         let until = Instant::now() + timeout;
         let mut changes = self.changes();
         loop {
-            let status = match self.command(Command::Status).await? {
-                Reply::Status(status) => status,
-                _ => return Err(ClientError::OtherVersion),
+            let Reply::Status(status) = self.command(Command::Status).await? else {
+                return Err(ClientError::OtherVersion);
             };
             let current = status.relays.iter().all(|relay| relay.state == RelayState::Current);
             if status.waiting == 0 && current {

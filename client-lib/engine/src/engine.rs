@@ -193,6 +193,8 @@ impl<S: Store> Engine<S> {
         }
         for wish in &effects.settled {
             self.wishes.remove(wish);
+            // Who waits for everything to be settled looks again.
+            self.outputs.push_back(Output::StatusChanged);
         }
         for channel in effects.channels {
             self.channel_moved(channel)?;

@@ -8,6 +8,8 @@
 )]
 
 mod chats;
+mod disk;
+mod files;
 mod hostile;
 mod outbox;
 mod sessions;

@@ -38,6 +38,8 @@ use hushwire_wire::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
+use crate::disk::Disk;
+
 /// When every world begins, in milliseconds since the Unix epoch.
 const DAWN: Timestamp = Timestamp(1_800_000_000_000);
 const RUN: ReadLimit = ReadLimit { rows_max: 64, bytes_max: 64 * 1024 };
@@ -65,6 +67,9 @@ struct Person {
     settings: Settings,
     /// The last reading of a channel that was asked for.
     reading: Option<Asked>,
+    disk: Disk,
+    /// Steps until it crashes.
+    crash_in: Option<u32>,
 }
 
 /// A request that was asked on a session.
@@ -166,6 +171,8 @@ impl World {
             mute: false,
             settings: Settings::default(),
             reading: None,
+            disk: Disk::default(),
+            crash_in: None,
         };
         person.open(ClientStore::default(), self.now);
         self.people.push(person);
@@ -227,16 +234,42 @@ impl World {
         self.work();
     }
 
+    /// The files that a device sees.
+    pub(crate) fn disk(&mut self, who: Who) -> &mut Disk {
+        &mut self.people[who.0].disk
+    }
+
+    /// Kills a client at its n-th step from now, file operations and answers counted: after the
+    /// disk or the relay has done it, before the client hears of it.
+    pub(crate) fn crash_at(&mut self, who: Who, step: u32) {
+        self.people[who.0].crash_in = Some(step);
+    }
+
+    fn count_down(&mut self, who: Who) -> bool {
+        let Some(left) = &mut self.people[who.0].crash_in else { return false };
+        *left -= 1;
+        let now = *left == 0;
+        if now {
+            self.people[who.0].crash_in = None;
+        }
+        now
+    }
+
     /// Kills a client and opens it again on what it had stored.
     pub(crate) fn restart(&mut self, who: Who) {
+        self.crash(who);
+        self.work();
+    }
+
+    fn crash(&mut self, who: Who) {
         let links: Vec<SessionNumber> = self.people[who.0].links.keys().copied().collect();
         for session in links {
             self.drop_link(who, session);
         }
         let store = self.people[who.0].engine.take().unwrap().into_store();
         let now = self.time_of(who);
+        self.people[who.0].disk.close_all();
         self.people[who.0].open(store, now);
-        self.work();
     }
 
     fn drop_link(&mut self, who: Who, session: SessionNumber) {
@@ -306,7 +339,15 @@ impl World {
                 Output::Send { session, frame, .. } => self.send(who, session, frame),
                 Output::Close(session) => self.drop_link(who, session),
                 Output::Events | Output::StatusChanged => {}
-                _ => panic!("files are not part of this world"),
+                output => {
+                    let crash = self.count_down(who);
+                    let input = self.people[who.0].disk.take(output);
+                    match input {
+                        _ if crash => self.crash(who),
+                        Some(input) => self.feed(who, input),
+                        None => {}
+                    }
+                }
             }
         }
         moved
@@ -350,6 +391,10 @@ impl World {
             let open = self.relays[link.relay].sessions.get_mut(&link.session);
             let Some(answer) = open.and_then(|open| open.answers.pop_front()) else { continue };
             moved = true;
+            if self.count_down(who) {
+                self.crash(who);
+                return true;
+            }
             let Some(answer) = (self.tamper)(answer) else { continue };
             let bytes = encode_answer(&answer);
             let answer = decode_answer(bytes.slice(4..)).expect("a relay sends valid frames");
