@@ -1,0 +1,115 @@
+//! A disk: files by path, unfinished files by tag, and what is open.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hushwire_engine::{
+    TransferNumber,
+    io::{FileFailure, Input, Output, PartTag},
+};
+
+#[derive(Default)]
+pub(crate) struct Disk {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    parts: BTreeMap<[u8; 12], Vec<u8>>,
+    sources: BTreeMap<TransferNumber, String>,
+    /// Files that can be opened, but not read.
+    pub(crate) unreadable: Vec<String>,
+    /// Most files that were open at a time.
+    pub(crate) open_max: usize,
+    /// Longest part that was read.
+    pub(crate) read_max: usize,
+}
+
+impl Disk {
+    /// Unfinished files.
+    pub(crate) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Turns over one byte of every unfinished file.
+    pub(crate) fn damage_parts(&mut self) {
+        self.parts.values_mut().for_each(|part| part[0] ^= 1);
+    }
+
+    pub(crate) fn lose_parts(&mut self) {
+        self.parts.clear();
+    }
+
+    pub(crate) fn close_all(&mut self) {
+        self.sources.clear();
+    }
+
+    /// Does what an engine asks, and says what it is to be told.
+    pub(crate) fn take(&mut self, output: Output) -> Option<Input> {
+        Some(match output {
+            Output::OpenFile { transfer, path } => match self.files.get(&path) {
+                Some(content) => {
+                    let length = content.len() as u64;
+                    self.sources.insert(transfer, path);
+                    self.open_max = self.open_max.max(self.sources.len());
+                    Input::FileOpened { transfer, length }
+                }
+                None => Input::FileFailed { transfer, reason: FileFailure::Changed },
+            },
+            Output::ReadFile { transfer, offset, length } => {
+                let path = &self.sources[&transfer];
+                if self.unreadable.contains(path) {
+                    let reason = FileFailure::NotAccessible;
+                    return Some(Input::FileFailed { transfer, reason });
+                }
+                self.read_max = self.read_max.max(length as usize);
+                read(transfer, self.files.get(path), offset, length)
+            }
+            Output::ReadPart { transfer, part, offset, length } => {
+                read(transfer, self.parts.get(&part.tag.0), offset, length)
+            }
+            Output::WriteFile { transfer, part, offset, content } => {
+                let file = self.parts.entry(part.tag.0).or_default();
+                let end = offset as usize + content.len();
+                file.resize(file.len().max(end), 0);
+                file[offset as usize..end].copy_from_slice(&content);
+                Input::FileWritten { transfer, offset }
+            }
+            Output::FinishFile { transfer, part, size } => {
+                self.finish(transfer, &part.target, part.tag, size)
+            }
+            Output::DiscardFile { part, .. } => {
+                self.parts.remove(&part.tag.0);
+                return None;
+            }
+            Output::CloseFile { transfer } => {
+                self.sources.remove(&transfer);
+                return None;
+            }
+            _ => return None,
+        })
+    }
+
+    fn finish(&mut self, transfer: TransferNumber, target: &str, tag: PartTag, size: u64) -> Input {
+        let there = self.files.get(target).map(|file| file.len() as u64);
+        match (self.parts.get(&tag.0), there) {
+            (Some(part), None) if part.len() as u64 == size => {
+                let part = self.parts.remove(&tag.0).unwrap();
+                self.files.insert(target.to_owned(), part);
+            }
+            (None, Some(length)) if length == size => {}
+            (None, None) if size == 0 => {
+                self.files.insert(target.to_owned(), Vec::new());
+            }
+            (_, Some(_)) => {
+                return Input::FileFailed { transfer, reason: FileFailure::NotAccessible };
+            }
+            _ => return Input::FileFailed { transfer, reason: FileFailure::Changed },
+        }
+        Input::FileFinished { transfer }
+    }
+}
+
+fn read(transfer: TransferNumber, file: Option<&Vec<u8>>, offset: u64, length: u32) -> Input {
+    let (start, length) = (offset as usize, length as usize);
+    match file.and_then(|file| file.get(start..start + length)) {
+        Some(part) => Input::FileRead { transfer, offset, content: Bytes::copy_from_slice(part) },
+        None => Input::FileFailed { transfer, reason: FileFailure::Changed },
+    }
+}
