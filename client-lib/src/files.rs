@@ -5,11 +5,9 @@
 //! which must be free, when it is whole and synced.
 
 mod download;
-mod name;
 mod source;
 
 pub use download::{DownloadFile, PartName};
-pub use name::SafeName;
 pub use source::SourceFile;
 
 use std::io;

@@ -33,7 +33,6 @@ impl PartName {
 #[derive(Clone, Debug)]
 pub struct DownloadFile {
     file: Arc<File>,
-    part: Arc<PathBuf>,
 }
 
 impl DownloadFile {
@@ -46,7 +45,7 @@ impl DownloadFile {
         let part = beside(target, part);
         blocking(move || {
             let file = private_file::open_or_create(&part)?;
-            Ok(Self { file: Arc::new(file), part: Arc::new(part) })
+            Ok(Self { file: Arc::new(file) })
         })
         .await
     }

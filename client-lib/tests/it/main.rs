@@ -13,3 +13,4 @@ mod memory_relay;
 mod quic;
 mod store;
 mod store_failure;
+mod transfers;
