@@ -1,6 +1,7 @@
 //! The command line: what may be asked, and what is printed.
 
 mod inspect;
+mod plant;
 mod prepare;
 mod serve;
 
@@ -33,6 +34,9 @@ enum Command {
     Init(InitArguments),
     /// Print every row of a stopped relay's store as JSON lines, bytes in hex.
     Inspect(InspectArguments),
+    /// Store a file as one blob in a running relay, as any client could, and print the blob's id.
+    /// For auditors: a search of the relay for plaintext counts if it finds what was planted.
+    Plant(PlantArguments),
     /// Print a completion script.
     Completion {
         /// For which shell.
@@ -87,6 +91,16 @@ struct InspectArguments {
     data: PathBuf,
 }
 
+#[derive(Debug, Args)]
+struct PlantArguments {
+    /// host:port#id, as the running relay printed it.
+    #[arg(long, value_name = "ADDRESS")]
+    address: String,
+    /// What to store; one chunk of a blob at most.
+    #[arg(long, value_name = "FILE")]
+    file: PathBuf,
+}
+
 /// What a command may fail with; each says what to do.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
@@ -96,6 +110,7 @@ pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
         Command::Run(arguments) => serve::run(arguments),
         Command::Init(arguments) => prepare::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Plant(arguments) => plant::run(&arguments),
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "hush-relay", &mut script);
