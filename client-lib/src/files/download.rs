@@ -133,7 +133,10 @@ fn finish_missing(target: &Path, length: u64) -> Result<(), FileError> {
     match fs::metadata(target) {
         Ok(metadata) if metadata.is_file() && metadata.len() == length => Ok(()),
         Ok(_) => Err(FileError::Exists),
-        Err(_) if length == 0 => Ok(drop(private_file::create(target)?)),
+        Err(_) if length == 0 => {
+            private_file::create(target)?;
+            Ok(())
+        }
         Err(_) => Err(FileError::Incomplete),
     }
 }

@@ -104,7 +104,7 @@ async fn befriended(relay: &MemoryRelay) -> (Person, ChatNumber, Person, ChatNum
 }
 
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|index| (index % 251) as u8).collect()
+    (0..251).cycle().take(length).collect()
 }
 
 fn transfer(message: &MessageInfo) -> TransferState {

@@ -66,9 +66,10 @@ impl Disk {
             }
             Output::WriteFile { transfer, part, offset, content } => {
                 let file = self.parts.entry(part.tag.0).or_default();
-                let end = offset as usize + content.len();
+                let start = usize::try_from(offset).unwrap();
+                let end = start + content.len();
                 file.resize(file.len().max(end), 0);
-                file[offset as usize..end].copy_from_slice(&content);
+                file[start..end].copy_from_slice(&content);
                 Input::FileWritten { transfer, offset }
             }
             Output::FinishFile { transfer, part, size } => {
@@ -107,7 +108,7 @@ impl Disk {
 }
 
 fn read(transfer: TransferNumber, file: Option<&Vec<u8>>, offset: u64, length: u32) -> Input {
-    let (start, length) = (offset as usize, length as usize);
+    let (start, length) = (usize::try_from(offset).unwrap(), length as usize);
     match file.and_then(|file| file.get(start..start + length)) {
         Some(part) => Input::FileRead { transfer, offset, content: Bytes::copy_from_slice(part) },
         None => Input::FileFailed { transfer, reason: FileFailure::Changed },

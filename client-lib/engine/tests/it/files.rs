@@ -81,7 +81,7 @@ impl Story {
 }
 
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|index| (index / 251 % 256) as u8).collect()
+    (0..=255).flat_map(|byte| [byte; 251]).cycle().take(length).collect()
 }
 
 fn transfer(message: &MessageInfo) -> TransferState {
@@ -158,7 +158,7 @@ fn crashes_of_the_sender_at_every_step_change_nothing() {
     let mut story = Story::new();
     for step in 1..30 {
         let mut file = content(1_200_000);
-        file[0] = step as u8;
+        file[0] = u8::try_from(step).unwrap();
         story.write(file.clone());
         story.send();
         story.world.crash_at(story.alice, step);
