@@ -1,4 +1,4 @@
-//! What a person runs from the root of a checkout: `cargo setup`, `cargo check-all`, `cargo trace`.
+//! What a person runs from the root of a checkout: `cargo demo`, `cargo check-all` and the like.
 //!
 //! Light on purpose: it has to build on a machine that lacks what the rest needs, since `setup`
 //! installs that. A command is one file and one line in [`COMMANDS`].
@@ -7,6 +7,7 @@
 mod check_all;
 mod checkout;
 mod crash_loop;
+mod demo;
 mod setup;
 mod trace;
 
@@ -20,6 +21,12 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "demo",
+        about: "people talk through a real relay, which is then searched for what they said \
+                (--yes, --keep)",
+        run: demo::run,
+    },
     Command {
         name: "setup",
         about: "installs what the build needs beside cargo (--yes: without asking)",

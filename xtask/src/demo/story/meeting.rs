@@ -1,0 +1,118 @@
+//! Identities, a second device, contact links.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Stage, Who};
+use crate::demo::{
+    device::{PASSPHRASE, said},
+    fault::{Fault, expect},
+    needle::{About, Needle},
+    process::Running,
+};
+
+/// The name of Alice's second device.
+const PHONE_NAME: &str = "Alices Taschentelefon";
+/// Longest wait for a line of a linking.
+const LINKING_MAX: Duration = Duration::from_secs(60);
+
+impl Stage {
+    pub(super) fn meet(&mut self) -> Result<(), Fault> {
+        self.screen.act("Three people make identities; a link is all they exchange");
+        self.hide(About::Secret, PASSPHRASE);
+        self.hide(About::Name, PHONE_NAME);
+        for who in [Who::Alice, Who::Bob, Who::Carol] {
+            self.make_identity(who)?;
+        }
+        self.link_phone()?;
+        for who in [Who::Bob, Who::Carol] {
+            self.exchange_link(who)?;
+        }
+        let sight = self.watcher.look()?;
+        self.screen.headings();
+        let people = ["four devices of three people", "two direct chats"].map(str::to_owned);
+        self.screen.beside(&sight, &people);
+        Ok(())
+    }
+
+    fn make_identity(&mut self, who: Who) -> Result<(), Fault> {
+        let address = self.relay.address().to_owned();
+        let device = self.device(who);
+        let owner = device.owner;
+        let made = device.ask_durable(&["init", "--name", owner, "--relay", &address])?;
+        let fingerprint = made.text("identity", "fingerprint")?;
+        let phrase = made.text("identity", "phrase")?;
+        self.device_mut(who).go_online()?;
+        self.settled(who)?;
+        self.needles.push(Needle::hex(About::Identity, &fingerprint)?);
+        self.hide(About::Name, owner);
+        self.hide(About::Secret, &phrase);
+        let short: String = fingerprint.chars().take(16).collect();
+        self.screen.step(&format!("{owner} made an identity: {short}…, known to nobody yet"));
+        Ok(())
+    }
+
+    /// Waits until nothing of a device waits for the relay.
+    pub(super) fn settled(&self, who: Who) -> Result<(), Fault> {
+        let nothing_waits = |records: &[Value]| {
+            records.iter().any(|record| record["type"] == "status" && record["waiting"] == 0)
+        };
+        let status = ["status"];
+        let what = "everything is at the relay";
+        self.device(who).until(what, &status, |said| nothing_waits(&said.records)).map(|_| ())
+    }
+
+    /// Both devices show six digits; the demo compares them as a person would.
+    fn link_phone(&mut self) -> Result<(), Fault> {
+        let mut old = self.alice.begin(&["--wait", "60", "device", "link", "--yes-if", "-"])?;
+        let code = line_of(&old, "device_code", "code")?;
+        let words = ["--wait", "60", "init", "--link", &code, "--device-name", PHONE_NAME];
+        let new = self.phone.begin(&words)?;
+        let digits = line_of(&new, "comparison", "code")?;
+        let same = line_of(&old, "comparison", "code")?;
+        expect(digits == same, "both devices show the same digits")?;
+        old.say(&digits)?;
+        let linked = said(old, &["device"])?;
+        expect(linked.code == Some(0), "the old device links the new one")?;
+        let joined = said(new, &["init"])?;
+        expect(matches!(joined.code, Some(0 | 4)), "the new device joins")?;
+        self.hide(About::Secret, &code);
+        self.phone.go_online()?;
+        self.settled(Who::Phone)?;
+        self.screen.step(&format!("Alice linked her phone; both showed {digits}"));
+        Ok(())
+    }
+
+    fn exchange_link(&mut self, who: Who) -> Result<(), Fault> {
+        let device = self.device(who);
+        let (label, owner) = (device.label, device.owner);
+        let link = device.ask(&["link"])?.text("link", "text")?;
+        self.hide(About::Secret, &link);
+        self.alice.ask(&["--wait", "30", "add", &link])?;
+        self.device(who).sees("Alice's chat", |event| event["event"] == "chat_added")?;
+        let chats = ["chats"];
+        self.phone.until(&format!("a chat with {owner}"), &chats, |said| {
+            said.records.iter().any(|chat| chat["name"] == owner && chat["state"] == "open")
+        })?;
+        let characters = link.chars().count();
+        self.screen.step(&format!(
+            "{label} gave Alice a link of {characters} characters; both of her devices have the chat"
+        ));
+        Ok(())
+    }
+}
+
+/// A text of the next line of a type.
+fn line_of(running: &Running, kind: &str, field: &str) -> Result<String, Fault> {
+    let until = Instant::now() + LINKING_MAX;
+    while let Some(line) = running.next_line(until) {
+        let record: Value = serde_json::from_str(&line).unwrap_or_default();
+        if record["type"] == kind
+            && let Some(text) = record[field].as_str()
+        {
+            return Ok(text.to_owned());
+        }
+    }
+    Err(Fault::new(format!("linking a device: no {kind} came")))
+}
