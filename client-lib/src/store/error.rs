@@ -104,6 +104,9 @@ impl From<rusqlite::Error> for OpenError {
         use rusqlite::ErrorCode;
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Damaged,
+            // SQLCipher says no more than SQLITE_ERROR of a page whose authentication fails. Our
+            // statements are fixed, so nothing else gives that code but a schema that is not ours.
+            Some(ErrorCode::Unknown) if is_plain_error(&error) => Self::Damaged,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => Self::NotPermitted,
@@ -111,6 +114,10 @@ impl From<rusqlite::Error> for OpenError {
             _ => Self::Failed,
         }
     }
+}
+
+fn is_plain_error(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_ERROR)
 }
 
 impl From<hushwire_engine::store::StoreError> for OpenError {
