@@ -20,6 +20,7 @@ pub mod grant;
 pub mod new_device;
 pub mod old_device;
 pub mod request;
+mod saved;
 
 pub use code::{LinkingCode, LinkingSecret, Rendezvous, RendezvousOwner};
 pub use grant::{GrantError, GrantedSecrets, InboxOwnerKey, LinkGrant};

@@ -40,13 +40,19 @@ pub enum ControlKind {
     ReadMarks,
     /// The inbox has new keys.
     InboxKeysRotated,
+    /// The device list was signed anew.
+    DevicesListed,
+    /// What a device is called.
+    DeviceNamed,
+    /// A contact's safety number was compared.
+    ContactVerified,
     /// A kind of a later version.
     Unknown(u32),
 }
 
 impl ControlKind {
     /// The kinds of this version.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::ContactCard,
         Self::ContactAdded,
         Self::LinkMade,
@@ -54,6 +60,9 @@ impl ControlKind {
         Self::GroupJoined,
         Self::ReadMarks,
         Self::InboxKeysRotated,
+        Self::DevicesListed,
+        Self::DeviceNamed,
+        Self::ContactVerified,
     ];
 
     /// The number in the encoding.
@@ -66,6 +75,9 @@ impl ControlKind {
             Self::GroupJoined => 19,
             Self::ReadMarks => 20,
             Self::InboxKeysRotated => 21,
+            Self::DevicesListed => 22,
+            Self::DeviceNamed => 23,
+            Self::ContactVerified => 24,
             Self::Unknown(number) => number,
         }
     }
@@ -80,6 +92,9 @@ impl ControlKind {
             19 => Self::GroupJoined,
             20 => Self::ReadMarks,
             21 => Self::InboxKeysRotated,
+            22 => Self::DevicesListed,
+            23 => Self::DeviceNamed,
+            24 => Self::ContactVerified,
             other => Self::Unknown(other),
         }
     }

@@ -16,19 +16,19 @@ const ENCAPSULATED_BYTES: usize = 1120;
 
 /// The request is made; the reveal is awaited.
 pub struct LinkingJoin {
-    code: LinkingCode,
-    request: LinkRequest,
-    grant_key: InboxKey,
+    pub(super) code: LinkingCode,
+    pub(super) request: LinkRequest,
+    pub(super) grant_key: InboxKey,
 }
 
 /// The old device held to its code; the person compares digits.
 pub struct NewConfirming {
-    join: LinkingJoin,
-    exchange: Exchange,
+    pub(super) join: LinkingJoin,
+    pub(super) exchange: Exchange,
 }
 
 /// The person said that the digits are the same; the grant is awaited.
-pub struct NewConfirmed(NewConfirming);
+pub struct NewConfirmed(pub(super) NewConfirming);
 
 impl LinkingJoin {
     /// Answers a code; gives the sealed request, to be sent to [`LinkingCode::toward_old`].

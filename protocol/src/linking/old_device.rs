@@ -14,15 +14,15 @@ use crate::sealed_box::SealError;
 
 /// A code is shown; the request of a new device is awaited.
 pub struct LinkingOffer {
-    code: LinkingCode,
-    nonce: Zeroizing<[u8; 32]>,
+    pub(super) code: LinkingCode,
+    pub(super) nonce: Zeroizing<[u8; 32]>,
 }
 
 /// A request came and was answered; the person compares digits.
 pub struct OldConfirming {
-    code: LinkingCode,
-    request: LinkRequest,
-    exchange: Exchange,
+    pub(super) code: LinkingCode,
+    pub(super) request: LinkRequest,
+    pub(super) exchange: Exchange,
 }
 
 impl LinkingOffer {

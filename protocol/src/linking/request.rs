@@ -92,6 +92,11 @@ impl Exchange {
         Self(Label::LinkingComparison.hash(fields.as_bytes()))
     }
 
+    /// A hash that was stored.
+    pub(super) const fn stored(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+
     pub(super) const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }

@@ -173,3 +173,26 @@ fn debug_prints_no_secret() {
          shelf_key: ShelfKey(..), manager: Some(ManagerKey(..)) }"
     );
 }
+
+#[test]
+fn a_linking_outlives_a_restart_at_each_step() {
+    // spec: IDN-001
+    let (offer, code) = offer_and_code();
+    let offer = LinkingOffer::from_secret_bytes(&offer.to_secret_bytes()).unwrap();
+    let (join, request) = LinkingJoin::new(code, terms(9), &mut rng(11)).unwrap();
+    let saved = join.to_secret_bytes();
+    assert!(NewConfirming::from_secret_bytes(&saved).is_err());
+    let join = LinkingJoin::from_secret_bytes(&saved).unwrap();
+    let (old, reveal) = offer.handle_request(&request, &mut rng(12)).unwrap();
+    let old = OldConfirming::from_secret_bytes(&old.to_secret_bytes()).unwrap();
+    let new = join.handle_reveal(&reveal).unwrap();
+    let new = NewConfirming::from_secret_bytes(&new.to_secret_bytes()).unwrap();
+    assert_eq!(old.comparison(), new.comparison());
+    let sealed = old.confirm_and_grant(&grant(9, 2), &mut rng(13)).unwrap();
+    let new = new.confirm();
+    assert_eq!(new.request().terms(), &terms(9));
+    assert!(new.handle_grant(&sealed).is_ok());
+    for length in 0..saved.len() {
+        assert!(LinkingJoin::from_secret_bytes(&saved[..length]).is_err(), "{length}");
+    }
+}
