@@ -13,4 +13,5 @@ mod memory_relay;
 mod quic;
 mod store;
 mod store_failure;
+mod stories;
 mod transfers;
