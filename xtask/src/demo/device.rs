@@ -5,9 +5,11 @@
 
 use std::{
     cell::{Cell, RefCell},
+    fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use serde_json::Value;
@@ -22,6 +24,10 @@ pub(super) const PASSPHRASE: &str = "demo: seven otters juggle lanterns";
 /// Longest wait for a command, and for something to arrive.
 const COMMAND_MAX: Duration = Duration::from_secs(120);
 const ARRIVAL_MAX: Duration = Duration::from_secs(90);
+/// Longest wait for a client to open its profile.
+const START_MAX: Duration = Duration::from_secs(30);
+/// How often something is asked again.
+const POLL: Duration = Duration::from_millis(100);
 /// Exit code of `hush`: durable, but not at the relay yet.
 const EXIT_WAITING: i32 = 4;
 
@@ -125,8 +131,21 @@ impl Device {
     pub(super) fn go_online(&mut self) -> Result<(), Fault> {
         let from = (self.last_event.get() + 1).to_string();
         let words = ["follow", "--from", &from];
+        let before = self.socket();
         self.client = Some(Running::start(&mut self.command(&words))?);
+        // Another command now would become the owner itself, or find the profile busy.
+        let until = Instant::now() + START_MAX;
+        while self.socket().is_none() || self.socket() == before {
+            expect(Instant::now() < until, "a client opens its profile")?;
+            std::thread::sleep(POLL);
+        }
         Ok(())
+    }
+
+    /// Which local socket its profile has: one that a killed client left is replaced.
+    fn socket(&self) -> Option<(u64, SystemTime)> {
+        let metadata = fs::metadata(self.profile.join("socket")).ok()?;
+        Some((metadata.ino(), metadata.modified().ok()?))
     }
 
     /// Kills its client.
@@ -151,6 +170,7 @@ impl Device {
                 return Ok(event);
             }
         }
+        expect(Instant::now() >= until, "a client goes on until it is killed")?;
         Err(Fault::new(format!("{} waits in vain: {what}", self.label)))
     }
 
@@ -201,7 +221,7 @@ impl Device {
             if Instant::now() >= until {
                 return Err(Fault::new(format!("{} waits in vain: {what}", self.label)));
             }
-            std::thread::sleep(Duration::from_millis(100));
+            std::thread::sleep(POLL);
         }
     }
 }

@@ -26,12 +26,12 @@ impl Stage {
             self.make_identity(who)?;
         }
         self.link_phone()?;
-        for who in [Who::Bob, Who::Carol] {
-            self.exchange_link(who)?;
-        }
+        self.exchange_link(Who::Bob, Who::Alice)?;
+        self.exchange_link(Who::Carol, Who::Alice)?;
+        self.exchange_link(Who::Carol, Who::Bob)?;
         let sight = self.watcher.look()?;
         self.screen.headings();
-        let people = ["four devices of three people", "two direct chats"].map(str::to_owned);
+        let people = ["four devices of three people", "three direct chats"].map(str::to_owned);
         self.screen.beside(&sight, &people);
         Ok(())
     }
@@ -84,22 +84,31 @@ impl Stage {
         Ok(())
     }
 
-    fn exchange_link(&mut self, who: Who) -> Result<(), Fault> {
-        let device = self.device(who);
-        let (label, owner) = (device.label, device.owner);
+    /// One gives a link by a way of their own, the other adds it; all devices of both get the chat.
+    fn exchange_link(&mut self, giver: Who, taker: Who) -> Result<(), Fault> {
+        let device = self.device(giver);
         let link = device.ask(&["link"])?.text("link", "text")?;
         self.hide(About::Secret, &link);
-        self.alice.ask(&["--wait", "30", "add", &link])?;
-        self.device(who).sees("Alice's chat", |event| event["event"] == "chat_added")?;
-        let chats = ["chats"];
-        self.phone.until(&format!("a chat with {owner}"), &chats, |said| {
-            said.records.iter().any(|chat| chat["name"] == owner && chat["state"] == "open")
-        })?;
+        self.device(taker).ask(&["--wait", "30", "add", &link])?;
+        self.has_chat(giver, self.device(taker).owner)?;
+        self.has_chat(taker, self.device(giver).owner)?;
+        if taker == Who::Alice {
+            self.has_chat(Who::Phone, self.device(giver).owner)?;
+        }
+        let (giver, taker) = (self.device(giver).label, self.device(taker).label);
         let characters = link.chars().count();
         self.screen.step(&format!(
-            "{label} gave Alice a link of {characters} characters; both of her devices have the chat"
+            "{giver} gave {taker} a link of {characters} characters; they have a direct chat"
         ));
         Ok(())
+    }
+
+    /// Waits until a device has an open chat of this name.
+    pub(super) fn has_chat(&self, who: Who, name: &str) -> Result<(), Fault> {
+        let said = self.device(who).until(&format!("a chat with {name}"), &["chats"], |said| {
+            said.records.iter().any(|chat| chat["name"] == name && chat["state"] == "open")
+        });
+        said.map(|_| ())
     }
 }
 

@@ -33,9 +33,7 @@ impl Stage {
         self.alice.ask(&["--wait", "30", "group", "new", GROUP])?;
         self.alice.ask(&["--wait", "30", "group", "add", GROUP, "Bob", "Carol"])?;
         for who in [Who::Phone, Who::Bob, Who::Carol] {
-            self.device(who).until("the group", &["chats"], |said| {
-                said.records.iter().any(|chat| chat["name"] == GROUP && chat["state"] == "open")
-            })?;
+            self.has_chat(who, GROUP)?;
         }
         let sight = self.watcher.look()?;
         let people = ["Alice made a group", "Bob, Carol and Alice's phone are in it"];
