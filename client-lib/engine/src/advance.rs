@@ -87,6 +87,9 @@ pub(crate) fn apply_own(
     work.settle(own.number);
     move_on(work, channel, group, entry, &mls, &keys, &moved)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
+    if group.purpose == PurposeRecord::OwnDevices && !moved.added.is_empty() {
+        crate::devices::tell_everything(work)?;
+    }
     invitations::send(work, channel, &epoch, &mls, &own.commit.welcomes)
 }
 

@@ -2,7 +2,7 @@
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
-    identity::{DeviceId, DeviceList, Fingerprint},
+    identity::{DeviceEntry, DeviceId, DeviceList, Fingerprint},
     invitation::ContactCard,
 };
 use hushwire_wire::{id::ChannelId, message::Request};
@@ -10,15 +10,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     advance::Moved,
-    command::{DeviceInfo, DeviceNumber, ThisDevice},
+    chats,
+    command::{ContactNumber, DeviceInfo, DeviceNumber, ThisDevice, Verification},
     contacts, control,
     event::Event,
-    inbox,
-    record::{IdentityRecord, Packages, Record, Wish},
+    groups, inbox, links,
+    profile::SignedList,
+    record::{
+        ContactRecord, GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record,
+        Wish,
+    },
     store::{StoreError, Table},
     wish::{Desk, Step},
     work::Work,
 };
+
+/// Length of a device id, in bytes.
+const DEVICE_ID_BYTES: usize = 16;
+/// Control entries in one message of this client; contact cards have some kilobytes each.
+const ENTRIES_PER_MESSAGE: usize = 16;
 
 /// What a device is called. Key: `device `, device id.
 #[derive(Serialize, Deserialize)]
@@ -85,16 +95,69 @@ pub(crate) fn put_list(work: &mut Work<'_>, desk: &Desk) -> Result<Step, StoreEr
     Ok(inbox::request(desk, |handle| Request::DeviceListPut { handle, device_list: sealed.into() }))
 }
 
+/// Keeps a newer device list and wishes it at the inbox.
+pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    record.device_list_version = list.version;
+    record.device_list = list.bytes;
+    work.tx.save(InboxRecord::KEY, &record)?;
+    work.wish(Wish::PutDeviceList)?;
+    Ok(())
+}
+
 /// Wishes to have every other device of this identity in a group.
 pub(crate) fn add_own_devices(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.device;
     let list = device_list(work)?;
     for entry in list.devices().iter().filter(|entry| entry.device != me) {
-        let packages = Packages {
-            missing: vec![serde_bytes::ByteArray::new(*entry.slot.as_bytes())],
-            ..Packages::default()
-        };
-        work.wish(Wish::AddDevice { channel: *channel, device: entry.device, packages })?;
+        add_device(work, channel, entry)?;
+    }
+    Ok(())
+}
+
+/// Wishes to have an own device in a group. The list that it has to stand in is this device's own:
+/// the one at the relay may still be older.
+fn add_device(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entry: &DeviceEntry,
+) -> Result<(), StoreError> {
+    let packages = Packages {
+        missing: vec![serde_bytes::ByteArray::new(*entry.slot.as_bytes())],
+        listed: true,
+        device_list: serde_bytes::ByteBuf::from(inbox::required(work)?.device_list),
+        ..Packages::default()
+    };
+    work.wish(Wish::AddDevice { channel: *channel, device: entry.device, packages })?;
+    Ok(())
+}
+
+/// Wishes to have a device that was linked just now in every group, the own one first; contacts
+/// learn that older device lists do not count any more (spec: IDN-054).
+pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), StoreError> {
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    add_device(work, &own_group, entry)?;
+    for channel in groups::channels(work)? {
+        let Some(group) = groups::record(work, &channel)? else { continue };
+        let here = matches!(group.state, GroupState::Member | GroupState::Creating);
+        // Direct groups that wait for the other side get own devices once that has come in.
+        if here && group.opened && channel != own_group {
+            add_device(work, &channel, entry)?;
+        }
+    }
+    links::put_again(work)?;
+    send_cards(work)
+}
+
+/// Tells every contact how to write to this identity now.
+pub(crate) fn send_cards(work: &mut Work<'_>) -> Result<(), StoreError> {
+    for channel in groups::channels(work)? {
+        let Some(group) = groups::record(work, &channel)? else { continue };
+        let PurposeRecord::Direct { contact, .. } = group.purpose else { continue };
+        if group.opened && group.state == GroupState::Member {
+            let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
+            control::send_card(work, &channel, &person)?;
+        }
     }
     Ok(())
 }
@@ -128,16 +191,80 @@ pub(crate) fn tell_contact(work: &mut Work<'_>, person: &Fingerprint) -> Result<
     control::send(work, &identity.own_group, vec![entry])
 }
 
-/// Takes what another own device says of the state that all share.
+/// Tells own devices that just came in what all share: contacts, device names, the device list
+/// (spec: IDN-055).
+pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let payload = inbox::required(work)?.device_list;
+    let mut entries = vec![ControlEntry { kind: ControlKind::DevicesListed, payload }];
+    for entry in device_list(work)?.devices() {
+        let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
+        let Some(named) = named else { continue };
+        let payload = [entry.device.as_ref(), named.name.as_bytes()].concat();
+        entries.push(ControlEntry { kind: ControlKind::DeviceNamed, payload });
+    }
+    for row in work.tx.list::<ContactRecord>(&[], usize::MAX)? {
+        let Some(card) = row.record.card else { continue };
+        let payload = card.expose().to_vec();
+        entries.push(ControlEntry { kind: ControlKind::ContactAdded, payload });
+        if row.record.verification == Verification::Verified {
+            entries.push(ControlEntry { kind: ControlKind::ContactVerified, payload: row.key });
+        }
+    }
+    for part in entries.chunks(ENTRIES_PER_MESSAGE) {
+        control::send(work, &identity.own_group, part.to_vec())?;
+    }
+    Ok(())
+}
+
+/// Takes what another own device says of the state that all share. What makes no sense changes
+/// nothing.
 pub(crate) fn take_state(
     work: &mut Work<'_>,
     kind: ControlKind,
     payload: &[u8],
 ) -> Result<(), StoreError> {
-    if kind == ControlKind::ContactAdded {
-        if let Ok(card) = ContactCard::decode(payload) {
-            contacts::ensure(work, &card.identity(), Some(&card))?;
+    match kind {
+        ControlKind::ContactAdded => {
+            if let Ok(card) = ContactCard::decode(payload) {
+                contacts::ensure(work, &card.identity(), Some(&card))?;
+            }
+            Ok(())
         }
+        ControlKind::DevicesListed => take_list_of_other(work, payload),
+        ControlKind::DeviceNamed => take_name(work, payload),
+        ControlKind::ContactVerified => take_verified(work, payload),
+        _ => Ok(()),
     }
-    Ok(())
+}
+
+/// A list that is not newer than the own one changes nothing.
+fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let Ok(list) = DeviceList::decode(payload, &me) else { return Ok(()) };
+    if list.rank() <= device_list(work)?.rank() {
+        return Ok(());
+    }
+    let mut record = inbox::required(work)?;
+    record.device_list_version = list.rank().version.0;
+    record.device_list = payload.to_vec();
+    work.tx.save(InboxRecord::KEY, &record)?;
+    work.event(Event::DevicesChanged)
+}
+
+fn take_name(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
+    let Some((device, name)) = payload.split_at_checked(DEVICE_ID_BYTES) else { return Ok(()) };
+    let name = core::str::from_utf8(name).ok().and_then(|name| chats::check_name(name).ok());
+    match (DeviceId::try_from(device), name) {
+        (Ok(device), Some(name)) => name_device(work, &device, &name),
+        _ => Ok(()),
+    }
+}
+
+fn take_verified(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
+    let Ok(person) = Fingerprint::try_from(payload) else { return Ok(()) };
+    let Some(mut contact) = contacts::load(work, &person)? else { return Ok(()) };
+    contact.verification = Verification::Verified;
+    contacts::save(work, &person, &contact)?;
+    work.event(Event::ContactChanged(ContactNumber(contact.number)))
 }

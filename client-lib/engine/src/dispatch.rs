@@ -5,7 +5,7 @@ use crate::{
     command::{Command, CommandError, Reply},
     contacts, devices,
     event::EventNumber,
-    files, groups, links, messages, profile,
+    files, groups, linking, links, messages, profile,
     record::by_number,
     work::{EventRecord, Work},
 };
@@ -18,6 +18,9 @@ pub(crate) fn dispatch(work: &mut Work<'_>, command: Command) -> Result<Reply, C
     match command {
         Command::CreateIdentity { name, relay } => profile::create(work, &name, &relay),
         Command::Events { from, count_max } => events(work, from, count_max),
+        Command::JoinIdentity { code, device_name } => linking::join(work, &code, &device_name),
+        // A new device answers it too, before it has its identity.
+        Command::DeviceLinkConfirm(comparison) => linking::confirm(work, comparison),
         // Everything else needs an identity.
         command => {
             profile::require(work)?;
@@ -59,6 +62,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupRemove { chat, member } => done(groups::remove(work, chat, &member)),
         Command::GroupLeave(chat) => done(groups::leave(work, chat)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
+        Command::DeviceLink => linking::offer(work),
         Command::Devices => Ok(Reply::Devices(devices::list(work)?)),
         // The engine answers the rest itself.
         _ => Err(CommandError::Internal),

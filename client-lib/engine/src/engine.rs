@@ -7,6 +7,7 @@
 mod channels;
 mod files;
 mod inbox;
+mod meeting;
 mod sessions;
 mod wishes;
 
@@ -17,7 +18,10 @@ use rand_core::CryptoRng;
 
 use crate::{
     command::{Command, CommandError, Reply},
-    engine::{channels::ChannelLive, files::TransferLive, inbox::InboxLive, wishes::WishLive},
+    engine::{
+        channels::ChannelLive, files::TransferLive, inbox::InboxLive, meeting::MeetingLive,
+        wishes::WishLive,
+    },
     io::{Deadline, Input, Output},
     record::{IntentNumber, TransferNumber},
     session::{Session, SessionNumber},
@@ -53,6 +57,7 @@ pub struct Engine<S> {
     last_session: u64,
     channels: BTreeMap<ChannelId, ChannelLive>,
     inbox: Option<InboxLive>,
+    meeting: Option<MeetingLive>,
     wishes: BTreeMap<IntentNumber, WishLive>,
     transfers: BTreeMap<TransferNumber, TransferLive>,
     outputs: VecDeque<Output>,
@@ -80,6 +85,7 @@ impl<S: Store> Engine<S> {
             last_session: 0,
             channels: BTreeMap::new(),
             inbox: None,
+            meeting: None,
             wishes: BTreeMap::new(),
             transfers: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -87,6 +93,7 @@ impl<S: Store> Engine<S> {
         engine.load_wishes()?;
         engine.load_channels()?;
         engine.load_inbox()?;
+        engine.load_meeting()?;
         engine.pump()?;
         Ok(engine)
     }
@@ -133,7 +140,8 @@ impl<S: Store> Engine<S> {
         let sessions = self.sessions.values().filter_map(Session::deadline);
         let wishes = self.wishes.values().filter_map(WishLive::deadline);
         let channels = self.channels.values().filter_map(ChannelLive::deadline);
-        sessions.chain(wishes).chain(channels).filter(|at| *at > self.now).min()
+        let meeting = self.meeting.iter().filter_map(|meeting| meeting.deadline(self.now));
+        sessions.chain(wishes).chain(channels).chain(meeting).filter(|at| *at > self.now).min()
     }
 
     /// The store, to be kept when the engine ends.
@@ -162,6 +170,7 @@ impl<S: Store> Engine<S> {
     fn pump(&mut self) -> Result<(), StoreError> {
         self.pump_sessions();
         self.pump_inbox()?;
+        self.pump_meeting()?;
         self.pump_channels()?;
         self.pump_wishes()
     }
@@ -201,6 +210,9 @@ impl<S: Store> Engine<S> {
         }
         if effects.inbox {
             self.load_inbox()?;
+        }
+        if effects.linking {
+            self.load_meeting()?;
         }
         self.outputs.extend(effects.outputs);
         self.drop_transfers(|live| effects.settled.contains(&live.intent));

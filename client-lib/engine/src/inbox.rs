@@ -15,8 +15,9 @@ use hushwire_wire::{
 };
 
 use crate::{
+    devices,
     event::{Event, Warning},
-    invitations, links, packages,
+    invitations, linking, links, packages,
     pending::Pending,
     record::{IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number},
     store::StoreError,
@@ -204,9 +205,13 @@ pub(crate) fn capability(secret: &SecretBytes) -> Result<CapabilitySecret, Store
 pub(crate) fn not_sent(
     work: &mut Work<'_>,
     number: IntentNumber,
+    inbox: &InboxId,
     invites: Option<&ChannelId>,
 ) -> Result<(), StoreError> {
     work.settle(number);
+    if linking::not_sent(work, inbox)? {
+        return Ok(());
+    }
     work.event(Event::Warning(Warning::ItemRejected { code: "ITEM_NOT_SENT".to_owned() }))?;
     invitations::not_sent(work, invites)
 }
@@ -224,9 +229,11 @@ pub(crate) fn put_capability(
         Some(number) => work.tx.load(&by_number(number))?,
         None => None,
     };
+    // One use is one invitation for each device (spec: IDN-056).
+    let devices = u64::try_from(devices::device_list(work)?.devices().len()).unwrap_or(u64::MAX);
     let (items_max, expires_at, card) = match &link {
         Some(record) => (
-            (record.usage == crate::command::LinkUse::Single).then_some(1),
+            (record.usage == crate::command::LinkUse::Single).then_some(devices),
             record.expires_at_ms.map(Timestamp),
             link_card(work, record)?,
         ),

@@ -32,6 +32,7 @@ mod inbox;
 mod invitations;
 pub mod io;
 mod leaving;
+mod linking;
 mod links;
 mod log;
 pub mod memory;

@@ -70,6 +70,21 @@ fn info(
     Ok(LinkInfo { number, text: SecretText::new(text.to_string()), usage: record.usage, state })
 }
 
+/// Puts the capabilities of the links that can be used anew: the devices are others now, and with
+/// them how many invitations one use brings (spec: IDN-056).
+pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    for row in work.tx.list::<LinkRecord>(&[], usize::MAX)? {
+        let spent = row.record.used && row.record.usage == LinkUse::Single;
+        if row.record.revoked || spent {
+            continue;
+        }
+        let number = number_of(&row.key).ok_or(StoreError::Damaged)?;
+        let secret = SecretBytes::new(secret(&row.record)?.capability().expose());
+        work.wish(Wish::PutCapability { secret, link: Some(number) })?;
+    }
+    Ok(())
+}
+
 /// The secret in a link.
 pub(crate) fn secret(record: &LinkRecord) -> Result<LinkSecret, StoreError> {
     record.secret.array().map(LinkSecret::from_bytes).ok_or(StoreError::Damaged)

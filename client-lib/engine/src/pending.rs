@@ -22,6 +22,14 @@ pub(crate) enum Pending {
     CreateInbox,
     /// The reading of the own inbox.
     ReadInbox,
+    /// Create the place where two devices meet.
+    CreateMeeting,
+    /// Open it.
+    OpenMeeting,
+    /// Let the other device write to it.
+    AdmitToMeeting,
+    /// The reading of it.
+    ReadMeeting,
     /// What is on this device's shelf.
     ShelfStatus,
     /// A key package was put on the shelf.

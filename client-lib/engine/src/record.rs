@@ -21,7 +21,9 @@ pub(crate) use group::{
 };
 pub(crate) use intent::{IntentNumber, IntentRecord, Packages, Shown, Wish};
 pub(crate) use key::{by_channel, by_chat, by_number, number_of};
-pub(crate) use profile::{Counters, IdentityRecord, InboxRecord, LinkingRecord};
+pub(crate) use profile::{
+    Counters, IdentityRecord, InboxRecord, JoiningRecord, LinkingRecord, LinkingStep,
+};
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
 pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};

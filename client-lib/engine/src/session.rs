@@ -24,6 +24,8 @@ pub struct SessionNumber(pub u64);
 pub enum Purpose {
     /// The own inbox.
     Inbox,
+    /// The place where a device that is being linked meets another.
+    Meeting,
     /// Channels, other people's inboxes, blobs.
     Channels,
     /// One channel and its blobs, for who asked to isolate.

@@ -250,8 +250,17 @@ fn refused(
             fail(work, number, FailureReason::LinkNotValid)?;
             Ok(Progress::Settled)
         }
-        (Wish::SendItem { invites, .. }, Code::Denied | Code::CapabilitySpent | Code::TooLarge) => {
-            inbox::not_sent(work, number, invites.as_ref())?;
+        // The person is known by a used link only; its own card comes when it comes online.
+        (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
+        (Wish::AddPerson { .. }, Code::Denied) if !outbox::is_sealed(work, number)? => {
+            fail(work, number, FailureReason::NotReachable)?;
+            Ok(Progress::Settled)
+        }
+        (
+            Wish::SendItem { inbox, invites, .. },
+            Code::Denied | Code::CapabilitySpent | Code::TooLarge,
+        ) => {
+            inbox::not_sent(work, number, inbox, invites.as_ref())?;
             Ok(Progress::Settled)
         }
         _ if refusal.code.retry() == Retry::Never => {
@@ -300,6 +309,18 @@ pub(crate) fn of_channel(
             Some(Numbered { number, wish: row.record.wish })
         })
         .collect())
+}
+
+/// Wishes to add a person.
+pub(crate) fn of_person(
+    work: &Work<'_>,
+    wanted: &hushwire_protocol::identity::Fingerprint,
+) -> Result<Vec<IntentNumber>, StoreError> {
+    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+    let adds = rows.iter().filter(
+        |row| matches!(&row.record.wish, Wish::AddPerson { person, .. } if person == wanted),
+    );
+    Ok(adds.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
 }
 
 /// A wish with its number.

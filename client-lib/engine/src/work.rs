@@ -40,6 +40,8 @@ pub(crate) struct Effects {
     pub(crate) settled: Vec<IntentNumber>,
     /// Channels whose group moved on, came, or went.
     pub(crate) channels: BTreeSet<ChannelId>,
+    /// A linking began, or is over.
+    pub(crate) linking: bool,
     /// The inbox is new or has other keys.
     pub(crate) inbox: bool,
     /// Events were added.

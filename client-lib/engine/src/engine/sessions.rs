@@ -64,7 +64,8 @@ impl<S: Store> Engine<S> {
         let inbox = self.inbox.as_ref().map(|inbox| inbox.key.clone());
         let channels = self.channels.values().map(|channel| channel.key.clone());
         let wishes = self.wishes.values().filter_map(|wish| wish.session.clone());
-        inbox.into_iter().chain(channels).chain(wishes).collect()
+        let meeting = self.meeting.as_ref().map(|meeting| meeting.key.clone());
+        inbox.into_iter().chain(meeting).chain(channels).chain(wishes).collect()
     }
 
     /// The ready session for this key.
@@ -122,6 +123,10 @@ impl<S: Store> Engine<S> {
                 | Pending::ReadInbox
                 | Pending::ShelfStatus
                 | Pending::ShelfPut => self.close_inbox(),
+                Pending::CreateMeeting
+                | Pending::OpenMeeting
+                | Pending::AdmitToMeeting
+                | Pending::ReadMeeting => self.close_meeting(),
                 Pending::Wish { intent } | Pending::Chunk { intent, .. } => self.unasked(*intent),
                 Pending::Hello | Pending::Nothing => {}
             }
@@ -177,6 +182,10 @@ impl<S: Store> Engine<S> {
             Pending::OpenInbox => self.inbox_opened(number, frame.answer),
             Pending::CreateInbox => self.inbox_created(frame.answer),
             Pending::ReadInbox => self.inbox_read(number, frame.answer),
+            Pending::CreateMeeting
+            | Pending::OpenMeeting
+            | Pending::AdmitToMeeting
+            | Pending::ReadMeeting => self.meeting_answered(number, &pending, frame.answer),
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
             Pending::ShelfPut | Pending::Nothing => Ok(()),
             Pending::Wish { intent } => self.wish_answered(number, intent, frame.answer),

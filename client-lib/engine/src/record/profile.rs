@@ -92,10 +92,45 @@ impl Counters {
 /// A linking of devices that is under way. Key `linking`.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct LinkingRecord {
+    pub(crate) step: LinkingStep,
     /// The linking's state, as the protocol crate writes it.
     pub(crate) state: SecretBytes,
-    pub(crate) relay: String,
+    /// The code, as text: it says where the two devices meet.
+    pub(crate) code: SecretBytes,
+    /// It is over then, whatever its step.
+    pub(crate) expires_at_ms: u64,
+    /// First item at the meeting place that was not handled.
+    pub(crate) cursor: u64,
+    /// On the new device.
+    pub(crate) joining: Option<JoiningRecord>,
+}
+
+/// How far a linking is (spec: IDN-051).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LinkingStep {
+    /// Old device: the code is shown, a request is awaited.
+    Offered,
+    /// Old device: the person compares.
+    OldComparing,
+    /// New device: the reveal is awaited.
+    Joining,
+    /// New device: the person compares.
+    NewComparing,
+    /// New device: the person said that the digits are equal; the grant is awaited.
+    NewConfirmed,
+}
+
+/// What a new device keeps until it has its identity.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct JoiningRecord {
     pub(crate) device_name: String,
+    pub(crate) device_key: SecretBytes,
+    #[serde(with = "id")]
+    pub(crate) slot: SlotId,
+    /// The sealed request, until it was wished for.
+    pub(crate) request: Option<SecretBytes>,
+    /// A grant that came before the person answered here.
+    pub(crate) grant: Option<SecretBytes>,
 }
 
 impl Record for LinkingRecord {

@@ -8,6 +8,7 @@
 )]
 
 mod chats;
+mod devices;
 mod disk;
 mod files;
 mod hostile;

@@ -1,0 +1,154 @@
+//! The place where a device that is being linked meets another: an inbox of its own, made, opened
+//! and read for as long as the linking lasts. It has a session of its own, so that the relay does
+//! not see whose inbox it belongs to.
+
+use hushwire_wire::{
+    id::{InboxId, Timestamp},
+    message::{Answer, Follow, Handle, Request},
+};
+
+use super::Engine;
+use crate::{
+    backoff, linking,
+    pending::Pending,
+    session::{Purpose, SessionKey, SessionNumber},
+    store::{Store, StoreError},
+};
+
+/// How long a refused meeting rests, in milliseconds; jitter is added.
+const REFUSED_REST_MS: u64 = 2_000;
+
+/// The meeting place as it is used now.
+pub(super) struct MeetingLive {
+    pub(super) key: SessionKey,
+    inbox: InboxId,
+    expires_at: Timestamp,
+    phase: Phase,
+}
+
+enum Phase {
+    Closed,
+    Creating,
+    Opening,
+    Reading { handle: Handle },
+    Waiting { until: Timestamp },
+}
+
+impl MeetingLive {
+    /// When to look at it again.
+    pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Waiting { until } if until > now => Some(until.min(self.expires_at)),
+            _ => Some(self.expires_at),
+        }
+    }
+}
+
+impl<S: Store> Engine<S> {
+    /// Takes the meeting place from the store; begins anew if it is another one.
+    pub(super) fn load_meeting(&mut self) -> Result<(), StoreError> {
+        let Some(place) = self.transact(|work| linking::place(work))? else {
+            self.meeting = None;
+            return Ok(());
+        };
+        if self.meeting.as_ref().is_none_or(|meeting| meeting.inbox != place.inbox) {
+            self.meeting = Some(MeetingLive {
+                key: SessionKey { relay: place.relay, purpose: Purpose::Meeting },
+                inbox: place.inbox,
+                expires_at: place.expires_at,
+                phase: Phase::Closed,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_meeting(&mut self) {
+        self.set_meeting(Phase::Closed);
+    }
+
+    fn set_meeting(&mut self, phase: Phase) {
+        if let Some(meeting) = &mut self.meeting {
+            meeting.phase = phase;
+        }
+    }
+
+    pub(super) fn pump_meeting(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let Some(live) = &mut self.meeting else { return Ok(()) };
+        if live.expires_at <= now {
+            return self.transact(linking::expire);
+        }
+        if matches!(live.phase, Phase::Waiting { until } if until <= now) {
+            live.phase = Phase::Closed;
+        }
+        if !matches!(live.phase, Phase::Closed) {
+            return Ok(());
+        }
+        let key = live.key.clone();
+        let Some(number) = self.ready(&key) else { return Ok(()) };
+        let Some(id) = self.sessions.get(&number).and_then(|session| session.id) else {
+            return Ok(());
+        };
+        let relay = key.relay.relay();
+        let create = self.transact(|work| linking::create_request(work, &relay, &id))?;
+        self.set_meeting(Phase::Creating);
+        self.send(number, create, Pending::CreateMeeting);
+        Ok(())
+    }
+
+    pub(super) fn meeting_answered(
+        &mut self,
+        number: SessionNumber,
+        pending: &Pending,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(live) = &self.meeting else { return Ok(()) };
+        match (pending, &live.phase, answer) {
+            (Pending::CreateMeeting, Phase::Creating, Answer::Done) => self.open_meeting(number),
+            (Pending::OpenMeeting, Phase::Opening, Answer::InboxOpened { handle, .. }) => {
+                let admit = self.transact(|work| linking::admit_request(work, handle))?;
+                self.set_meeting(Phase::Reading { handle });
+                self.send(number, admit, Pending::AdmitToMeeting);
+                Ok(())
+            }
+            (Pending::AdmitToMeeting, Phase::Reading { handle }, Answer::Done) => {
+                let handle = *handle;
+                let from = self.transact(linking::ready)?;
+                let read = Request::InboxRead { handle, from, follow: Follow::Onward };
+                self.send(number, read, Pending::ReadMeeting);
+                Ok(())
+            }
+            (Pending::ReadMeeting, Phase::Reading { .. }, Answer::InboxItem(item)) => {
+                self.transact(|work| linking::take(work, &item))
+            }
+            (Pending::ReadMeeting, Phase::Reading { .. }, Answer::ReadEnd(Follow::Onward)) => {
+                Ok(())
+            }
+            (_, _, Answer::Refused(refusal)) => {
+                self.rest_meeting(refusal.retry_after_ms);
+                Ok(())
+            }
+            _ => {
+                self.rest_meeting(0);
+                Ok(())
+            }
+        }
+    }
+
+    fn open_meeting(&mut self, number: SessionNumber) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&number) else { return Ok(()) };
+        let Some(id) = session.id else { return Ok(()) };
+        let relay = session.relay();
+        let open = self.transact(|work| linking::open_request(work, &relay, &id))?;
+        self.set_meeting(Phase::Opening);
+        self.send(number, open, Pending::OpenMeeting);
+        Ok(())
+    }
+
+    fn rest_meeting(&mut self, retry_after_ms: u64) {
+        let jitter = backoff::jitter_ms(REFUSED_REST_MS, &mut *self.rng);
+        let rest = retry_after_ms.max(REFUSED_REST_MS).saturating_add(jitter);
+        let until = self.now().plus_ms(rest);
+        self.set_meeting(Phase::Waiting { until });
+    }
+}

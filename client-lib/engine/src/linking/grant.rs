@@ -1,0 +1,162 @@
+//! The grant: what makes a device one of the identity's, given on one side and taken on the other.
+
+use hushwire_protocol::{
+    identity::{
+        DeviceCredential, DeviceEntry, DeviceKind, DeviceList, DeviceListVersion, DeviceSerial,
+    },
+    linking::{GrantedSecrets, InboxOwnerKey, LinkGrant},
+    profile::ProfileName,
+};
+use hushwire_wire::id::ChannelId;
+use zeroize::Zeroizing;
+
+use super::{end, fail, send};
+use crate::{
+    command::{CommandError, FailureReason},
+    devices,
+    event::Event,
+    inbox, profile,
+    record::{IdentityRecord, InboxRecord, LinkingRecord, SecretBytes},
+    store::StoreError,
+    work::Work,
+};
+
+/// Length of the own capability and of the own group's channel id, in bytes.
+const FIELD_BYTES: usize = 32;
+
+/// The old device's person said that the digits are equal: certifies the new device, lists it,
+/// hands over what it needs, and wishes it into every group (spec: IDN-053).
+pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), CommandError> {
+    let confirming = record.old_confirming()?;
+    let identity = profile::require(work)?;
+    let manager = identity.manager_key().ok_or(CommandError::NotAManager)?;
+    let statement = identity.statement()?;
+    let terms = confirming.request().terms().clone();
+    let current = devices::device_list(work)?;
+    let version = DeviceListVersion(current.rank().version.0.saturating_add(1));
+    let serial = DeviceSerial(version.0);
+    let certificate = manager.certify(&statement, terms.device, terms.device_key, serial);
+    let entry = DeviceEntry {
+        device: terms.device,
+        slot: terms.slot,
+        certificate: certificate.hash(),
+        kind: DeviceKind::Manager,
+    };
+    let mut entries = current.devices().to_vec();
+    entries.push(entry.clone());
+    let list = profile::sign_list(work, &manager, &statement, version, entries)?;
+    devices::take_list(work, list)?;
+    let inbox = inbox::required(work)?;
+    let credential =
+        DeviceCredential::new(statement, certificate).map_err(|_| CommandError::Internal)?;
+    let grant = LinkGrant {
+        credential,
+        relay: inbox.relay.parse().map_err(|_| CommandError::StoreDamaged)?,
+        inbox: inbox.inbox,
+        device_list: devices::device_list(work)?.rank(),
+        name: ProfileName::new(&identity.name).map_err(|_| CommandError::StoreDamaged)?,
+        secrets: GrantedSecrets {
+            inbox_owner: InboxOwnerKey::from_bytes(&*owner_seed(&inbox)?),
+            inbox_key: inbox.inbox_key()?,
+            shelf_key: inbox.shelf_key()?,
+            manager: Some(manager),
+        },
+        own_group: own_group_field(&identity, &inbox),
+    };
+    let sealed =
+        confirming.confirm_and_grant(&grant, work.rng).map_err(|_| CommandError::Internal)?;
+    send(work, record, &sealed)?;
+    end(work);
+    devices::name_device(work, &terms.device, terms.name.as_str())?;
+    devices::admit(work, &entry)?;
+    work.event(Event::DeviceLinked)?;
+    Ok(())
+}
+
+fn owner_seed(inbox: &InboxRecord) -> Result<Zeroizing<[u8; 32]>, StoreError> {
+    inbox.owner_key.array().map(Zeroizing::new).ok_or(StoreError::Damaged)
+}
+
+/// Layout of the grant's `own_group`: the own capability, the own group's channel id, and the
+/// signed device list to the end (spec: IDN-053).
+fn own_group_field(identity: &IdentityRecord, inbox: &InboxRecord) -> Zeroizing<Vec<u8>> {
+    let capability = inbox.own_capability.expose();
+    let channel = &identity.own_group.as_bytes()[..];
+    Zeroizing::new([capability, channel, &inbox.device_list].concat())
+}
+
+struct OwnGroupField<'a> {
+    capability: &'a [u8],
+    channel: ChannelId,
+    device_list: &'a [u8],
+}
+
+fn read_own_group(bytes: &[u8]) -> Option<OwnGroupField<'_>> {
+    let (capability, rest) = bytes.split_at_checked(FIELD_BYTES)?;
+    let (channel, device_list) = rest.split_at_checked(FIELD_BYTES)?;
+    let channel = ChannelId::from_slice(channel).ok()?;
+    Some(OwnGroupField { capability, channel, device_list })
+}
+
+/// The new device takes the grant; if it is none, or not whole, linking is over.
+pub(super) fn take(
+    work: &mut Work<'_>,
+    record: &LinkingRecord,
+    sealed: &[u8],
+) -> Result<(), StoreError> {
+    let grant = record.new_confirming()?.confirm().handle_grant(sealed);
+    let Ok(grant) = grant else { return fail(work, FailureReason::IdentityNotProven) };
+    let whole = read_own_group(&grant.own_group).and_then(|own| {
+        let list = DeviceList::decode(own.device_list, &grant.credential.identity()).ok()?;
+        let listed = list.entry(grant.credential.certificate()).is_ok();
+        (listed && list.rank() == grant.device_list).then_some(own)
+    });
+    match whole {
+        Some(own) => become_device(work, record, &grant, &own),
+        None => fail(work, FailureReason::IdentityNotProven),
+    }
+}
+
+fn become_device(
+    work: &mut Work<'_>,
+    record: &LinkingRecord,
+    grant: &LinkGrant,
+    own: &OwnGroupField<'_>,
+) -> Result<(), StoreError> {
+    let joining = record.joining.as_ref().ok_or(StoreError::Damaged)?;
+    let credential = &grant.credential;
+    let secrets = &grant.secrets;
+    let manager = secrets.manager.as_ref();
+    let identity = IdentityRecord {
+        name: grant.name.as_str().to_owned(),
+        device_name: joining.device_name.clone(),
+        root_key: credential.root_key(),
+        statement: credential.statement().to_bytes(),
+        credential: credential.to_bytes(),
+        device_key: joining.device_key.clone(),
+        manager_key: manager.map(|key| SecretBytes::new(&key.to_secret_bytes()[..])),
+        device: credential.device(),
+        slot: joining.slot,
+        own_group: own.channel,
+        revoked: false,
+    };
+    let inbox = InboxRecord {
+        relay: grant.relay.to_string(),
+        inbox: grant.inbox,
+        owner_key: SecretBytes::new(&secrets.inbox_owner.to_secret_bytes()[..]),
+        seal_key: SecretBytes::new(secrets.inbox_key.expose()),
+        old_seal_keys: Vec::new(),
+        shelf_key: SecretBytes::new(secrets.shelf_key.expose()),
+        own_capability: SecretBytes::new(own.capability),
+        created: true,
+        cursor: 0,
+        device_list_version: grant.device_list.version.0,
+        device_list: own.device_list.to_vec(),
+    };
+    work.tx.save(IdentityRecord::KEY, &identity)?;
+    work.tx.save(InboxRecord::KEY, &inbox)?;
+    devices::name_device(work, &identity.device, &joining.device_name)?;
+    work.effects.inbox = true;
+    end(work);
+    work.event(Event::DeviceLinked)
+}

@@ -1,0 +1,202 @@
+//! Several devices of one identity.
+
+use hushwire_engine::{
+    command::{
+        Command, CommandError, Comparison, DeviceInfo, FailureReason, LinkUse, Reply, SecretText,
+        Sender, Verification,
+    },
+    event::Event,
+};
+
+use crate::world::{Who, World};
+
+fn code(world: &mut World, old: Who) -> SecretText {
+    let Reply::DeviceCode(code) = world.ask(old, Command::DeviceLink) else { panic!() };
+    code
+}
+
+fn begin(world: &mut World, old: Who, new: Who) {
+    let code = code(world, old);
+    world.ask(new, Command::JoinIdentity { code, device_name: "laptop".into() });
+}
+
+fn digits(world: &mut World, who: Who) -> Option<String> {
+    world.events(who).into_iter().rev().find_map(|event| match event {
+        Event::DeviceCompare { code } => Some(code.expose().to_owned()),
+        _ => None,
+    })
+}
+
+fn confirm(world: &mut World, who: Who) {
+    world.ask(who, Command::DeviceLinkConfirm(Comparison::Equal));
+}
+
+/// A second device of a person, up to date.
+fn link(world: &mut World, old: Who) -> Who {
+    let new = world.device("laptop");
+    begin(world, old, new);
+    world.settle();
+    assert!(digits(world, old).is_some());
+    assert_eq!(digits(world, old), digits(world, new));
+    confirm(world, old);
+    confirm(world, new);
+    world.pass(180_000);
+    assert!(world.events(new).contains(&Event::DeviceLinked));
+    new
+}
+
+fn devices(world: &mut World, who: Who) -> Vec<DeviceInfo> {
+    let Reply::Devices(devices) = world.ask(who, Command::Devices) else { panic!() };
+    devices
+}
+
+fn failures(world: &mut World, who: Who) -> Vec<FailureReason> {
+    let failed = |event| match event {
+        Event::DeviceLinkFailed(reason) => Some(reason),
+        _ => None,
+    };
+    world.events(who).into_iter().filter_map(failed).collect()
+}
+
+#[test]
+fn a_second_device_writes_and_reads_in_every_chat() {
+    // spec: IDN-050, IDN-053, IDN-054, IDN-055
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let contact = contacts[0].number;
+    let verification = Verification::Verified;
+    world.ask(alice, Command::SetVerification { contact, verification });
+    let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    world.ask(alice, Command::GroupAdd { chat: group.number, contact });
+    world.settle();
+    let laptop = link(&mut world, alice);
+    for who in [alice, laptop] {
+        let mut names: Vec<String> =
+            devices(&mut world, who).into_iter().map(|device| device.name).collect();
+        names.sort();
+        assert_eq!(names, ["first device", "laptop"]);
+    }
+    let Reply::Contacts(contacts) = world.ask(laptop, Command::Contacts) else { panic!() };
+    assert_eq!((contacts[0].name.as_str(), contacts[0].verification), ("Bob", verification));
+
+    let crew = world.chat(laptop, "Crew").number;
+    let direct = world.chat(laptop, "Bob").number;
+    for (at_old, at_new, name) in [(hers, direct, "Alice"), (group.number, crew, "Crew")] {
+        let of_bob = world.chat(bob, name).number;
+        world.say(bob, of_bob, "to both");
+        world.settle();
+        world.say(laptop, at_new, "from the laptop");
+        world.settle();
+        world.set_online(laptop, false);
+        world.say(alice, at_old, "from the first");
+        world.settle();
+        world.set_online(laptop, true);
+        world.settle();
+        let expected = ["to both", "from the laptop", "from the first"];
+        assert_eq!(world.texts(bob, of_bob), expected);
+        assert_eq!(world.texts(alice, at_old), expected);
+        assert_eq!(world.texts(laptop, at_new), expected);
+        let mine = world.messages(alice, at_old).remove(1);
+        assert_eq!(mine.sender, Sender::Me);
+        assert_eq!(world.messages(laptop, at_new)[2].sender, Sender::Me);
+    }
+    assert_eq!(his, world.chat(bob, "Alice").number);
+    // Chats that begin later are on both.
+    let Reply::Chat(later) = world.ask(laptop, Command::GroupNew { name: "Later".into() }) else {
+        panic!()
+    };
+    world.pass(120_000);
+    world.say(laptop, later.number, "here too");
+    world.settle();
+    let there = world.chat(alice, "Later").number;
+    assert_eq!(world.texts(alice, there), ["here too"]);
+}
+
+#[test]
+fn different_digits_stop_the_linking() {
+    // spec: IDN-052
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = world.device("laptop");
+    begin(&mut world, alice, laptop);
+    world.settle();
+    for who in [alice, laptop] {
+        world.ask(who, Command::DeviceLinkConfirm(Comparison::Different));
+        assert_eq!(failures(&mut world, who), [FailureReason::IdentityNotProven]);
+        let again = world.try_ask(who, Command::DeviceLinkConfirm(Comparison::Equal));
+        assert_eq!(again, Err(CommandError::NotLinking));
+    }
+    world.settle();
+    assert_eq!(devices(&mut world, alice).len(), 1);
+    assert_eq!(world.try_ask(laptop, Command::Profile), Err(CommandError::NoIdentity));
+}
+
+#[test]
+fn a_code_works_once_and_not_for_long() {
+    // spec: IDN-051
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let (laptop, thief) = (world.device("laptop"), world.device("thief"));
+    let code = code(&mut world, alice);
+    let join = |name: &str| Command::JoinIdentity { code: code.clone(), device_name: name.into() };
+    world.ask(laptop, join("laptop"));
+    world.settle();
+    world.ask(thief, join("thief"));
+    world.settle();
+    // Who photographed the code sees the exchange, but other digits, and is not asked for more.
+    assert_ne!(digits(&mut world, thief), digits(&mut world, alice));
+    world.pass(11 * 60 * 1000);
+    for who in [alice, laptop] {
+        assert_eq!(failures(&mut world, who), [FailureReason::Expired]);
+    }
+    assert_eq!(failures(&mut world, thief).len(), 1);
+    assert_eq!(devices(&mut world, alice).len(), 1);
+    // Afterwards a new code works.
+    link(&mut world, alice);
+}
+
+#[test]
+fn linking_goes_on_after_a_restart_at_any_step() {
+    // spec: IDN-050
+    for step in 1..40 {
+        for crashes in 0..2 {
+            let mut world = World::new(1);
+            let alice = world.person("Alice", 0);
+            let laptop = world.device("laptop");
+            world.crash_at(if crashes == 0 { alice } else { laptop }, step);
+            begin(&mut world, alice, laptop);
+            world.settle();
+            assert_eq!(digits(&mut world, alice), digits(&mut world, laptop), "{step}");
+            // The new device's person is slower.
+            confirm(&mut world, alice);
+            world.settle();
+            world.restart(laptop);
+            confirm(&mut world, laptop);
+            world.pass(180_000);
+            assert_eq!(devices(&mut world, alice).len(), 2, "{step}");
+            assert_eq!(devices(&mut world, laptop).len(), 2, "{step}");
+        }
+    }
+}
+
+#[test]
+fn new_contacts_come_to_every_device() {
+    // spec: IDN-054, IDN-056
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    let carol = world.person("Carol", 0);
+    let link = world.link(laptop, LinkUse::Single);
+    let Reply::Chat(chat) = world.ask(carol, Command::AddContact { link }) else { panic!() };
+    world.say(carol, chat.number, "hello Alice");
+    world.pass(120_000);
+    for who in [alice, laptop] {
+        let chat = world.chat(who, "Carol").number;
+        assert_eq!(world.texts(who, chat), ["hello Alice"]);
+    }
+}
