@@ -106,6 +106,10 @@ pub(crate) fn ensure(
             rename_chat(work, chat, &record.name)?;
         }
         work.event(Event::ContactChanged(number))?;
+        // Who waits to be added can be reached by the new card.
+        for row in wish::of_person(work, person)? {
+            work.effects.wished.push(row);
+        }
     }
     Ok(number)
 }

@@ -181,6 +181,32 @@ fn a_group_of_four_talks_and_shuts_out_the_removed() {
 }
 
 #[test]
+fn somebody_known_by_a_used_link_is_added_when_they_come_online() {
+    // spec: CLI-010
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let link = world.link(bob, LinkUse::Single);
+    world.set_online(bob, false);
+    world.ask(alice, Command::AddContact { link });
+    world.settle();
+    let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    world.ask(alice, Command::GroupAdd { chat: group.number, contact: contacts[0].number });
+    world.pass(120_000);
+    let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 1);
+    world.set_online(bob, true);
+    world.pass(200_000);
+    let his = world.chat(bob, "Crew").number;
+    world.say(alice, group.number, "here you are");
+    world.settle();
+    assert_eq!(world.texts(bob, his), ["here you are"]);
+}
+
+#[test]
 fn a_member_without_the_right_is_refused_and_can_leave() {
     let mut world = World::new(1);
     let alice = world.person("Alice", 0);
