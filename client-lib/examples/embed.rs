@@ -1,4 +1,6 @@
 //! An app that shows a contact link, and says hello in each chat that opens.
+#![expect(clippy::print_stdout, reason = "an app talks to its person")]
+
 use hushwire::client::{Client, Create, OpenOptions};
 use hushwire::command::{Command, LinkUse, Reply};
 use hushwire::event::{Event, EventNumber};

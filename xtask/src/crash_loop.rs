@@ -192,9 +192,9 @@ impl Loop {
         }
         // A relay that was told to die while it starts says nothing.
         if let Ok(said) = serde_json::from_str::<Value>(&line) {
-            let address = said["address"].as_str().unwrap_or_default();
+            let address = text_of(&said, "address").unwrap_or_default();
             fs::write(self.folder.join("address"), address).map_err(|error| error.to_string())?;
-            let listening = said["listening"].as_str().unwrap_or_default();
+            let listening = text_of(&said, "listening").unwrap_or_default();
             let port = listening.rsplit(':').next().and_then(|port| port.parse().ok());
             self.port = port.unwrap_or(self.port);
         }
@@ -351,13 +351,13 @@ impl Loop {
             self.say(who, &["init", "--name", who, "--relay", &address, "--no-passphrase"])?;
         }
         let link = self.say("bob", &["link", "--lasting"])?;
-        let link = link
-            .iter()
-            .find_map(|said| said["link"].as_str().or(said["text"].as_str()))
-            .ok_or("bob has no link")?;
+        let link = link.iter().find_map(|said| text_of(said, "text")).ok_or("bob has no link")?;
         self.say("alice", &["add", link])?;
         self.until("bob sees alice", || {
-            Ok(self.say("bob", &["chats"])?.iter().any(|said| said["name"] == "alice"))
+            Ok(self
+                .say("bob", &["chats"])?
+                .iter()
+                .any(|said| text_of(said, "name") == Some("alice")))
         })
     }
 
@@ -397,8 +397,8 @@ impl Loop {
         let said = self.say(who, &["--wait", "5", "read", "1", "--count", "100000"])?;
         Ok(said
             .iter()
-            .filter(|record| record["type"] == "message")
-            .filter_map(|record| record["text"].as_str().map(ToOwned::to_owned))
+            .filter(|record| text_of(record, "type") == Some("message"))
+            .filter_map(|record| text_of(record, "text").map(ToOwned::to_owned))
             .collect())
     }
 }
@@ -407,6 +407,11 @@ impl Drop for Loop {
     fn drop(&mut self) {
         self.stop_relay();
     }
+}
+
+/// A text in what a program said.
+fn text_of<'a>(said: &'a Value, field: &str) -> Option<&'a str> {
+    said.get(field).and_then(Value::as_str)
 }
 
 /// Waits for a program to end, and ends it when that takes too long.

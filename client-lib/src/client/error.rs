@@ -45,9 +45,7 @@ impl OpenError {
         match self {
             Self::Store(error) => error.advice(),
             Self::Content(StoreError::Full) => "Make room on the disk and try again.",
-            Self::Content(_) => {
-                "Put back a copy of the whole profile, or link this device anew."
-            }
+            Self::Content(_) => "Put back a copy of the whole profile, or link this device anew.",
             Self::NoKey => "Give the passphrase of the profile.",
             Self::ProfileBusy => "End the other program, or wait until it has started.",
             Self::NotUsable(_) => "Check the path and its permissions.",

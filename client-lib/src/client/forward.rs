@@ -71,9 +71,7 @@ impl Remote {
         // A connection whose answer was not waited for is of no more use: it is taken out first.
         let mut connection = match place.take() {
             Some(connection) => connection,
-            None => {
-                LocalClient::connect(&self.profile).await.map_err(|_| ClientError::Gone)?
-            }
+            None => LocalClient::connect(&self.profile).await.map_err(|_| ClientError::Gone)?,
         };
         let response =
             connection.request(Bytes::from(bytes)).await.map_err(|_| ClientError::Gone)?;

@@ -8,11 +8,7 @@ use hushwire_engine::{
 };
 use hushwire_protocol::address::RelayAddress;
 use hushwire_wire::frame::{AnswerFrame, RequestFrame};
-use tokio::{
-    runtime::Handle,
-    sync::mpsc,
-    task::AbortHandle,
-};
+use tokio::{runtime::Handle, sync::mpsc, task::AbortHandle};
 
 use crate::transport::{ConnectError, Connection, Lane, LinkError, RelayTarget, Transport};
 

@@ -183,9 +183,8 @@ async fn a_relay_with_another_key_is_refused_loudly() {
     let other = relay(&folder.path().join("another relay"), listen);
     until(&alice, "the warning", async || {
         let events = alice.events(EventNumber(1)).await.unwrap();
-        let warned = |event: &Event| {
-            matches!(event, Event::Warning(Warning::RelayKeyMismatch { .. }))
-        };
+        let warned =
+            |event: &Event| matches!(event, Event::Warning(Warning::RelayKeyMismatch { .. }));
         events.iter().any(|event| warned(&event.event))
     })
     .await;
@@ -200,5 +199,8 @@ fn the_readme_shows_the_example() {
     let readme = include_str!("../../../README.md");
     let example = include_str!("../../examples/embed.rs");
     let shown = format!("<!-- embed.rs -->\n```rust\n{example}```\n<!-- embed.rs -->");
-    assert!(readme.contains(&shown), "README.md shows another example than client-lib/examples/embed.rs");
+    assert!(
+        readme.contains(&shown),
+        "README.md shows another example than client-lib/examples/embed.rs"
+    );
 }
