@@ -629,6 +629,9 @@ pub enum CommandError {
     /// There is no such device.
     #[error("there is no such device")]
     NoSuchDevice,
+    /// A device does not revoke itself.
+    #[error("this is the device you are using; revoke it from another one")]
+    ThisDevice,
     /// There is no such member.
     #[error("there is no such member")]
     NoSuchMember,

@@ -20,6 +20,7 @@ use crate::{
         ContactRecord, GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record,
         Wish,
     },
+    revoking,
     store::{StoreError, Table},
     wish::{Desk, Step},
     work::Work,
@@ -167,6 +168,9 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
     if moved.added.is_empty() && moved.removed.is_empty() {
         return Ok(());
     }
+    if !moved.removed.is_empty() {
+        revoking::tell_keys(work)?;
+    }
     work.event(Event::DevicesChanged)
 }
 
@@ -232,6 +236,7 @@ pub(crate) fn take_state(
             Ok(())
         }
         ControlKind::DevicesListed => take_list_of_other(work, payload),
+        ControlKind::InboxKeysRotated => revoking::take_keys(work, payload),
         ControlKind::DeviceNamed => take_name(work, payload),
         ControlKind::ContactVerified => take_verified(work, payload),
         _ => Ok(()),

@@ -7,6 +7,7 @@ use crate::{
     event::EventNumber,
     files, groups, linking, links, messages, profile,
     record::by_number,
+    revoking,
     work::{EventRecord, Work},
 };
 
@@ -63,6 +64,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupLeave(chat) => done(groups::leave(work, chat)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
         Command::DeviceLink => linking::offer(work),
+        Command::DeviceRevoke(device) => done(revoking::revoke(work, device)),
         Command::Devices => Ok(Reply::Devices(devices::list(work)?)),
         // The engine answers the rest itself.
         _ => Err(CommandError::Internal),

@@ -20,6 +20,7 @@ use crate::{
     invitations, linking, links, packages,
     pending::Pending,
     record::{IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number},
+    revoking,
     store::StoreError,
     wish::{Ask, Desk, Step},
     work::Work,
@@ -106,6 +107,10 @@ pub(crate) fn created(work: &Work<'_>) -> Result<(), StoreError> {
 
 /// The relay does not let this device open the inbox: another owner key, or the inbox is gone.
 pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
+    // A rotation whose answer got lost: only another owner key makes a relay deny the old one.
+    if revoking::rotated(work)? {
+        return Ok(());
+    }
     work.event(Event::Warning(Warning::ItemRejected { code: "INBOX_DENIED".to_owned() }))
 }
 
@@ -158,12 +163,22 @@ pub(crate) fn fill_shelf(
     shelf: &Shelf,
 ) -> Result<Vec<Request>, StoreError> {
     let mut puts = Vec::new();
+    let mut record = required(work)?;
+    if core::mem::take(&mut record.shelf_stale) {
+        work.tx.save(InboxRecord::KEY, &record)?;
+        // What lies there was sealed under an earlier shelf key (spec: IDN-058).
+        puts.push(put(work, handle, PackageKind::LastResort, ShelfBefore::Clear)?);
+        for _ in 0..SHELF_PACKAGES {
+            puts.push(put(work, handle, PackageKind::Single, ShelfBefore::Keep)?);
+        }
+        return Ok(puts);
+    }
     if shelf.last_resort == PackageKindsPresent::SingleOnly {
-        puts.push(put(work, handle, PackageKind::LastResort)?);
+        puts.push(put(work, handle, PackageKind::LastResort, ShelfBefore::Keep)?);
     }
     if shelf.packages < SHELF_PACKAGES_LEAST {
         for _ in shelf.packages..SHELF_PACKAGES {
-            puts.push(put(work, handle, PackageKind::Single)?);
+            puts.push(put(work, handle, PackageKind::Single, ShelfBefore::Keep)?);
         }
     }
     Ok(puts)
@@ -171,7 +186,12 @@ pub(crate) fn fill_shelf(
 
 /// A fresh key package for the shelf. Its private part is stored before the request can leave
 /// (spec: CLI-046).
-fn put(work: &mut Work<'_>, handle: Handle, kind: PackageKind) -> Result<Request, StoreError> {
+fn put(
+    work: &mut Work<'_>,
+    handle: Handle,
+    kind: PackageKind,
+    before: ShelfBefore,
+) -> Result<Request, StoreError> {
     let package = packages::generate(work, kind)?;
     let record = required(work)?;
     let slot = identity(work)?.slot;
@@ -179,7 +199,7 @@ fn put(work: &mut Work<'_>, handle: Handle, kind: PackageKind) -> Result<Request
         .shelf_key()?
         .seal_package(&record.inbox, &slot, &package, work.rng)
         .map_err(|_| StoreError::Failed)?;
-    Ok(Request::ShelfPut { handle, package: sealed.into(), kind, before: ShelfBefore::Keep })
+    Ok(Request::ShelfPut { handle, package: sealed.into(), kind, before })
 }
 
 /// A request for the own inbox.

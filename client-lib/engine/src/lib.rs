@@ -44,6 +44,7 @@ mod profile;
 mod receipts;
 mod received;
 mod record;
+mod revoking;
 pub mod session;
 pub mod store;
 pub mod transaction;

@@ -15,6 +15,7 @@ use crate::{
     contacts, devices, files, groups, inbox, invitations, leaving, links, outbox, packages,
     receipts,
     record::{IntentNumber, IntentRecord, TransferNumber, Wish, by_number, number_of},
+    revoking,
     session::{ServerLimits, SessionNumber},
     store::StoreError,
     work::Work,
@@ -128,6 +129,7 @@ pub(crate) fn target(work: &Work<'_>, number: IntentNumber) -> Result<Target, St
         Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
+        | Wish::RotateInbox
         | Wish::DropSlot { .. } => Ok(Target::Inbox),
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             files::target(work, TransferNumber(*transfer))
@@ -173,6 +175,7 @@ pub(crate) fn step(
             Ok(inbox::request(desk, |handle| Request::CapabilityRevoke { handle, capability }))
         }
         Wish::PutDeviceList => devices::put_list(work, desk),
+        Wish::RotateInbox => revoking::rotate(work, number, desk),
         Wish::DropSlot { slot } => {
             Ok(inbox::request(desk, |handle| Request::SlotDrop { handle, slot }))
         }
@@ -216,6 +219,11 @@ pub(crate) fn answered(
         Wish::SendItem { invites, .. } => {
             work.settle(number);
             invitations::sent(work, invites.as_ref())?;
+            Ok(Progress::Settled)
+        }
+        Wish::RotateInbox => {
+            revoking::rotated(work)?;
+            work.settle(number);
             Ok(Progress::Settled)
         }
         Wish::RevokeCapability { .. } | Wish::PutDeviceList | Wish::DropSlot { .. } => {

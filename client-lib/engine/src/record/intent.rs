@@ -137,6 +137,8 @@ pub(crate) enum Wish {
     Upload { transfer: u64 },
     /// The file of a message is here.
     Download { transfer: u64 },
+    /// The inbox has the owner key that its record names as the next one.
+    RotateInbox,
     /// A device has no place in the inbox.
     DropSlot {
         #[serde(with = "id")]

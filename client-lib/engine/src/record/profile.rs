@@ -52,6 +52,15 @@ pub(crate) struct InboxRecord {
     pub(crate) shelf_key: SecretBytes,
     /// By it own devices take each other's key packages.
     pub(crate) own_capability: SecretBytes,
+    /// The owner key that a rotation under way brings; the relay may have it already.
+    #[serde(default)]
+    pub(crate) next_owner_key: Option<SecretBytes>,
+    /// The shelf was filled under an earlier shelf key.
+    #[serde(default)]
+    pub(crate) shelf_stale: bool,
+    /// The keys are to be told to own devices once the revoked one is out of their group.
+    #[serde(default)]
+    pub(crate) keys_untold: bool,
     pub(crate) created: bool,
     /// First item that this device has not handled.
     pub(crate) cursor: u64,

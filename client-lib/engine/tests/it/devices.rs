@@ -3,7 +3,7 @@
 use hushwire_engine::{
     command::{
         Command, CommandError, Comparison, DeviceInfo, FailureReason, LinkUse, Reply, SecretText,
-        Sender, Verification,
+        Sender, ThisDevice, Verification,
     },
     event::Event,
 };
@@ -199,4 +199,42 @@ fn new_contacts_come_to_every_device() {
         let chat = world.chat(who, "Carol").number;
         assert_eq!(world.texts(who, chat), ["hello Alice"]);
     }
+}
+
+#[test]
+fn a_revoked_device_is_shut_out_and_the_others_go_on() {
+    // spec: IDN-057, IDN-058
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    let laptop = link(&mut world, alice);
+    let phone = link(&mut world, alice);
+    let lost = world.chat(laptop, "Bob").number;
+    let kept = world.chat(phone, "Bob").number;
+    let all = devices(&mut world, alice);
+    let current = all.iter().find(|device| device.current == ThisDevice::Yes).unwrap().number;
+    let refused = world.try_ask(alice, Command::DeviceRevoke(current));
+    assert_eq!(refused, Err(CommandError::ThisDevice));
+    let Reply::Profile(profile) = world.ask(laptop, Command::Profile) else { panic!() };
+    world.ask(alice, Command::DeviceRevoke(profile.device.unwrap()));
+    world.pass(180_000);
+    assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked));
+    assert_eq!(devices(&mut world, phone).len(), 2);
+    world.say(bob, his, "after");
+    world.settle();
+    assert_eq!(world.texts(alice, hers), ["after"]);
+    assert_eq!(world.texts(phone, kept), ["after"]);
+    assert_eq!(world.texts(laptop, lost), [""; 0]);
+    // New contacts reach both devices that are left, at an inbox with new keys.
+    let carol = world.person("Carol", 0);
+    let link = world.link(phone, LinkUse::Single);
+    let Reply::Chat(chat) = world.ask(carol, Command::AddContact { link }) else { panic!() };
+    world.say(carol, chat.number, "hello Alice");
+    world.pass(180_000);
+    for who in [alice, phone] {
+        let chat = world.chat(who, "Carol").number;
+        assert_eq!(world.texts(who, chat), ["hello Alice"]);
+    }
+    assert!(world.chats(laptop).iter().all(|chat| chat.name != "Carol"));
 }
