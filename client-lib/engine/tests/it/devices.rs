@@ -238,3 +238,25 @@ fn a_revoked_device_is_shut_out_and_the_others_go_on() {
     }
     assert!(world.chats(laptop).iter().all(|chat| chat.name != "Carol"));
 }
+
+#[test]
+fn revoking_goes_on_after_a_crash_at_any_step() {
+    // spec: IDN-057
+    for step in 1..25 {
+        let mut world = World::new(1);
+        let alice = world.person("Alice", 0);
+        let laptop = link(&mut world, alice);
+        let Reply::Profile(profile) = world.ask(laptop, Command::Profile) else { panic!() };
+        world.crash_at(alice, step);
+        world.ask(alice, Command::DeviceRevoke(profile.device.unwrap()));
+        world.pass(180_000);
+        assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked), "{step}");
+        let bob = world.person("Bob", 0);
+        world.befriend(bob, alice);
+        let his = world.chat(bob, "Alice").number;
+        world.say(bob, his, "hello");
+        world.settle();
+        let hers = world.chat(alice, "Bob").number;
+        assert_eq!(world.texts(alice, hers), ["hello"], "{step}");
+    }
+}
