@@ -255,6 +255,10 @@ pub struct InitArgs {
     #[arg(long, requires = "link", value_name = "NAME")]
     #[arg(conflicts_with_all = ["name", "relay"])]
     pub device_name: Option<String>,
+    /// For scripts: join only if the digits are these; `-` reads them from standard input when they
+    /// are needed
+    #[arg(long, value_name = "DIGITS", requires = "link")]
+    pub yes_if: Option<String>,
     /// Keep the key in a file beside the store: whoever can read the profile can open it
     #[arg(long, conflicts_with = "passphrase_file")]
     pub no_passphrase: bool,

@@ -57,7 +57,7 @@ async fn link<B: Backend>(session: &Session<'_, B>, yes_if: Option<String>) -> R
 }
 
 /// Shows the digits, and asks the person or the script whether they are equal.
-fn compare<B: Backend>(
+pub(super) fn compare<B: Backend>(
     session: &Session<'_, B>,
     code: &SecretText,
     yes_if: Option<&str>,
@@ -65,12 +65,12 @@ fn compare<B: Backend>(
     session.say(&Record::Comparison(CodeRecord { code: code.clone() }))?;
     let equal = match yes_if {
         Some("-") => {
-            digits(session.console.ask("Digits of the new device: ")?.expose())
+            digits(session.console.ask("Digits of the other device: ")?.expose())
                 == digits(code.expose())
         }
         Some(given) => digits(given) == digits(code.expose()),
         None => {
-            let answer = session.console.ask("Does the new device show the same digits? [y/n] ")?;
+            let answer = session.console.ask("Does the other device show the same digits? [y/n] ")?;
             matches!(answer.expose().trim(), "y" | "Y" | "yes" | "Yes")
         }
     };

@@ -1,13 +1,14 @@
 //! `hush init`.
 
-use hushwire::command::{Command, Reply, SecretText};
+use hushwire::command::{Command, Comparison, Reply, SecretText};
 
+use super::device::compare;
 use crate::{
     args::InitArgs,
     backend::Backend,
     fault::Fault,
     linking::{Linking, LinkingStep},
-    record::{CodeRecord, IdentityRecord, Record},
+    record::{IdentityRecord, Record},
     session::{Session, expect_reply},
 };
 
@@ -27,16 +28,20 @@ pub(crate) enum InitPlan {
         code: String,
         /// A name for this device.
         device_name: String,
+        /// For scripts: the digits that the other device shows.
+        yes_if: Option<String>,
     },
 }
 
 impl InitPlan {
     /// From the command line, which takes one of the two only.
     pub(crate) fn of(arguments: InitArgs) -> Result<Self, Fault> {
-        let InitArgs { name, relay, link, device_name, no_passphrase: _ } = arguments;
+        let InitArgs { name, relay, link, device_name, yes_if, no_passphrase: _ } = arguments;
         match (name, relay, link, device_name) {
             (Some(name), Some(relay), None, None) => Ok(Self::Create { name, relay }),
-            (None, None, Some(code), Some(device_name)) => Ok(Self::Join { code, device_name }),
+            (None, None, Some(code), Some(device_name)) => {
+                Ok(Self::Join { code, device_name, yes_if })
+            }
             _ => Err(Fault::Usage("say --name and --relay, or --link and --device-name".into())),
         }
     }
@@ -48,7 +53,9 @@ pub(crate) async fn init<B: Backend>(
 ) -> Result<(), Fault> {
     match plan {
         InitPlan::Create { name, relay } => create(session, name, relay).await,
-        InitPlan::Join { code, device_name } => join(session, code, device_name).await,
+        InitPlan::Join { code, device_name, yes_if } => {
+            join(session, code, device_name, yes_if.as_deref()).await
+        }
     }
 }
 
@@ -70,6 +77,7 @@ async fn join<B: Backend>(
     session: &Session<'_, B>,
     code: String,
     device_name: String,
+    yes_if: Option<&str>,
 ) -> Result<(), Fault> {
     let code = match code.as_str() {
         "-" => session.console.ask("Linking code: ")?,
@@ -82,7 +90,11 @@ async fn join<B: Backend>(
     loop {
         match linking.next().await? {
             LinkingStep::Compare(code) => {
-                session.say(&Record::Comparison(CodeRecord { code }))?;
+                let comparison = compare(session, &code, yes_if)?;
+                session.perform(Command::DeviceLinkConfirm(comparison)).await?;
+                if comparison == Comparison::Different {
+                    return Err(Fault::CodesDiffer);
+                }
                 session.note("Waiting for the other device to confirm.")?;
             }
             LinkingStep::Linked => {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hushwire::{
-    command::{Command, FailureReason, SecretText},
+    command::{Command, Comparison, FailureReason, SecretText},
     event::Event,
 };
 use hushwire_cli::backend::{Creation, Lock, LockKind, Opening};
@@ -126,12 +126,24 @@ async fn joining_shows_the_digits_and_then_the_identity() {
     let bench = new_bench();
     let code = SecretText::new("123456".into());
     bench.world().state().then = vec![Event::DeviceCompare { code }, Event::DeviceLinked];
+    bench.console.answer(&["y"]);
     let lines = bench.prints(&["init", "--link", "code", "--device-name", "phone"]).await;
     assert_eq!(lines[0], "Compare with the other device:  123 456");
     assert!(lines[1].contains("Alice"), "{lines:?}");
     let asked = bench.asked();
     let code = SecretText::new("code".into());
     assert_eq!(asked[0], Command::JoinIdentity { code, device_name: "phone".into() });
+    assert!(asked.contains(&Command::DeviceLinkConfirm(Comparison::Equal)));
+}
+
+#[tokio::test]
+async fn joining_stops_when_the_digits_differ() {
+    let bench = new_bench();
+    let code = SecretText::new("123456".into());
+    bench.world().state().then = vec![Event::DeviceCompare { code }];
+    let line = ["init", "--link", "code", "--device-name", "phone", "--yes-if", "654321"];
+    assert_eq!(bench.run(&line).await, 1);
+    assert!(bench.asked().contains(&Command::DeviceLinkConfirm(Comparison::Different)));
 }
 
 #[tokio::test]
