@@ -54,6 +54,11 @@ pub(super) struct Said {
 }
 
 impl Said {
+    /// Whether it did what it was asked, even if something is still to be sent.
+    pub(super) const fn is_durable(&self) -> bool {
+        matches!(self.code, Some(0 | EXIT_WAITING))
+    }
+
     /// The first record of a type.
     pub(super) fn record(&self, kind: &str) -> Result<&Value, Fault> {
         let found = self.records.iter().find(|record| record["type"] == kind);
@@ -108,13 +113,11 @@ impl Device {
     /// Runs a command that may leave something to be sent later; its client sends it.
     pub(super) fn ask_durable(&self, words: &[&str]) -> Result<Said, Fault> {
         let said = self.attempt(words)?;
-        match said.code {
-            Some(0 | EXIT_WAITING) => Ok(said),
-            _ => Err(self.refused(words, &said)),
-        }
+        if said.is_durable() { Ok(said) } else { Err(self.refused(words, &said)) }
     }
 
-    fn refused(&self, words: &[&str], said: &Said) -> Fault {
+    /// Why a command failed.
+    pub(super) fn refused(&self, words: &[&str], said: &Said) -> Fault {
         let error = said
             .error
             .as_ref()
