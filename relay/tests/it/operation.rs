@@ -256,3 +256,34 @@ async fn a_full_disk_refuses_and_loses_nothing_and_takes_up_again() {
     client.append(&channel, handle, &b"room again"[..]).await.unwrap();
     assert_eq!(client.contents(&channel).await.len(), acknowledged as usize + 1);
 }
+
+#[test]
+fn what_an_auditor_plants_is_in_the_record_and_in_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), SETTINGS);
+    let record = directory.path().join("frames.jsonl");
+    let mut recording = command(directory.path());
+    recording.arg("--dangerous-record-frames").arg(&record);
+    let mut process = Process::spawn(recording);
+    let canary = directory.path().join("canary");
+    fs::write(&canary, b"a canary").unwrap();
+    let id = data_encoding::BASE64URL_NOPAD.encode(process.relay.as_bytes());
+    let address = format!("{}#{id}", process.address);
+    let (success, printed, errors) =
+        run(&["plant", "--address", &address, "--file", text(&canary)]);
+    assert!(success, "{errors}");
+    let blob: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    let wrong = format!("{}#{}", process.address, "A".repeat(43));
+    let (success, _, _) = run(&["plant", "--address", &wrong, "--file", text(&canary)]);
+    assert!(!success, "another relay than the one that was named took it");
+    process.terminate();
+    assert!(process.wait(Duration::from_secs(15)).success());
+    let canary = hex::encode(b"a canary");
+    assert!(fs::read_to_string(&record).unwrap().contains(&canary));
+    let (_, rows, _) = run(&["inspect", "--data", text(directory.path())]);
+    let planted = rows.lines().any(|line| {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        row["id"] == blob["blob"] && row["value"].as_str().unwrap().contains(&canary)
+    });
+    assert!(planted, "{rows}");
+}

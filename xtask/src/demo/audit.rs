@@ -82,7 +82,8 @@ impl Audit {
         }
         let forms = self.search.patterns().len();
         screen.note(&format!(
-            "each as UTF-8, UTF-16 (LE, BE), hex (both cases), base64 (std, url; 3 alignments): {forms} patterns"
+            "each as UTF-8, UTF-16 (LE, BE), hex (both cases), base64 (std, url; 3 alignments): \
+             {forms} patterns"
         ));
     }
 
