@@ -40,6 +40,7 @@ pub mod listen;
 mod random;
 mod record;
 pub mod relay;
+mod reset;
 mod session;
 mod signers;
 pub mod store;

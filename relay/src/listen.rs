@@ -11,7 +11,7 @@ use crate::{
     config::{Config, Connections},
     key::RelayKey,
     relay::Shared,
-    session,
+    reset, session,
     tls::{self, TlsError},
 };
 
@@ -42,7 +42,9 @@ pub(crate) fn bind(config: &Config, key: &RelayKey) -> Result<Endpoint, ListenEr
     server.max_incoming(1024);
     server.incoming_buffer_size(64 * 1024);
     server.incoming_buffer_size_total(16 * 1024 * 1024);
-    Endpoint::server(server, config.listen).map_err(ListenError::Bind)
+    let socket = std::net::UdpSocket::bind(config.listen).map_err(ListenError::Bind)?;
+    let runtime = Arc::new(quinn::TokioRuntime);
+    Endpoint::new(reset::endpoint(key), Some(server), socket, runtime).map_err(ListenError::Bind)
 }
 
 /// spec: RLY-006

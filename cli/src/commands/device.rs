@@ -70,7 +70,8 @@ pub(super) fn compare<B: Backend>(
         }
         Some(given) => digits(given) == digits(code.expose()),
         None => {
-            let answer = session.console.ask("Does the other device show the same digits? [y/n] ")?;
+            let answer =
+                session.console.ask("Does the other device show the same digits? [y/n] ")?;
             matches!(answer.expose().trim(), "y" | "Y" | "yes" | "Yes")
         }
     };
