@@ -34,6 +34,8 @@ use crate::{
 
 /// Events that one question returns at most.
 const EVENTS_MAX: u32 = 1_000;
+/// Longest wait for a process that has taken the profile and does not serve it yet.
+const OWNER_START_MAX: Duration = Duration::from_secs(3);
 /// Longest wait before a forwarding process asks for events again.
 const REMOTE_WAIT: Duration = Duration::from_millis(100);
 
@@ -69,8 +71,7 @@ impl Client {
         let lock = match ProfileLock::take(options.profile()) {
             Ok(lock) => lock,
             Err(LockError::ProfileBusy) => {
-                let remote = Remote::connect(options.profile()).await;
-                let remote = remote.map_err(|_| OpenError::ProfileBusy)?;
+                let remote = reach_owner(options.profile()).await?;
                 return Ok(Self { place: Place::There(remote) });
             }
             Err(LockError::NotUsable(kind)) => return Err(OpenError::NotUsable(kind)),
@@ -184,6 +185,18 @@ impl Changes {
                 tokio::time::sleep(REMOTE_WAIT).await;
                 Ok(())
             }
+        }
+    }
+}
+
+/// Connects to the process that owns the profile; one that has only just started serves soon.
+async fn reach_owner(profile: &std::path::Path) -> Result<Remote, OpenError> {
+    let until = Instant::now() + OWNER_START_MAX;
+    loop {
+        match Remote::connect(profile).await {
+            Ok(remote) => return Ok(remote),
+            Err(_) if Instant::now() < until => tokio::time::sleep(REMOTE_WAIT).await,
+            Err(_) => return Err(OpenError::ProfileBusy),
         }
     }
 }
