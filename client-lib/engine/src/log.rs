@@ -209,14 +209,15 @@ pub(crate) fn take(
 ) -> Result<Taken, Fault> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
     let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
+    // Whatever is left of an entry of ours, its place says that it is stored.
+    if outbox::take_own_message(work, &placed.entry)? {
+        return Ok(Taken::Next);
+    }
     let EntryBody::Whole { content: Content::Inline(envelope), operation } = &entry.body else {
         // Its content has expired, or was never there: only its place is taken.
         warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
         return Ok(Taken::Next);
     };
-    if outbox::take_own_message(work, &placed.entry)? {
-        return Ok(Taken::Next);
-    }
     match operation {
         Operation::Message => take_message(work, channel, &group, entry, envelope)?,
         Operation::Commit(_) => {
@@ -280,7 +281,7 @@ fn take_message(
     let opened = mls.open_entry(&provider, &entry.epoch, &keys, &Operation::Message, envelope)?;
     match opened {
         OpenedEntry::Message(message) => {
-            compare_history(work, channel, &entry.epoch, &message.binding)?;
+            compare_history(work, channel, entry, &message.binding)?;
             received::take(work, channel, group, entry, &message)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
@@ -291,17 +292,16 @@ fn take_message(
     Ok(())
 }
 
-/// A member saw the head of this epoch's log: it must be the one we saw (spec: GRP-013).
+/// A member saw the head of this epoch's log: it must be one that we saw, at a place before its own
+/// message (spec: GRP-013, CLI-048). A relay that hides entries from us cannot keep up both.
 fn compare_history(
     work: &mut Work<'_>,
     channel: &ChannelId,
-    epoch: &EpochId,
+    entry: &Entry,
     binding: &MessageBinding,
 ) -> Result<(), StoreError> {
-    let (record, _) = epoch_state(work, channel, epoch)?;
-    let seen = advance::head_at(work, channel, epoch, binding.read_to.0)?;
-    let differs = binding.read_to.0 <= record.next && seen.is_some_and(|head| head != binding.head);
-    if differs {
+    let seen = advance::head_at(work, channel, &entry.epoch, binding.read_to.0)?;
+    if binding.read_to > entry.sequence || seen != Some(binding.head) {
         warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
     }
     Ok(())
@@ -320,6 +320,16 @@ fn take_commit(
     if record.candidates.iter().any(|candidate| candidate.verdict == Verdict::Applied) {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Late)?;
         return Ok(());
+    }
+    if let Operation::Commit(mark) = operation {
+        let known = record.candidates.iter().map(|candidate| &candidate.entry);
+        if !mark.contested.iter().eq(known) {
+            // Its author saw other candidates before it than the relay showed us: to judge it here
+            // could part us from those who saw them (spec: CLI-047).
+            groups::set_state(work, channel, GroupState::Stuck)?;
+            warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
+            return Ok(());
+        }
     }
     if let Some(own) = outbox::own_commit(work, channel, &placed.entry)? {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;

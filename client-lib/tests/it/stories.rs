@@ -1,5 +1,7 @@
 //! Stories through the public interface, over QUIC to a real relay in this process.
 
+mod groups;
+
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use hushwire::{

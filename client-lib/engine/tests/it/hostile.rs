@@ -7,8 +7,8 @@ use hushwire_engine::{
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_wire::{
     error::Code,
-    id::ChannelId,
-    message::Answer,
+    id::{ChannelId, EntryId, Sequence, Timestamp},
+    message::{Answer, Content, Entry, EntryBody},
     transcript::{CommitMark, Cut, Operation},
 };
 
@@ -147,4 +147,61 @@ fn a_relay_with_another_key_is_refused_loudly() {
     let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
     assert!(status.relays.iter().all(|relay| relay.state == RelayState::KeyMismatch));
     assert_eq!(world.chat(alice, "Bob").state, ChatState::Open);
+}
+
+#[test]
+fn a_relay_that_hides_messages_is_noticed() {
+    // spec: CLI-048
+    for hidden in [1_usize, 2, 5] {
+        let Pair { mut world, alice, bob, hers, his, .. } = pair();
+        world.say(bob, his, "seen by all");
+        world.settle();
+        world.set_online(bob, false);
+        for number in 0..=hidden {
+            world.say(alice, hers, &number.to_string());
+            // She has it back from the log before she writes the next.
+            world.settle();
+        }
+        // Bob is shown only the last message, in the place of the first that is hidden.
+        let mut dropped = 0;
+        world.set_tamper(move |mut frame| {
+            if let Answer::Entry(entry) = &mut frame.answer {
+                if dropped < hidden {
+                    dropped += 1;
+                    return None;
+                }
+                let shift = u64::try_from(hidden).unwrap();
+                entry.sequence = Sequence(entry.sequence.0 - shift);
+            }
+            Some(frame)
+        });
+        world.set_online(bob, true);
+        world.pass(120_000);
+        let warned =
+            |event: &Event| matches!(event, Event::Warning(Warning::HistoryDiffers { .. }));
+        let events = world.events(bob);
+        assert!(
+            events.iter().any(warned),
+            "{hidden} hidden: {:?} {events:?}",
+            world.texts(bob, his)
+        );
+    }
+}
+
+#[test]
+fn a_candidate_that_contests_what_was_not_shown_is_not_judged() {
+    // spec: CLI-047
+    let Pair { mut world, bob, channel, .. } = pair();
+    world.pass(5_000);
+    let epoch = world.steal(bob, &channel).epoch;
+    let contested = vec![EntryId::from_bytes([1; 32])];
+    let second = Operation::Commit(CommitMark { contested, ..mark(Cut::Through, 2) });
+    let next = world.next_place(bob, &channel);
+    world.settle();
+    let content = Content::Inline(GARBAGE.to_vec().into());
+    let body = EntryBody::Whole { content, operation: second };
+    let entry = Entry { epoch, sequence: next, body, stored_at: Timestamp(0) };
+    world.whisper(bob, epoch, Answer::Entry(entry));
+    world.pass(1_000);
+    assert_eq!(world.chats(bob)[0].state, ChatState::Stuck);
 }

@@ -44,15 +44,15 @@ fn an_entry_out_of_place_is_not_taken() {
     let of_alice = world.channels(alice);
     let channel = channels.into_iter().find(|id| of_alice.contains(id)).unwrap();
     world.settle();
-    let epoch = world.steal(bob, &channel).epoch;
+    let current = world.steal(bob, &channel).epoch;
     world.settle();
     for sequence in [0, 7, u64::MAX] {
-        for epoch in [epoch, EpochId::from_bytes([3; 32])] {
+        for epoch in [current, EpochId::from_bytes([3; 32])] {
             let content = Content::Inline(vec![9; 256].into());
             let body = EntryBody::Whole { content, operation: Operation::Message };
             let stored_at = Timestamp(0);
             let entry = Entry { epoch, sequence: Sequence(sequence), body, stored_at };
-            world.whisper(bob, Answer::Entry(entry));
+            world.whisper(bob, current, Answer::Entry(entry));
             world.pass(60_000);
         }
     }

@@ -29,7 +29,7 @@ use hushwire_wire::{
     frame::{
         AnswerFrame, RequestFrame, decode_answer, decode_request, encode_answer, encode_request,
     },
-    id::{ChannelId, EpochId, Nonce, Timestamp},
+    id::{ChannelId, EpochId, Nonce, Sequence, Timestamp},
     limit::Limits,
     message::{Answer, Content, Handle, Hello, Request, RequestId},
     transcript::{self, Operation},
@@ -65,8 +65,8 @@ struct Person {
     /// What the person asks vanishes on its way.
     mute: bool,
     settings: Settings,
-    /// The last reading of a channel that was asked for.
-    reading: Option<Asked>,
+    /// The last reading of each epoch that was asked for.
+    readings: BTreeMap<EpochId, Asked>,
     disk: Disk,
     /// Steps until it crashes.
     crash_in: Option<u32>,
@@ -142,9 +142,9 @@ impl World {
         self.people[who.0].links.len()
     }
 
-    /// Says something to a device's last reading of a channel, in the relay's name.
-    pub(crate) fn whisper(&mut self, who: Who, answer: Answer) {
-        let Asked { session, id } = self.people[who.0].reading.unwrap();
+    /// Says something to a device's last reading of an epoch, in the relay's name.
+    pub(crate) fn whisper(&mut self, who: Who, epoch: EpochId, answer: Answer) {
+        let Asked { session, id } = self.people[who.0].readings[&epoch];
         self.feed(who, Input::Frame(session, AnswerFrame { id, answer }));
         self.work();
     }
@@ -170,7 +170,7 @@ impl World {
             links: BTreeMap::new(),
             mute: false,
             settings: Settings::default(),
-            reading: None,
+            readings: BTreeMap::new(),
             disk: Disk::default(),
             crash_in: None,
         };
@@ -372,8 +372,8 @@ impl World {
     fn send(&mut self, who: Who, session: SessionNumber, frame: RequestFrame) {
         let person = &mut self.people[who.0];
         let Some(link) = person.links.get(&session) else { return };
-        if matches!(frame.request, Request::ChannelRead { .. }) {
-            person.reading = Some(Asked { session, id: frame.id });
+        if let Request::ChannelRead { epoch, .. } = &frame.request {
+            person.readings.insert(*epoch, Asked { session, id: frame.id });
         }
         if person.mute {
             return;
@@ -419,6 +419,21 @@ impl World {
             epoch,
             keys: EpochKeys::from_secret_bytes(&(**keys.keys).try_into().unwrap()),
         }
+    }
+
+    /// Where a person expects the next entry of a channel.
+    pub(crate) fn next_place(&mut self, who: Who, channel: &ChannelId) -> Sequence {
+        #[derive(serde::Deserialize)]
+        struct Place {
+            next: u64,
+        }
+        let store = self.people[who.0].engine.take().unwrap().into_store();
+        let group: StolenGroup = record(&store, Table::Group, channel.as_bytes());
+        let key = [&channel.as_bytes()[..], &group.epoch[..]].concat();
+        let place: Place = record(&store, Table::Epoch, &key);
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        Sequence(place.next)
     }
 
     /// The channels of a person's groups.
