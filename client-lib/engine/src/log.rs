@@ -227,6 +227,22 @@ pub(crate) fn take(
     Ok(Taken::Next)
 }
 
+/// The content of a large entry is gone from the relay.
+pub(crate) fn gone(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entry: &Entry,
+) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    let commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
+    if commit {
+        groups::set_state(work, channel, GroupState::Stuck)?;
+    } else if place(work, channel, &group, entry)?.is_none() {
+        return Ok(());
+    }
+    warn(work, channel, |chat| Warning::MissedTooMuch { chat })
+}
+
 /// An entry's id, once it was put in its place.
 struct Placed {
     entry: EntryId,

@@ -371,6 +371,7 @@ impl<S: Store> Engine<S> {
                 Ok(())
             }
             Answer::ReadEnd(_) => self.entry_whole(channel),
+            Answer::Refused(refusal) if refusal.code == Code::Denied => self.entry_gone(channel),
             Answer::Refused(refusal) => {
                 self.rest(&channel, refusal.retry_after_ms);
                 Ok(())
@@ -380,6 +381,16 @@ impl<S: Store> Engine<S> {
                 Ok(())
             }
         }
+    }
+
+    /// The relay has no such blob any more: a message is passed over, as an expired one; without a
+    /// commit there is no way on (spec: CLI-049).
+    fn entry_gone(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let Phase::Fetching(fetching) = core::mem::replace(&mut live.phase, Phase::Closed) else {
+            return Ok(());
+        };
+        self.transact(|work| log::gone(work, &channel, &fetching.entry))
     }
 
     fn entry_whole(&mut self, channel: ChannelId) -> Result<(), StoreError> {

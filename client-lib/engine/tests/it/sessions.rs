@@ -3,8 +3,10 @@
 use hushwire_engine::{
     command::{Command, Reply},
     engine::{Isolation, Settings},
+    event::{Event, Warning},
 };
 use hushwire_wire::{
+    error::Code,
     id::{EpochId, Sequence, Timestamp},
     message::{Answer, Content, Entry, EntryBody},
     transcript::Operation,
@@ -88,4 +90,27 @@ fn entries_too_large_for_a_frame_travel_as_blobs() {
     assert_eq!(world.texts(bob, his).len(), 3);
     let Reply::Status(status) = world.ask(bob, Command::Status) else { panic!() };
     assert_eq!(status.waiting, 0);
+}
+
+#[test]
+fn a_large_message_whose_blob_is_gone_is_passed_over() {
+    // spec: CLI-049
+    let mut world = World::with_inline_max(1_000);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    world.set_tamper(|mut frame| {
+        if matches!(frame.answer, Answer::BlobChunk { .. }) {
+            frame.answer = Answer::Refused(Code::Denied.into());
+        }
+        Some(frame)
+    });
+    world.say(alice, hers, &"long ".repeat(2_000));
+    world.pass(60_000);
+    world.set_tamper(Some);
+    world.say(alice, hers, "short");
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, his), ["short"]);
+    let missed = |event: &Event| matches!(event, Event::Warning(Warning::MissedTooMuch { .. }));
+    assert!(world.events(bob).iter().any(missed));
 }
