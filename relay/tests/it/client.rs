@@ -108,7 +108,8 @@ impl Dialler {
         let mut transport = TransportConfig::default();
         transport
             .stream_receive_window(VarInt::from_u32(self.window_bytes))
-            .receive_window(VarInt::from_u32(self.window_bytes))
+            // An unread stream must not starve the others of the connection.
+            .receive_window(VarInt::from_u32(self.window_bytes * 2))
             .max_concurrent_uni_streams(VarInt::from_u32(0))
             .max_concurrent_bidi_streams(VarInt::from_u32(0))
             .keep_alive_interval(Some(std::time::Duration::from_secs(10)));
