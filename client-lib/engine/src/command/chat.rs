@@ -1,0 +1,158 @@
+//! A chat and its messages, as an app is told of them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ChatNumber, ContactNumber, FailureReason, MessageNumber, Verification};
+
+/// A chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatInfo {
+    /// Its number on this device.
+    pub number: ChatNumber,
+    /// The group's or the contact's name.
+    pub name: String,
+    /// Direct or group.
+    pub kind: ChatKind,
+    /// Whether it can be written to.
+    pub state: ChatState,
+    /// The contact of a direct chat.
+    pub contact: Option<ContactNumber>,
+    /// Messages that were not seen.
+    pub unread: u64,
+    /// The number of the last message; 0: none.
+    pub last: MessageNumber,
+    /// Cannot be told from the network's point of view; which relay carries it.
+    pub relay: String,
+}
+
+/// Direct or group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChatKind {
+    /// Two identities.
+    Direct,
+    /// Any number.
+    Group,
+}
+
+/// Whether a chat can be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ChatState {
+    /// Not set up with the other side yet; what is written waits.
+    Opening,
+    /// Yes.
+    Open,
+    /// This identity left.
+    Left,
+    /// This identity was removed.
+    Removed,
+    /// It cannot go on by itself; an event said why.
+    Stuck,
+}
+
+/// A contact.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContactInfo {
+    /// Its number on this device.
+    pub number: ContactNumber,
+    /// The name it gave itself.
+    pub name: String,
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// Whether the safety number was compared.
+    pub verification: Verification,
+    /// The direct chat.
+    pub chat: Option<ChatNumber>,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageInfo {
+    /// Which chat.
+    pub chat: ChatNumber,
+    /// Its number there.
+    pub number: MessageNumber,
+    /// Who wrote it.
+    pub sender: Sender,
+    /// What it says.
+    pub body: MessageBody,
+    /// How far it has come.
+    pub state: MessageState,
+    /// When its sender says it was written, milliseconds since the Unix epoch.
+    pub sent_at_ms: u64,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sender {
+    /// This identity, on any of its devices.
+    Me,
+    /// Somebody else.
+    Other {
+        /// The identity, in hex.
+        fingerprint: String,
+        /// The name known for it; its fingerprint's beginning if none is.
+        name: String,
+    },
+}
+
+/// What a message says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum MessageBody {
+    /// Text.
+    Text(String),
+    /// A file.
+    File {
+        /// A safe file name.
+        name: String,
+        /// Its length in bytes.
+        size: u64,
+        /// `type/subtype`.
+        media_type: String,
+        /// How much of it is here, or was sent.
+        transfer: TransferState,
+    },
+    /// Something this version does not know; kept.
+    NotSupported {
+        /// What it says it is.
+        media_type: String,
+    },
+}
+
+/// How much of a file has come or gone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TransferState {
+    /// Not fetched.
+    Remote,
+    /// Under way, in bytes of `of`.
+    Moving {
+        /// Bytes done.
+        done: u64,
+        /// Bytes in all.
+        of: u64,
+    },
+    /// All of it.
+    Complete,
+    /// It cannot be had.
+    Failed(FailureReason),
+}
+
+/// How far a message has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageState {
+    /// Received from somebody else.
+    Received,
+    /// On this device only.
+    Pending,
+    /// On the relay's disk.
+    Stored,
+    /// On devices of so many of the other people.
+    Delivered {
+        /// People who have it.
+        people: u32,
+        /// The other people in the chat.
+        of: u32,
+    },
+    /// It will not go out by itself.
+    Failed(FailureReason),
+}

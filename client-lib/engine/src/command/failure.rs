@@ -1,0 +1,158 @@
+//! Why something will not happen.
+
+use serde::{Deserialize, Serialize};
+
+/// Why something will not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum FailureReason {
+    /// This identity is not in the group any more.
+    #[error("you are no longer in this group")]
+    NotAMember,
+    /// The rights of the group do not allow it.
+    #[error("your role in this group does not allow it")]
+    NoRight,
+    /// The link was revoked, used up, or never valid.
+    #[error("the link is not valid any more; ask for a new one")]
+    LinkNotValid,
+    /// The relay answered with another key than the one that was pinned.
+    #[error("the relay has another key than expected; do not trust it, ask its operator")]
+    RelayKeyMismatch,
+    /// What came does not prove the identity that was expected.
+    #[error("the other side could not prove its identity")]
+    IdentityNotProven,
+    /// What the other side signed is too old or from the future, or a clock is wrong.
+    #[error("the other side's device list is too old, or a clock is wrong by months")]
+    NotFresh,
+    /// No key package of the person is left.
+    #[error("the other side must come online before it can be added")]
+    NoKeyPackage,
+    /// The file is not there any more, or has changed.
+    #[error("the file vanished or changed while it was read")]
+    FileChanged,
+    /// The file cannot be read or written.
+    #[error("the file cannot be read or written")]
+    FileNotAccessible,
+    /// The file is larger than the relay takes.
+    #[error("the file is larger than the relay takes")]
+    TooLarge,
+    /// The relay no longer keeps it.
+    #[error("the relay no longer keeps it")]
+    Expired,
+    /// The bytes are not what their sender described.
+    #[error("the content does not match its description")]
+    Damaged,
+    /// The relay refuses in a way that will not change.
+    #[error("the relay refused it")]
+    Refused,
+    /// The person's inbox takes nothing from this identity any more.
+    #[error("the other side cannot be reached; ask for a new link")]
+    NotReachable,
+    /// The person stopped it.
+    #[error("stopped")]
+    Cancelled,
+}
+
+/// Why a command was not accepted. Nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// The profile has an identity already.
+    #[error("this profile has an identity already")]
+    IdentityExists,
+    /// The profile has no identity yet.
+    #[error("this profile has no identity yet; run `init` first")]
+    NoIdentity,
+    /// There is no such chat.
+    #[error("there is no such chat")]
+    NoSuchChat,
+    /// There is no such message.
+    #[error("there is no such message")]
+    NoSuchMessage,
+    /// There is no such contact.
+    #[error("there is no such contact")]
+    NoSuchContact,
+    /// There is no such link.
+    #[error("there is no such link")]
+    NoSuchLink,
+    /// There is no such device.
+    #[error("there is no such device")]
+    NoSuchDevice,
+    /// A device does not revoke itself.
+    #[error("this is the device you are using; revoke it from another one")]
+    ThisDevice,
+    /// There is no such member.
+    #[error("there is no such member")]
+    NoSuchMember,
+    /// It works in groups only, or in direct chats only.
+    #[error("this kind of chat does not allow it")]
+    WrongChatKind,
+    /// The chat is over.
+    #[error("this chat is over: you left it or were removed")]
+    ChatClosed,
+    /// The rights of the group do not allow it.
+    #[error("your role in this group does not allow it")]
+    NoRight,
+    /// The last owner cannot leave a group that has other members.
+    #[error("you are the last owner; make another member owner first, or remove the others")]
+    LastOwner,
+    /// The relay address is not of the form `host:port#id`.
+    #[error(
+        "the relay address is not valid; it reads host:port#id, as `hush-relay init` prints it"
+    )]
+    BadRelayAddress,
+    /// The link is incomplete: characters are missing at its end.
+    #[error("the link is incomplete; copy it whole")]
+    LinkTruncated,
+    /// The text is no link of this system.
+    #[error("this is not a Hushwire link")]
+    NotALink,
+    /// The link is of a newer version.
+    #[error("the link needs a newer version of this program")]
+    LinkTooNew,
+    /// The link is one's own.
+    #[error("this is your own link")]
+    OwnLink,
+    /// The contact is there already.
+    #[error("this person is a contact already")]
+    AlreadyAContact,
+    /// The person is in the group already.
+    #[error("this person is in the group already")]
+    AlreadyAMember,
+    /// The name or text is empty or too long.
+    #[error("the text is empty or too long")]
+    BadText,
+    /// The recovery phrase has a word that is not in the list.
+    #[error("word {0} of the phrase is not in the word list")]
+    PhraseWord(u8),
+    /// The recovery phrase does not have 24 words, or its check word is wrong.
+    #[error("the phrase is incomplete or two words are swapped")]
+    PhraseIncomplete,
+    /// The recovery phrase belongs to another identity.
+    #[error("the phrase belongs to another identity")]
+    PhraseOfAnother,
+    /// This device does not hold the manager key.
+    #[error("this device may not link or revoke devices")]
+    NotAManager,
+    /// No device is being linked.
+    #[error("no device is being linked")]
+    NotLinking,
+    /// The message has no file, or is not failed, or the file is here already.
+    #[error("this does not apply to that message")]
+    NotApplicable,
+    /// The path is not absolute, or exists already.
+    #[error("the path is not absolute, or something is there already")]
+    BadPath,
+    /// The disk is full; nothing was changed.
+    #[error("the disk is full; nothing was changed: make room and try again")]
+    DiskFull,
+    /// The store is damaged.
+    #[error("the store is damaged: restore it from a backup, or link this device anew")]
+    StoreDamaged,
+    /// The disk failed; nothing was changed.
+    #[error("the disk failed; nothing was changed")]
+    DiskFailed,
+    /// A fault of this program.
+    #[error("a fault of this program; nothing was changed")]
+    Internal,
+}

@@ -1,0 +1,188 @@
+//! What an app is told at once.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ChatInfo, ChatNumber, ContactInfo, DeviceNumber, LinkNumber, LinkUse, MessageInfo,
+    MessageNumber, SecretText, Verification,
+};
+
+/// What an app is told at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Done, nothing to say.
+    Done,
+    /// To [`Command::CreateIdentity`]: shown once, kept nowhere.
+    IdentityCreated {
+        /// Twenty-four words.
+        phrase: SecretText,
+        /// The identity.
+        profile: ProfileInfo,
+    },
+    /// To [`Command::Profile`].
+    Profile(ProfileInfo),
+    /// To [`Command::MakeLink`].
+    Link(LinkInfo),
+    /// To [`Command::Links`].
+    Links(Vec<LinkInfo>),
+    /// To [`Command::AddContact`] and [`Command::GroupNew`].
+    Chat(ChatInfo),
+    /// To [`Command::Contacts`].
+    Contacts(Vec<ContactInfo>),
+    /// To [`Command::SafetyNumber`].
+    SafetyNumber {
+        /// Sixty digits in groups of five.
+        digits: String,
+        /// Whether it was compared.
+        verification: Verification,
+    },
+    /// To [`Command::Chats`].
+    Chats(Vec<ChatInfo>),
+    /// To [`Command::SendText`] and [`Command::SendFile`]: accepted, and durable.
+    Accepted {
+        /// Which chat.
+        chat: ChatNumber,
+        /// The message, pending.
+        message: MessageNumber,
+    },
+    /// To [`Command::Messages`].
+    Messages(Vec<MessageInfo>),
+    /// To [`Command::GroupMembers`].
+    Members(Vec<MemberInfo>),
+    /// To [`Command::DeviceLink`].
+    DeviceCode(SecretText),
+    /// To [`Command::Devices`].
+    Devices(Vec<DeviceInfo>),
+    /// To [`Command::Events`].
+    Events(Vec<crate::event::NumberedEvent>),
+    /// To [`Command::Status`].
+    Status(StatusInfo),
+}
+
+/// Who this profile is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileInfo {
+    /// Shown to contacts.
+    pub name: String,
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// The home relay's address.
+    pub relay: String,
+    /// This device's place in the device list.
+    pub device: Option<DeviceNumber>,
+}
+
+/// A contact link that was given out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkInfo {
+    /// Its number on this device.
+    pub number: LinkNumber,
+    /// Its text: whoever has it can write to this identity.
+    pub text: SecretText,
+    /// How often it may be used.
+    pub usage: LinkUse,
+    /// What has become of it.
+    pub state: LinkState,
+}
+
+/// What has become of a contact link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkState {
+    /// The relay does not know it yet.
+    Pending,
+    /// It can be used.
+    Active,
+    /// Its single use is over.
+    Used,
+    /// It was revoked.
+    Revoked,
+}
+
+/// A member of a chat.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// The name known for it.
+    pub name: String,
+    /// What it may do.
+    pub role: MemberRole,
+    /// Devices in the group.
+    pub devices: u32,
+    /// Whether it is this identity.
+    pub whose: Whose,
+}
+
+/// What a member may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemberRole {
+    /// Everything.
+    Owner,
+    /// Add and remove members.
+    Admin,
+    /// Write.
+    Member,
+}
+
+/// Whose something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Whose {
+    /// This identity's.
+    Mine,
+    /// Somebody else's.
+    Others,
+}
+
+/// A device of this identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// Its place in the list.
+    pub number: DeviceNumber,
+    /// Its name.
+    pub name: String,
+    /// Whether it is the one that answers.
+    pub current: ThisDevice,
+}
+
+/// Whether a device is the one that answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ThisDevice {
+    /// It is.
+    Yes,
+    /// It is another one.
+    No,
+}
+
+/// What still waits for the network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusInfo {
+    /// Durable wishes that are not settled.
+    pub waiting: u64,
+    /// Sessions with relays.
+    pub relays: Vec<RelayInfo>,
+}
+
+/// A session with a relay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayInfo {
+    /// Its address.
+    pub address: String,
+    /// How it is.
+    pub state: RelayState,
+}
+
+/// How a session with a relay is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelayState {
+    /// Trying.
+    Connecting,
+    /// There, still reading what came meanwhile.
+    CatchingUp,
+    /// There, and nothing is missing.
+    Current,
+    /// Not reachable; tried again later.
+    Offline,
+    /// It showed another key; not tried again before the profile is opened anew.
+    KeyMismatch,
+}
