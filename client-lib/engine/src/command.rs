@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 
 mod chat;
 mod failure;
+mod info;
 mod number;
-mod reply;
 
 pub use chat::{
     ChatInfo, ChatKind, ChatState, ContactInfo, MessageBody, MessageInfo, MessageState, Sender,
     TransferState,
 };
 pub use failure::{CommandError, FailureReason};
-pub use number::{ChatNumber, ContactNumber, DeviceNumber, LinkNumber, MessageNumber};
-pub use reply::{
+pub use info::{
     DeviceInfo, LinkInfo, LinkState, MemberInfo, MemberRole, ProfileInfo, RelayInfo, RelayState,
-    Reply, StatusInfo, ThisDevice, Whose,
+    StatusInfo, ThisDevice, Whose,
 };
+pub use number::{ChatNumber, ContactNumber, DeviceNumber, LinkNumber, MessageNumber};
 
 /// Text that must not be logged: prints nothing in Debug, zeroized when dropped.
 #[derive(
@@ -214,4 +214,57 @@ pub enum Comparison {
     Equal,
     /// Not the same.
     Different,
+}
+
+/// What an app is told at once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Reply {
+    /// Done, nothing to say.
+    Done,
+    /// To [`Command::CreateIdentity`]: shown once, kept nowhere.
+    IdentityCreated {
+        /// Twenty-four words.
+        phrase: SecretText,
+        /// The identity.
+        profile: ProfileInfo,
+    },
+    /// To [`Command::Profile`].
+    Profile(ProfileInfo),
+    /// To [`Command::MakeLink`].
+    Link(LinkInfo),
+    /// To [`Command::Links`].
+    Links(Vec<LinkInfo>),
+    /// To [`Command::AddContact`] and [`Command::GroupNew`].
+    Chat(ChatInfo),
+    /// To [`Command::Contacts`].
+    Contacts(Vec<ContactInfo>),
+    /// To [`Command::SafetyNumber`].
+    SafetyNumber {
+        /// Sixty digits in groups of five.
+        digits: String,
+        /// Whether it was compared.
+        verification: Verification,
+    },
+    /// To [`Command::Chats`].
+    Chats(Vec<ChatInfo>),
+    /// To [`Command::SendText`] and [`Command::SendFile`]: accepted, and durable.
+    Accepted {
+        /// Which chat.
+        chat: ChatNumber,
+        /// The message, pending.
+        message: MessageNumber,
+    },
+    /// To [`Command::Messages`].
+    Messages(Vec<MessageInfo>),
+    /// To [`Command::GroupMembers`].
+    Members(Vec<MemberInfo>),
+    /// To [`Command::DeviceLink`].
+    DeviceCode(SecretText),
+    /// To [`Command::Devices`].
+    Devices(Vec<DeviceInfo>),
+    /// To [`Command::Events`].
+    Events(Vec<crate::event::NumberedEvent>),
+    /// To [`Command::Status`].
+    Status(StatusInfo),
 }

@@ -1,64 +1,8 @@
-//! What an app is told at once.
+//! Profile, links, members, devices and relays, as an app is told of them.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    ChatInfo, ChatNumber, ContactInfo, DeviceNumber, LinkNumber, LinkUse, MessageInfo,
-    MessageNumber, SecretText, Verification,
-};
-
-/// What an app is told at once.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Reply {
-    /// Done, nothing to say.
-    Done,
-    /// To [`Command::CreateIdentity`]: shown once, kept nowhere.
-    IdentityCreated {
-        /// Twenty-four words.
-        phrase: SecretText,
-        /// The identity.
-        profile: ProfileInfo,
-    },
-    /// To [`Command::Profile`].
-    Profile(ProfileInfo),
-    /// To [`Command::MakeLink`].
-    Link(LinkInfo),
-    /// To [`Command::Links`].
-    Links(Vec<LinkInfo>),
-    /// To [`Command::AddContact`] and [`Command::GroupNew`].
-    Chat(ChatInfo),
-    /// To [`Command::Contacts`].
-    Contacts(Vec<ContactInfo>),
-    /// To [`Command::SafetyNumber`].
-    SafetyNumber {
-        /// Sixty digits in groups of five.
-        digits: String,
-        /// Whether it was compared.
-        verification: Verification,
-    },
-    /// To [`Command::Chats`].
-    Chats(Vec<ChatInfo>),
-    /// To [`Command::SendText`] and [`Command::SendFile`]: accepted, and durable.
-    Accepted {
-        /// Which chat.
-        chat: ChatNumber,
-        /// The message, pending.
-        message: MessageNumber,
-    },
-    /// To [`Command::Messages`].
-    Messages(Vec<MessageInfo>),
-    /// To [`Command::GroupMembers`].
-    Members(Vec<MemberInfo>),
-    /// To [`Command::DeviceLink`].
-    DeviceCode(SecretText),
-    /// To [`Command::Devices`].
-    Devices(Vec<DeviceInfo>),
-    /// To [`Command::Events`].
-    Events(Vec<crate::event::NumberedEvent>),
-    /// To [`Command::Status`].
-    Status(StatusInfo),
-}
+use super::{DeviceNumber, LinkNumber, LinkUse, SecretText};
 
 /// Who this profile is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
