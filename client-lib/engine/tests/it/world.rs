@@ -1,10 +1,7 @@
 //! A world: people with engines, relays with the real rules, a network that can be cut, and one
 //! clock. Nothing sleeps; time passes when somebody waits for it.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use hushwire_engine::{
@@ -20,10 +17,7 @@ use hushwire_engine::{
     store::{Order, Range, Store as _, Table},
 };
 use hushwire_protocol::epoch::EpochKeys;
-use hushwire_relay_rules::{
-    Group, MemoryStore, Progress, Reading, Reply as RelayReply, Session, Signer, Step, Wake,
-    store::ReadLimit,
-};
+use hushwire_relay_rules::{MemoryStore, Signer};
 use hushwire_wire::{
     SigningKey,
     frame::{
@@ -38,11 +32,13 @@ use hushwire_wire::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
+use self::relay::Relay;
 use crate::disk::Disk;
+
+mod relay;
 
 /// When every world begins, in milliseconds since the Unix epoch.
 const DAWN: Timestamp = Timestamp(1_800_000_000_000);
-const RUN: ReadLimit = ReadLimit { rows_max: 64, bytes_max: 64 * 1024 };
 
 /// A person's device, by its place in the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -86,22 +82,6 @@ type Tamper = Box<dyn FnMut(AnswerFrame) -> Option<AnswerFrame>>;
 struct Link {
     relay: usize,
     session: u64,
-}
-
-pub(crate) struct Relay {
-    address: String,
-    store: MemoryStore,
-    signer: Signer,
-    limits: Arc<Limits>,
-    up: bool,
-    sessions: BTreeMap<u64, Open>,
-    last_session: u64,
-}
-
-struct Open {
-    session: Session,
-    readings: BTreeMap<RequestId, (Reading, Wake)>,
-    answers: VecDeque<AnswerFrame>,
 }
 
 impl World {
@@ -614,114 +594,5 @@ impl Person {
         self.seed += 1;
         let rng = Box::new(ChaCha20Rng::seed_from_u64(self.seed));
         self.engine = Some(Engine::open(store, rng, self.settings, now).unwrap());
-    }
-}
-
-impl Relay {
-    fn new(seed: u8) -> Self {
-        let signer = Signer::new(SigningKey::from_bytes(&[seed; 32]));
-        let id = transcript::relay_id(&signer.public_key());
-        let host =
-            hushwire_protocol::address::Host::parse(&format!("relay{seed}.example")).unwrap();
-        let address = hushwire_protocol::address::RelayAddress::new(host, 4433, id).unwrap();
-        Self {
-            address: address.to_string(),
-            store: MemoryStore::new(),
-            signer,
-            limits: Arc::new(Limits::V1),
-            up: true,
-            sessions: BTreeMap::new(),
-            last_session: 0,
-        }
-    }
-
-    fn open(&mut self) -> u64 {
-        self.last_session += 1;
-        let mut nonce = [0; 32];
-        nonce[..8].copy_from_slice(&self.last_session.to_be_bytes());
-        let key = self.signer.public_key();
-        let session = Session::new(key, Arc::clone(&self.limits), Nonce::from_bytes(nonce));
-        let open = Open { session, readings: BTreeMap::new(), answers: VecDeque::new() };
-        self.sessions.insert(self.last_session, open);
-        self.last_session
-    }
-
-    fn take(&mut self, now: Timestamp, session: u64, frame: RequestFrame) {
-        let Some(open) = self.sessions.get_mut(&session) else { return };
-        let step = open.session.handle(now, frame.id, frame.request);
-        self.act(now, session, frame.id, step);
-        self.run_readings(now);
-    }
-
-    fn act(&mut self, now: Timestamp, session: u64, id: RequestId, step: Step) {
-        let outcome = match step {
-            Step::Reply(reply) | Step::ReplyThenClose(reply) => {
-                return self.answer(session, id, reply);
-            }
-            Step::Read(reading) => {
-                if let Some(open) = self.sessions.get_mut(&session) {
-                    open.readings.insert(id, (reading, Wake::Due));
-                }
-                return;
-            }
-            Step::Stop { readings, reply } => {
-                for stopped in readings {
-                    let open = self.sessions.get_mut(&session).unwrap();
-                    if open.readings.remove(&stopped).is_some() {
-                        self.answer(session, stopped, RelayReply::read_over());
-                    }
-                }
-                return self.answer(session, id, reply);
-            }
-            Step::Lookup(lookup) => lookup.run(&self.store, now),
-            Step::Write(write) => {
-                let mut group = Group::new();
-                group.plan(&self.store, &self.limits, now, (), &write);
-                let mut stored = group.commit(&mut self.store);
-                let sessions = self.sessions.values_mut();
-                for (reading, wake) in sessions.flat_map(|open| open.readings.values_mut()) {
-                    if stored.news.iter().any(|news| reading.wake(news) == Wake::Due) {
-                        *wake = Wake::Due;
-                    }
-                }
-                stored.outcomes.remove(0).1
-            }
-        };
-        if let Some(open) = self.sessions.get_mut(&session) {
-            let step = open.session.complete(id, outcome);
-            self.act(now, session, id, step);
-        }
-    }
-
-    fn run_readings(&mut self, now: Timestamp) {
-        let mut said = Vec::new();
-        for (number, open) in &mut self.sessions {
-            let Open { session, readings, .. } = open;
-            readings.retain(|id, (reading, wake)| {
-                while *wake == Wake::Due {
-                    let step = reading.next(&self.store, now, RUN);
-                    said.extend(step.replies.into_iter().map(|reply| (*number, *id, reply)));
-                    match step.progress {
-                        Progress::More => {}
-                        Progress::CaughtUp => *wake = Wake::Unconcerned,
-                        Progress::Over => {
-                            session.reading_over(*id);
-                            return false;
-                        }
-                    }
-                }
-                true
-            });
-        }
-        for (session, id, reply) in said {
-            self.answer(session, id, reply);
-        }
-    }
-
-    fn answer(&mut self, session: u64, id: RequestId, reply: RelayReply) {
-        let answer = self.signer.sign(reply);
-        if let Some(open) = self.sessions.get_mut(&session) {
-            open.answers.push_back(AnswerFrame { id, answer });
-        }
     }
 }
