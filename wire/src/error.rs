@@ -82,7 +82,7 @@ codes! {
     RequestIdInUse = 7, "REQUEST_ID_IN_USE", Client, Never;
     /// The relay is overloaded.
     Busy = 8, "BUSY", Relay, Later;
-    /// The relay failed; nothing was changed.
+    /// The relay failed; a write may have been stored or not, and is safe to repeat.
     Internal = 9, "INTERNAL", Relay, Later;
     /// The relay is stopping.
     ShuttingDown = 10, "SHUTTING_DOWN", Relay, Later;

@@ -3,7 +3,7 @@
 /// The only version so far.
 pub const VERSION: u16 = 1;
 
-/// The ALPN protocol id of QUIC and TLS (RFC 7301).
+/// The ALPN protocol id of QUIC (RFC 7301).
 pub const ALPN: &[u8] = b"hushwire/1";
 
 /// The versions one side speaks, from the lowest to the highest.

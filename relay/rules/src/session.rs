@@ -139,7 +139,7 @@ impl Session {
     }
 
     fn greet(&mut self, now: Timestamp, hello: &Hello) -> Step {
-        // spec: WIRE-002, WIRE-031
+        // spec: WIRE-002, WIRE-031, WIRE-041
         let Some(version) = VersionRange::SUPPORTED.agree(hello.versions) else {
             return self.close(Code::UnsupportedVersion);
         };

@@ -24,7 +24,8 @@ use super::{
 ///
 /// # Errors
 /// [`FrameError`]: everything that is not exactly one well-formed request of version 1
-/// (spec: WIRE-005 and those after it in `spec/wire.md`).
+/// (spec: WIRE-005 and those after it in `spec/wire.md`), by the first fault in the order of
+/// WIRE-019 (spec: WIRE-019).
 pub fn decode_request(frame: Bytes) -> Result<RequestFrame, FrameError> {
     let id = shape::check_request(&frame)?;
     let refused = |fault| FrameError { request: Some(id), fault };

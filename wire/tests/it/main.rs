@@ -4,5 +4,6 @@
 mod allocation;
 mod arbitrary;
 mod documents;
+mod order;
 mod round_trip;
 mod truncation;

@@ -233,6 +233,25 @@ fn many_files_go_a_few_at_a_time() {
 }
 
 #[test]
+fn no_file_goes_to_a_relay_with_other_chunks() {
+    // spec: WIRE-041
+    let mut story = Story::new();
+    story.world.set_online(story.alice, false);
+    story.world.set_tamper(|mut frame| {
+        if let Answer::Hello(reply) = &mut frame.answer {
+            reply.blob_chunk_bytes = 131_072;
+        }
+        Some(frame)
+    });
+    story.world.set_online(story.alice, true);
+    story.write(content(300_000));
+    story.send();
+    story.world.settle();
+    let state = story.last(story.alice).state;
+    assert_eq!(state, MessageState::Failed(FailureReason::Refused));
+}
+
+#[test]
 fn a_file_that_vanished_or_cannot_be_read_fails_and_can_be_sent_again() {
     // spec: CLI-082, CLI-083
     let mut story = Story::new();

@@ -1,4 +1,4 @@
-//! The handles and readings of a session, within their bounds (spec: WIRE-062).
+//! The handles and readings of a session, within their bounds (spec: WIRE-062, WIRE-063).
 
 use std::collections::BTreeMap;
 

@@ -55,6 +55,7 @@ fn the_hello_tells_key_nonce_clock_and_bounds() {
     let Answer::Hello(reply) = relay.sign(step) else { panic!("no hello") };
     assert_eq!((reply.version, reply.relay_key, reply.time), (1, relay.key(), relay.now));
     assert_eq!(reply.entry_inline_bytes_max, 64 * 1024);
+    // spec: WIRE-041
     assert_eq!((reply.blob_chunk_bytes, reply.requests_in_flight_max), (256 * 1024, 256));
 }
 
@@ -175,6 +176,7 @@ fn closing_a_handle_ends_its_readings_and_no_others() {
 
 #[test]
 fn unknown_handles_are_refused_by_every_operation() {
+    // spec: WIRE-063
     let mut relay = Relay::default();
     let mut client = relay.connect();
     let handle = Handle(77);

@@ -99,7 +99,7 @@ impl UploadLive {
         if size > limits.blob_bytes_max {
             return Ok(Flow::Failed(FailureReason::TooLarge));
         }
-        // spec: ATT-003: sealed chunks are the relay's chunks.
+        // Sealed chunks are the relay's chunks (spec: ATT-003, WIRE-041).
         if limits.blob_chunk_bytes != u64::from(SEALED_CHUNK_BYTES) {
             return Ok(Flow::Failed(FailureReason::Refused));
         }
