@@ -117,6 +117,7 @@ impl EventRecord {
                 self.detail = Some(code);
             }
             Warning::ItemRejected { code } => self.detail = Some(code),
+            Warning::InvitationRefused { reason } => self.detail = Some(code_of(&reason)),
             _ => {}
         }
     }

@@ -200,6 +200,7 @@ fn removed(
     let mut out = group.clone();
     out.state = GroupState::Out;
     out.contest = None;
+    out.last_roster = groups::identities(&mls.members().map_err(log::store_error)?);
     groups::save(work, channel, &out)?;
     work.effects.channels.insert(*channel);
     for row in wish::of_channel(work, channel)? {

@@ -82,6 +82,7 @@ pub(crate) fn ensure(
     person: &Fingerprint,
     card: Option<&ContactCard>,
 ) -> Result<ContactNumber, StoreError> {
+    work.effects.contacts |= card.is_some();
     let Some(mut record) = load(work, person)? else {
         let number = work.count(|counters| &mut counters.contact)?;
         let record = ContactRecord {
@@ -155,6 +156,12 @@ pub(crate) fn card(
 ) -> Result<Option<ContactCard>, StoreError> {
     let card = load(work, person)?.and_then(|record| record.card);
     card.map(|card| ContactCard::decode(card.expose()).map_err(|_| StoreError::Damaged)).transpose()
+}
+
+/// Whether a person is a contact: this identity has their card, from their link, from their
+/// invitation to a direct chat, or from another of its own devices (spec: LNK-047).
+pub(crate) fn is_contact(work: &Work<'_>, person: &Fingerprint) -> Result<bool, StoreError> {
+    Ok(load(work, person)?.is_some_and(|record| record.card.is_some()))
 }
 
 /// The contacts, in the order in which they came.

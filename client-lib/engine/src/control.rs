@@ -40,9 +40,9 @@ pub(crate) fn take(
 }
 
 fn take_card(work: &mut Work<'_>, sender: &Fingerprint, payload: &[u8]) -> Result<(), StoreError> {
-    // A card of somebody else, or none at all, changes nothing.
+    // A card of somebody else, or none at all, changes nothing (spec: LNK-049).
     match ContactCard::decode(payload) {
-        Ok(card) if card.identity() == *sender => {
+        Ok(card) if card.is_of(sender) => {
             contacts::ensure(work, sender, Some(&card)).map(|_| ())?;
             devices::tell_contact(work, sender)
         }

@@ -61,6 +61,8 @@ pub struct Engine<S> {
     wishes: BTreeMap<IntentNumber, WishLive>,
     transfers: BTreeMap<TransferNumber, TransferLive>,
     outputs: VecDeque<Output>,
+    /// Somebody became a contact: invitations of theirs that were kept are looked at again.
+    held_due: bool,
 }
 
 impl<S: Store> Engine<S> {
@@ -89,6 +91,7 @@ impl<S: Store> Engine<S> {
             wishes: BTreeMap::new(),
             transfers: BTreeMap::new(),
             outputs: VecDeque::new(),
+            held_due: true,
         };
         engine.load_wishes()?;
         engine.load_channels()?;
@@ -168,6 +171,7 @@ impl<S: Store> Engine<S> {
 
     /// Does everything that can be done now: connects, opens, reads on, tries wishes.
     fn pump(&mut self) -> Result<(), StoreError> {
+        self.pump_held()?;
         self.pump_sessions();
         self.pump_inbox()?;
         self.pump_meeting()?;
@@ -208,6 +212,7 @@ impl<S: Store> Engine<S> {
         for channel in effects.channels {
             self.channel_moved(channel)?;
         }
+        self.held_due |= effects.contacts;
         if effects.inbox {
             self.load_inbox()?;
         }

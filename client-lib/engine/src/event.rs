@@ -159,4 +159,41 @@ pub enum Warning {
         /// A stable code.
         code: String,
     },
+    /// Somebody's invitation, or card, was not followed.
+    InvitationRefused {
+        /// Why.
+        reason: InvitationRefusal,
+    },
+}
+
+/// Why an invitation to a group, or a contact's card, was not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum InvitationRefusal {
+    /// The sender is no contact.
+    NotAContact,
+    /// The sender was no member of the chat as this device last knew it.
+    NotAMember,
+    /// The chat is at another relay than the one named.
+    OtherRelay,
+    /// The chat is of another kind than the one named.
+    OtherPurpose,
+    /// The card is of another person than its sender.
+    CardOfAnother,
+    /// The ratchet tree is in a blob, which this version does not fetch.
+    TreeNotInline,
+}
+
+impl InvitationRefusal {
+    /// The name that the specification gives it (spec: LNK-048).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotAContact => "NOT_A_CONTACT",
+            Self::NotAMember => "NOT_A_MEMBER",
+            Self::OtherRelay => "OTHER_RELAY",
+            Self::OtherPurpose => "OTHER_PURPOSE",
+            Self::CardOfAnother => "CARD_OF_ANOTHER",
+            Self::TreeNotInline => "TREE_NOT_INLINE",
+        }
+    }
 }

@@ -138,6 +138,7 @@ pub(crate) fn form(
         contest: None,
         opened: !matches!(purpose, PurposeRecord::Direct { .. }),
         epoch_since_ms: work.now.0,
+        last_roster: Vec::new(),
     };
     save(work, &channel, &group)?;
     work.effects.channels.insert(channel);
@@ -211,7 +212,7 @@ pub(crate) fn commit_intent(
     }
     Ok(match wish {
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
-            packages::addition(packages)
+            packages::addition(group, packages)?
         }
         Wish::RemovePerson { person, .. } => removal(LeafSelector::Identity(*person)),
         Wish::RemoveDevice { device, .. } => {
@@ -252,9 +253,7 @@ pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Repo
 
 /// The people of some leaves, each once, in hex.
 pub(crate) fn people(leaves: &[Member]) -> Vec<String> {
-    let people: std::collections::BTreeSet<Fingerprint> =
-        leaves.iter().map(Member::identity).collect();
-    people.iter().map(Fingerprint::to_hex).collect()
+    identities(leaves).iter().map(Fingerprint::to_hex).collect()
 }
 
 /// The group's name is what its members agreed on.
@@ -369,20 +368,35 @@ fn close_alone(
     Ok(())
 }
 
-/// Forgets a group's keys and tree; its record stays and says that it is over.
+/// Forgets a group's keys and tree; its record stays, and says that it is over and who was in it.
 pub(crate) fn drop_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let mut group = log::load_group(work, channel)?;
+    if let Some(mut record) = record(work, channel)? {
+        record.last_roster = identities(&members_of(&group)?);
+        save(work, channel, &record)?;
+    }
     let provider = work.provider();
     group.delete(&provider).map_err(log::store_error)?;
     set_state(work, channel, GroupState::Out)
 }
 
-/// The chat that a channel carries or carried.
-pub(crate) fn chat_of(
-    work: &Work<'_>,
+/// Whose devices these are, each identity once.
+pub(crate) fn identities(leaves: &[Member]) -> Vec<Fingerprint> {
+    let people: std::collections::BTreeSet<Fingerprint> =
+        leaves.iter().map(Member::identity).collect();
+    people.into_iter().collect()
+}
+
+/// The identities of a group as this device last knew it.
+pub(crate) fn last_roster(
+    work: &mut Work<'_>,
     channel: &ChannelId,
-) -> Result<Option<ChatNumber>, StoreError> {
-    Ok(record(work, channel)?.and_then(|group| group.purpose.chat()))
+    record: &GroupRecord,
+) -> Result<Vec<Fingerprint>, StoreError> {
+    match record.state {
+        GroupState::Out => Ok(record.last_roster.clone()),
+        _ => Ok(identities(&members_of(&log::load_group(work, channel)?)?)),
+    }
 }
 
 /// Who is in a chat.

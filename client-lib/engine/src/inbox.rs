@@ -16,8 +16,8 @@ use hushwire_wire::{
 
 use crate::{
     devices,
-    event::{Event, Warning},
-    invitations, linking, links, packages,
+    event::{Event, InvitationRefusal, Warning},
+    invitations, joining, linking, links, packages,
     pending::Pending,
     record::{IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number},
     revoking,
@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     Store(StoreError),
     /// The item proves nothing, or makes no sense; with a stable code.
     Rejected(&'static str),
+    /// It is an invitation, or a card, that is not followed.
+    Refused(InvitationRefusal),
 }
 
 impl From<StoreError> for Fault {
@@ -131,7 +133,7 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
     move_cursor(work, item)?;
     let opened = open(work, item)?;
     links::used(work, &item.capability)?;
-    invitations::take(work, &opened.sender, &opened.content)
+    joining::take(work, &opened.sender, &opened.content)
 }
 
 fn open(work: &Work<'_>, item: &InboxItem) -> Result<OpenedItem, Fault> {
@@ -154,6 +156,20 @@ pub(crate) fn reject(
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
     work.event(Event::Warning(Warning::ItemRejected { code: code.to_owned() }))
+}
+
+/// An invitation or a card was not followed: it is passed over, and the person told. One of somebody
+/// who is no contact is kept for when they are.
+pub(crate) fn refuse(
+    work: &mut Work<'_>,
+    item: &InboxItem,
+    reason: InvitationRefusal,
+) -> Result<(), StoreError> {
+    move_cursor(work, item)?;
+    if let (InvitationRefusal::NotAContact, Ok(opened)) = (reason, open(work, item)) {
+        joining::hold(work, item.sequence, &opened.sender, &opened.content)?;
+    }
+    work.event(Event::Warning(Warning::InvitationRefused { reason }))
 }
 
 /// What has to be put on the shelf so that it is full.

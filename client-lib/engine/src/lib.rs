@@ -31,6 +31,7 @@ mod groups;
 mod inbox;
 mod invitations;
 pub mod io;
+mod joining;
 mod leaving;
 mod linking;
 mod links;

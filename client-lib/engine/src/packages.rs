@@ -6,7 +6,9 @@
 use hushwire_protocol::{
     address::RelayAddress,
     card::ShelfKey,
-    group::{CommitIntent, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage},
+    group::{
+        CommitIntent, Group, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
+    },
     identity::{DeviceList, DeviceListRank, Fingerprint, device_list::DeviceListError},
     invitation::ContactCard,
     provider::Suite,
@@ -29,6 +31,16 @@ use crate::{
 
 /// The suite of every group of version 1 that this client forms.
 pub(crate) const SUITE: Suite = Suite::Hybrid;
+
+/// The longest ratchet tree that an invitation takes, in bytes: what an inbox item holds (262,144),
+/// less 32 KiB for the Welcome, the card, and the sealing (spec: LNK-046).
+const TREE_INLINE_BYTES_MAX: usize = 224 * 1024;
+/// The part of a key package that is not in the tree, in bytes: the hybrid suite's init key.
+const INIT_KEY_BYTES: usize = 1_216;
+/// What a commit's path adds to the tree for each level, in bytes: a node with a hybrid key.
+const PATH_NODE_BYTES: usize = 1_400;
+/// What a new leaf adds to the nodes above it, for each level, in bytes; and to the row of nodes.
+const UNMERGED_BYTES: usize = 8;
 
 /// Makes a key package of this device and stores its private part.
 pub(crate) fn generate(work: &mut Work<'_>, kind: PackageKind) -> Result<Vec<u8>, StoreError> {
@@ -181,15 +193,30 @@ fn verified(bytes: &[u8]) -> Option<VerifiedKeyPackage> {
     UnverifiedKeyPackage::parse(bytes).and_then(|package| package.verify(SUITE)).ok()
 }
 
-/// The commit that adds what was gathered.
-pub(crate) fn addition(packages: &Packages) -> Change {
+/// The commit that adds what was gathered, if its invitations will fit inbox items.
+pub(crate) fn addition(group: &Group, packages: &Packages) -> Result<Change, StoreError> {
     let add: Option<Vec<_>> = packages.taken.iter().map(|bytes| verified(bytes)).collect();
-    match add {
-        Some(add) if !add.is_empty() => {
-            Change::Commit(Box::new(CommitIntent { add, ..CommitIntent::default() }))
-        }
-        _ => Change::NotAllowed(FailureReason::NoKeyPackage),
+    let Some(add) = add.filter(|add| !add.is_empty()) else {
+        return Ok(Change::NotAllowed(FailureReason::NoKeyPackage));
+    };
+    // Asked before anything is committed: a member that cannot be invited is not added.
+    // spec: LNK-046
+    if tree_bytes_after(group, packages)? > TREE_INLINE_BYTES_MAX {
+        return Ok(Change::NotAllowed(FailureReason::TreeNotInline));
     }
+    Ok(Change::Commit(Box::new(CommitIntent { add, ..CommitIntent::default() })))
+}
+
+/// A bound on the length of the ratchet tree after an addition.
+fn tree_bytes_after(group: &Group, packages: &Packages) -> Result<usize, StoreError> {
+    let tree = group.tree_bytes().map_err(log::store_error)?.len();
+    let leaves = group.members().map_err(log::store_error)?.len() + packages.taken.len();
+    let levels = usize::try_from(leaves.next_power_of_two().ilog2()).unwrap_or(usize::MAX);
+    let joiner = |package: &serde_bytes::ByteBuf| {
+        package.len().saturating_sub(INIT_KEY_BYTES) + levels * UNMERGED_BYTES
+    };
+    let joiners: usize = packages.taken.iter().map(joiner).sum();
+    Ok(tree + joiners + (levels + 1) * PATH_NODE_BYTES)
 }
 
 fn complete(packages: &Packages) -> bool {
@@ -275,5 +302,88 @@ pub(crate) fn answered(
             wish::fail(work, number, reason)?;
             Ok(Progress::Settled)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hushwire_protocol::{
+        group::{GroupKind, GroupState},
+        identity::{
+            DeviceCredential, DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey,
+            RootKey,
+        },
+        provider::Provider,
+    };
+    use hushwire_wire::id::EpochId;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+    use crate::{memory::MemoryStore, transaction::Transaction};
+
+    struct Device {
+        key: DeviceKey,
+        credential: DeviceCredential,
+    }
+
+    /// The device of a person of its own, made of one byte.
+    fn device(person: u8) -> Device {
+        let root = RootKey::from_bytes(&[person; 32]);
+        let manager = ManagerKey::from_bytes(&[person; 32]);
+        let statement = root.state_manager(manager.public(), ManagerCounter(1));
+        let key = DeviceKey::from_bytes(&[person; 32]);
+        let id = DeviceId::from_bytes([person; 16]);
+        let certificate = manager.certify(&statement, id, key.public(), DeviceSerial(1));
+        Device { key, credential: DeviceCredential::new(statement, certificate).unwrap() }
+    }
+
+    fn packages(provider: &Provider<'_>, people: core::ops::Range<u8>) -> Packages {
+        let package = |person| {
+            let Device { key, credential } = device(person);
+            let usage = KeyPackageUse::Once;
+            OwnKeyPackage::generate(provider, &key, &credential, SUITE, usage).unwrap().bytes
+        };
+        let taken = people.map(package).map(serde_bytes::ByteBuf::from).collect();
+        Packages { taken, ..Packages::default() }
+    }
+
+    #[test]
+    fn a_tree_that_fits_no_invitation_is_refused_before_the_commit() {
+        // spec: LNK-046
+        let store = MemoryStore::default();
+        let tx = Transaction::new(&store);
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let provider = Provider::new(&tx, &mut rng);
+        let Device { key, credential } = device(250);
+        let state = GroupState::new(GroupKind::Group, credential.identity());
+        let channel = ChannelId::from_bytes([1; 32]);
+        let created = Group::create(&provider, &key, &credential, &channel, SUITE, state).unwrap();
+        let (mut group, mut keys) = (created.group, created.keys);
+        let epoch = EpochId::from_bytes([2; 32]);
+        let mut refused_at = None;
+        for first in (0..240).step_by(40) {
+            let packages = packages(&provider, first..first + 40);
+            let bound = tree_bytes_after(&group, &packages).unwrap();
+            let intent = match addition(&group, &packages).unwrap() {
+                Change::Commit(intent) => *intent,
+                Change::NotAllowed(reason) => {
+                    assert_eq!(reason, FailureReason::TreeNotInline);
+                    assert_eq!(group.members().unwrap().len(), usize::from(first) + 1);
+                    refused_at = Some(first);
+                    break;
+                }
+                Change::AlreadyTrue => panic!("nothing was true"),
+            };
+            let contest = hushwire_protocol::group::Contest::default();
+            let pending =
+                group.begin_commit(&provider, &key, &epoch, &keys, intent, contest).unwrap();
+            keys = pending.next_keys;
+            group.confirm_commit(&provider).unwrap();
+            let length = group.tree_bytes().unwrap().len();
+            assert!(length <= bound && bound <= length + 24 * 1024, "{length} {bound}");
+        }
+        // Somewhere above a hundred leaves, which every group of that size reaches.
+        assert!(refused_at.is_some_and(|first| first >= 80), "{refused_at:?}");
     }
 }

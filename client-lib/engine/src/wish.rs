@@ -290,9 +290,10 @@ pub(crate) fn fail(
         Wish::SendContent { message: Some(shown), .. } => {
             crate::messages::set_failed(work, shown, reason)?;
         }
-        Wish::AddPerson { channel, .. } | Wish::RemovePerson { channel, .. } => {
-            groups::change_failed(work, &channel, reason)?;
-        }
+        Wish::AddPerson { channel, .. }
+        | Wish::RemovePerson { channel, .. }
+        | Wish::AddDevice { channel, .. }
+        | Wish::RemoveDevice { channel, .. } => groups::change_failed(work, &channel, reason)?,
         Wish::ReachContact { chat, .. } => contacts::not_reached(work, chat, reason)?,
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             return files::failed(work, TransferNumber(transfer), reason);

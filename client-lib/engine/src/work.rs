@@ -44,6 +44,8 @@ pub(crate) struct Effects {
     pub(crate) linking: bool,
     /// The inbox is new or has other keys.
     pub(crate) inbox: bool,
+    /// Somebody became a contact.
+    pub(crate) contacts: bool,
     /// Events were added.
     pub(crate) events: bool,
 }

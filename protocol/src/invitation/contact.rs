@@ -37,6 +37,12 @@ impl ContactCard {
         self.statement.identity()
     }
 
+    /// Whether it is the card of `sender`, the identity that signed the item or message around it.
+    /// A card of somebody else is to be refused, whoever brings it (spec: LNK-049).
+    pub fn is_of(&self, sender: &Fingerprint) -> bool {
+        self.identity() == *sender
+    }
+
     /// The one encoding, for content that carries a card of its own; an inbox item writes it inline.
     pub fn to_bytes(&self) -> zeroize::Zeroizing<Vec<u8>> {
         self.write(Writer::with_capacity(2048)).into_secret()

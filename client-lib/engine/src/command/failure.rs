@@ -24,6 +24,9 @@ pub enum FailureReason {
     /// What the other side signed is too old or from the future, or a clock is wrong.
     #[error("the other side's device list is too old, or a clock is wrong by months")]
     NotFresh,
+    /// The group's ratchet tree would not fit an invitation (`TREE_NOT_INLINE`).
+    #[error("the group is as large as this version can invite to")]
+    TreeNotInline,
     /// No key package of the person is left.
     #[error("the other side must come online before it can be added")]
     NoKeyPackage,

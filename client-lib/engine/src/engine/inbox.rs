@@ -9,7 +9,9 @@ use hushwire_wire::{
 use super::Engine;
 use crate::{
     backoff,
+    event::InvitationRefusal,
     inbox::{self, Shelf},
+    joining,
     pending::Pending,
     session::{Purpose, SessionKey, SessionNumber},
     store::{Store, StoreError},
@@ -151,6 +153,9 @@ impl<S: Store> Engine<S> {
                     Err(inbox::Fault::Rejected(code)) => {
                         self.transact(|work| inbox::reject(work, &item, code))?;
                     }
+                    Err(inbox::Fault::Refused(reason)) => {
+                        self.transact(|work| inbox::refuse(work, &item, reason))?;
+                    }
                 }
                 self.send(number, Request::InboxAdvance { handle, cursor }, Pending::Nothing);
                 self.refill(number, handle);
@@ -161,6 +166,27 @@ impl<S: Store> Engine<S> {
             }
             Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
             _ => self.rest_inbox(0),
+        }
+        Ok(())
+    }
+
+    /// Follows the invitations of people who have become contacts since they came.
+    pub(super) fn pump_held(&mut self) -> Result<(), StoreError> {
+        if !core::mem::take(&mut self.held_due) {
+            return Ok(());
+        }
+        for key in self.transact(|work| joining::held(work))? {
+            match self.transact(|work| joining::take_held(work, &key)) {
+                // Still no contact: it goes on waiting.
+                Ok(()) | Err(inbox::Fault::Refused(InvitationRefusal::NotAContact)) => {}
+                Err(inbox::Fault::Store(error)) => return Err(error),
+                Err(inbox::Fault::Rejected(_)) => {
+                    self.transact(|work| joining::forget_held(work, &key))?;
+                }
+                Err(inbox::Fault::Refused(reason)) => {
+                    self.transact(|work| joining::refuse_held(work, &key, reason))?;
+                }
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Groups and their epochs.
 
-use hushwire_protocol::epoch::EpochKeys;
+use hushwire_protocol::{epoch::EpochKeys, identity::Fingerprint};
 use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub(crate) struct GroupRecord {
     pub(crate) opened: bool,
     /// When this device opened its current epoch.
     pub(crate) epoch_since_ms: u64,
+    /// Whose devices were in it when this device went out; only they may invite it again.
+    #[serde(with = "id::list", default)]
+    pub(crate) last_roster: Vec<Fingerprint>,
 }
 
 impl Record for GroupRecord {

@@ -12,6 +12,7 @@ mod devices;
 mod disk;
 mod files;
 mod hostile;
+mod invitations;
 mod outbox;
 mod sessions;
 mod world;

@@ -3,6 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use self::{
+    insider::{Dice, Loaded},
+    relay::Relay,
+};
+use crate::disk::Disk;
 use bytes::Bytes;
 use hushwire_engine::{
     command::{
@@ -29,12 +34,8 @@ use hushwire_wire::{
     transcript::{self, Operation},
     version::VersionRange,
 };
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
 
-use self::relay::Relay;
-use crate::disk::Disk;
-
+pub(crate) mod insider;
 mod relay;
 
 /// When every world begins, in milliseconds since the Unix epoch.
@@ -66,6 +67,8 @@ struct Person {
     disk: Disk,
     /// Steps until it crashes.
     crash_in: Option<u32>,
+    /// What its next draw gives, if that is not left to chance.
+    loaded: Loaded,
 }
 
 /// A request that was asked on a session.
@@ -153,6 +156,7 @@ impl World {
             readings: BTreeMap::new(),
             disk: Disk::default(),
             crash_in: None,
+            loaded: Loaded::default(),
         };
         person.open(ClientStore::default(), self.now);
         self.people.push(person);
@@ -592,7 +596,7 @@ fn record<R: serde::de::DeserializeOwned>(store: &ClientStore, table: Table, key
 impl Person {
     fn open(&mut self, store: ClientStore, now: Timestamp) {
         self.seed += 1;
-        let rng = Box::new(ChaCha20Rng::seed_from_u64(self.seed));
+        let rng = Box::new(Dice::new(self.seed, &self.loaded));
         self.engine = Some(Engine::open(store, rng, self.settings, now).unwrap());
     }
 }

@@ -1,0 +1,275 @@
+//! Being invited: which inbox items this identity follows, and the groups that come of them.
+//!
+//! Whoever was given a capability can write an item, and an invitation can name any channel. So an
+//! invitation has to come from a contact, and one to a chat that this device knows already from a
+//! member of it, unchanged: nobody else can open again what a person has left (spec: LNK-045,
+//! LNK-047).
+
+mod held;
+
+use hushwire_protocol::{
+    group::{Group, GroupError, GroupKind, Joined, OpenError},
+    identity::{DeviceCredential, Fingerprint},
+    invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode},
+};
+use hushwire_wire::id::ChannelId;
+
+use crate::{
+    advance, chats,
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    contacts, control, direct,
+    event::{Event, InvitationRefusal},
+    groups,
+    inbox::Fault,
+    log, profile,
+    record::{GroupRecord, GroupState, PurposeRecord},
+    store::StoreError,
+    work::Work,
+};
+pub(crate) use held::{forget_held, held, hold, refuse_held, take_held};
+
+/// Does what an inbox item says.
+pub(crate) fn take(
+    work: &mut Work<'_>,
+    sender: &DeviceCredential,
+    content: &[u8],
+) -> Result<(), Fault> {
+    let content =
+        InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
+    match content {
+        InboxContent::Invitation(invitation) => follow(work, sender, &invitation),
+        InboxContent::ContactCardUpdate(card) => {
+            check_contact(work, &sender.identity())?;
+            take_card(work, sender, &card)
+        }
+        // Re-adding is for a person to confirm; nobody can be asked by a machine alone.
+        InboxContent::RejoinRequest(_) => Err(Fault::Rejected("REJOIN_NOT_SUPPORTED")),
+    }
+}
+
+/// Nobody speaks for another: a card is of who sends it (spec: LNK-049).
+fn take_card(
+    work: &mut Work<'_>,
+    sender: &DeviceCredential,
+    card: &ContactCard,
+) -> Result<(), Fault> {
+    check_card(sender, card)?;
+    contacts::ensure(work, &sender.identity(), Some(card))?;
+    Ok(())
+}
+
+fn check_card(sender: &DeviceCredential, card: &ContactCard) -> Result<(), Fault> {
+    if card.is_of(&sender.identity()) {
+        Ok(())
+    } else {
+        Err(Fault::Refused(InvitationRefusal::CardOfAnother))
+    }
+}
+
+fn check_contact(work: &Work<'_>, person: &Fingerprint) -> Result<(), Fault> {
+    // spec: LNK-047
+    if contacts::is_contact(work, person)? {
+        Ok(())
+    } else {
+        Err(Fault::Refused(InvitationRefusal::NotAContact))
+    }
+}
+
+fn follow(
+    work: &mut Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+) -> Result<(), Fault> {
+    // spec: LNK-046
+    let RatchetTree::Inline(tree) = &invitation.tree else {
+        return Err(Fault::Refused(InvitationRefusal::TreeNotInline));
+    };
+    let channel = invitation.group.channel;
+    let known = groups::record(work, &channel)?;
+    if known.as_ref().is_some_and(is_in) {
+        // An invitation for another device of this identity, or a repeated one.
+        return Ok(());
+    }
+    check_card(sender, &invitation.sender)?;
+    if let Some(known) = &known {
+        check_known(work, &channel, known, sender, invitation)?;
+    }
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let own = sender.identity() == me;
+    match invitation.purpose {
+        _ if own => {}
+        // Who has a link begins a direct chat, and is a contact from then on.
+        Purpose::Direct => {}
+        Purpose::Group => check_contact(work, &sender.identity())?,
+        Purpose::OwnDevices => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
+    }
+    let device = profile::device(work)?;
+    let provider = work.provider();
+    let joined = match Group::join(&provider, &device.key, &channel, &invitation.welcome, tree) {
+        Ok(joined) => joined,
+        // For another device of this identity.
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => return Ok(()),
+        Err(OpenError::Failed(error)) => return Err(Fault::Store(log::store_error(error))),
+        Err(_) => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
+    };
+    // spec: LNK-042
+    if joined.inviter.credential != *sender || !fits(invitation, &joined) {
+        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    enter(work, sender, invitation, &joined, known.map(|known| known.purpose))
+}
+
+/// Whether this device is in the group, or is about to be out by its own wish.
+fn is_in(group: &GroupRecord) -> bool {
+    match group.state {
+        GroupState::Member | GroupState::Creating | GroupState::Leaving => true,
+        GroupState::Out | GroupState::Stuck => false,
+    }
+}
+
+/// A channel that this device knows is opened again by its members only, and as what it was
+/// (spec: LNK-045).
+fn check_known(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    known: &GroupRecord,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+) -> Result<(), Fault> {
+    let refusal = if !groups::last_roster(work, channel, known)?.contains(&sender.identity()) {
+        InvitationRefusal::NotAMember
+    } else if invitation.group.relay.to_string() != known.relay {
+        InvitationRefusal::OtherRelay
+    } else if !is_for(known.purpose, invitation.purpose) {
+        InvitationRefusal::OtherPurpose
+    } else {
+        return Ok(());
+    };
+    Err(Fault::Refused(refusal))
+}
+
+fn is_for(known: PurposeRecord, named: Purpose) -> bool {
+    matches!(
+        (known, named),
+        (PurposeRecord::Direct { .. }, Purpose::Direct)
+            | (PurposeRecord::Group { .. }, Purpose::Group)
+            | (PurposeRecord::OwnDevices, Purpose::OwnDevices)
+    )
+}
+
+/// Whether the group is what the invitation says it is.
+fn fits(invitation: &Invitation, joined: &Joined) -> bool {
+    let suite = joined.group.suite().is_ok_and(|suite| SuiteCode(suite.code()) == invitation.suite);
+    suite
+        && matches!(
+            (invitation.purpose, joined.group.state().kind),
+            (Purpose::Direct, GroupKind::Direct)
+                | (Purpose::Group, GroupKind::Group)
+                | (Purpose::OwnDevices, GroupKind::OwnDevices)
+        )
+}
+
+fn enter(
+    work: &mut Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    joined: &Joined,
+    known: Option<PurposeRecord>,
+) -> Result<(), Fault> {
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let from_me = sender.identity() == me;
+    if !from_me {
+        take_card(work, sender, &invitation.sender)?;
+    }
+    let purpose = match invitation.purpose {
+        Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
+        Purpose::Group => group_purpose(work, invitation, joined, known)?,
+        Purpose::OwnDevices => PurposeRecord::OwnDevices,
+    };
+    let channel = invitation.group.channel;
+    let epoch = invitation.group.epoch;
+    advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
+    let record = GroupRecord {
+        relay: invitation.group.relay.to_string(),
+        purpose,
+        state: GroupState::Member,
+        epoch,
+        contest: None,
+        opened: true,
+        epoch_since_ms: work.now.0,
+        last_roster: Vec::new(),
+    };
+    groups::save(work, &channel, &record)?;
+    work.effects.channels.insert(channel);
+    if let PurposeRecord::Direct { chat, contact } = purpose {
+        entered_direct(work, &channel, chat, contact)?;
+        if !from_me {
+            control::send_card(work, &channel, &sender.identity())?;
+        }
+    }
+    Ok(())
+}
+
+/// The direct chat with the one other person of the group. Its inviter is that person, or an own
+/// device: no third can be in it (spec: GRP-013).
+fn direct_purpose(
+    work: &mut Work<'_>,
+    group: &Group,
+    me: &Fingerprint,
+    known: Option<PurposeRecord>,
+) -> Result<PurposeRecord, Fault> {
+    let members = group.members().map_err(|error| Fault::Store(log::store_error(error)))?;
+    let other = members.iter().map(|member| member.identity()).find(|identity| identity != me);
+    // An own device may invite before the other side is in; then nobody is named yet.
+    let other = other.ok_or(Fault::Rejected("DIRECT_WITHOUT_OTHER"))?;
+    let contact = contacts::ensure(work, &other, None)?;
+    if let Some(PurposeRecord::Direct { contact: before, .. }) = known
+        && before != contact
+    {
+        // Only an own device could name another: the peer is in the group it invites to.
+        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    let chat = contacts::load(work, &other)?.and_then(|contact| contact.chat);
+    let chat = match chat {
+        Some(chat) => chat,
+        None => {
+            let name = contacts::name_of(work, &other)?;
+            let kind = ChatKind::Direct;
+            let chat = chats::add(work, name, kind, ChatState::Opening, None, Some(contact))?;
+            contacts::set_chat(work, &other, chat)?;
+            chat
+        }
+    };
+    Ok(PurposeRecord::Direct { chat, contact })
+}
+
+fn entered_direct(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    contact: ContactNumber,
+) -> Result<(), StoreError> {
+    direct::opened(work, channel, chat)?;
+    work.event(Event::ContactChanged(contact))
+}
+
+fn group_purpose(
+    work: &mut Work<'_>,
+    invitation: &Invitation,
+    joined: &Joined,
+    known: Option<PurposeRecord>,
+) -> Result<PurposeRecord, Fault> {
+    let name = joined.group.state().name.clone();
+    let chat = match known.and_then(PurposeRecord::chat) {
+        Some(chat) => {
+            groups::take_name(work, chat, &joined.group)?;
+            chats::set_state(work, chat, ChatState::Open)?;
+            chat
+        }
+        None => {
+            let channel = Some(invitation.group.channel);
+            chats::add(work, name, ChatKind::Group, ChatState::Open, channel, None)?
+        }
+    };
+    Ok(PurposeRecord::Group { chat })
+}

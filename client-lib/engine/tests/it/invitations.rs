@@ -1,0 +1,237 @@
+//! Who may bring a person into a chat, and back into one.
+
+use hushwire_engine::{
+    command::{ChatInfo, ChatState, Command, Comparison, LinkUse, Reply},
+    event::{Event, InvitationRefusal, Warning},
+};
+use hushwire_protocol::{
+    invitation::{
+        GroupAddress, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode, TreeBlob, TreeKey,
+    },
+    provider::Suite,
+};
+use hushwire_wire::{
+    id::{BlobId, CapabilitySecret, ChannelId, ContentHash, EpochId},
+    message::Answer,
+};
+
+use crate::world::{Who, World, insider::capability_of};
+
+fn refusals(world: &mut World, who: Who) -> Vec<InvitationRefusal> {
+    let refusal = |event| match event {
+        Event::Warning(Warning::InvitationRefused { reason }) => Some(reason),
+        _ => None,
+    };
+    world.events(who).into_iter().filter_map(refusal).collect()
+}
+
+/// A group of `owner` with one other, who is then removed; its channel.
+fn removed_from_crew(world: &mut World, owner: Who, other: Who) -> (ChatInfo, ChannelId) {
+    let before = world.channels(other);
+    let Reply::Chat(crew) = world.ask(owner, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(owner, Command::Contacts) else { panic!() };
+    let contact = contacts[0].number;
+    world.ask(owner, Command::GroupAdd { chat: crew.number, contact });
+    world.settle();
+    let channel = world.channels(other).into_iter().find(|id| !before.contains(id)).unwrap();
+    let member = contacts[0].fingerprint.clone();
+    world.ask(owner, Command::GroupRemove { chat: crew.number, member });
+    world.settle();
+    assert_eq!(world.chat(other, "Crew").state, ChatState::Removed);
+    (crew, channel)
+}
+
+/// An invitation that no key package is for: what is refused by name is refused before MLS looks.
+fn invitation(world: &mut World, sender: Who, relay_of: Who, channel: ChannelId) -> Invitation {
+    let relay = world.card(relay_of, CapabilitySecret::from_bytes([0; 32])).relay;
+    Invitation {
+        group: GroupAddress { relay, channel, epoch: EpochId::from_bytes([3; 32]) },
+        suite: SuiteCode(Suite::Hybrid.code()),
+        purpose: Purpose::Group,
+        welcome: vec![1; 100],
+        tree: RatchetTree::Inline(vec![2; 100]),
+        sender: world.card(sender, CapabilitySecret::from_bytes([4; 32])),
+    }
+}
+
+fn send(world: &mut World, from: Who, to: Who, content: InboxContent) {
+    let capability = world.own_capability(to);
+    let answer = world.write_item(from, to, capability, &content.to_bytes());
+    assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");
+    world.settle();
+}
+
+fn invite(world: &mut World, from: Who, to: Who, invitation: Invitation) {
+    send(world, from, to, InboxContent::Invitation(Box::new(invitation)));
+}
+
+#[test]
+fn a_chat_one_was_removed_from_is_not_opened_again_by_others() {
+    // spec: LNK-045
+    let mut world = World::new(2);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let mallory = world.person("Mallory", 1);
+    world.befriend(alice, bob);
+    let (_, channel) = removed_from_crew(&mut world, alice, bob);
+    world.befriend(mallory, bob);
+    let chats = world.chats(bob).len();
+    // Mallory's group is a valid one, of a channel that has the same id at her relay.
+    world.load_dice(mallory, *channel.as_bytes());
+    let Reply::Chat(trap) = world.ask(mallory, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    assert!(world.channels(mallory).contains(&channel));
+    let Reply::Contacts(contacts) = world.ask(mallory, Command::Contacts) else { panic!() };
+    world.ask(mallory, Command::GroupAdd { chat: trap.number, contact: contacts[0].number });
+    world.settle();
+    world.say(mallory, trap.number, "it is me, Alice");
+    world.settle();
+    assert_eq!(refusals(&mut world, bob), [InvitationRefusal::NotAMember]);
+    let crew = world.chat(bob, "Crew");
+    assert_eq!((crew.state, world.chats(bob).len()), (ChatState::Removed, chats));
+    assert_eq!(world.texts(bob, crew.number), [""; 0]);
+}
+
+#[test]
+fn a_member_invites_again_and_only_to_what_it_was() {
+    // spec: LNK-045
+    let mut world = World::new(2);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let far = world.person("Far", 1);
+    world.befriend(alice, bob);
+    let (crew, channel) = removed_from_crew(&mut world, alice, bob);
+    let his = world.chat(bob, "Crew").number;
+    let elsewhere = invitation(&mut world, alice, far, channel);
+    invite(&mut world, alice, bob, elsewhere);
+    let direct =
+        Invitation { purpose: Purpose::Direct, ..invitation(&mut world, alice, alice, channel) };
+    invite(&mut world, alice, bob, direct);
+    let expected = [InvitationRefusal::OtherRelay, InvitationRefusal::OtherPurpose];
+    assert_eq!(refusals(&mut world, bob), expected);
+    assert_eq!(world.chat(bob, "Crew").state, ChatState::Removed);
+
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    world.ask(alice, Command::GroupAdd { chat: crew.number, contact: contacts[0].number });
+    world.settle();
+    world.say(alice, crew.number, "welcome back");
+    world.settle();
+    let again = world.chat(bob, "Crew");
+    assert_eq!((again.number, again.state), (his, ChatState::Open));
+    assert_eq!(world.texts(bob, his), ["welcome back"]);
+    world.say(bob, his, "thank you");
+    world.settle();
+    assert_eq!(world.texts(alice, crew.number), ["welcome back", "thank you"]);
+}
+
+#[test]
+fn only_a_contact_brings_a_person_into_a_group() {
+    // spec: LNK-047, LNK-048
+    let mut world = World::new(1);
+    let bob = world.person("Bob", 0);
+    let mallory = world.person("Mallory", 0);
+    let link = world.link(bob, LinkUse::Lasting);
+    // A stranger with a link of Bob's: a group, then a card that would make a contact of her.
+    let group = invitation(&mut world, mallory, mallory, ChannelId::from_bytes([7; 32]));
+    let card = world.card(mallory, CapabilitySecret::from_bytes([4; 32]));
+    let group = InboxContent::Invitation(Box::new(group));
+    for content in [group, InboxContent::ContactCardUpdate(Box::new(card))] {
+        let capability = capability_of(&link);
+        let answer = world.write_item(mallory, bob, capability, &content.to_bytes());
+        assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");
+    }
+    world.settle();
+    let refused = refusals(&mut world, bob);
+    assert_eq!(refused, [InvitationRefusal::NotAContact; 2]);
+    assert_eq!(refused[0].name(), "NOT_A_CONTACT");
+    assert!(world.chats(bob).is_empty());
+    let Reply::Contacts(contacts) = world.ask(bob, Command::Contacts) else { panic!() };
+    assert!(contacts.is_empty());
+}
+
+#[test]
+fn an_invitation_waits_for_its_sender_to_become_a_contact() {
+    // spec: LNK-047
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    world.befriend(bob, alice);
+    // The laptop is away before it hears whom Alice knows.
+    let laptop = world.device("laptop");
+    let Reply::DeviceCode(code) = world.ask(alice, Command::DeviceLink) else { panic!() };
+    world.ask(laptop, Command::JoinIdentity { code, device_name: "laptop".into() });
+    world.settle();
+    world.ask(alice, Command::DeviceLinkConfirm(Comparison::Equal));
+    world.ask(laptop, Command::DeviceLinkConfirm(Comparison::Equal));
+    world.pass(100);
+    world.set_online(laptop, false);
+    world.pass(120_000);
+    let Reply::Chat(crew) = world.ask(bob, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(bob, Command::Contacts) else { panic!() };
+    world.ask(bob, Command::GroupAdd { chat: crew.number, contact: contacts[0].number });
+    world.settle();
+    world.set_online(laptop, true);
+    world.pass(120_000);
+    // One for each of Alice's devices lay in the inbox that they share.
+    assert_eq!(refusals(&mut world, laptop), [InvitationRefusal::NotAContact; 2]);
+    world.say(bob, crew.number, "both of you");
+    world.settle();
+    for who in [alice, laptop] {
+        let chat = world.chat(who, "Crew").number;
+        assert_eq!(world.texts(who, chat), ["both of you"]);
+    }
+}
+
+#[test]
+fn a_card_of_somebody_else_changes_nothing() {
+    // spec: LNK-049
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let mallory = world.person("Mallory", 0);
+    world.befriend(alice, bob);
+    world.befriend(mallory, bob);
+    let forged = |world: &mut World| world.card(alice, CapabilitySecret::from_bytes([6; 32]));
+    let card = forged(&mut world);
+    send(&mut world, mallory, bob, InboxContent::ContactCardUpdate(Box::new(card)));
+    let channel = ChannelId::from_bytes([7; 32]);
+    let mut group = invitation(&mut world, mallory, mallory, channel);
+    group.sender = forged(&mut world);
+    invite(&mut world, mallory, bob, group);
+    let expected = [InvitationRefusal::CardOfAnother; 2];
+    assert_eq!(refusals(&mut world, bob), expected);
+    // Bob still reaches Alice: her card was not replaced.
+    let Reply::Chat(crew) = world.ask(bob, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(bob, Command::Contacts) else { panic!() };
+    let contact = contacts.iter().find(|contact| contact.name == "Alice").unwrap().number;
+    world.ask(bob, Command::GroupAdd { chat: crew.number, contact });
+    world.settle();
+    assert_eq!(world.chat(alice, "Crew").state, ChatState::Open);
+}
+
+#[test]
+fn a_tree_in_a_blob_is_refused_by_name() {
+    // spec: LNK-046
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    world.befriend(alice, bob);
+    let mut large = invitation(&mut world, alice, alice, ChannelId::from_bytes([7; 32]));
+    large.tree = RatchetTree::Blob(TreeBlob {
+        blob: BlobId::from_bytes([1; 32]),
+        key: TreeKey::from_bytes([2; 32]),
+        hash: ContentHash::from_bytes([3; 32]),
+        size: 300_000,
+    });
+    invite(&mut world, alice, bob, large);
+    let refused = refusals(&mut world, bob);
+    assert_eq!(refused, [InvitationRefusal::TreeNotInline]);
+    assert_eq!(refused[0].name(), "TREE_NOT_INLINE");
+}

@@ -1,0 +1,172 @@
+//! What somebody can do who does not keep to the program: draw what they like, and write any item
+//! to an inbox that they have a capability for.
+
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use hushwire_engine::store::Table;
+use hushwire_protocol::{
+    identity::{DeviceKey, ManagerStatement, UnverifiedCredential},
+    invitation::ContactCard,
+    link::ContactLink,
+    profile::ProfileName,
+    seal::{InboxKey, ItemSender, seal_item},
+};
+use hushwire_wire::{
+    frame::RequestFrame,
+    id::{CapabilitySecret, InboxId, Nonce},
+    message::{Answer, Hello, Request, RequestId},
+    version::VersionRange,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{SeedableRng as _, TryCryptoRng, TryRng};
+
+use super::{Who, World, record};
+
+/// Bytes that the next draw of 32 bytes gives.
+pub(super) type Loaded = Arc<Mutex<Option<[u8; 32]>>>;
+
+/// Dice that can be loaded.
+pub(super) struct Dice {
+    fair: ChaCha20Rng,
+    loaded: Loaded,
+}
+
+impl Dice {
+    pub(super) fn new(seed: u64, loaded: &Loaded) -> Self {
+        Self { fair: ChaCha20Rng::seed_from_u64(seed), loaded: Arc::clone(loaded) }
+    }
+}
+
+impl TryRng for Dice {
+    type Error = core::convert::Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        self.fair.try_next_u32()
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        self.fair.try_next_u64()
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        if let Ok(bytes) = <&mut [u8; 32]>::try_from(&mut *bytes)
+            && let Some(loaded) = self.loaded.lock().unwrap().take()
+        {
+            *bytes = loaded;
+            return Ok(());
+        }
+        self.fair.try_fill_bytes(bytes)
+    }
+}
+
+impl TryCryptoRng for Dice {}
+
+/// Who a device is, as its store says.
+#[derive(serde::Deserialize)]
+struct StoredIdentity {
+    name: String,
+    statement: serde_bytes::ByteBuf,
+    credential: serde_bytes::ByteBuf,
+    device_key: serde_bytes::ByteBuf,
+}
+
+#[derive(serde::Deserialize)]
+struct StoredInbox {
+    relay: String,
+    inbox: serde_bytes::ByteBuf,
+    seal_key: serde_bytes::ByteBuf,
+    shelf_key: serde_bytes::ByteBuf,
+    own_capability: serde_bytes::ByteBuf,
+}
+
+fn array<const N: usize>(bytes: &serde_bytes::ByteBuf) -> [u8; N] {
+    bytes.as_slice().try_into().unwrap()
+}
+
+impl World {
+    /// The next 32 bytes that a device draws at random are these.
+    pub(crate) fn load_dice(&mut self, who: Who, bytes: [u8; 32]) {
+        *self.people[who.0].loaded.lock().unwrap() = Some(bytes);
+    }
+
+    /// A row of a device's store.
+    pub(super) fn row<R: serde::de::DeserializeOwned>(
+        &mut self,
+        who: Who,
+        table: Table,
+        key: &[u8],
+    ) -> R {
+        let store = self.people[who.0].engine.take().unwrap().into_store();
+        let row = record(&store, table, key);
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        row
+    }
+
+    /// A card that names somebody, their inbox and a capability for it.
+    pub(crate) fn card(&mut self, of: Who, capability: CapabilitySecret) -> ContactCard {
+        let identity: StoredIdentity = self.row(of, Table::Profile, b"identity");
+        let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");
+        ContactCard {
+            relay: inbox.relay.parse().unwrap(),
+            inbox: InboxId::from_bytes(array(&inbox.inbox)),
+            capability,
+            statement: ManagerStatement::decode(&identity.statement).unwrap(),
+            inbox_key: InboxKey::from_bytes(array(&inbox.seal_key)).public().unwrap(),
+            shelf_key: hushwire_protocol::card::ShelfKey::from_bytes(array(&inbox.shelf_key)),
+            device_list_minimum: Default::default(),
+            name: ProfileName::new(&identity.name).unwrap(),
+        }
+    }
+
+    /// The capability by which an identity's own devices write to its inbox.
+    pub(crate) fn own_capability(&mut self, of: Who) -> CapabilitySecret {
+        let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");
+        CapabilitySecret::from_bytes(array(&inbox.own_capability))
+    }
+
+    /// Writes an item to the inbox of `to`, by a link of theirs, signed by the device of `from`.
+    pub(crate) fn write_item(
+        &mut self,
+        from: Who,
+        to: Who,
+        capability: CapabilitySecret,
+        content: &[u8],
+    ) -> Answer {
+        let identity: StoredIdentity = self.row(from, Table::Profile, b"identity");
+        let credential =
+            UnverifiedCredential::parse(&identity.credential).unwrap().verify().unwrap();
+        let key = DeviceKey::from_bytes(&array(&identity.device_key));
+        let card = self.card(to, CapabilitySecret::from_bytes(*capability.expose()));
+        let sender = ItemSender { credential: &credential, key: &key };
+        let mut rng = ChaCha20Rng::seed_from_u64(99);
+        let item = seal_item(&card.inbox, &card.inbox_key, sender, content, &mut rng).unwrap();
+        let request =
+            Request::InboxSend { inbox: card.inbox, secret: capability, item: Bytes::from(item) };
+        let answer = self.ask_relay(0, request);
+        self.work();
+        answer
+    }
+
+    /// What a relay answers to a request of somebody on a session of their own.
+    fn ask_relay(&mut self, relay: usize, request: Request) -> Answer {
+        let now = self.now;
+        let relay = &mut self.relays[relay];
+        let number = relay.open();
+        let hello = Request::Hello(Hello {
+            versions: VersionRange::SUPPORTED,
+            nonce: Nonce::from_bytes([8; 32]),
+            capabilities: 0,
+        });
+        relay.take(now, number, RequestFrame { id: RequestId(0), request: hello });
+        relay.take(now, number, RequestFrame { id: RequestId(1), request });
+        let answers = relay.sessions.remove(&number).unwrap().answers;
+        answers.into_iter().find(|answer| answer.id == RequestId(1)).unwrap().answer
+    }
+}
+
+/// The capability in a contact link.
+pub(crate) fn capability_of(link: &hushwire_engine::command::SecretText) -> CapabilitySecret {
+    ContactLink::parse(link.expose()).unwrap().secret.capability()
+}
