@@ -31,8 +31,12 @@ pub(crate) fn take(
     let sender = message.sender.identity();
     let room = RoomUri::from_channel(*channel);
     let uri = SenderUri::from_fingerprint(sender.as_bytes());
-    let decoded = Content::decode(&message.content)
-        .and_then(|content| content.check_address(&uri, &room).map(|()| content));
+    let decoded = Content::decode(&message.content).and_then(|content| {
+        content.check_address(&uri, &room)?;
+        // spec: CNT-023
+        content.expires.map_or(Ok(()), |expiry| expiry.check(work.now))?;
+        Ok(content)
+    });
     let Ok(content) = decoded else {
         return log::warn(work, channel, |chat| Warning::EntryRejected {
             chat,

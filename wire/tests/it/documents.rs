@@ -9,13 +9,13 @@ use hushwire_wire::{
     version::ALPN,
 };
 
-fn read(file: &str) -> String {
+pub(crate) fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
 }
 
 /// The cells of the table's rows under a heading, without the two rows of its head and without
 /// backquotes.
-fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
+pub(crate) fn table(document: &str, heading: &str) -> Vec<Vec<String>> {
     document
         .lines()
         .skip_while(|line| *line != heading)

@@ -3,6 +3,7 @@
 
 mod allocation;
 mod arbitrary;
+mod bounds;
 mod documents;
 mod order;
 mod round_trip;

@@ -1,0 +1,116 @@
+//! The tables of `spec/limits.md` that bind clients or one side only, against the constants of the
+//! crates that hold them. Those crates depend on this one, so their sources are read as text.
+
+use std::collections::BTreeMap;
+
+use hushwire_wire::limit::Limits;
+
+use crate::documents::{read, table};
+
+/// Each limit with the file and the constant that hold it.
+const BETWEEN_CLIENTS: &[(&str, &str, &str)] = &[
+    ("content_bytes_max", "protocol/src/content.rs", "CONTENT_BYTES_MAX"),
+    ("parts_max", "protocol/src/content/part.rs", "PARTS_MAX"),
+    ("part_levels_max", "protocol/src/content/part.rs", "PART_LEVELS_MAX"),
+    ("extensions_max", "protocol/src/content/extension.rs", "EXTENSIONS_MAX"),
+    ("extension_levels_max", "protocol/src/content/extension.rs", "EXTENSION_LEVELS_MAX"),
+    ("expiry_distance_seconds_max", "protocol/src/content.rs", "EXPIRY_DISTANCE_SECONDS_MAX"),
+    ("statuses_max", "protocol/src/content/status.rs", "STATUSES_MAX"),
+    ("control_entries_max", "protocol/src/content/control.rs", "CONTROL_ENTRIES_MAX"),
+    ("file_name_bytes_max", "protocol/src/attachment/file_name.rs", "NAME_BYTES_MAX"),
+    ("group_name_bytes_max", "protocol/src/group/state.rs", "NAME_BYTES_MAX"),
+    ("group_description_bytes_max", "protocol/src/group/state.rs", "DESCRIPTION_BYTES_MAX"),
+    ("roles_max", "protocol/src/group/state.rs", "ROLES_MAX"),
+    ("contested_bytes_max", "protocol/src/group/binding.rs", "CONTESTED_BYTES_MAX"),
+    ("unseen_messages_max", "protocol/src/group/profile.rs", "OUT_OF_ORDER_TOLERANCE"),
+    ("forward_distance_max", "protocol/src/group/profile.rs", "FORWARD_DISTANCE_MAX"),
+    ("profile_name_bytes_max", "protocol/src/profile.rs", "NAME_BYTES_MAX"),
+    ("host_bytes_max", "protocol/src/address.rs", "HOST_BYTES_MAX"),
+    ("link_bytes_max", "protocol/src/link/text.rs", "LINK_BYTES_MAX"),
+    ("tree_inline_bytes_max", "client-lib/engine/src/packages.rs", "TREE_INLINE_BYTES_MAX"),
+    ("own_group_bytes_max", "protocol/src/linking/grant.rs", "OWN_GROUP_BYTES_MAX"),
+    ("devices_max", "protocol/src/identity/device_list.rs", "DEVICES_MAX"),
+    ("list_ahead_max_ms", "protocol/src/identity/device_list.rs", "CLOCK_SKEW_MS"),
+    ("linking_life_ms", "client-lib/engine/src/linking.rs", "LINKING_LIFE_MS"),
+];
+
+const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
+    ("epochs_watched_max", "relay/rules/src/reading/watch.rs", "EPOCHS_WATCHED_MAX"),
+    ("flush_wait_ms", "relay/src/session.rs", "FLUSH_WAIT"),
+    ("receipt_people_max", "client-lib/engine/src/receipts.rs", "RECEIPT_PEOPLE_MAX"),
+    ("receipt_wait_ms", "client-lib/engine/src/receipts.rs", "WAIT_MS"),
+    ("receipt_wait_span_ms", "client-lib/engine/src/receipts.rs", "WAIT_SPAN_MS"),
+    ("contest_wait_ms", "client-lib/engine/src/log.rs", "CONTEST_WAIT_MS"),
+    ("contest_wait_span_ms", "client-lib/engine/src/log.rs", "CONTEST_SPAN_MS"),
+    ("connect_wait_ms", "client-lib/engine/src/backoff.rs", "BASE_MS"),
+    ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
+    ("device_list_life_ms", "client-lib/engine/src/profile.rs", "DEVICE_LIST_LIFE_MS"),
+    ("device_list_backdate_ms", "client-lib/engine/src/profile.rs", "CLOCK_SKEW_MS"),
+    ("shelf_packages_put", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES"),
+    ("shelf_packages_least", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES_LEAST"),
+    ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
+    ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),
+    ("transfers_max", "client-lib/engine/src/engine/files.rs", "TRANSFERS_MAX"),
+    ("key_memory_kib_max", "client-lib/src/store/key.rs", "MEMORY_KIB_MAX"),
+    ("key_passes_max", "client-lib/src/store/key.rs", "PASSES_MAX"),
+    ("key_lanes_max", "client-lib/src/store/key.rs", "LANES_MAX"),
+    ("stored_whole_bytes_max", "client-lib/src/store/chunks.rs", "WHOLE_BYTES_MAX"),
+    ("local_body_bytes_max", "client-lib/src/local/frame.rs", "BODY_BYTES_MAX"),
+    ("local_connections_max", "client-lib/src/local/server.rs", "CONNECTIONS_MAX"),
+    ("local_requests_max", "client-lib/src/local/server.rs", "REQUESTS_MAX"),
+];
+
+/// The value of an integer constant that is a product, or of a `Duration` in milliseconds.
+fn constant(file: &str, name: &str) -> u64 {
+    let source = read(file);
+    let start = format!("const {name}: ");
+    let line = source
+        .lines()
+        .find(|line| line.contains(&start))
+        .unwrap_or_else(|| panic!("{file} has no {name}"));
+    let expression = line.split_once(" = ").unwrap().1.trim_end_matches(';');
+    let (expression, factor) = match expression.strip_prefix("Duration::from_secs(") {
+        Some(seconds) => (seconds.trim_end_matches(')'), 1_000),
+        None => (expression, 1),
+    };
+    let product: u64 = expression
+        .split('*')
+        .map(|part| part.trim().replace('_', "").parse::<u64>().unwrap())
+        .product();
+    product * factor
+}
+
+fn documented(heading: &str) -> BTreeMap<String, u64> {
+    let rows = table(&read("spec/limits.md"), heading);
+    let count = rows.len();
+    let limits: BTreeMap<_, _> = rows
+        .into_iter()
+        .map(|row| (row[0].clone(), row[1].replace(',', "").parse().unwrap()))
+        .collect();
+    assert_eq!(limits.len(), count, "a limit stands twice under {heading}");
+    limits
+}
+
+fn in_code(rows: &[(&str, &str, &str)]) -> BTreeMap<String, u64> {
+    rows.iter().map(|(limit, file, name)| ((*limit).to_owned(), constant(file, name))).collect()
+}
+
+#[test]
+fn limits_between_clients_are_the_documented_ones() {
+    // spec: CNT-001, CNT-007, CNT-017, CNT-020, CNT-023, CNT-030, CNT-040, GRP-010, LNK-013
+    // spec: LNK-024, LNK-046, IDN-031, IDN-034, IDN-051, IDN-053, ATT-005, ATT-014
+    let mut code = in_code(BETWEEN_CLIENTS);
+    let limits = Limits::V1;
+    let chunk = u64::from(limits.blob_chunk_bytes);
+    // What each chunk of the largest blob holds beside its tag.
+    code.insert("file_bytes_max".to_owned(), limits.blob_bytes_max / chunk * (chunk - 16));
+    // No constant: the lengths of a card's fields give it, and a test of the card.
+    code.insert("link_card_bytes_max".to_owned(), 2_048);
+    assert_eq!(documented("## Between clients"), code);
+}
+
+#[test]
+fn limits_of_one_side_are_the_documented_ones() {
+    // spec: CHN-027, CLI-015, CLI-032, CLI-053, CLI-054, CLI-067, CLI-084
+    assert_eq!(documented("## Of one side"), in_code(OF_ONE_SIDE));
+}
