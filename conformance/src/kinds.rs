@@ -20,6 +20,7 @@ pub mod message_status;
 pub mod padding;
 pub mod safety_number;
 pub mod seal;
+pub mod sealed_box;
 pub mod transcript;
 pub mod wire_frame;
 pub mod wire_splitter;

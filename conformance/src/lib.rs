@@ -18,6 +18,7 @@
 )]
 
 pub mod files;
+pub mod given;
 pub mod input;
 pub mod kinds;
 pub mod relay;

@@ -4,18 +4,18 @@
 //! `inbox_key`, `shelf_key`, `minimum_manager_counter`, `minimum_version`, `name`. `package`: `slot`;
 //! outputs `content`. `device-list`: outputs `content`.
 
-use chacha20poly1305::aead::{Aead as _, Payload};
-use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
 use hushwire_protocol::card::{Card, ShelfKey};
 use hushwire_protocol::identity::Fingerprint;
 use hushwire_protocol::link::CardKey;
-use hushwire_protocol::padding::padded_length;
 use hushwire_protocol::seal::InboxKey;
 use serde_json::{Value, json};
 
 use crate::{
     input::Input,
-    kinds::chain::{Chain, bind, flipped, refused},
+    kinds::{
+        chain::{Chain, flipped, refused},
+        sealed_box::{self, padded, varint},
+    },
     suite::{Group, Outcome, Suite},
 };
 
@@ -75,28 +75,9 @@ const CAPABILITY: [u8; 32] = [0x32; 32];
 const KEY: [u8; 32] = [0x33; 32];
 const SHELF_KEY: [u8; 32] = [0x34; 32];
 
-fn varint(length: usize) -> Vec<u8> {
-    match u16::try_from(length).expect("short content") {
-        short @ 0..=63 => vec![short.to_be_bytes()[1]],
-        long => (long | 0x4000).to_be_bytes().to_vec(),
-    }
-}
-
-/// `Box`, with a fixed nonce, as only this generator may.
+/// A box of this test's key, with a fixed nonce, as only this generator may.
 fn sealed(label: &str, place: &[u8], plaintext: &[u8]) -> Vec<u8> {
-    let nonce = [0x35; 24];
-    let payload = Payload { msg: plaintext, aad: &bind(label, place) };
-    let ciphertext = XChaCha20Poly1305::new(&KEY.into())
-        .encrypt(XNonce::from_slice(&nonce), payload)
-        .expect("short plaintext");
-    [&nonce[..], &ciphertext].concat()
-}
-
-fn padded(content: &[u8]) -> Vec<u8> {
-    let mut plaintext = [&varint(content.len())[..], content].concat();
-    let length = padded_length(plaintext.len() as u64 + 40).expect("short content") - 40;
-    plaintext.resize(usize::try_from(length).expect("short content"), 0);
-    plaintext
+    sealed_box::sealed(&KEY, label, place, plaintext, &[0x35; 24])
 }
 
 fn inbox_key() -> Vec<u8> {

@@ -7,6 +7,7 @@
 )]
 
 mod dependencies;
+mod documents;
 mod ed25519_upstream;
 mod licences;
 mod stored;
