@@ -134,7 +134,7 @@ fn move_on(
 }
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
-/// late entries may still be looked at (spec: GRP-024).
+/// late entries may still be looked at.
 fn forget_epochs(work: &Work<'_>, channel: &ChannelId, kept: &[EpochId]) -> Result<(), StoreError> {
     for table in [Table::Epoch, Table::Head] {
         let range = Range {

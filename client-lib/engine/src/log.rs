@@ -2,7 +2,7 @@
 //!
 //! A message becomes a row of its chat; the first valid commit moves the group on. What an entry
 //! changes, and the cursor behind it, are stored together (spec: CLI-040). An entry that is
-//! refused changes nothing but the cursor and the verdict (spec: CLI-044, GRP-020).
+//! refused changes nothing but the cursor and the verdict (spec: CLI-044, GRP-036).
 
 use hushwire_protocol::{
     epoch::EpochKeys,
@@ -164,7 +164,7 @@ pub(crate) fn denied(
     if record.epoch != *epoch || record.state == GroupState::Stuck {
         return Ok(());
     }
-    // spec: GRP-031: an epoch that the relay no longer knows cannot be read on from.
+    // An epoch that the relay no longer knows cannot be read on from (spec: CHN-017).
     groups::set_state(work, channel, GroupState::Stuck)?;
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })
 }
@@ -289,7 +289,7 @@ fn take_message(
 ) -> Result<(), Fault> {
     let (record, keys) = epoch_state(work, channel, &entry.epoch)?;
     if record.candidates.iter().any(|candidate| candidate.verdict != Verdict::Unjudged) {
-        // spec: GRP-012: no relay takes messages behind a commit.
+        // No relay takes messages behind a commit (spec: CHN-019).
         return Err(Fault::Rejected(Refused::MessageAfterCommit));
     }
     let mut mls = load_group(work, channel)?;
@@ -309,7 +309,7 @@ fn take_message(
 }
 
 /// A member saw the head of this epoch's log: it must be one that we saw, at a place before its own
-/// message (spec: GRP-013, CLI-048). A relay that hides entries from us cannot keep up both.
+/// message (spec: CLI-048). A relay that hides entries from us cannot keep up both.
 fn compare_history(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -382,7 +382,7 @@ fn note(
 }
 
 /// An entry was refused: its place is taken, the verdict noted, the person told; a refused commit
-/// is contested after a while (spec: GRP-022).
+/// is contested after a while (spec: CLI-044, CHN-020).
 pub(crate) fn reject(
     work: &mut Work<'_>,
     channel: &ChannelId,

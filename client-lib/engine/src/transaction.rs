@@ -1,7 +1,7 @@
 //! The changes of one operation, on top of the store, until they are applied or dropped.
 //!
 //! Reads see the changes so far; the store sees them in one batch at the end, or never. This is
-//! how a rejected commit leaves no trace in the group's state (spec: CLI-001, GRP-020).
+//! how a rejected commit leaves no trace in the group's state (spec: CLI-001, GRP-036).
 
 use std::{cell::RefCell, collections::BTreeMap};
 

@@ -317,7 +317,7 @@ impl<S: Store> Engine<S> {
         let taken = match self.transact(|work| log::take(work, &channel, entry)) {
             Ok(taken) => taken,
             Err(log::Fault::Store(error)) => return Err(error),
-            // What the attempt changed is gone; only the verdict is kept (spec: GRP-020).
+            // What the attempt changed is gone; only the verdict is kept (spec: GRP-036).
             Err(log::Fault::Rejected(refused)) => {
                 self.transact(|work| log::reject(work, &channel, entry, refused))?
             }

@@ -253,7 +253,7 @@ fn a_used_or_revoked_link_fails_with_its_reason() {
 
 #[test]
 fn clocks_that_are_ten_years_off_do_not_split_a_group() {
-    // spec: GRP-010
+    // spec: GRP-031
     const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
     let mut world = World::new(1);
     let alice = world.person("Alice", 0);

@@ -73,7 +73,7 @@ fn an_entry_that_does_not_open_is_passed_over() {
 
 #[test]
 fn a_garbage_commit_does_not_brick_a_group() {
-    // spec: GRP-022
+    // spec: GRP-036, CHN-020
     for cut in [Cut::Through, Cut::Cut] {
         let Pair { mut world, alice, bob, hers, his, channel } = pair();
         world.pass(5_000);
@@ -101,7 +101,7 @@ fn a_garbage_commit_does_not_brick_a_group() {
 
 #[test]
 fn several_garbage_commits_in_a_row_are_contested_too() {
-    // spec: GRP-022
+    // spec: GRP-036, CHN-020
     let Pair { mut world, alice, bob, hers, his, channel } = pair();
     world.pass(5_000);
     let stolen = world.steal(bob, &channel);
