@@ -7,6 +7,7 @@ pub mod chain;
 pub mod channel;
 pub mod commit_policy;
 pub mod content;
+pub mod control;
 pub mod credential;
 pub mod device_list;
 pub mod ed25519;
@@ -14,6 +15,7 @@ pub mod envelope;
 pub mod epoch_keys;
 pub mod identity;
 pub mod inbox;
+pub mod inbox_content;
 pub mod link;
 pub mod linking;
 pub mod message_status;
@@ -55,6 +57,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: commit_policy::NAME, suite: commit_policy::suite, run: commit_policy::run },
     Kind { name: content::NAME, suite: content::suite, run: content::run },
     Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
+    Kind { name: control::NAME, suite: control::suite, run: control::run },
     Kind { name: attachment::NAME, suite: attachment::suite, run: attachment::run },
     Kind { name: identity::NAME, suite: identity::suite, run: identity::run },
     Kind { name: credential::NAME, suite: credential::suite, run: credential::run },
@@ -62,6 +65,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: link::NAME, suite: link::suite, run: link::run },
     Kind { name: card::NAME, suite: card::suite, run: card::run },
     Kind { name: seal::NAME, suite: seal::suite, run: seal::run },
+    Kind { name: inbox_content::NAME, suite: inbox_content::suite, run: inbox_content::run },
     Kind { name: linking::NAME, suite: linking::suite, run: linking::run },
     Kind { name: safety_number::NAME, suite: safety_number::suite, run: safety_number::run },
 ];

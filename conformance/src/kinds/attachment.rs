@@ -1,12 +1,7 @@
-//! Files as blobs. Byte `i` of every file is `i` modulo 251.
-//!
-//! Input: `operation`, `key`. `seal`: `length` of the file; outputs `blob_length`, `chunks`,
-//! `sha256` of the blob. `open`: the file's `length`, and one chunk: its `index` and its bytes
-//! `chunk`, or `sealed_as`, a `length` and `index`: the chunk is what sealing gives there. Outputs
-//! `sha256` of the chunk's bytes of the file.
+//! Files as blobs, and what opens a sealed blob. Byte `i` of every file is `i` modulo 251.
 
 use hushwire_protocol::attachment::{
-    AttachmentError, ChunkCipher, ChunkIndex, FileKey, FileLength, Sealer,
+    AttachmentError, BlobSeal, ChunkCipher, ChunkIndex, FileKey, FileLength, Sealer, open_blob,
 };
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -25,6 +20,7 @@ pub fn run(input: &Value) -> Outcome {
     let outcome = match input.text("operation") {
         "seal" => seal(input),
         "open" => open(input),
+        "open-blob" => open_whole(input),
         other => panic!("{other} is no operation"),
     };
     outcome.unwrap_or_else(|error| Outcome::refused(phase(error), error.name()))
@@ -32,13 +28,13 @@ pub fn run(input: &Value) -> Outcome {
 
 fn phase(error: AttachmentError) -> Phase {
     match error {
-        AttachmentError::NotAuthentic => Phase::Authenticate,
+        AttachmentError::NotAuthentic | AttachmentError::WrongHash => Phase::Authenticate,
         _ => Phase::Decode,
     }
 }
 
 fn key(input: Input<'_>) -> FileKey {
-    FileKey::from_bytes(input.bytes("key").try_into().expect("a key"))
+    FileKey::from_bytes(input.bytes("file_key").try_into().expect("a key"))
 }
 
 fn file(offset: u64, length: u32) -> Vec<u8> {
@@ -46,7 +42,7 @@ fn file(offset: u64, length: u32) -> Vec<u8> {
 }
 
 fn seal(input: Input<'_>) -> Result<Outcome, AttachmentError> {
-    let mut sealer = Sealer::new(&key(input), FileLength::new(input.integer("length"))?);
+    let mut sealer = Sealer::new(&key(input), FileLength::new(input.integer("file_length"))?);
     let layout = *sealer.layout();
     let mut hash = Sha256::new();
     while let Some(range) = sealer.next_range() {
@@ -58,29 +54,36 @@ fn seal(input: Input<'_>) -> Result<Outcome, AttachmentError> {
     assert_eq!(sealer.finish()?.as_bytes()[..], sha256[..]);
     Ok(Outcome::valid(json!({
         "blob_length": layout.sealed_length().to_string(),
-        "chunks": layout.chunks().0.to_string(),
-        "sha256": hex::encode(sha256),
+        "chunk_count": layout.chunks().0.to_string(),
+        "blob_sha256": hex::encode(sha256),
     })))
 }
 
 fn open(input: Input<'_>) -> Result<Outcome, AttachmentError> {
-    let cipher = ChunkCipher::new(&key(input), FileLength::new(input.integer("length"))?);
-    let mut buffer = if input.has("chunk") { input.bytes("chunk") } else { sealed_as(input)? };
+    let cipher = ChunkCipher::new(&key(input), FileLength::new(input.integer("file_length"))?);
+    let mut buffer =
+        if input.has("sealed_chunk") { input.bytes("sealed_chunk") } else { sealed_as(input)? };
     cipher.open(index(input), &mut buffer)?;
-    Ok(Outcome::valid(json!({ "sha256": hex::encode(Sha256::digest(&buffer)) })))
+    Ok(Outcome::valid(json!({ "file_bytes_sha256": hex::encode(Sha256::digest(&buffer)) })))
 }
 
 fn index(input: Input<'_>) -> ChunkIndex {
-    ChunkIndex(u32::try_from(input.integer("index")).expect("an index"))
+    ChunkIndex(u32::try_from(input.integer("chunk_index")).expect("an index"))
 }
 
 fn sealed_as(input: Input<'_>) -> Result<Vec<u8>, AttachmentError> {
-    let there = Input(input.field("sealed_as"));
-    let cipher = ChunkCipher::new(&key(input), FileLength::new(there.integer("length"))?);
+    let there = Input(input.field("sealed_chunk_of"));
+    let cipher = ChunkCipher::new(&key(input), FileLength::new(there.integer("file_length"))?);
     let range = cipher.layout().file_range(index(there))?;
     let mut buffer = file(range.offset, range.length);
     cipher.seal(index(there), &mut buffer)?;
     Ok(buffer)
+}
+
+fn open_whole(input: Input<'_>) -> Result<Outcome, AttachmentError> {
+    let seal = BlobSeal::from_slice(&input.bytes("blob_seal"))?;
+    let content = open_blob(&seal, &input.bytes("blob"))?;
+    Ok(Outcome::valid(json!({ "content": hex::encode(content) })))
 }
 
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -94,6 +97,7 @@ pub fn suite() -> Suite {
         .group(blobs())
         .group(small_chunks())
         .group(misplaced())
+        .group(sealed_blobs())
 }
 
 fn blobs() -> Group {
@@ -116,13 +120,12 @@ fn blobs() -> Group {
     ];
     let rules = ["ATT-002", "ATT-003", "ATT-004", "ATT-005", "ATT-009"];
     let mut group = Group::new("whole files", &rules);
-    let input =
-        |length: u64| json!({ "operation": "seal", "key": KEY, "length": length.to_string() });
+    let input = |length: u64| json!({ "operation": "seal", "file_key": KEY, "file_length": length.to_string() });
     for (length, blob_length, chunks, sha256) in table {
         let outputs = json!({
             "blob_length": u64::to_string(&blob_length),
-            "chunks": u32::to_string(&chunks),
-            "sha256": sha256,
+            "chunk_count": u32::to_string(&chunks),
+            "blob_sha256": sha256,
         });
         group = group.valid(&format!("{length} bytes"), input(length), outputs);
     }
@@ -140,10 +143,10 @@ fn small_chunks() -> Group {
     let input = |key: &str, length: u64, chunk: &str| {
         json!({
             "operation": "open",
-            "key": key,
-            "length": length.to_string(),
-            "index": "0",
-            "chunk": chunk.trim(),
+            "file_key": key,
+            "file_length": length.to_string(),
+            "chunk_index": "0",
+            "sealed_chunk": chunk.trim(),
         })
     };
     let chunk = CHUNK.trim();
@@ -157,7 +160,7 @@ fn small_chunks() -> Group {
     };
     let ten = "1f825aa2f0020ef7cf91dfa30da4668d791c5d4824fc8e41354b89ec05795ab3";
     let group = Group::new("one chunk", &["ATT-002", "ATT-006", "ATT-007", "ATT-008"])
-        .valid("ten bytes", input(KEY, 10, chunk), json!({ "sha256": ten }))
+        .valid("ten bytes", input(KEY, 10, chunk), json!({ "file_bytes_sha256": ten }))
         .invalid("cut", input(KEY, 10, &chunk[2..]), Phase::Decode, "WRONG_LENGTH")
         .invalid("longer", input(KEY, 10, &format!("{chunk}00")), Phase::Decode, "WRONG_LENGTH")
         .invalid("empty", input(KEY, 10, ""), Phase::Decode, "WRONG_LENGTH")
@@ -181,10 +184,13 @@ fn misplaced() -> Group {
     let input = |length: u64, index: u32, there_length: u64, there_index: u32| {
         json!({
             "operation": "open",
-            "key": KEY,
-            "length": length.to_string(),
-            "index": index.to_string(),
-            "sealed_as": { "length": there_length.to_string(), "index": there_index.to_string() },
+            "file_key": KEY,
+            "file_length": length.to_string(),
+            "chunk_index": index.to_string(),
+            "sealed_chunk_of": {
+                "file_length": there_length.to_string(),
+                "chunk_index": there_index.to_string(),
+            },
         })
     };
     let refused = Outcome::refused(Phase::Authenticate, "NOT_AUTHENTIC");
@@ -200,4 +206,64 @@ fn misplaced() -> Group {
         .test("extended", &["Truncated"], input(600_000, 1, 524_256, 1), refused)
         .invalid("last for second", input(600_000, 1, 600_000, 2), Phase::Decode, "WRONG_LENGTH")
         .invalid("after the last", input(600_000, 3, 600_000, 2), Phase::Decode, "OUT_OF_ORDER")
+}
+
+/// What opens the blob of the file of ten bytes, with another length or hash as asked.
+fn blob_seal(key: &str, length: u64, blob: &str) -> Vec<u8> {
+    let key = hex::decode(key).expect("hexadecimal");
+    let hash = Sha256::digest(hex::decode(blob.trim()).expect("hexadecimal"));
+    [&key[..], &length.to_be_bytes(), &hash[..]].concat()
+}
+
+fn sealed_blobs() -> Group {
+    let input = |seal: &[u8], blob: &str| json!({ "operation": "open-blob", "blob_seal": hex::encode(seal), "blob": blob.trim() });
+    let seal = |length, blob: &str| blob_seal(KEY, length, blob);
+    let chunk = CHUNK.trim();
+    let right = seal(10, chunk);
+    let other_key = blob_seal(&KEY.replacen("00", "01", 1), 10, chunk);
+    let longer = [&right[..], &[0]].concat();
+    let last = if chunk.ends_with('0') { "1" } else { "0" };
+    let changed = format!("{}{last}", &chunk[..chunk.len() - 1]);
+    let group = Group::new(
+        "sealed blobs",
+        &["ATT-004", "ATT-005", "ATT-006", "ATT-008", "ATT-015"],
+    )
+    .valid("ten bytes", input(&right, chunk), json!({ "content": hex::encode(file(0, 10)) }));
+    [
+        ("no seal", input(&[], chunk), Phase::Decode, "BAD_FIELD"),
+        ("seal cut off", input(&right[..71], chunk), Phase::Decode, "BAD_FIELD"),
+        ("a byte after the seal", input(&longer, chunk), Phase::Decode, "BAD_FIELD"),
+        (
+            "length of a file that is too long",
+            input(&seal(4_294_705_153, chunk), chunk),
+            Phase::Decode,
+            "TOO_LONG",
+        ),
+        ("cut off", input(&right, &chunk[2..]), Phase::Decode, "WRONG_LENGTH"),
+        ("nothing", input(&right, ""), Phase::Decode, "WRONG_LENGTH"),
+        (
+            "of the length of a longer file",
+            input(&seal(241, chunk), chunk),
+            Phase::Decode,
+            "WRONG_LENGTH",
+        ),
+        ("a bit of the tag", input(&right, &changed), Phase::Authenticate, "WRONG_HASH"),
+        ("another blob's hash", input(&seal(10, INNER), chunk), Phase::Authenticate, "WRONG_HASH"),
+        ("another key", input(&other_key, chunk), Phase::Authenticate, "NOT_AUTHENTIC"),
+        (
+            "another length of the same class",
+            input(&seal(9, chunk), chunk),
+            Phase::Authenticate,
+            "NOT_AUTHENTIC",
+        ),
+        (
+            "not marked as the last chunk",
+            input(&seal(10, INNER), INNER),
+            Phase::Authenticate,
+            "NOT_AUTHENTIC",
+        ),
+        ("marked padding", input(&seal(10, MARKED), MARKED), Phase::Decode, "BAD_PADDING"),
+    ]
+    .into_iter()
+    .fold(group, |group, (comment, input, phase, name)| group.invalid(comment, input, phase, name))
 }

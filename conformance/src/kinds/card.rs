@@ -1,7 +1,7 @@
 //! Cards, and what else lies in boxes on the relay.
 //!
 //! Input: `operation`, `key`, `inbox`, `sealed`. `card`: `capability`, `fingerprint`; outputs
-//! `inbox_key`, `shelf_key`, `minimum_manager_counter`, `minimum_version`, `name`. `package`: `slot`;
+//! `inbox_key`, `shelf_key`, `minimum_manager_counter`, `minimum_list_version`, `name`. `package`: `slot`;
 //! outputs `content`. `device-list`: outputs `content`.
 
 use hushwire_protocol::card::{Card, ShelfKey};
@@ -43,7 +43,7 @@ pub fn run(input: &Value) -> Outcome {
 fn open_card(input: Input<'_>, key: &CardKey, sealed: &[u8]) -> Outcome {
     let fingerprint = input.bytes("fingerprint").try_into().expect("32 bytes");
     let identity = Fingerprint::from_bytes(fingerprint);
-    match Card::open(key, &input.id("inbox"), &input.id("capability"), &identity, sealed) {
+    match Card::open(key, &input.id("inbox"), &input.id("capability_id"), &identity, sealed) {
         Err(error) => refused(error.name()),
         Ok(card) => Outcome::valid(describe(
             card.terms().inbox_key.as_ref(),
@@ -60,7 +60,7 @@ fn describe(inbox_key: &[u8], shelf_key: &[u8], counter: u64, version: u64, name
         "inbox_key": hex::encode(inbox_key),
         "shelf_key": hex::encode(shelf_key),
         "minimum_manager_counter": counter.to_string(),
-        "minimum_version": version.to_string(),
+        "minimum_list_version": version.to_string(),
         "name": name,
     })
 }
@@ -108,7 +108,7 @@ fn input(sealed: &[u8]) -> Value {
         "operation": "card",
         "key": hex::encode(KEY),
         "inbox": hex::encode(INBOX),
-        "capability": hex::encode(CAPABILITY),
+        "capability_id": hex::encode(CAPABILITY),
         "fingerprint": hex::encode(Chain::OURS.fingerprint()),
         "sealed": hex::encode(sealed),
     })
@@ -131,7 +131,7 @@ fn places() -> Group {
     let mut marked = padded(&content);
     *marked.last_mut().expect("not empty") = 1;
     let mut group = Group::new("boxes", &["LNK-020", "LNK-021", "LNK-022"]);
-    for (field, other) in [("inbox", &INBOX[..]), ("capability", &CAPABILITY), ("key", &KEY)] {
+    for (field, other) in [("inbox", &INBOX[..]), ("capability_id", &CAPABILITY), ("key", &KEY)] {
         let mut input = input(&whole);
         input[field] = hex::encode(flipped(other, 0)).into();
         group = group.test(&format!("another {field}"), &[], input, refused("UNOPENED"));

@@ -128,6 +128,7 @@ pub fn refused(name: &str) -> Outcome {
         | "OTHER_DEVICE"
         | "OTHER_MANAGER"
         | "OTHER_KEY"
+        | "CARD_OF_ANOTHER"
         | "OWN_DIFFERS"
         | "THEIR_DIFFERS" => Phase::Authenticate,
         "SUPERSEDED" | "LIST_EXPIRED" | "NOT_YET_VALID" | "NOT_LISTED" => Phase::State,

@@ -1,7 +1,7 @@
 //! Device lists, and whether an adder may use one.
 //!
 //! Input: `list`, `fingerprint`; to ask for freshness, `now`, `minimum_manager_counter` and
-//! `minimum_version`; to look for a device, `credential`. Outputs: `devices`, how many.
+//! `minimum_list_version`; to look for a device, `credential`. Outputs: `devices`, how many.
 
 use hushwire_protocol::identity::{
     DeviceList, DeviceListRank, DeviceListVersion, Fingerprint, ManagerCounter,
@@ -30,12 +30,12 @@ pub fn run(input: &Value) -> Outcome {
         Err(error) => return refused(error.name()),
     };
     assert_eq!(list.to_bytes(), bytes, "there is one encoding");
-    if input.has("now") {
+    if input.has("now_ms") {
         let minimum = DeviceListRank {
             manager_counter: ManagerCounter(input.integer("minimum_manager_counter")),
-            version: DeviceListVersion(input.integer("minimum_version")),
+            version: DeviceListVersion(input.integer("minimum_list_version")),
         };
-        if let Err(error) = list.check_fresh(minimum, Timestamp(input.integer("now"))) {
+        if let Err(error) = list.check_fresh(minimum, Timestamp(input.integer("now_ms"))) {
             return refused(error.name());
         }
     }
@@ -47,7 +47,7 @@ pub fn run(input: &Value) -> Outcome {
             return refused(error.name());
         }
     }
-    Outcome::valid(json!({ "devices": list.devices().len().to_string() }))
+    Outcome::valid(json!({ "device_count": list.devices().len().to_string() }))
 }
 
 /// The tests.
@@ -95,7 +95,7 @@ fn valid() -> Group {
     [&[][..], &[4], &[4, 5], &many].iter().fold(Group::new("lists", &rules), |group, devices| {
         let list = list_of(Chain::OURS, 5, &entries(Chain::OURS, devices, 1));
         let count = devices.len().to_string();
-        group.valid(&format!("{count} devices"), input(&list), json!({ "devices": count }))
+        group.valid(&format!("{count} devices"), input(&list), json!({ "device_count": count }))
     })
 }
 
@@ -147,11 +147,11 @@ fn fresh() -> Group {
         (399_999, 0, 0, Some("NOT_YET_VALID")),
     ] {
         let mut input = input(&list);
-        input["now"] = now.to_string().into();
+        input["now_ms"] = now.to_string().into();
         input["minimum_manager_counter"] = counter.to_string().into();
-        input["minimum_version"] = version.to_string().into();
+        input["minimum_list_version"] = version.to_string().into();
         let comment = format!("at {now}, at least {counter}/{version}");
-        let outcome = name.map_or(Outcome::valid(json!({ "devices": "1" })), refused);
+        let outcome = name.map_or(Outcome::valid(json!({ "device_count": "1" })), refused);
         group = group.test(&comment, &[], input, outcome);
     }
     group
@@ -167,7 +167,7 @@ fn listed() -> Group {
     };
     let not_listed = refused("NOT_LISTED");
     Group::new("listed or not", &["IDN-030", "IDN-035"])
-        .valid("listed", with(ours, 4), json!({ "devices": "1" }))
+        .valid("listed", with(ours, 4), json!({ "device_count": "1" }))
         .test("another device", &[], with(ours, 5), not_listed.clone())
         .test("another certificate", &[], with(Chain { counter: 4, ..ours }, 4), not_listed)
 }

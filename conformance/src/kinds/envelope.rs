@@ -35,7 +35,7 @@ pub(super) fn rejected(rejection: Rejection) -> Outcome {
 pub fn run(input: &Value) -> Outcome {
     let input = Input(input);
     let (channel, epoch) = (input.id("channel"), input.id("epoch"));
-    let key = EnvelopeKey::from_bytes(input.bytes("key").try_into().expect("32 bytes"));
+    let key = EnvelopeKey::from_bytes(input.bytes("envelope_key").try_into().expect("32 bytes"));
     let operation = if input.has("next_key") {
         let contested = input.list("contested");
         Operation::Commit(CommitMark {
@@ -53,7 +53,7 @@ pub fn run(input: &Value) -> Outcome {
     match open(&key, place, &input.bytes("envelope")) {
         Ok(content) => Outcome::valid(json!({
             "kind": (content.kind as u8).to_string(),
-            "message": hex::encode(&content.message),
+            "mls_message": hex::encode(&content.message),
             "proposals": content.proposals.iter().map(hex::encode).collect::<Vec<_>>(),
             "report": hex::encode(&content.report),
         })),
@@ -108,7 +108,7 @@ fn padded(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {
 
 fn input(kind: Kind, envelope: &[u8]) -> Value {
     let mut input = json!({
-        "key": hex::encode([KEY; 32]),
+        "envelope_key": hex::encode([KEY; 32]),
         "channel": hex::encode([1; 32]),
         "epoch": hex::encode([2; 32]),
         "envelope": hex::encode(envelope),
@@ -124,7 +124,7 @@ fn input(kind: Kind, envelope: &[u8]) -> Value {
 fn outputs(kind: &str, proposals: &[&[u8]], report: &[u8]) -> Value {
     json!({
         "kind": kind,
-        "message": hex::encode(MESSAGE),
+        "mls_message": hex::encode(MESSAGE),
         "proposals": proposals.iter().map(hex::encode).collect::<Vec<_>>(),
         "report": hex::encode(report),
     })
@@ -170,7 +170,7 @@ fn places() -> Group {
     let mut changed = good.clone();
     changed[100] ^= 1;
     let mut other_key = input(Kind::Message, &good);
-    other_key["key"] = hex::encode([8; 32]).into();
+    other_key["envelope_key"] = hex::encode([8; 32]).into();
     let mut through = input(Kind::Commit, &sealed(&binding(Kind::Commit, 2, 4), &commit));
     through["cut"] = "0".into();
     let refuse = |input| (input, Rejection::Undecryptable);

@@ -1,7 +1,7 @@
 //! What a recovery phrase leads to.
 //!
 //! Input: `phrase`. Outputs: `root_key`, `fingerprint`, `recovery_inbox`, `recovery_owner_key`,
-//! `backup_blob_upload`, `backup_key`.
+//! `backup_upload_key`, `backup_key`.
 
 use ed25519_dalek::SigningKey;
 use hushwire_protocol::identity::{Recovery, RecoveryPhrase, RootKey};
@@ -29,7 +29,7 @@ pub fn run(input: &Value) -> Outcome {
         "fingerprint": hex::encode(root.fingerprint()),
         "recovery_inbox": hex::encode(recovery.inbox),
         "recovery_owner_key": hex::encode(public_key(recovery.inbox_owner.signing_key())),
-        "backup_blob_upload": hex::encode(recovery.backup_upload.expose()),
+        "backup_upload_key": hex::encode(recovery.backup_upload.expose()),
         "backup_key": hex::encode(recovery.backup_key.expose()),
     }))
 }
@@ -45,7 +45,7 @@ fn outputs(entropy: [u8; 32]) -> Value {
         "fingerprint": hex::encode(hash("identity", &root)),
         "recovery_inbox": hex::encode(derive(&entropy, "recovery inbox", &[], 16)),
         "recovery_owner_key": hex::encode(public("recovery inbox owner")),
-        "backup_blob_upload": hex::encode(seed("backup upload")),
+        "backup_upload_key": hex::encode(seed("backup upload")),
         "backup_key": hex::encode(seed("backup key")),
     })
 }

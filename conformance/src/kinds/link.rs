@@ -38,7 +38,7 @@ fn describe(link: ContactLink) -> Outcome {
         "target": match link.target { LinkTarget::Contact => "contact", LinkTarget::Group => "group" },
         "relay": link.relay.to_string(),
         "inbox": hex::encode(link.inbox),
-        "capability": hex::encode(link.secret.capability().expose()),
+        "capability_secret": hex::encode(link.secret.capability().expose()),
         "card_key": hex::encode(link.secret.card_key().expose()),
         "fingerprint": hex::encode(link.identity),
     }))
@@ -91,7 +91,7 @@ fn valid() -> Group {
             "target": target,
             "relay": format!("{host}:{}#{}", port.unwrap_or(4433), base64url(&[0x11; 32])),
             "inbox": hex::encode([0x22; 16]),
-            "capability": hex::encode(derive(&[0x22; 32], "link capability", &[], 32)),
+            "capability_secret": hex::encode(derive(&[0x22; 32], "link capability", &[], 32)),
             "card_key": hex::encode(derive(&[0x22; 32], "link card key", &[], 32)),
             "fingerprint": hex::encode([0x22; 32]),
         });

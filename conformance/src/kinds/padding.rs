@@ -21,7 +21,7 @@ pub fn run(input: &Value) -> Outcome {
         "length" => match padded_length(input.integer("length")) {
             Some(padded) => {
                 assert!(is_padded_length(padded), "a padded length is one of the set");
-                Outcome::valid(json!({ "padded": padded.to_string() }))
+                Outcome::valid(json!({ "padded_length": padded.to_string() }))
             }
             None => refused(PaddingError::TooLarge),
         },
@@ -79,7 +79,7 @@ fn lengths() -> Group {
     for (length, padded) in table {
         let flags: &[&str] = if length < 256 { &["Floor"] } else { &[] };
         let input = json!({ "operation": "length", "length": length.to_string() });
-        let outputs = json!({ "padded": padded.to_string() });
+        let outputs = json!({ "padded_length": padded.to_string() });
         group = group.test(&format!("{length} bytes"), flags, input, Outcome::valid(outputs));
     }
     let input = json!({ "operation": "length", "length": u64::MAX.to_string() });

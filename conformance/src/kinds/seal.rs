@@ -21,7 +21,7 @@ pub const NAME: &str = "seal";
 /// Runs one input.
 pub fn run(input: &Value) -> Outcome {
     let input = Input(input);
-    let key = InboxKey::from_bytes(input.bytes("inbox_key").try_into().expect("32 bytes"));
+    let key = InboxKey::from_bytes(input.bytes("inbox_key_seed").try_into().expect("32 bytes"));
     let item = match open_item(&input.id("inbox"), &key, &input.bytes("item")) {
         Ok(item) => item,
         Err(error) => return refused(error.name()),
@@ -112,7 +112,7 @@ fn item(author: &Author, content: &[u8]) -> Vec<u8> {
 fn input(item: &[u8]) -> Value {
     json!({
         "inbox": hex::encode(INBOX),
-        "inbox_key": hex::encode(SEED),
+        "inbox_key_seed": hex::encode(SEED),
         "item": hex::encode(item),
     })
 }

@@ -54,8 +54,8 @@ const fn layout(name: &'static str, used: Use, fields: &'static [Field]) -> Layo
     Layout { name, used, fields }
 }
 
-const RELAY: Field = field("relay", Form::Fixed(32));
-const SESSION: Field = field("session", Form::Fixed(32));
+const RELAY: Field = field("relay_id", Form::Fixed(32));
+const SESSION: Field = field("session_id", Form::Fixed(32));
 const CHANNEL: Field = field("channel", Form::Fixed(32));
 const EPOCH: Field = field("epoch", Form::Fixed(32));
 const INBOX: Field = field("inbox", Form::Fixed(16));
@@ -89,7 +89,7 @@ pub(super) const ALL: &[Layout] = &[
     layout("chain next", Use::Hash, &[HEAD, SEQUENCE, field("entry", Form::Fixed(32))]),
     layout("capability id", Use::Hash, &[field("secret", Form::Fixed(32))]),
     layout("blob id", Use::Hash, &[field("upload_key", Form::Fixed(32))]),
-    layout("item id", Use::Hash, &[INBOX, CONTENT_HASH]),
+    layout("item id", Use::Hash, &[INBOX, field("item_hash", Form::Fixed(32))]),
     layout("channel create", Use::Signature, &[RELAY, SESSION, CHANNEL, EPOCH]),
     layout("channel open", Use::Signature, &[RELAY, SESSION, CHANNEL, EPOCH]),
     layout(

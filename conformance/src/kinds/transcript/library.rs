@@ -25,44 +25,44 @@ pub(super) fn build(input: Input<'_>) -> Built {
             &operation(Input(input.field("operation"))),
         )),
         "channel create" => Built::ToSign(transcript::channel_create(
-            &input.id("relay"),
-            &input.id("session"),
+            &input.id("relay_id"),
+            &input.id("session_id"),
             &input.id("channel"),
             &input.id("epoch"),
         )),
         "channel open" => Built::ToSign(transcript::channel_open(
-            &input.id("relay"),
-            &input.id("session"),
+            &input.id("relay_id"),
+            &input.id("session_id"),
             &input.id("channel"),
             &input.id("epoch"),
         )),
         "inbox create" => Built::ToSign(transcript::inbox_create(
-            &input.id("relay"),
-            &input.id("session"),
+            &input.id("relay_id"),
+            &input.id("session_id"),
             &input.id("inbox"),
             &input.id("owner_key"),
         )),
         "inbox open" => Built::ToSign(transcript::inbox_open(
-            &input.id("relay"),
-            &input.id("session"),
+            &input.id("relay_id"),
+            &input.id("session_id"),
             &input.id("inbox"),
             &input.id("slot"),
         )),
         "inbox rotate" => Built::ToSign(transcript::inbox_rotate(
-            &input.id("relay"),
-            &input.id("session"),
+            &input.id("relay_id"),
+            &input.id("session_id"),
             &input.id("inbox"),
             &input.id("next_owner_key"),
         )),
         "entry receipt" => Built::ToSign(transcript::entry_receipt(
-            &input.id("relay"),
+            &input.id("relay_id"),
             &input.id("channel"),
             &input.id("epoch"),
             Sequence(input.integer("sequence")),
             &input.id("head"),
         )),
         "item receipt" => Built::ToSign(transcript::item_receipt(
-            &input.id("relay"),
+            &input.id("relay_id"),
             &input.id("inbox"),
             &input.id("item"),
         )),
@@ -104,7 +104,7 @@ fn hashed(name: &str, input: Input<'_>) -> Built {
         "item id" => {
             // The library hashes the item itself; the layout takes the hash.
             let transcript =
-                fields_of(Transcript::new(Label::ItemId), input, &["inbox", "content_hash"]);
+                fields_of(Transcript::new(Label::ItemId), input, &["inbox", "item_hash"]);
             return Built::Hash { hash: transcript.hash(), transcript };
         }
         other => panic!("{other} is no transcript"),

@@ -1,0 +1,212 @@
+//! `InboxContent`, `Invitation` and `ContactCard`, byte by byte, and what they say.
+
+use hushwire_protocol::seal::InboxKey;
+use serde_json::{Value, json};
+
+use crate::{
+    kinds::{
+        chain::{Chain, public, sign},
+        link::base64url,
+        sealed_box::variable,
+    },
+    suite::Group,
+};
+
+use super::{card_input, item_input};
+
+const RELAY_ID: [u8; 32] = [0x21; 32];
+const HOST: &str = "relay.example.org";
+const PORT: u16 = 4433;
+const WELCOME: [u8; 80] = [0x2a; 80];
+const CHANNEL: [u8; 32] = [0x2b; 32];
+const EPOCH: [u8; 32] = [0x2c; 32];
+
+pub(super) fn sender() -> [u8; 32] {
+    Chain::OURS.fingerprint()
+}
+
+fn inbox_key() -> Vec<u8> {
+    let key = InboxKey::from_bytes([0x26; 32]).public().expect("the library derives");
+    key.as_ref().to_vec()
+}
+
+/// `RelayAddress`.
+pub(super) fn relay_bytes(host: &[u8], port: u16) -> Vec<u8> {
+    [&variable(host)[..], &port.to_be_bytes(), &RELAY_ID].concat()
+}
+
+fn relay() -> Vec<u8> {
+    relay_bytes(HOST.as_bytes(), PORT)
+}
+
+fn relay_text() -> String {
+    format!("{HOST}:{PORT}#{}", base64url(&RELAY_ID))
+}
+
+/// `ContactCard` with this address, chain and name.
+pub(super) fn card_bytes(relay: &[u8], chain: Chain, name: &[u8]) -> Vec<u8> {
+    [
+        relay,
+        &[0x24; 16],
+        &[0x25; 32],
+        &chain.statement(),
+        &inbox_key(),
+        &[0x27; 32],
+        &3u64.to_be_bytes(),
+        &5u64.to_be_bytes(),
+        &variable(name),
+    ]
+    .concat()
+}
+
+pub(super) fn card() -> Vec<u8> {
+    card_bytes(&relay(), Chain::OURS, "Ana".as_bytes())
+}
+
+/// `card` with this address and the rest as it is.
+pub(super) fn card_at(relay: &[u8]) -> Vec<u8> {
+    card_bytes(relay, Chain::OURS, "Ana".as_bytes())
+}
+
+/// `card` with this name and the rest as it is.
+pub(super) fn card_named(name: &[u8]) -> Vec<u8> {
+    card_bytes(&relay(), Chain::OURS, name)
+}
+
+/// `card` of another chain.
+pub(super) fn card_of(chain: Chain) -> Vec<u8> {
+    card_bytes(&relay(), chain, "Ana".as_bytes())
+}
+
+fn card_outputs(name: &str) -> Value {
+    json!({
+        "relay": relay_text(),
+        "inbox": hex::encode([0x24; 16]),
+        "capability": hex::encode([0x25; 32]),
+        "fingerprint": hex::encode(sender()),
+        "manager_key": hex::encode(public(Chain::OURS.manager)),
+        "manager_counter": Chain::OURS.counter.to_string(),
+        "inbox_key": hex::encode(inbox_key()),
+        "shelf_key": hex::encode([0x27; 32]),
+        "minimum_manager_counter": "3",
+        "minimum_list_version": "5",
+        "name": name,
+    })
+}
+
+/// The tree kind, and what it selects.
+pub(super) fn inline_tree() -> Vec<u8> {
+    [&[1][..], &variable(b"ratchet tree")].concat()
+}
+
+pub(super) fn blob_tree() -> Vec<u8> {
+    [&[2][..], &[0x2d; 32], &[0x2e; 32], &[0x2f; 32], &600_000u64.to_be_bytes()].concat()
+}
+
+/// `Invitation` with this suite, purpose, tree and card of the sender.
+pub(super) fn invitation(suite: u16, purpose: u8, tree: &[u8], card: &[u8]) -> Vec<u8> {
+    [
+        &relay()[..],
+        &CHANNEL,
+        &EPOCH,
+        &suite.to_be_bytes(),
+        &[purpose],
+        &variable(&WELCOME),
+        tree,
+        card,
+    ]
+    .concat()
+}
+
+/// `InboxContent` of a kind.
+pub(super) fn content(kind: u8, fields: &[u8]) -> Vec<u8> {
+    [&[0, 1, kind][..], fields].concat()
+}
+
+fn invitation_outputs(suite: u16, purpose: u8, tree: &Value) -> Value {
+    json!({ "invitation": {
+        "relay": relay_text(),
+        "channel": hex::encode(CHANNEL),
+        "epoch": hex::encode(EPOCH),
+        "suite": suite.to_string(),
+        "purpose": purpose.to_string(),
+        "welcome": hex::encode(WELCOME),
+        "tree": tree,
+        "sender": card_outputs("Ana"),
+    } })
+}
+
+/// `RejoinRequest` of our device, with or without the proof by its old leaf.
+pub(super) fn rejoin(old_leaf: Option<u8>) -> Vec<u8> {
+    let fields =
+        [&sender()[..], &[4; 16], &CHANNEL, &EPOCH, &1_700_000_000_000u64.to_be_bytes()].concat();
+    let head = [&fields[..], &sign(4, "rejoin request", &fields)].concat();
+    match old_leaf {
+        None => [&head[..], &[0]].concat(),
+        Some(key) => {
+            let signature = sign(key, "rejoin old leaf", &fields);
+            [&head[..], &[1], &public(key), &signature].concat()
+        }
+    }
+}
+
+pub(super) fn cards() -> Group {
+    let long = "x".repeat(128);
+    ["Ana", "李雷", &long].iter().fold(
+        Group::new("contact cards", &["LNK-043", "LNK-049", "LNK-024", "LNK-001"]),
+        |group, name| {
+            group.valid("a card", card_input(&card_named(name.as_bytes())), card_outputs(name))
+        },
+    )
+}
+
+pub(super) fn items() -> Group {
+    let invite = |suite, purpose, tree: &[u8]| {
+        item_input(&content(1, &invitation(suite, purpose, tree, &card())))
+    };
+    let inline = json!({ "inline": hex::encode(b"ratchet tree") });
+    let blob = json!({
+        "blob": hex::encode([0x2d; 32]),
+        "key": hex::encode([0x2e; 32]),
+        "hash": hex::encode([0x2f; 32]),
+        "size": "600000",
+    });
+    let rejoining = json!({ "rejoin_request": {
+        "channel": hex::encode(CHANNEL),
+        "epoch": hex::encode(EPOCH),
+        "asked_at_ms": "1700000000000",
+    } });
+    let (hybrid, classic) = (0x004f, 0x0003);
+    Group::new("items", &["LNK-040", "LNK-042", "LNK-046", "LNK-049"])
+        .valid(
+            "an invitation to a direct group",
+            invite(hybrid, 1, &inline_tree()),
+            invitation_outputs(hybrid, 1, &inline),
+        )
+        .valid(
+            "an invitation to a group, the other suite",
+            invite(classic, 2, &inline_tree()),
+            invitation_outputs(classic, 2, &inline),
+        )
+        .valid(
+            "an invitation to own devices",
+            invite(hybrid, 3, &inline_tree()),
+            invitation_outputs(hybrid, 3, &inline),
+        )
+        .valid(
+            "an invitation with its tree in a blob: decoded, but not followed in version 1",
+            invite(hybrid, 2, &blob_tree()),
+            invitation_outputs(hybrid, 2, &blob),
+        )
+        .valid(
+            "a contact card update",
+            item_input(&content(2, &card())),
+            json!({ "contact_card": card_outputs("Ana") }),
+        )
+        .valid("a rejoin request", item_input(&content(3, &rejoin(None))), rejoining.clone())
+        .valid(
+            "a rejoin request with the old leaf",
+            item_input(&content(3, &rejoin(Some(6)))),
+            rejoining,
+        )
+}

@@ -1,0 +1,113 @@
+//! Cards and items that have to be refused; each is wrong in one thing.
+
+use crate::{
+    kinds::chain::{Chain, flipped},
+    suite::Group,
+};
+
+use super::{
+    bytes::{
+        blob_tree, card, card_at, card_named, card_of, content, inline_tree, invitation, rejoin,
+        relay_bytes,
+    },
+    card_input, item_input, refuse,
+};
+
+/// Place of the manager statement in `card`: behind the address (52 bytes), inbox and capability.
+const STATEMENT: usize = 52 + 16 + 32;
+
+pub(super) fn cards() -> Group {
+    let whole = card();
+    let ours = Chain::OURS;
+    let at = |host: &[u8], port| card_at(&relay_bytes(host, port));
+    let cut = whole[..whole.len() - 1].to_vec();
+    let long_length = [&[0x40, 17][..], &whole[1..]].concat();
+    let cases: [(&str, Vec<u8>, &str); 17] = [
+        ("nothing", vec![], "TRUNCATED"),
+        ("cut off", cut, "TRUNCATED"),
+        ("a byte follows", [&whole[..], &[0]].concat(), "TRAILING_BYTES"),
+        ("length of the host not minimal", long_length, "BAD_LENGTH"),
+        ("upper-case host", at(b"Relay.example.org", 4433), "UNDEFINED_VALUE"),
+        ("no host", at(b"", 4433), "UNDEFINED_VALUE"),
+        ("host not UTF-8", at(&[0xff], 4433), "NOT_TEXT"),
+        ("port 0", at(b"relay.example.org", 0), "UNDEFINED_VALUE"),
+        ("another version of the statement", flipped(&whole, STATEMENT + 1), "UNKNOWN_VERSION"),
+        ("another root signed", card_of(Chain { root_signer: 9, ..ours }), "BAD_SIGNATURE"),
+        ("manager key changed", flipped(&whole, STATEMENT + 34), "BAD_SIGNATURE"),
+        ("counter changed", flipped(&whole, STATEMENT + 73), "BAD_SIGNATURE"),
+        ("no name", card_named(b""), "UNDEFINED_VALUE"),
+        ("name with an escape", card_named(b"a\x1b[31m"), "UNDEFINED_VALUE"),
+        ("name written backwards", card_named("a\u{202e}b".as_bytes()), "UNDEFINED_VALUE"),
+        ("name not UTF-8", card_named(&[0xff]), "NOT_TEXT"),
+        ("name of 129 bytes", card_named(&[b'x'; 129]), "TOO_LONG"),
+    ];
+    let rules = ["IDN-001", "IDN-020", "LNK-001", "LNK-024", "LNK-043"];
+    cases.into_iter().fold(Group::new("refused cards", &rules), |group, (comment, card, name)| {
+        refuse(group, comment, card_input(&card), name)
+    })
+}
+
+pub(super) fn items() -> Group {
+    let update = content(2, &card());
+    let request = content(3, &rejoin(None));
+    let with_leaf = content(3, &rejoin(Some(6)));
+    let marked = [&request[..request.len() - 1], &[2]].concat();
+    let cases: [(&str, Vec<u8>, &str); 11] = [
+        ("nothing", vec![], "TRUNCATED"),
+        ("no kind", vec![0, 1], "TRUNCATED"),
+        ("version 0", [&[0, 0][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
+        ("version 2", [&[0, 2][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
+        ("kind 0", content(0, &card()), "UNDEFINED_VALUE"),
+        ("kind 4", content(4, &card()), "UNDEFINED_VALUE"),
+        ("a byte follows a card", [&update[..], &[0]].concat(), "TRAILING_BYTES"),
+        ("a byte follows a request", [&request[..], &[0]].concat(), "TRAILING_BYTES"),
+        ("request cut off", request[..request.len() - 1].to_vec(), "TRUNCATED"),
+        ("old leaf cut off", with_leaf[..with_leaf.len() - 1].to_vec(), "TRUNCATED"),
+        ("mark of the old leaf is 2", marked, "UNDEFINED_VALUE"),
+    ];
+    let rules = ["LNK-040", "LNK-041", "IDN-001"];
+    cases.into_iter().fold(Group::new("refused items", &rules), |group, (comment, item, name)| {
+        refuse(group, comment, item_input(&item), name)
+    })
+}
+
+pub(super) fn invitations() -> Group {
+    let of = |purpose, tree: &[u8], card: &[u8]| content(1, &invitation(0x4f, purpose, tree, card));
+    let whole = of(2, &inline_tree(), &card());
+    let with_blob = blob_tree();
+    // The length of the Welcome stands behind version, kind, address, channel, epoch, suite, purpose.
+    let welcome = 3 + 52 + 32 + 32 + 2 + 1;
+    let longest = [&whole[..welcome], &[0x80, 4, 0, 1], &whole[welcome + 2..]].concat();
+    let long_form = [&whole[..welcome], &[0x80, 0, 0, 80], &whole[welcome + 2..]].concat();
+    let cases: [(&str, Vec<u8>, &str); 11] = [
+        ("purpose 0", of(0, &inline_tree(), &card()), "UNDEFINED_VALUE"),
+        ("purpose 4", of(4, &inline_tree(), &card()), "UNDEFINED_VALUE"),
+        ("tree kind 0", of(2, &[0], &card()), "UNDEFINED_VALUE"),
+        ("tree kind 3", of(2, &[3], &card()), "UNDEFINED_VALUE"),
+        ("Welcome above the bound of an item", longest, "TOO_LONG"),
+        ("length of the Welcome not minimal", long_form, "BAD_LENGTH"),
+        ("no tree", of(2, &[], &[]), "TRUNCATED"),
+        ("blob of the tree cut off", of(2, &with_blob[..with_blob.len() - 1], &[]), "TRUNCATED"),
+        ("no card", of(2, &inline_tree(), &[]), "TRUNCATED"),
+        ("a byte follows", [&whole[..], &[0]].concat(), "TRAILING_BYTES"),
+        (
+            "another root signed in the card",
+            of(2, &inline_tree(), &card_of(Chain { root_signer: 9, ..Chain::OURS })),
+            "BAD_SIGNATURE",
+        ),
+    ];
+    let rules = ["LNK-040", "LNK-041", "LNK-042", "LNK-043", "IDN-001"];
+    cases.into_iter().fold(Group::new("refused invitations", &rules), |group, case| {
+        let (comment, item, name) = case;
+        refuse(group, comment, item_input(&item), name)
+    })
+}
+
+pub(super) fn senders() -> Group {
+    let stranger = card_of(Chain { root: 9, root_signer: 9, ..Chain::OURS });
+    let invited = content(1, &invitation(0x4f, 1, &inline_tree(), &stranger));
+    let group = Group::new("cards of another than the sender", &["LNK-049"]);
+    let group = refuse(group, "a card", card_input(&stranger), "CARD_OF_ANOTHER");
+    let group = refuse(group, "an update", item_input(&content(2, &stranger)), "CARD_OF_ANOTHER");
+    refuse(group, "an invitation", item_input(&invited), "CARD_OF_ANOTHER")
+}
