@@ -289,7 +289,7 @@ fn take_message(
 ) -> Result<(), Fault> {
     let (record, keys) = epoch_state(work, channel, &entry.epoch)?;
     if record.candidates.iter().any(|candidate| candidate.verdict != Verdict::Unjudged) {
-        // No relay takes messages behind a commit (spec: CHN-019).
+        // No relay takes messages behind a commit (spec: CLI-072).
         return Err(Fault::Rejected(Refused::MessageAfterCommit));
     }
     let mut mls = load_group(work, channel)?;

@@ -72,6 +72,26 @@ fn an_entry_that_does_not_open_is_passed_over() {
 }
 
 #[test]
+fn a_message_behind_a_commit_is_refused() {
+    // spec: CLI-072
+    let Pair { mut world, bob, channel, .. } = pair();
+    world.pass(5_000);
+    let epoch = world.steal(bob, &channel).epoch;
+    let first = world.next_place(bob, &channel);
+    world.settle();
+    let commit = Operation::Commit(mark(Cut::Through, 1));
+    for (sequence, operation) in [(first, commit), (first.next(), Operation::Message)] {
+        let content = Content::Inline(GARBAGE.to_vec().into());
+        let body = EntryBody::Whole { content, operation };
+        let entry = Entry { epoch, sequence, body, stored_at: Timestamp(0) };
+        world.whisper(bob, epoch, Answer::Entry(entry));
+    }
+    world.pass(1_000);
+    let events = world.events(bob);
+    assert!(codes(&events).contains(&"MESSAGE_AFTER_COMMIT"), "{events:?}");
+}
+
+#[test]
 fn a_garbage_commit_does_not_brick_a_group() {
     // spec: GRP-036, CHN-020
     for cut in [Cut::Through, Cut::Cut] {
