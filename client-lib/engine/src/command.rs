@@ -2,7 +2,7 @@
 //!
 //! A command changes the store or reads it; it never waits for the network. What the network does
 //! with it comes later, as [`crate::event::Event`]s. Commands and replies are plain data, so that a
-//! second process can send them to the one that owns the profile (spec: CLI-070).
+//! second process can send them to the one that owns the profile (spec: CLI-071).
 
 use serde::{Deserialize, Serialize};
 
