@@ -180,3 +180,45 @@ fn a_frame_holds_the_largest_content() {
     let fields = 4 * 1024;
     assert!(largest.iter().all(|bytes| bytes + fields <= Limits::V1.frame_bytes_max));
 }
+
+/// The ids in a cell: single ones, and `A to B` of one prefix.
+fn listed_rules(cell: &str) -> Vec<String> {
+    let mut ids: Vec<String> = Vec::new();
+    let mut words = cell.split([' ', ',']).filter(|word| !word.is_empty());
+    while let Some(word) = words.next() {
+        let is_id = |text: &str| text.len() == 7 && text.as_bytes()[3] == b'-';
+        if is_id(word) {
+            ids.push(word.to_owned());
+        } else if word == "to" {
+            let (first, last) = (ids.pop().unwrap(), words.next().unwrap());
+            let number = |id: &str| id[4..].parse::<u32>().unwrap();
+            let prefix = &first[..4];
+            ids.extend((number(&first)..=number(last)).map(|n| format!("{prefix}{n:03}")));
+        }
+    }
+    ids
+}
+
+#[test]
+fn rules_of_our_programs_only_exist() {
+    let rules: BTreeSet<String> = ["relay.md", "client.md", "client-store.md", "client-files.md"]
+        .iter()
+        .flat_map(|file| {
+            let text = read(&format!("spec/{file}"));
+            let ids: Vec<_> = text
+                .lines()
+                .filter_map(|line| Some(line.strip_prefix("**")?.split_once("**")?.0.to_owned()))
+                .collect();
+            ids
+        })
+        .collect();
+    let classes = table(&read("spec/index.md"), "## Conformance");
+    for class in ["hush-relay", "hush"] {
+        let row = classes.iter().find(|row| row[0] == class).unwrap();
+        let listed = listed_rules(&row[1]);
+        assert!(listed.len() > 5, "{class}: {listed:?}");
+        for id in listed {
+            assert!(rules.contains(&id), "{class}: there is no rule {id}");
+        }
+    }
+}

@@ -1,5 +1,10 @@
 //! The wire at its boundary: frames as bytes, and the tables of the spec.
-#![allow(clippy::unwrap_used, reason = "what the tests share may unwrap as the tests do")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what the tests share may do what the tests do"
+)]
 
 mod allocation;
 mod arbitrary;
