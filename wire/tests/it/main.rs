@@ -11,5 +11,6 @@ mod arbitrary;
 mod bounds;
 mod documents;
 mod order;
+mod references;
 mod round_trip;
 mod truncation;
