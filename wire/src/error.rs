@@ -82,7 +82,7 @@ codes! {
     RequestIdInUse = 7, "REQUEST_ID_IN_USE", Client, Never;
     /// The relay is overloaded.
     Busy = 8, "BUSY", Relay, Later;
-    /// The relay failed; a write may have been stored or not, and is safe to repeat.
+    /// The relay failed; a write may have been stored or not.
     Internal = 9, "INTERNAL", Relay, Later;
     /// The relay is stopping.
     ShuttingDown = 10, "SHUTTING_DOWN", Relay, Later;
@@ -110,7 +110,7 @@ codes! {
     Expired = 35, "EXPIRED", State, AfterSync;
     /// The content is above the bound.
     TooLarge = 36, "TOO_LARGE", Client, Never;
-    /// The blob that the entry names is not there whole, or has another size.
+    /// The blob that the entry names is not there whole, or has another size or hash.
     BlobMissing = 37, "BLOB_MISSING", State, AfterSync;
     /// A sequence number lies beyond the end.
     BeyondEnd = 38, "BEYOND_END", Client, AfterSync;
@@ -126,6 +126,8 @@ codes! {
     WrongOffset = 50, "WRONG_OFFSET", Client, AfterSync;
     /// The blob is not complete yet.
     BlobIncomplete = 51, "BLOB_INCOMPLETE", State, Later;
+    /// An entry whose content is kept names the blob.
+    BlobInUse = 52, "BLOB_IN_USE", State, Later;
 }
 
 /// A refusal: what the relay answers instead of a result.

@@ -2,6 +2,7 @@
 //! Input and outputs: see [`crate::relay`].
 
 mod appends;
+mod blobs;
 mod log;
 mod readings;
 
@@ -29,6 +30,8 @@ pub fn suite() -> Suite {
         .group(appends::commits())
         .group(appends::waits())
         .group(appends::bounds())
+        .group(blobs::proven())
+        .group(blobs::held())
         .group(readings::trees())
         .group(readings::refusals())
         .group(readings::kept())

@@ -84,12 +84,20 @@ impl<T> Group<T> {
     ) -> Result<Effect, Refused> {
         let view = self.overlay.over(store);
         let planned = write::plan(&Scene { view: &view, limits, now }, write)?;
-        if !planned.changes.is_empty() {
-            let object = write.object();
-            if let Entry::Vacant(entry) = self.expected.entry(object) {
-                entry.insert(store.revision(&object)?);
+        let held = planned.hold.map(|hold| (Object::Blob(hold.blob), vec![hold.change]));
+        let changed: Vec<_> = [Some((write.object(), planned.changes)), held]
+            .into_iter()
+            .flatten()
+            .filter(|(_, changes)| !changes.is_empty())
+            .collect();
+        // All that can fail comes before the first change.
+        for (object, _) in &changed {
+            if let Entry::Vacant(entry) = self.expected.entry(*object) {
+                entry.insert(store.revision(object)?);
             }
-            self.overlay.add(object, planned.changes);
+        }
+        for (object, changes) in changed {
+            self.overlay.add(object, changes);
         }
         self.news.extend(planned.news);
         Ok(planned.effect)
@@ -100,8 +108,11 @@ impl<T> Group<T> {
     pub fn commit(self, store: &mut impl Store) -> Stored<T> {
         let Self { overlay, expected, planned, news } = self;
         let mut changes = overlay.into_changes();
+        // Blobs are the last kind and go first: a store that keeps batches apart may end between a
+        // hold and its entry, and a hold alone only keeps a blob for longer (spec: CHN-031).
         let batches: Vec<Batch> = expected
             .into_iter()
+            .rev()
             .map(|(object, expected)| {
                 let changes = changes.remove(&object).unwrap_or_default();
                 Batch { object, expected, changes }

@@ -17,7 +17,7 @@
 //! - An [`Outcome`] of a write leaves a [`Group`] only through [`Group::commit`], after the store
 //!   said that everything the outcome rests on is on disk (spec: CHN-012, INB-006, BLB-004).
 //! - A write is planned against the store and all writes planned before it in the same group, and
-//!   changes one object.
+//!   changes one object; an entry that names a blob also prolongs the blob, which is stored first.
 //! - A reading is a cursor of bounded size. It pulls from the store when its client has room; a
 //!   client that stalls costs no queue.
 //! - All state that outlives a session is in the store: a new process continues where one stopped.

@@ -63,6 +63,24 @@ impl MemoryStore {
         }
     }
 
+    /// Removes a row and those that live with it.
+    fn remove_carried(&mut self, place: &Place) {
+        self.remove(place);
+        let (object, table, _) = place;
+        let Some(carried) = table.carries() else { return };
+        let from = (*object, carried, Bytes::new());
+        let gone: Vec<Place> = self
+            .rows
+            .range(from..)
+            .map(|(place, _)| place)
+            .take_while(|(in_object, table, _)| in_object == object && *table == carried)
+            .cloned()
+            .collect();
+        for place in &gone {
+            self.remove(place);
+        }
+    }
+
     fn apply(&mut self, batch: &Batch) {
         for change in &batch.changes {
             let place = (batch.object, change.table, change.key.clone());
@@ -70,7 +88,7 @@ impl MemoryStore {
                 Action::Put { value, expires } => {
                     self.put(place, Kept { value: value.clone(), expires: *expires });
                 }
-                Action::Delete => self.remove(&place),
+                Action::Delete => self.remove_carried(&place),
             }
         }
         let revision = Revision(batch.expected.0.saturating_add(1));
@@ -154,7 +172,7 @@ impl Store for MemoryStore {
             .map(|(_, place)| place.clone())
             .collect();
         for place in &due {
-            self.remove(place);
+            self.remove_carried(place);
         }
         Ok(due.len())
     }

@@ -58,6 +58,25 @@ pub enum Table {
     Chunk = 33,
 }
 
+impl Table {
+    /// The table of the same object whose only row, when it goes, takes all rows of this one with
+    /// it. These rows need no time of their own, so that prolonging many of them is one change.
+    pub const fn lives_with(self) -> Option<Self> {
+        match self {
+            Self::Chunk => Some(Self::Blob),
+            _ => None,
+        }
+    }
+
+    /// The table whose rows live with the row of this one.
+    pub const fn carries(self) -> Option<Self> {
+        match self {
+            Self::Blob => Some(Self::Chunk),
+            _ => None,
+        }
+    }
+}
+
 /// Sets or removes one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -176,15 +195,16 @@ pub trait Read {
 /// Writes.
 pub trait Store: Read {
     /// Stores batches, each whole or not at all; when this returns they are on disk. Batches of
-    /// different objects may be stored apart from each other.
+    /// different objects may be stored apart from each other, then in the order given. A row that
+    /// goes, by a change or by its time, takes those with it that live with it ([`Table::lives_with`]).
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if an object's revision is not the expected one: then nothing of
     /// any batch is stored. Any other error: what is stored is unknown until the next start.
     fn commit(&mut self, batches: &[Batch]) -> Result<(), StoreError>;
 
-    /// Removes some rows whose time has come, earliest first, and says how many. Never reads rows
-    /// whose time has not come.
+    /// Removes some rows whose time has come, earliest first, with those that live with them, and
+    /// says how many came to their time. Never reads rows whose time has not come.
     ///
     /// # Errors
     /// [`StoreError`] if the store cannot be changed.

@@ -13,7 +13,8 @@ use hushwire_wire::{
 };
 
 use crate::{
-    blob, channel, inbox,
+    blob::{self, hold::Hold},
+    channel, inbox,
     news::News,
     outcome::{Effect, Refused},
     store::{Change, Object, Read},
@@ -162,12 +163,14 @@ pub(crate) struct Planned {
     pub(crate) effect: Effect,
     /// Whom it wakes.
     pub(crate) news: Option<News>,
+    /// The blob that has to stay with it.
+    pub(crate) hold: Option<Hold>,
 }
 
 impl Planned {
     /// Changes that wake nobody.
     pub(crate) const fn quiet(changes: Vec<Change>, effect: Effect) -> Self {
-        Self { changes, effect, news: None }
+        Self { changes, effect, news: None, hold: None }
     }
 }
 

@@ -162,7 +162,10 @@ impl Group {
             }
             object.revision = Revision(object.revision.0.saturating_add(1));
             for change in &batch.changes {
-                if let Action::Put { expires, .. } = &change.action {
+                // What lives with another row goes with it: that row's time counts.
+                if let Action::Put { expires, .. } = &change.action
+                    && (expires.is_some() || change.table.lives_with().is_none())
+                {
                     object.outlive(*expires);
                 }
             }
@@ -228,7 +231,11 @@ impl Group {
             }
             match &row.stored {
                 Some((value, _)) => batch.put_cf(&family, key, value),
-                None => batch.delete_cf(&family, key),
+                None => {
+                    batch.delete_cf(&family, key);
+                    // Keys are sorted: rows that are put anew beside come behind this.
+                    inner.remove_carried(&mut batch, row.family, key)?;
+                }
             }
         }
         let revisions = inner.family(Family::Revisions)?;
@@ -276,6 +283,20 @@ impl Inner {
     ) -> Result<Option<DBPinnableSlice<'_>>, StoreError> {
         let family = self.family(family)?;
         self.database.get_pinned_cf_opt(&family, key, options).map_err(|error| store_error(&error))
+    }
+
+    /// Removes what lives with a row that goes.
+    fn remove_carried(
+        &self,
+        batch: &mut WriteBatch,
+        family: Family,
+        key: &[u8],
+    ) -> Result<(), StoreError> {
+        if let Some(carried) = layout::carried(family, key) {
+            let family = self.family(carried.family)?;
+            batch.delete_range_cf(&family, carried.from, carried.to);
+        }
+        Ok(())
     }
 
     fn expires(&self, family: Family, key: &[u8]) -> Result<Option<Timestamp>, StoreError> {

@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use hushwire_relay::crash::{POINTS, Point, VARIABLE};
 use hushwire_wire::{
+    error::Code,
     id::UploadKey,
-    message::{Answer, Content, Request},
+    message::{Answer, BlobReference, Content, Request},
     transcript::{self, Operation},
 };
 
@@ -139,6 +141,47 @@ async fn an_upload_goes_on_after_a_death_between_chunks() {
     assert_eq!(stored, CHUNK as u64);
     let write = Request::BlobWrite { key: key(), offset: stored, content: chunk(2) };
     assert_eq!(client.ask(write).await, Answer::BlobState { size, stored: size });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_death_leaves_a_large_entry_with_its_blob_held_or_neither() {
+    // spec: CHN-031, RLY-011
+    // The channel, the blob, its one chunk, then the entry.
+    for (point, held) in
+        [("relay.commit.before-sync:4", Answer::Done), ("relay.commit.after-sync:4", in_use())]
+    {
+        let directory = tempfile::tempdir().unwrap();
+        configure(directory.path(), SETTINGS);
+        let mut dying = command(directory.path());
+        dying.env(VARIABLE, point);
+        let mut process = Process::spawn(dying);
+        let mut client = Client::connect(process.address, process.relay).await;
+        let (channel, handle) = client.create_channel().await;
+        let seed = fresh();
+        let key = || UploadKey::from_bytes(seed);
+        client.ask(Request::BlobCreate { key: key(), size: 6 }).await;
+        let content = Bytes::from_static(b"sealed");
+        client.ask(Request::BlobWrite { key: key(), offset: 0, content }).await;
+        let content = Content::Blob(BlobReference {
+            blob: transcript::blob_id(&key()),
+            content_hash: transcript::content_hash(b"sealed"),
+            size: 6,
+        });
+        client.begin(Request::Append { handle, content, operation: Operation::Message }).await;
+        assert!(!process.wait(std::time::Duration::from_secs(30)).success());
+        let process = Process::start(directory.path());
+        let mut client = Client::connect(process.address, process.relay).await;
+        assert_eq!(client.ask(Request::BlobDelete(key())).await, held, "{point}");
+        let handle = client.open_channel(&channel).await;
+        let content = Content::Inline(Bytes::from_static(b"next"));
+        let next = Request::Append { handle, content, operation: Operation::Message };
+        let Answer::Appended(appended) = client.ask(next).await else { panic!("{point}") };
+        assert_eq!(appended.sequence.0, u64::from(held == in_use()), "{point}");
+    }
+}
+
+fn in_use() -> Answer {
+    Answer::Refused(Code::BlobInUse.into())
 }
 
 #[test]

@@ -40,6 +40,7 @@ fn suite<S: Store>(mut fresh: impl FnMut() -> S) {
     limits_stop_after_the_row_that_reaches_them(&mut fresh());
     time_decides_what_exists_and_expiry_removes_it(&mut fresh());
     a_row_that_was_prolonged_or_deleted_is_not_removed_by_its_old_time(&mut fresh());
+    a_row_takes_with_it_what_lives_with_it(&mut fresh());
 }
 
 fn a_batch_is_whole_or_not_there<S: Store>(store: &mut S) {
@@ -166,6 +167,41 @@ fn a_row_that_was_prolonged_or_deleted_is_not_removed_by_its_old_time<S: Store>(
     assert_eq!(read(store, b"kept").as_deref(), Some(&b"w"[..]));
 }
 
+fn a_row_takes_with_it_what_lives_with_it<S: Store>(store: &mut S) {
+    // spec: RLY-014, BLB-010
+    let blob = |byte| Object::Blob(BlobId::from_bytes([byte; 32]));
+    let chunks = |store: &S, byte| {
+        store.rows(&blob(byte), Table::Chunk, &[], &[], WIDE, Timestamp(0)).unwrap().len()
+    };
+    let whole = |expires| {
+        vec![
+            put(Table::Blob, &[], b"row", Some(expires)),
+            put(Table::Chunk, &[0], &[1; 700], None),
+            put(Table::Chunk, &[255; 8], &[2; 700], None),
+        ]
+    };
+    for byte in [1, 2, 3] {
+        store.commit(&[batch(blob(byte), 0, whole(10))]).unwrap();
+    }
+    // One change prolongs all of it.
+    store.commit(&[batch(blob(2), 1, vec![put(Table::Blob, &[], b"row", Some(20))])]).unwrap();
+    assert_eq!(store.expire(Timestamp(9), 10), Ok(0));
+    assert_eq!(store.expire(Timestamp(10), 1), Ok(1));
+    assert_eq!([1, 2, 3].map(|byte| chunks(store, byte)), [0, 2, 2]);
+    assert_eq!(store.expire(Timestamp(10), 10), Ok(1));
+    assert_eq!([1, 2, 3].map(|byte| chunks(store, byte)), [0, 2, 0]);
+    store.commit(&[batch(blob(2), 2, vec![delete(Table::Blob, &[])])]).unwrap();
+    assert_eq!(chunks(store, 2), 0);
+    // What is put beside the deletion stays; other objects and tables are not touched.
+    store.commit(&[batch(blob(4), 0, whole(10)), batch(blob(5), 0, whole(10))]).unwrap();
+    let anew = vec![delete(Table::Blob, &[]), put(Table::Chunk, &[7], &[3; 700], None)];
+    store.commit(&[batch(blob(4), 1, anew)]).unwrap();
+    assert_eq!((chunks(store, 4), chunks(store, 5)), (1, 2));
+    let epoch = vec![put(Table::Epoch, &[], b"v", None), delete(Table::SeenKey, &[])];
+    store.commit(&[batch(channel(1), 0, epoch)]).unwrap();
+    assert_eq!(chunks(store, 5), 2);
+}
+
 fn bounds() -> Bounds {
     Bounds { disk_reserve_bytes: 0, ..Bounds::default() }
 }
@@ -214,6 +250,16 @@ fn a_dead_object_leaves_nothing_behind() {
     assert_eq!(store.revision(&channel(1)), Ok(Revision(1)));
     store.expire(Timestamp(DAY_MS), 10).unwrap();
     assert_eq!(store.revision(&channel(1)), Ok(Revision(0)));
+    // The chunks of a blob have no time of their own, and yet do not keep its revision.
+    let blob = Object::Blob(BlobId::from_bytes([1; 32]));
+    let changes = vec![
+        put(Table::Blob, &[], b"v", Some(2 * DAY_MS)),
+        put(Table::Chunk, &[0], &[7; 700], None),
+    ];
+    store.commit(&[batch(blob, 0, changes)]).unwrap();
+    store.expire(Timestamp(2 * DAY_MS), 10).unwrap();
+    store.expire(Timestamp(2 * DAY_MS), 10).unwrap();
+    assert_eq!(store.revision(&blob), Ok(Revision(0)));
     drop(store);
     let mut rows = 0;
     hushwire_relay::store::rocks::inspect(&path, |_| {

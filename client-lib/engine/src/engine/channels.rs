@@ -33,6 +33,10 @@ use crate::{
 
 /// How long a refused channel rests, in milliseconds; jitter is added.
 const REFUSED_REST_MS: u64 = 5_000;
+/// How often a large entry is fetched whose content turns out to be another than named
+/// (spec: CLI-049). An honest relay has it, and a line does not change bytes under TLS: this is for
+/// a relay that mends its disk, not for one that lies.
+const OTHER_CONTENT_MAX: u32 = 8;
 
 /// A channel as it is used now.
 pub(super) struct ChannelLive {
@@ -43,6 +47,14 @@ pub(super) struct ChannelLive {
     append: Option<IntentNumber>,
     contest_at: Option<Timestamp>,
     refusals: u32,
+    other_content: Option<OtherContent>,
+}
+
+/// A large entry whose content was not what it names, and how often.
+#[derive(Clone, Copy)]
+struct OtherContent {
+    reference: BlobReference,
+    times: u32,
 }
 
 enum Phase {
@@ -79,6 +91,7 @@ impl ChannelLive {
             append: None,
             contest_at: None,
             refusals: 0,
+            other_content: None,
         };
         live.follow(record);
         live
@@ -364,14 +377,19 @@ impl<S: Store> Engine<S> {
                 let stored = u64::try_from(fetching.content.len()).unwrap_or(u64::MAX);
                 let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
                 if offset != stored || stored.saturating_add(length) > fetching.reference.size {
-                    self.rest(&channel, 0);
-                    return Ok(());
+                    return self.entry_differs(channel);
                 }
                 fetching.content.extend_from_slice(&content);
                 Ok(())
             }
             Answer::ReadEnd(_) => self.entry_whole(channel),
             Answer::Refused(refusal) if refusal.code == Code::Denied => self.entry_gone(channel),
+            // Not the blob that the entry names: that one is whole, and as long as the entry says.
+            Answer::Refused(refusal)
+                if matches!(refusal.code, Code::BlobIncomplete | Code::BeyondEnd) =>
+            {
+                self.entry_differs(channel)
+            }
             Answer::Refused(refusal) => {
                 self.rest(&channel, refusal.retry_after_ms);
                 Ok(())
@@ -393,17 +411,34 @@ impl<S: Store> Engine<S> {
         self.transact(|work| log::gone(work, &channel, &fetching.entry))
     }
 
+    /// The relay's blob is not what the entry's id promises: its fault, so not judged. Fetched again,
+    /// but not for ever: a relay that goes on like this has lost the content (spec: CLI-049).
+    fn entry_differs(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let Phase::Fetching(fetching) = &live.phase else { return Ok(()) };
+        let reference = fetching.reference;
+        let before = live.other_content.filter(|before| before.reference == reference);
+        let times = before.map_or(1, |before| before.times.saturating_add(1));
+        if times >= OTHER_CONTENT_MAX {
+            live.other_content = None;
+            return self.entry_gone(channel);
+        }
+        live.other_content = Some(OtherContent { reference, times });
+        self.rest(&channel, 0);
+        Ok(())
+    }
+
     fn entry_whole(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let Phase::Fetching(fetching) = &mut live.phase else { return Ok(()) };
+        let content = Content::Inline(core::mem::take(&mut fetching.content).freeze());
+        if content.hash() != fetching.reference.content_hash {
+            return self.entry_differs(channel);
+        }
+        live.other_content = None;
         let Phase::Fetching(fetching) = core::mem::replace(&mut live.phase, Phase::Closed) else {
             return Ok(());
         };
-        let content = Content::Inline(fetching.content.freeze());
-        if content.hash() != fetching.reference.content_hash {
-            // Not what the entry's id promises: the relay's fault, so not judged; tried again.
-            self.rest(&channel, 0);
-            return Ok(());
-        }
         let EntryBody::Whole { operation, .. } = fetching.entry.body else { return Ok(()) };
         let body = EntryBody::Whole { content, operation };
         self.apply_entry(channel, &Entry { body, ..fetching.entry })

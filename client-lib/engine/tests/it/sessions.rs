@@ -1,7 +1,7 @@
 //! Stories of sessions and readings.
 
 use hushwire_engine::{
-    command::{Command, Reply},
+    command::{ChatState, Command, Reply},
     engine::{Isolation, Settings},
     event::{Event, Warning},
 };
@@ -111,6 +111,76 @@ fn a_large_message_whose_blob_is_gone_is_passed_over() {
     world.say(alice, hers, "short");
     world.pass(60_000);
     assert_eq!(world.texts(bob, his), ["short"]);
+    let missed = |event: &Event| matches!(event, Event::Warning(Warning::MissedTooMuch { .. }));
+    assert!(world.events(bob).iter().any(missed));
+}
+
+#[test]
+fn a_relay_that_never_gives_the_content_of_a_large_message_does_not_hold_up_the_chat() {
+    // spec: CLI-041, CLI-049
+    let lies: [fn(&mut Answer); 3] = [
+        |answer| {
+            if let Answer::BlobChunk { content, .. } = answer {
+                *content = vec![0; content.len()].into();
+            }
+        },
+        |answer| {
+            if let Answer::BlobChunk { offset, .. } = answer {
+                *offset += 1;
+            }
+        },
+        |answer| {
+            if matches!(answer, Answer::BlobChunk { .. }) {
+                *answer = Answer::Refused(Code::BlobIncomplete.into());
+            }
+        },
+    ];
+    for lie in lies {
+        let mut world = World::with_inline_max(1_000);
+        let alice = world.person("Alice", 0);
+        let bob = world.person("Bob", 0);
+        let (hers, his) = world.befriend(alice, bob);
+        world.set_tamper(move |mut frame| {
+            lie(&mut frame.answer);
+            Some(frame)
+        });
+        world.say(alice, hers, &"long ".repeat(2_000));
+        world.say(alice, hers, "short");
+        let missed = |event: &Event| matches!(event, Event::Warning(Warning::MissedTooMuch { .. }));
+        world.pass(10_000);
+        assert!(!world.events(bob).iter().any(missed), "not at the first time");
+        world.pass(900_000);
+        assert_eq!(world.texts(bob, his), ["short"]);
+        assert!(world.events(bob).iter().any(missed));
+    }
+}
+
+#[test]
+fn a_group_stops_by_name_at_a_large_commit_whose_content_never_comes() {
+    // spec: CLI-049
+    let mut world = World::with_inline_max(1_000);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let carol = world.person("Carol", 0);
+    world.befriend(alice, bob);
+    world.befriend(alice, carol);
+    let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!("no group")
+    };
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let chat = group.number;
+    world.ask(alice, Command::GroupAdd { chat, contact: contacts[0].number });
+    world.pass(60_000);
+    assert_eq!(world.chat(bob, "Crew").state, ChatState::Open);
+    world.set_tamper(|mut frame| {
+        if let Answer::BlobChunk { content, .. } = &mut frame.answer {
+            *content = vec![0; content.len()].into();
+        }
+        Some(frame)
+    });
+    world.ask(alice, Command::GroupAdd { chat, contact: contacts[1].number });
+    world.pass(900_000);
+    assert_eq!(world.chat(bob, "Crew").state, ChatState::Stuck);
     let missed = |event: &Event| matches!(event, Event::Warning(Warning::MissedTooMuch { .. }));
     assert!(world.events(bob).iter().any(missed));
 }

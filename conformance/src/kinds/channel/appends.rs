@@ -235,20 +235,5 @@ pub(super) fn bounds() -> Group {
         s.refused("a", "append", blob(size), code);
         group = s.into_test(group, comment);
     }
-    for (comment, created, named) in
-        [("a blob that is not complete", 7, 7), ("a blob of another size", 6, 5)]
-    {
-        let mut s = Script::new(json!({ "blob_chunk_bytes": "6" }));
-        Log::create(&mut s, 1);
-        let state = |stored: u64| json!({ "blob_state": { "size": created.to_string(), "stored": stored.to_string() } });
-        let key = hex::encode([7; 32]);
-        let fields = json!({ "upload_key": key, "size": created.to_string() });
-        s.step("a", "blob_create", fields, state(0));
-        let content = hex::encode(b"sealed");
-        let fields = json!({ "upload_key": key, "offset": "0", "content": content });
-        s.step("a", "blob_write", fields, state(6));
-        s.refused("a", "append", blob(named), Code::BlobMissing);
-        group = s.into_test(group, comment);
-    }
     group
 }

@@ -121,6 +121,18 @@ impl Log {
         content: &str,
         operation: &Operation,
     ) -> Value {
+        let fields = self.fields(content, operation);
+        self.append_fields(script, content, operation, fields)
+    }
+
+    /// Appends a content that these fields carry or name, and says what the answer is.
+    pub(super) fn append_fields(
+        &mut self,
+        script: &mut Script,
+        content: &str,
+        operation: &Operation,
+        fields: Value,
+    ) -> Value {
         let hash = transcript::content_hash(content.as_bytes());
         let entry = transcript::entry_id(&CHANNEL, &self.epoch, operation, &hash);
         let sequence = Sequence(self.next);
@@ -137,7 +149,7 @@ impl Log {
             "signature": receipt,
             "repeated": false,
         } });
-        script.step("a", "append", self.fields(content, operation), said.clone());
+        script.step("a", "append", fields, said.clone());
         said
     }
 

@@ -6,7 +6,10 @@ use hushwire_wire::{
     id::{BlobId, Timestamp},
 };
 
-use super::row::{BlobRow, ONLY, chunk_key};
+use super::{
+    hash::RunningHash,
+    row::{BlobRow, ONLY, chunk_key},
+};
 use crate::{
     outcome::{Effect, Refused},
     row::{RowReader, RowWriter},
@@ -27,13 +30,17 @@ pub(crate) fn plan_create<V: Read>(
         Some(row) if row.size == size => Ok(Planned::quiet(Vec::new(), state(&row))),
         Some(_) => Err(Code::AlreadyExists.into()),
         None => {
+            // Only a blob that an entry can name is hashed.
+            let hashed = size <= scene.limits.entry_blob_bytes_max;
             let row = BlobRow {
                 size,
                 stored: 0,
                 chunk_bytes: scene.limits.blob_chunk_bytes.max(1),
                 expires_at: scene.now.plus_ms(scene.limits.blob_retention_ms),
+                held_until: None,
+                hash: hashed.then(RunningHash::default),
             };
-            Ok(Planned::quiet(vec![kept(&row)], state(&row)))
+            Ok(Planned::quiet(vec![row.kept()], state(&row)))
         }
     }
 }
@@ -58,25 +65,29 @@ pub(crate) fn plan_write<V: Read>(
     if offset != row.stored {
         return Err(Code::WrongOffset.into());
     }
-    let row = BlobRow { stored: end, ..row };
+    let mut row = BlobRow { stored: end, ..row };
+    if let Some(hash) = &mut row.hash {
+        hash.add(content);
+    }
     let value = RowWriter::new(content.len()).fixed(content).finish();
-    let action = Action::Put { value, expires: Some(row.expires_at) };
-    let changes = vec![Change { table: Table::Chunk, key: chunk_key(offset), action }, kept(&row)];
+    // It goes with the blob's row.
+    let action = Action::Put { value, expires: None };
+    let changes = vec![Change { table: Table::Chunk, key: chunk_key(offset), action }, row.kept()];
     Ok(Planned::quiet(changes, state(&row)))
 }
 
-/// Deletes a blob with all its chunks (spec: BLB-009).
+/// Deletes a blob with all its chunks, unless an entry needs it (spec: BLB-009, BLB-012).
 pub(crate) fn plan_delete<V: Read>(
     scene: &Scene<'_, V>,
     blob: &BlobId,
 ) -> Result<Planned, Refused> {
     let row = BlobRow::load(scene.view, scene.now, blob)?.ok_or(Code::Denied)?;
-    let remove = |table, key| Change { table, key, action: Action::Delete };
-    let mut changes = vec![remove(Table::Blob, Bytes::from_static(ONLY))];
-    let step = usize::try_from(row.chunk_bytes).unwrap_or(usize::MAX).max(1);
-    changes
-        .extend((0..row.stored).step_by(step).map(|start| remove(Table::Chunk, chunk_key(start))));
-    Ok(Planned::quiet(changes, Effect::Done))
+    if row.held_until.is_some_and(|held| scene.now < held) {
+        return Err(Code::BlobInUse.into());
+    }
+    let change =
+        Change { table: Table::Blob, key: Bytes::from_static(ONLY), action: Action::Delete };
+    Ok(Planned::quiet(vec![change], Effect::Done))
 }
 
 /// How much of a blob is there (spec: BLB-006).
@@ -102,9 +113,4 @@ pub(crate) fn chunk(
 
 const fn state(row: &BlobRow) -> Effect {
     Effect::BlobState { size: row.size, stored: row.stored }
-}
-
-fn kept(row: &BlobRow) -> Change {
-    let action = Action::Put { value: row.encode(), expires: Some(row.expires_at) };
-    Change { table: Table::Blob, key: Bytes::from_static(ONLY), action }
 }

@@ -2,7 +2,7 @@
 
 use hushwire_wire::{
     error::{Code, Refusal},
-    id::{ChannelId, EntryId, EpochId, PublicKey},
+    id::{ChannelId, EntryId, EpochId, PublicKey, Timestamp},
     message::{Content, Repeated},
     transcript::{self, CommitMark, Operation},
 };
@@ -12,7 +12,7 @@ use super::{
     row::{Candidate, ContentRow, EpochRow, HeaderRow, Origin, PlaceRow, place_key},
 };
 use crate::{
-    blob,
+    blob::{self, hold::Hold},
     news::News,
     outcome::{Effect, Refused},
     store::{Action, Change, Object, Read, Table},
@@ -41,8 +41,8 @@ impl Append<'_> {
             Operation::Message => check_message(&row)?,
             Operation::Commit(mark) => self.check_commit(scene, &row, mark)?,
         }
-        self.check_blob(scene)?;
-        Ok(self.store(scene, row))
+        let hold = self.hold(scene)?;
+        Ok(Planned { hold, ..self.store(scene, row) })
     }
 
     fn repeated<V: Read>(&self, scene: &Scene<'_, V>) -> Result<Option<Effect>, Refused> {
@@ -96,15 +96,22 @@ impl Append<'_> {
         if seen.is_some() { Err(Code::KeyReused.into()) } else { Ok(()) }
     }
 
-    /// spec: CHN-010: the blob is another object; it is looked at, not locked. It cannot change
-    /// once it is complete, only go.
-    fn check_blob<V: Read>(&self, scene: &Scene<'_, V>) -> Result<(), Refused> {
-        let Content::Blob(reference) = self.content else { return Ok(()) };
-        if blob::row::is_complete(scene.view, scene.now, reference)? {
-            Ok(())
-        } else {
-            Err(Code::BlobMissing.into())
+    /// The blob that the entry names is proven and held with it (spec: CHN-010, CHN-031).
+    fn hold<V: Read>(&self, scene: &Scene<'_, V>) -> Result<Option<Hold>, Refused> {
+        match self.content {
+            Content::Blob(reference) => {
+                blob::hold::plan(scene, reference, self.content_kept_until(scene))
+            }
+            Content::Inline(_) => Ok(None),
         }
+    }
+
+    /// spec: CHN-017
+    fn content_kept_until<V: Read>(&self, scene: &Scene<'_, V>) -> Timestamp {
+        scene.now.plus_ms(match self.operation {
+            Operation::Message => scene.limits.message_retention_ms,
+            Operation::Commit(_) => scene.limits.commit_retention_ms,
+        })
     }
 
     fn store<V: Read>(&self, scene: &Scene<'_, V>, mut row: EpochRow) -> Planned {
@@ -135,6 +142,7 @@ impl Append<'_> {
             changes,
             effect: self.appended(place, Repeated::First),
             news: Some(News::Channel { channel: *self.channel, epoch: *self.epoch }),
+            hold: None,
         }
     }
 
@@ -149,10 +157,6 @@ impl Append<'_> {
     /// The entry's own rows; its content goes before its id does (spec: CHN-016).
     fn rows<V: Read>(&self, scene: &Scene<'_, V>, place: PlaceRow) -> [Change; 3] {
         let (limits, now) = (scene.limits, scene.now);
-        let content_kept_ms = match self.operation {
-            Operation::Message => limits.message_retention_ms,
-            Operation::Commit(_) => limits.commit_retention_ms,
-        };
         let header = HeaderRow { entry: *self.entry, stored_at: now };
         let key = place_key(self.epoch, place.sequence);
         let put = |table, key, value, expires| Change {
@@ -164,7 +168,7 @@ impl Append<'_> {
         let content = ContentRow::encode(self.operation, self.content);
         [
             put(Table::EntryHeader, key.clone(), header.encode(), header_expires),
-            put(Table::EntryContent, key, content, now.plus_ms(content_kept_ms)),
+            put(Table::EntryContent, key, content, self.content_kept_until(scene)),
             put(Table::EntryPlace, self.entry.to_field(), place.encode(), header_expires),
         ]
     }
@@ -195,7 +199,7 @@ fn wait_ms<V: Read>(scene: &Scene<'_, V>, row: &EpochRow) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use hushwire_wire::{id::Timestamp, limit::Limits};
+    use hushwire_wire::limit::Limits;
 
     use super::*;
     use crate::memory::MemoryStore;

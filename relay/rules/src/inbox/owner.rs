@@ -100,7 +100,12 @@ pub(crate) fn plan_rotate<V: Read>(
     }
     let row = InboxRow { owner: *next_owner, ..row };
     // Readings of the old key find out that they are over (spec: INB-011).
-    Ok(Planned { changes: vec![row.kept()], effect, news: Some(News::Inbox(door.inbox)) })
+    Ok(Planned {
+        changes: vec![row.kept()],
+        effect,
+        news: Some(News::Inbox(door.inbox)),
+        hold: None,
+    })
 }
 
 /// Replaces the sealed device list (spec: INB-021).

@@ -62,7 +62,7 @@ pub(crate) fn plan<V: Read>(
         changes.push(keep(Table::Capability, capability.to_field(), grant.encode()));
     }
     let effect = sent(inbox, item, Repeated::First);
-    Ok(Planned { changes, effect, news: Some(News::Inbox(*inbox)) })
+    Ok(Planned { changes, effect, news: Some(News::Inbox(*inbox)), hold: None })
 }
 
 const fn sent(inbox: &InboxId, item: &ItemId, repeated: Repeated) -> Effect {

@@ -15,6 +15,7 @@ mod capabilities;
 mod contests;
 mod durability;
 mod expiry;
+mod holds;
 mod inboxes;
 mod meanwhile;
 mod model;

@@ -34,6 +34,7 @@ pub(super) fn expire(
         let expiry = Expiry::parse(bytes)?;
         if inner.expires(expiry.family, expiry.key)? == Some(expiry.time) {
             batch.delete_cf(&inner.family(expiry.family)?, expiry.key);
+            inner.remove_carried(&mut batch, expiry.family, expiry.key)?;
             removed += usize::from(expiry.family != Family::Revisions);
         }
         batch.delete_cf(&index, bytes);

@@ -17,7 +17,7 @@
 
 use bytes::Bytes;
 use hushwire_relay_rules::store::{Object, Revision, StoreError, Table};
-use hushwire_wire::id::Timestamp;
+use hushwire_wire::id::{BlobId, Timestamp};
 
 /// The layout that this build writes.
 pub(super) const SCHEMA: u32 = 1;
@@ -25,6 +25,7 @@ pub(super) const SCHEMA: u32 = 1;
 pub(super) const SCHEMA_KEY: &[u8] = b"schema";
 
 const FORMAT: u8 = 1;
+const BLOB_KIND: u8 = 3;
 const HEADER_BYTES: usize = 1 + 8;
 const NEVER: u64 = u64::MAX;
 
@@ -99,7 +100,7 @@ pub(super) fn object_key(object: &Object) -> Vec<u8> {
     let (kind, id): (u8, &[u8]) = match object {
         Object::Channel(id) => (1, id.as_ref()),
         Object::Inbox(id) => (2, id.as_ref()),
-        Object::Blob(id) => (3, id.as_ref()),
+        Object::Blob(id) => (BLOB_KIND, id.as_ref()),
     };
     let mut key = Vec::with_capacity(80);
     key.push(kind);
@@ -113,6 +114,28 @@ pub(super) fn row_key(object: &Object, table: Table, key: &[u8]) -> Vec<u8> {
     bytes.push(table as u8);
     bytes.extend_from_slice(key);
     bytes
+}
+
+/// The rows that go with another one, as a range of keys.
+pub(super) struct Carried {
+    pub(super) family: Family,
+    pub(super) from: Vec<u8>,
+    pub(super) to: Vec<u8>,
+}
+
+/// What goes with the row that has this key, if anything does.
+pub(super) fn carried(family: Family, key: &[u8]) -> Option<Carried> {
+    // A blob has one row, under the empty key: its table's byte is the last one.
+    let (table, object) = key.split_last()?;
+    let of_blob = object.first() == Some(&BLOB_KIND) && object.len() == 1 + BlobId::LENGTH;
+    if family != Family::of(Table::Blob) || !of_blob || *table != Table::Blob as u8 {
+        return None;
+    }
+    let table = Table::Blob.carries()?;
+    let mut from = object.to_vec();
+    from.push(table as u8);
+    let to = successor(&from)?;
+    Some(Carried { family: Family::of(table), from, to })
 }
 
 /// The least key above every key that starts with `prefix`; `None` if there is no such key.
