@@ -10,12 +10,12 @@ use hushwire_protocol::{
 use hushwire_wire::{id::ChannelId, message::Answer, transcript};
 
 use crate::{
-    chats,
+    capabilities, chats,
     command::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactInfo, ContactNumber, FailureReason,
         Reply, SecretText, Verification,
     },
-    direct,
+    devices, direct,
     event::Event,
     packages::{self, Gathered, Route},
     profile,
@@ -158,6 +158,17 @@ pub(crate) fn card(
     card.map(|card| ContactCard::decode(card.expose()).map_err(|_| StoreError::Damaged)).transpose()
 }
 
+/// Contacts get capabilities of their own anew with the next card; those they have still work for a
+/// while (spec: IDN-062).
+pub(crate) fn renew_given(work: &Work<'_>) -> Result<(), StoreError> {
+    for mut row in work.tx.list::<ContactRecord>(&[], usize::MAX)? {
+        let Some(given) = row.record.given.take() else { continue };
+        capabilities::retire(work, &capabilities::id_of(&given)?)?;
+        work.tx.save(&row.key, &row.record)?;
+    }
+    Ok(())
+}
+
 /// Whether a person is a contact: this identity has their card, from their link, from their
 /// invitation to a direct chat, or from another of its own devices (spec: LNK-047).
 pub(crate) fn is_contact(work: &Work<'_>, person: &Fingerprint) -> Result<bool, StoreError> {
@@ -218,6 +229,7 @@ pub(crate) fn set_verification(
     record.verification = verification;
     save(work, &person, &record)?;
     work.event(Event::ContactChanged(contact))?;
+    devices::tell_verification(work, &person, verification)?;
     Ok(Reply::Done)
 }
 

@@ -1,8 +1,10 @@
 //! The devices of this identity: their list, and keeping each of them in every group.
 
+use std::collections::BTreeMap;
+
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
-    identity::{DeviceEntry, DeviceId, DeviceList, Fingerprint},
+    identity::{DeviceEntry, DeviceId, DeviceList, DeviceListVersion, Fingerprint},
     invitation::ContactCard,
 };
 use hushwire_wire::{id::ChannelId, message::Request};
@@ -10,19 +12,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     advance::Moved,
-    chats,
-    command::{ContactNumber, DeviceInfo, DeviceNumber, ThisDevice, Verification},
+    capabilities, chats,
+    command::{ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice, Verification},
     contacts, control,
     event::Event,
-    groups, inbox, links,
-    profile::SignedList,
+    groups, inbox, links, log, outbox,
+    profile::{self, SignedList},
     record::{
-        ContactRecord, GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record,
-        Wish,
+        ContactRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages, PurposeRecord,
+        Record, Wish,
     },
     revoking,
     store::{StoreError, Table},
-    wish::{Desk, Step},
+    wish::{self, Desk, Step},
     work::Work,
 };
 
@@ -39,6 +41,20 @@ pub(crate) struct DeviceNameRecord {
 
 impl Record for DeviceNameRecord {
     const TABLE: Table = Table::Profile;
+}
+
+/// A device that was revoked. Key: `revoked `, device id.
+#[derive(Serialize, Deserialize)]
+struct RevokedRecord {}
+
+impl Record for RevokedRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+const REVOKED_PREFIX: &[u8] = b"revoked ";
+
+fn revoked_key(device: &DeviceId) -> Vec<u8> {
+    [REVOKED_PREFIX, device.as_ref()].concat()
 }
 
 fn name_key(device: &DeviceId) -> Vec<u8> {
@@ -96,13 +112,101 @@ pub(crate) fn put_list(work: &mut Work<'_>, desk: &Desk) -> Result<Step, StoreEr
     Ok(inbox::request(desk, |handle| Request::DeviceListPut { handle, device_list: sealed.into() }))
 }
 
-/// Keeps a newer device list and wishes it at the inbox.
+/// Keeps a newer device list and wishes it at the inbox. Each device does, so that an older list
+/// which one of them puts late does not stay there.
 pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), StoreError> {
     let mut record = inbox::required(work)?;
     record.device_list_version = list.version;
     record.device_list = list.bytes;
     work.tx.save(InboxRecord::KEY, &record)?;
     work.wish(Wish::PutDeviceList)?;
+    Ok(())
+}
+
+/// Gives up adding a device.
+fn drop_additions(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+    for row in wish::additions_of(work, device)? {
+        // Bytes that are under way cannot be taken back; the removal follows them.
+        if !outbox::is_sealed(work, row)? {
+            work.settle(row);
+        }
+    }
+    Ok(())
+}
+
+/// A device is revoked: no list names it any more, and nobody adds it.
+pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+    work.tx.save(&revoked_key(device), &RevokedRecord {})?;
+    drop_additions(work, device)
+}
+
+fn is_revoked(work: &Work<'_>, device: &DeviceId) -> Result<bool, StoreError> {
+    Ok(work.tx.load::<RevokedRecord>(&revoked_key(device))?.is_some())
+}
+
+/// Whether the own group has a device that the list does not name: its removal is under way.
+pub(crate) fn has_unlisted(work: &mut Work<'_>) -> Result<bool, StoreError> {
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    let list = device_list(work)?;
+    let members = log::load_group(work, &own_group)?.members().map_err(log::store_error)?;
+    let listed = |device| list.devices().iter().any(|entry| entry.device == device);
+    Ok(!members.iter().all(|member| listed(member.device())))
+}
+
+/// The inbox got other keys from another device while this one was linking: what it granted opens
+/// nothing any more. The linking has failed (spec: IDN-063).
+pub(crate) fn withdraw_unfinished(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    let list = device_list(work)?;
+    let mut kept = Vec::new();
+    for entry in list.devices() {
+        if wish::adds(work, &own_group, &entry.device)? {
+            forget_device(work, &entry.device)?;
+            work.event(Event::DeviceLinkFailed(FailureReason::DevicesChanged))?;
+        } else {
+            kept.push(entry.clone());
+        }
+    }
+    if kept.len() < list.devices().len() {
+        sign_again(work, list.rank().version, kept)?;
+    }
+    Ok(())
+}
+
+/// Signs a list behind `version` and tells the other devices, with all that are revoked.
+fn sign_again(
+    work: &mut Work<'_>,
+    version: DeviceListVersion,
+    entries: Vec<DeviceEntry>,
+) -> Result<(), StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let Some(manager) = identity.manager_key() else { return Ok(()) };
+    let statement = identity.statement()?;
+    let version = DeviceListVersion(version.0.saturating_add(1));
+    let list = profile::sign_list(work, &manager, &statement, version, entries)
+        .map_err(|_| StoreError::Failed)?;
+    let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: list.bytes.clone() };
+    take_list(work, list)?;
+    let mut entries = revoked_entries(work)?;
+    entries.push(listed);
+    send_all(work, &entries)?;
+    work.event(Event::DevicesChanged)
+}
+
+fn revoked_entries(work: &Work<'_>) -> Result<Vec<ControlEntry>, StoreError> {
+    let rows = work.tx.list::<RevokedRecord>(REVOKED_PREFIX, usize::MAX)?;
+    let entry = |row: Keyed<RevokedRecord>| {
+        let payload = row.key.get(REVOKED_PREFIX.len()..)?.to_vec();
+        Some(ControlEntry { kind: ControlKind::DeviceRevoked, payload })
+    };
+    Ok(rows.into_iter().filter_map(entry).collect())
+}
+
+fn send_all(work: &mut Work<'_>, entries: &[ControlEntry]) -> Result<(), StoreError> {
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    for part in entries.chunks(ENTRIES_PER_MESSAGE) {
+        control::send(work, &own_group, part.to_vec())?;
+    }
     Ok(())
 }
 
@@ -168,6 +272,9 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
     if moved.added.is_empty() && moved.removed.is_empty() {
         return Ok(());
     }
+    for member in &moved.removed {
+        forget_device(work, &member.device())?;
+    }
     if !moved.removed.is_empty() {
         revoking::tell_keys(work)?;
     }
@@ -198,9 +305,10 @@ pub(crate) fn tell_contact(work: &mut Work<'_>, person: &Fingerprint) -> Result<
 /// Tells own devices that just came in what all share: contacts, device names, the device list
 /// (spec: IDN-055).
 pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
-    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let payload = inbox::required(work)?.device_list;
-    let mut entries = vec![ControlEntry { kind: ControlKind::DevicesListed, payload }];
+    let mut entries = revoked_entries(work)?;
+    entries.push(ControlEntry { kind: ControlKind::DevicesListed, payload });
+    entries.extend(capabilities::entries(work)?);
     for entry in device_list(work)?.devices() {
         let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
         let Some(named) = named else { continue };
@@ -212,13 +320,29 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
         let payload = card.expose().to_vec();
         entries.push(ControlEntry { kind: ControlKind::ContactAdded, payload });
         if row.record.verification == Verification::Verified {
-            entries.push(ControlEntry { kind: ControlKind::ContactVerified, payload: row.key });
+            entries.push(verified_entry(&row.key, Verification::Verified));
         }
     }
-    for part in entries.chunks(ENTRIES_PER_MESSAGE) {
-        control::send(work, &identity.own_group, part.to_vec())?;
+    send_all(work, &entries)
+}
+
+/// Layout: fingerprint, 0 or 1 (spec: IDN-055).
+fn verified_entry(person: &[u8], verification: Verification) -> ControlEntry {
+    let state = u8::from(verification == Verification::Verified);
+    let payload = [person, &[state]].concat();
+    ControlEntry { kind: ControlKind::ContactVerified, payload }
+}
+
+/// Tells the other own devices whether a contact was compared.
+pub(crate) fn tell_verification(
+    work: &mut Work<'_>,
+    person: &Fingerprint,
+    verification: Verification,
+) -> Result<(), StoreError> {
+    if device_list(work)?.devices().len() < 2 {
+        return Ok(());
     }
-    Ok(())
+    send_all(work, &[verified_entry(person.as_bytes(), verification)])
 }
 
 /// Takes what another own device says of the state that all share. What makes no sense changes
@@ -239,22 +363,60 @@ pub(crate) fn take_state(
         ControlKind::InboxKeysRotated => revoking::take_keys(work, payload),
         ControlKind::DeviceNamed => take_name(work, payload),
         ControlKind::ContactVerified => take_verified(work, payload),
+        ControlKind::CapabilityMade => capabilities::take_told(work, payload),
+        ControlKind::DeviceRevoked => take_revoked(work, payload),
         _ => Ok(()),
     }
 }
 
-/// A list that is not newer than the own one changes nothing.
+/// Takes another device's list, or brings it and the own one together: two devices may have changed
+/// the list at once, and what each of them did counts (spec: IDN-063).
 fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    let Ok(list) = DeviceList::decode(payload, &me) else { return Ok(()) };
-    if list.rank() <= device_list(work)?.rank() {
+    let Ok(theirs) = DeviceList::decode(payload, &me) else { return Ok(()) };
+    let mine = device_list(work)?;
+    let (rank, other) = (mine.rank(), theirs.rank());
+    if other.manager_counter != rank.manager_counter {
+        return if other > rank { adopt(work, &theirs) } else { Ok(()) };
+    }
+    let merged = merge(work, &mine, &theirs)?;
+    if merged == theirs.devices() && other > rank {
+        return adopt(work, &theirs);
+    }
+    let same = mine.devices() == theirs.devices();
+    if merged == mine.devices() && (rank > other || same) {
         return Ok(());
     }
-    let mut record = inbox::required(work)?;
-    record.device_list_version = list.rank().version.0;
-    record.device_list = payload.to_vec();
-    work.tx.save(InboxRecord::KEY, &record)?;
+    sign_again(work, rank.version.max(other.version), merged)
+}
+
+fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<(), StoreError> {
+    take_list(work, SignedList { version: list.rank().version.0, bytes: list.to_bytes() })?;
     work.event(Event::DevicesChanged)
+}
+
+/// What one of two lists names, but for the revoked, in order.
+fn merge(
+    work: &Work<'_>,
+    mine: &DeviceList,
+    theirs: &DeviceList,
+) -> Result<Vec<DeviceEntry>, StoreError> {
+    let mut merged: BTreeMap<DeviceId, DeviceEntry> = BTreeMap::new();
+    for entry in theirs.devices().iter().chain(mine.devices()) {
+        if !is_revoked(work, &entry.device)? {
+            merged.insert(entry.device, entry.clone());
+        }
+    }
+    Ok(merged.into_values().collect())
+}
+
+fn take_revoked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.device;
+    match DeviceId::try_from(payload) {
+        // A device learns of its own end from the log.
+        Ok(device) if device != me => forget_device(work, &device),
+        _ => Ok(()),
+    }
 }
 
 fn take_name(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
@@ -267,9 +429,15 @@ fn take_name(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
 }
 
 fn take_verified(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let Ok(person) = Fingerprint::try_from(payload) else { return Ok(()) };
+    let verification = match payload.last() {
+        Some(0) => Verification::Unverified,
+        Some(1) => Verification::Verified,
+        _ => return Ok(()),
+    };
+    let person = payload.split_last().map(|(_, person)| person).unwrap_or_default();
+    let Ok(person) = Fingerprint::try_from(person) else { return Ok(()) };
     let Some(mut contact) = contacts::load(work, &person)? else { return Ok(()) };
-    contact.verification = Verification::Verified;
+    contact.verification = verification;
     contacts::save(work, &person, &contact)?;
     work.event(Event::ContactChanged(ContactNumber(contact.number)))
 }

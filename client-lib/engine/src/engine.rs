@@ -202,7 +202,10 @@ impl<S: Store> Engine<S> {
 
     fn absorb(&mut self, effects: Effects) -> Result<(), StoreError> {
         for wish in effects.wished {
-            self.wishes.insert(wish, WishLive::default());
+            // One that is asked already goes on with its answer, and looks again then.
+            if !self.wishes.get(&wish).is_some_and(|live| live.asked) {
+                self.wishes.insert(wish, WishLive::default());
+            }
         }
         for wish in &effects.settled {
             self.wishes.remove(wish);

@@ -15,6 +15,8 @@ use hushwire_wire::{
 };
 
 use crate::{
+    capabilities,
+    command::LinkUse,
     devices,
     event::{Event, InvitationRefusal, Warning},
     invitations, joining, linking, links, packages,
@@ -109,11 +111,17 @@ pub(crate) fn created(work: &Work<'_>) -> Result<(), StoreError> {
 
 /// The relay does not let this device open the inbox: another owner key, or the inbox is gone.
 pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
-    // A rotation whose answer got lost: only another owner key makes a relay deny the old one.
-    if revoking::rotated(work)? {
+    // While a rotation is under way another owner key is expected: the next one, or another's.
+    if revoking::try_other_key(work)? {
         return Ok(());
     }
     work.event(Event::Warning(Warning::ItemRejected { code: "INBOX_DENIED".to_owned() }))
+}
+
+/// The relay let this device open the inbox. Says where to read from.
+pub(crate) fn opened(work: &mut Work<'_>) -> Result<Sequence, StoreError> {
+    revoking::opened(work)?;
+    cursor(work)
 }
 
 /// The first item that this device has not handled.
@@ -121,10 +129,25 @@ pub(crate) fn cursor(work: &Work<'_>) -> Result<Sequence, StoreError> {
     Ok(Sequence(required(work)?.cursor))
 }
 
-fn move_cursor(work: &Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
+/// Moves on over an item; it counts for its capability, whatever it says.
+fn move_cursor(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
     let mut record = required(work)?;
     record.cursor = record.cursor.max(item.sequence.next().0);
-    work.tx.save(InboxRecord::KEY, &record)
+    work.tx.save(InboxRecord::KEY, &record)?;
+    capabilities::used(work, &item.capability)
+}
+
+/// The inbox was read to its end: what came too late by now is not waited for any more
+/// (spec: IDN-062).
+pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
+    capabilities::tend(work)?;
+    let mut record = required(work)?;
+    let held = record.old_seal_keys.len();
+    record.old_seal_keys.retain(|old| old.until_ms > work.now.0);
+    if record.old_seal_keys.len() < held {
+        work.tx.save(InboxRecord::KEY, &record)?;
+    }
+    Ok(())
 }
 
 /// Takes an item: opens it, and does what it says. The cursor moves in the same transaction
@@ -138,7 +161,8 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
 
 fn open(work: &Work<'_>, item: &InboxItem) -> Result<OpenedItem, Fault> {
     let record = required(work)?;
-    let keys = core::iter::once(&record.seal_key).chain(&record.old_seal_keys);
+    let old = record.old_seal_keys.iter().map(|old| &old.key);
+    let keys = core::iter::once(&record.seal_key).chain(old);
     for key in keys {
         let key = key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)?;
         if let Ok(opened) = open_item(&record.inbox, &key, &item.item) {
@@ -260,7 +284,8 @@ pub(crate) fn put_capability(
     link: Option<u64>,
 ) -> Result<Step, StoreError> {
     let Some(handle) = desk.inbox else { return Ok(Step::Aim) };
-    let capability = transcript::capability_id(&capability(secret)?);
+    let capability = capabilities::id_of(secret)?;
+    let lasting = capabilities::items_max(work, &capability)?;
     let link: Option<LinkRecord> = match link {
         Some(number) => work.tx.load(&by_number(number))?,
         None => None,
@@ -269,16 +294,16 @@ pub(crate) fn put_capability(
     let devices = u64::try_from(devices::device_list(work)?.devices().len()).unwrap_or(u64::MAX);
     let (items_max, expires_at, card) = match &link {
         Some(record) => (
-            (record.usage == crate::command::LinkUse::Single).then_some(devices),
+            if record.usage == LinkUse::Single { devices } else { lasting },
             record.expires_at_ms.map(Timestamp),
             link_card(work, record)?,
         ),
-        None => (None, None, Vec::new()),
+        None => (lasting, None, Vec::new()),
     };
     Ok(Step::Ask(Ask::Request(Request::CapabilityPut {
         handle,
         capability,
-        items_max,
+        items_max: Some(items_max),
         expires_at,
         card: card.into(),
     })))
@@ -306,6 +331,14 @@ fn link_card(work: &mut Work<'_>, link: &LinkRecord) -> Result<Vec<u8>, StoreErr
 }
 
 impl InboxRecord {
+    /// The owner key, once a rotation that is under way is done.
+    pub(crate) fn coming_owner_key(&self) -> &SecretBytes {
+        match &self.next_owner_key {
+            Some(next) if !self.rotation_unsure => next,
+            _ => &self.owner_key,
+        }
+    }
+
     pub(crate) fn owner_key(&self) -> Result<SigningKey, StoreError> {
         self.owner_key.array().map(|seed| SigningKey::from_bytes(&seed)).ok_or(StoreError::Damaged)
     }

@@ -12,13 +12,15 @@ use hushwire_protocol::{
 use hushwire_wire::id::{CapabilitySecret, ChannelId, EpochId, InboxId};
 
 use crate::{
+    capabilities::{self, Uses},
     command::FailureReason,
     contacts, direct, groups, inbox, log,
     outbox::WelcomeRecord,
-    packages::{Route, SUITE},
+    packages::{REFUSALS_MAX, Route, SUITE},
     profile,
-    record::{PurposeRecord, SecretBytes, Wish},
+    record::{IntentNumber, Letter, PurposeRecord, SecretBytes, Wish},
     store::StoreError,
+    wish::Progress,
     work::Work,
 };
 
@@ -54,7 +56,7 @@ pub(crate) fn send(
             sender: own_card(work, &welcome.person)?,
         };
         let content = InboxContent::Invitation(Box::new(invitation));
-        send_content(work, &recipient, &content, Some(*channel))?;
+        send_content(work, &recipient, &content, &welcome.person, Some(*channel))?;
     }
     Ok(())
 }
@@ -114,21 +116,73 @@ fn send_content(
     work: &mut Work<'_>,
     recipient: &Recipient,
     content: &InboxContent,
+    person: &Fingerprint,
     invites: Option<ChannelId>,
 ) -> Result<(), StoreError> {
+    let content = SecretBytes::new(&content.to_bytes());
+    let letter = Letter { person: *person, content, refusals: 0 };
+    let wish = sealed(work, recipient, letter, invites)?;
+    work.wish(wish)?;
+    Ok(())
+}
+
+fn sealed(
+    work: &mut Work<'_>,
+    recipient: &Recipient,
+    letter: Letter,
+    invites: Option<ChannelId>,
+) -> Result<Wish, StoreError> {
     let device = profile::device(work)?;
     let sender = ItemSender { credential: &device.credential, key: &device.key };
-    let bytes = content.to_bytes();
-    let item = seal_item(&recipient.inbox, &recipient.key, sender, &bytes, work.rng)
+    let content = letter.content.expose();
+    let item = seal_item(&recipient.inbox, &recipient.key, sender, content, work.rng)
         .map_err(|_| StoreError::Failed)?;
-    work.wish(Wish::SendItem {
+    Ok(Wish::SendItem {
         relay: recipient.relay.clone(),
         inbox: recipient.inbox,
         secret: SecretBytes::new(recipient.capability.expose()),
         item,
         invites,
-    })?;
-    Ok(())
+        letter: Some(letter),
+    })
+}
+
+/// An inbox refused an item. Its person may have other keys by now, of which a card tells: then it is
+/// sealed anew. Else it is tried again, for a bounded number of times (spec: IDN-060).
+pub(crate) fn refused(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    wish: Wish,
+    retry_after_ms: u64,
+) -> Result<Progress, StoreError> {
+    let Wish::SendItem { relay, inbox, secret, item, invites, letter } = wish else {
+        return Ok(Progress::Next);
+    };
+    let waits = awaits_other_side(work, invites.as_ref())?;
+    let Some(mut letter) = letter.filter(|letter| !waits && letter.refusals < REFUSALS_MAX) else {
+        inbox::not_sent(work, number, &inbox, invites.as_ref())?;
+        return Ok(Progress::Settled);
+    };
+    letter.refusals = letter.refusals.saturating_add(1);
+    if let Some(now) = recipient(work, &letter.person)?
+        && now.capability.expose()[..] != *secret.expose()
+    {
+        let wish = sealed(work, &now, letter, invites)?;
+        work.update_wish(number, wish)?;
+        return Ok(Progress::Next);
+    }
+    let letter = Some(letter);
+    work.update_wish(number, Wish::SendItem { relay, inbox, secret, item, invites, letter })?;
+    Ok(Progress::Refused { retry_after_ms })
+}
+
+/// Whether an item invites to a direct chat that has not begun: by a link, whose word is final.
+fn awaits_other_side(work: &Work<'_>, invites: Option<&ChannelId>) -> Result<bool, StoreError> {
+    let Some(channel) = invites else { return Ok(false) };
+    let group = groups::record(work, channel)?;
+    Ok(group.is_some_and(|group| {
+        matches!(group.purpose, PurposeRecord::Direct { .. }) && !group.opened
+    }))
 }
 
 /// How `person` writes to this identity: by a capability of their own.
@@ -169,6 +223,6 @@ fn given_capability(work: &mut Work<'_>, person: &Fingerprint) -> Result<SecretB
     let secret = SecretBytes::new(&work.random::<32>());
     contact.given = Some(secret.clone());
     contacts::save(work, person, &contact)?;
-    work.wish(Wish::PutCapability { secret: secret.clone(), link: None })?;
+    capabilities::make(work, secret.clone(), None, Uses::Lasting)?;
     Ok(secret)
 }

@@ -17,6 +17,7 @@
 
 mod advance;
 mod backoff;
+mod capabilities;
 mod chats;
 pub mod command;
 mod contacts;

@@ -243,6 +243,7 @@ fn send(work: &mut Work<'_>, record: &LinkingRecord, sealed: &[u8]) -> Result<()
         secret: SecretBytes::new(there.capability.expose()),
         item: sealed.to_vec(),
         invites: None,
+        letter: None,
     })?;
     Ok(())
 }

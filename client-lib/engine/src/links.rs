@@ -4,6 +4,7 @@ use hushwire_protocol::link::{ContactLink, LinkSecret, LinkTarget};
 use hushwire_wire::{id::CapabilityId, transcript};
 
 use crate::{
+    capabilities::{self, Uses},
     command::{CommandError, LinkInfo, LinkNumber, LinkState, LinkUse, Reply, SecretText},
     event::Event,
     profile,
@@ -32,7 +33,11 @@ pub(crate) fn make(
     };
     work.tx.save(&by_number(number), &record)?;
     let secret = SecretBytes::new(capability.expose());
-    work.wish(Wish::PutCapability { secret, link: Some(number) })?;
+    let uses = match usage {
+        LinkUse::Single => Uses::Single,
+        LinkUse::Lasting => Uses::Lasting,
+    };
+    capabilities::make(work, secret, Some(number), uses)?;
     Ok(Reply::Link(info(work, LinkNumber(number), &record)?))
 }
 
@@ -97,7 +102,7 @@ pub(crate) fn revoke(work: &mut Work<'_>, link: LinkNumber) -> Result<Reply, Com
     if !record.revoked {
         record.revoked = true;
         work.tx.save(&by_number(link.0), &record)?;
-        work.wish(Wish::RevokeCapability { capability: record.capability })?;
+        capabilities::revoke(work, record.capability)?;
         work.event(Event::LinkChanged(link))?;
     }
     Ok(Reply::Done)

@@ -32,6 +32,9 @@ use crate::{
 /// The suite of every group of version 1 that this client forms.
 pub(crate) const SUITE: Suite = Suite::Hybrid;
 
+/// How often a person's inbox may refuse before a wish fails; with the wait between attempts, that is
+/// a quarter of an hour (spec: IDN-060).
+pub(crate) const REFUSALS_MAX: u8 = 20;
 /// The longest ratchet tree that an invitation takes, in bytes: what an inbox item holds (262,144),
 /// less 32 KiB for the Welcome, the card, and the sealing (spec: LNK-046).
 const TREE_INLINE_BYTES_MAX: usize = 224 * 1024;
@@ -248,13 +251,59 @@ pub(crate) fn device_target(
     Ok(Target::Relay(Route::own(work)?.relay))
 }
 
+/// What a person's inbox gives is refused, or the inbox refuses: this device may know only keys and
+/// devices that are over, of which a card will tell. What was gathered is dropped, and gathered anew,
+/// for a bounded number of times (spec: IDN-060).
+pub(crate) fn refused(
+    work: &mut Work<'_>,
+    number: IntentNumber,
+    mut wish: Wish,
+    reason: FailureReason,
+) -> Result<Progress, StoreError> {
+    let (Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. }) = &mut wish else {
+        return Ok(Progress::Next);
+    };
+    if packages.refusals >= REFUSALS_MAX {
+        wish::fail(work, number, reason)?;
+        return Ok(Progress::Settled);
+    }
+    packages.refusals = packages.refusals.saturating_add(1);
+    if matches!(&wish, Wish::AddPerson { .. }) {
+        gather_anew(&mut wish);
+    }
+    work.update_wish(number, wish)?;
+    Ok(Progress::Refused { retry_after_ms: 0 })
+}
+
+fn gather_anew(wish: &mut Wish) {
+    if let Wish::AddPerson { packages, .. } = wish {
+        *packages = Packages { refusals: packages.refusals, ..Packages::default() };
+    }
+}
+
+/// Whether what was gathered stands in a list below what the person's card says by now
+/// (spec: IDN-033).
+fn is_superseded(work: &Work<'_>, wish: &Wish) -> Result<bool, StoreError> {
+    let Wish::AddPerson { person, packages, .. } = wish else { return Ok(false) };
+    let Some(card) = contacts::card(work, person)?.filter(|_| packages.listed) else {
+        return Ok(false);
+    };
+    let list = DeviceList::decode(&packages.device_list, person);
+    Ok(list.is_ok_and(|list| list.rank() < card.device_list_minimum))
+}
+
 /// The next step of an addition: gather, then commit.
 pub(crate) fn step(
     work: &mut Work<'_>,
     number: IntentNumber,
     desk: &Desk,
-    wish: Wish,
+    mut wish: Wish,
 ) -> Result<Step, StoreError> {
+    if !outbox::is_sealed(work, number)? && is_superseded(work, &wish)? {
+        gather_anew(&mut wish);
+        work.update_wish(number, wish)?;
+        return Ok(Step::Aim);
+    }
     let (Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. }) = &wish else {
         return Ok(Step::Aim);
     };
@@ -297,6 +346,9 @@ pub(crate) fn answered(
         Gathered::Going => {
             work.update_wish(number, wish)?;
             Ok(Progress::Next)
+        }
+        Gathered::Failed(FailureReason::IdentityNotProven) => {
+            refused(work, number, wish, FailureReason::IdentityNotProven)
         }
         Gathered::Failed(reason) => {
             wish::fail(work, number, reason)?;

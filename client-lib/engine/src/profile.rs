@@ -13,6 +13,7 @@ use hushwire_protocol::{
 use hushwire_wire::id::{ChannelId, InboxId, SlotId};
 
 use crate::{
+    capabilities::{self, Uses},
     chats,
     command::{CommandError, DeviceNumber, ProfileInfo, Reply, SecretText},
     devices, groups,
@@ -121,6 +122,7 @@ fn make_inbox(
         shelf_key: SecretBytes::new(&work.random::<32>()),
         own_capability: own_capability.clone(),
         next_owner_key: None,
+        rotation_unsure: false,
         shelf_stale: false,
         keys_untold: false,
         created: false,
@@ -131,7 +133,7 @@ fn make_inbox(
     work.tx.save(InboxRecord::KEY, &inbox)?;
     work.effects.inbox = true;
     work.wish(Wish::PutDeviceList)?;
-    work.wish(Wish::PutCapability { secret: own_capability, link: None })?;
+    capabilities::make(work, own_capability, None, Uses::Lasting)?;
     Ok(())
 }
 

@@ -19,10 +19,10 @@ pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, SealedRecord,
     Verdict,
 };
-pub(crate) use intent::{IntentNumber, IntentRecord, Packages, Shown, Wish};
+pub(crate) use intent::{IntentNumber, IntentRecord, Letter, Packages, Shown, Wish};
 pub(crate) use key::{by_channel, by_chat, by_number, number_of};
 pub(crate) use profile::{
-    Counters, IdentityRecord, InboxRecord, JoiningRecord, LinkingRecord, LinkingStep,
+    Counters, IdentityRecord, InboxRecord, JoiningRecord, LinkingRecord, LinkingStep, OldSealKey,
 };
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;

@@ -9,9 +9,10 @@ use hushwire_protocol::{
 use hushwire_wire::{SigningKey, message::Request, transcript};
 
 use crate::{
+    capabilities::{self, Uses},
     command::{CommandError, DeviceNumber},
-    control, devices, groups, inbox, links, profile,
-    record::{GroupState, InboxRecord, IntentNumber, SecretBytes, Wish},
+    contacts, control, devices, groups, inbox, links, profile,
+    record::{GroupState, InboxRecord, IntentNumber, OldSealKey, SecretBytes, Wish},
     store::StoreError,
     wish::{Desk, Step},
     work::Work,
@@ -19,6 +20,9 @@ use crate::{
 
 /// Length of each key that own devices are told, in bytes.
 const KEY_BYTES: usize = 32;
+/// How much longer than the capabilities of its time a replaced seal key stays, in milliseconds: what
+/// came by them at the last moment is read first (spec: IDN-062).
+const OLD_KEY_SPARE_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// Shuts a device out of everything.
 pub(crate) fn revoke(work: &mut Work<'_>, number: DeviceNumber) -> Result<(), CommandError> {
@@ -38,6 +42,8 @@ pub(crate) fn revoke(work: &mut Work<'_>, number: DeviceNumber) -> Result<(), Co
     let list = profile::sign_list(work, &manager, &statement, version, entries)?;
     renew_keys(work)?;
     devices::take_list(work, list)?;
+    devices::forget_device(work, &revoked.device)?;
+    capabilities::revoke_of(work, &revoked.device)?;
     work.wish(Wish::DropSlot { slot: revoked.slot })?;
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
@@ -53,20 +59,28 @@ pub(crate) fn revoke(work: &mut Work<'_>, number: DeviceNumber) -> Result<(), Co
 /// Draws new keys for the inbox and wishes them to be known to the relay.
 fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut record = inbox::required(work)?;
-    let old = transcript::capability_id(&inbox::capability(&record.own_capability)?);
+    let old = capabilities::id_of(&record.own_capability)?;
     let seal_key = SecretBytes::new(InboxKey::generate(work.rng).expose());
-    record.old_seal_keys.push(core::mem::replace(&mut record.seal_key, seal_key));
+    replace_seal_key(work, &mut record, seal_key);
     record.shelf_key = SecretBytes::new(&work.random::<KEY_BYTES>());
     record.own_capability = SecretBytes::new(&work.random::<KEY_BYTES>());
     record.next_owner_key = Some(SecretBytes::new(&work.random::<KEY_BYTES>()));
+    record.rotation_unsure = false;
     record.shelf_stale = true;
     record.keys_untold = true;
     let secret = record.own_capability.clone();
     work.tx.save(InboxRecord::KEY, &record)?;
     work.wish(Wish::RotateInbox)?;
-    work.wish(Wish::PutCapability { secret, link: None })?;
-    work.wish(Wish::RevokeCapability { capability: old })?;
-    Ok(())
+    capabilities::make(work, secret, None, Uses::Lasting)?;
+    capabilities::revoke(work, old)?;
+    contacts::renew_given(work)
+}
+
+/// The old key stays until what was sealed to it has come (spec: IDN-062).
+fn replace_seal_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes) {
+    let until = capabilities::retirement(work.now).plus_ms(OLD_KEY_SPARE_MS);
+    let key = core::mem::replace(&mut record.seal_key, key);
+    record.old_seal_keys.push(OldSealKey { key, until_ms: until.0 });
 }
 
 /// Asks the relay to take the next owner key.
@@ -89,32 +103,57 @@ pub(crate) fn rotate(
     Ok(inbox::request(desk, |handle| Request::InboxRotate { handle, next_owner_key, signature }))
 }
 
-/// The relay took the next owner key. Says whether there was one.
-pub(crate) fn rotated(work: &Work<'_>) -> Result<bool, StoreError> {
+/// The relay took the next owner key.
+pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    let Some(next) = record.next_owner_key.take() else { return Ok(()) };
+    record.owner_key = next;
+    work.tx.save(InboxRecord::KEY, &record)?;
+    tell_keys(work)
+}
+
+/// The relay refuses the owner key. While a rotation is under way, the next one may be in its place
+/// already, its answer lost; or another own device was faster, and its keys come by the own group.
+/// Both keys are tried in turn until it is known. Says whether a rotation is under way.
+pub(crate) fn try_other_key(work: &Work<'_>) -> Result<bool, StoreError> {
     let mut record = inbox::required(work)?;
     let Some(next) = record.next_owner_key.take() else { return Ok(false) };
-    record.owner_key = next;
+    record.next_owner_key = Some(core::mem::replace(&mut record.owner_key, next));
+    record.rotation_unsure = !record.rotation_unsure;
     work.tx.save(InboxRecord::KEY, &record)?;
     Ok(true)
 }
 
-/// Tells the remaining own devices the new keys. The revoked one is out of their group by now.
-pub(crate) fn tell_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
+/// The inbox opened: if it was with the next owner key, that one is in its place.
+pub(crate) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut record = inbox::required(work)?;
-    if !core::mem::take(&mut record.keys_untold) {
+    if !core::mem::take(&mut record.rotation_unsure) {
         return Ok(());
     }
+    record.next_owner_key = None;
+    work.tx.save(InboxRecord::KEY, &record)?;
+    tell_keys(work)
+}
+
+/// Tells the remaining own devices the new keys: once the relay has taken them, so that they hear of
+/// those that count, and once the revoked device is out of their group (spec: IDN-058).
+pub(crate) fn tell_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    if !record.keys_untold || record.next_owner_key.is_some() || devices::has_unlisted(work)? {
+        return Ok(());
+    }
+    record.keys_untold = false;
     work.tx.save(InboxRecord::KEY, &record)?;
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    let owner = record.next_owner_key.as_ref().unwrap_or(&record.owner_key);
-    let keys = [owner, &record.seal_key, &record.shelf_key, &record.own_capability];
+    let keys = [&record.owner_key, &record.seal_key, &record.shelf_key, &record.own_capability];
     let payload = keys.map(SecretBytes::expose).concat();
     let rotated = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
     let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: record.device_list };
     control::send(work, &own_group, vec![rotated, listed])
 }
 
-/// Takes the new keys from the device that drew them.
+/// Takes the new keys from the device that drew them. If this device was about to rotate as well, it
+/// was too late: what it drew counts nothing, and it rotates anew (spec: IDN-063).
 pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
     let keys: Vec<SecretBytes> = payload.chunks(KEY_BYTES).map(SecretBytes::new).collect();
     let [owner, seal, shelf, capability] = keys.as_slice() else { return Ok(()) };
@@ -122,11 +161,22 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
         return Ok(());
     }
     let mut record = inbox::required(work)?;
+    let lost = record.next_owner_key.take().is_some();
+    let drawn = core::mem::replace(&mut record.own_capability, capability.clone());
     record.owner_key = owner.clone();
-    record.next_owner_key = None;
-    record.old_seal_keys.push(core::mem::replace(&mut record.seal_key, seal.clone()));
+    record.rotation_unsure = false;
+    replace_seal_key(work, &mut record, seal.clone());
     record.shelf_key = shelf.clone();
-    record.own_capability = capability.clone();
     record.shelf_stale = true;
-    work.tx.save(InboxRecord::KEY, &record)
+    work.tx.save(InboxRecord::KEY, &record)?;
+    work.effects.inbox = true;
+    if lost {
+        capabilities::revoke(work, capabilities::id_of(&drawn)?)?;
+        renew_keys(work)?;
+    } else {
+        contacts::renew_given(work)?;
+    }
+    devices::withdraw_unfinished(work)?;
+    links::put_again(work)?;
+    devices::send_cards(work)
 }

@@ -3,7 +3,7 @@
 //! Every step is idempotent at the relay, so a wish that is asked again after a crash has the same
 //! effect as one that was asked once (spec: CLI-010).
 
-use hushwire_protocol::address::RelayAddress;
+use hushwire_protocol::{address::RelayAddress, identity::DeviceId};
 use hushwire_wire::{
     error::{Code, Refusal, Retry},
     id::{ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
@@ -260,14 +260,15 @@ fn refused(
         }
         // The person is known by a used link only; its own card comes when it comes online.
         (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
-        (Wish::AddPerson { .. }, Code::Denied) if !outbox::is_sealed(work, number)? => {
-            fail(work, number, FailureReason::NotReachable)?;
-            Ok(Progress::Settled)
+        (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied)
+            if !outbox::is_sealed(work, number)? =>
+        {
+            packages::refused(work, number, wish, FailureReason::NotReachable)
         }
-        (
-            Wish::SendItem { inbox, invites, .. },
-            Code::Denied | Code::CapabilitySpent | Code::TooLarge,
-        ) => {
+        (Wish::SendItem { .. }, Code::Denied | Code::CapabilitySpent) => {
+            invitations::refused(work, number, wish, refusal.retry_after_ms)
+        }
+        (Wish::SendItem { inbox, invites, .. }, Code::TooLarge) => {
             inbox::not_sent(work, number, inbox, invites.as_ref())?;
             Ok(Progress::Settled)
         }
@@ -320,16 +321,42 @@ pub(crate) fn of_channel(
         .collect())
 }
 
-/// Wishes to add a person.
+/// Wishes to add a person, or to write to them.
 pub(crate) fn of_person(
     work: &Work<'_>,
     wanted: &hushwire_protocol::identity::Fingerprint,
 ) -> Result<Vec<IntentNumber>, StoreError> {
     let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+    let theirs = rows.iter().filter(|row| match &row.record.wish {
+        Wish::AddPerson { person, .. } => person == wanted,
+        Wish::SendItem { letter: Some(letter), .. } => letter.person == *wanted,
+        _ => false,
+    });
+    Ok(theirs.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
+}
+
+/// Wishes to add a device of this identity to a group.
+pub(crate) fn additions_of(
+    work: &Work<'_>,
+    wanted: &DeviceId,
+) -> Result<Vec<IntentNumber>, StoreError> {
+    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
     let adds = rows.iter().filter(
-        |row| matches!(&row.record.wish, Wish::AddPerson { person, .. } if person == wanted),
+        |row| matches!(&row.record.wish, Wish::AddDevice { device, .. } if device == wanted),
     );
     Ok(adds.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
+}
+
+/// Whether it is wished to have a device of this identity in this group.
+pub(crate) fn adds(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    wanted: &DeviceId,
+) -> Result<bool, StoreError> {
+    let rows = of_channel(work, channel)?;
+    Ok(rows
+        .iter()
+        .any(|row| matches!(&row.wish, Wish::AddDevice { device, .. } if device == wanted)))
 }
 
 /// A wish with its number.

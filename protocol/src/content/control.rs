@@ -46,13 +46,17 @@ pub enum ControlKind {
     DeviceNamed,
     /// A contact's safety number was compared.
     ContactVerified,
+    /// A capability of the inbox was made.
+    CapabilityMade,
+    /// A device was revoked.
+    DeviceRevoked,
     /// A kind of a later version.
     Unknown(u32),
 }
 
 impl ControlKind {
     /// The kinds of this version.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ContactCard,
         Self::ContactAdded,
         Self::LinkMade,
@@ -63,6 +67,8 @@ impl ControlKind {
         Self::DevicesListed,
         Self::DeviceNamed,
         Self::ContactVerified,
+        Self::CapabilityMade,
+        Self::DeviceRevoked,
     ];
 
     /// The number in the encoding.
@@ -78,6 +84,8 @@ impl ControlKind {
             Self::DevicesListed => 22,
             Self::DeviceNamed => 23,
             Self::ContactVerified => 24,
+            Self::CapabilityMade => 25,
+            Self::DeviceRevoked => 26,
             Self::Unknown(number) => number,
         }
     }
@@ -95,6 +103,8 @@ impl ControlKind {
             22 => Self::DevicesListed,
             23 => Self::DeviceNamed,
             24 => Self::ContactVerified,
+            25 => Self::CapabilityMade,
+            26 => Self::DeviceRevoked,
             other => Self::Unknown(other),
         }
     }

@@ -27,6 +27,9 @@ pub enum FailureReason {
     /// The group's ratchet tree would not fit an invitation (`TREE_NOT_INLINE`).
     #[error("the group is as large as this version can invite to")]
     TreeNotInline,
+    /// Another own device changed the devices at the same time.
+    #[error("another of your devices changed the devices at the same time; begin again")]
+    DevicesChanged,
     /// No key package of the person is left.
     #[error("the other side must come online before it can be added")]
     NoKeyPackage,

@@ -120,7 +120,7 @@ impl<S: Store> Engine<S> {
                 return Ok(());
             }
         };
-        let from = self.transact(|work| inbox::cursor(work))?;
+        let from = self.transact(inbox::opened)?;
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Reading { handle, caught_up: false };
         }
@@ -162,6 +162,7 @@ impl<S: Store> Engine<S> {
             }
             Answer::ReadEnd(Follow::Onward) => {
                 *caught_up = true;
+                self.transact(inbox::tend)?;
                 self.outputs.push_back(crate::io::Output::StatusChanged);
             }
             Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),

@@ -74,7 +74,7 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
 }
 
 fn owner_seed(inbox: &InboxRecord) -> Result<Zeroizing<[u8; 32]>, StoreError> {
-    inbox.owner_key.array().map(Zeroizing::new).ok_or(StoreError::Damaged)
+    inbox.coming_owner_key().array().map(Zeroizing::new).ok_or(StoreError::Damaged)
 }
 
 /// Layout of the grant's `own_group`: the own capability, the own group's channel id, and the
@@ -149,6 +149,7 @@ fn become_device(
         shelf_key: SecretBytes::new(secrets.shelf_key.expose()),
         own_capability: SecretBytes::new(own.capability),
         next_owner_key: None,
+        rotation_unsure: false,
         shelf_stale: false,
         keys_untold: false,
         created: true,

@@ -119,6 +119,9 @@ pub(crate) enum Wish {
         /// The group that it invites to.
         #[serde(with = "id::option")]
         invites: Option<ChannelId>,
+        /// For whom it is, to seal it again when their inbox has other keys.
+        #[serde(default)]
+        letter: Option<Letter>,
     },
     /// The capability, with its card, is at this identity's inbox.
     PutCapability {
@@ -146,6 +149,16 @@ pub(crate) enum Wish {
     },
 }
 
+/// An item before it was sealed.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Letter {
+    #[serde(with = "id")]
+    pub(crate) person: Fingerprint,
+    pub(crate) content: SecretBytes,
+    /// How often the inbox refused it.
+    pub(crate) refusals: u8,
+}
+
 /// The message that a wish will get out.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shown {
@@ -164,4 +177,7 @@ pub(crate) struct Packages {
     pub(crate) taken: Vec<serde_bytes::ByteBuf>,
     /// The verified device list that they have to stand in.
     pub(crate) device_list: serde_bytes::ByteBuf,
+    /// How often the person's inbox refused to give them, or gave what proves nothing.
+    #[serde(default)]
+    pub(crate) refusals: u8,
 }

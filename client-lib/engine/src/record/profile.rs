@@ -48,13 +48,17 @@ pub(crate) struct InboxRecord {
     pub(crate) owner_key: SecretBytes,
     pub(crate) seal_key: SecretBytes,
     /// Earlier seal keys, while items sealed to them may still come.
-    pub(crate) old_seal_keys: Vec<SecretBytes>,
+    pub(crate) old_seal_keys: Vec<OldSealKey>,
     pub(crate) shelf_key: SecretBytes,
     /// By it own devices take each other's key packages.
     pub(crate) own_capability: SecretBytes,
     /// The owner key that a rotation under way brings; the relay may have it already.
     #[serde(default)]
     pub(crate) next_owner_key: Option<SecretBytes>,
+    /// The relay refused the owner key while a rotation was under way: the next one, tried now, may
+    /// be in its place, or another device's.
+    #[serde(default)]
+    pub(crate) rotation_unsure: bool,
     /// The shelf was filled under an earlier shelf key.
     #[serde(default)]
     pub(crate) shelf_stale: bool,
@@ -76,6 +80,14 @@ impl Record for InboxRecord {
 
 impl InboxRecord {
     pub(crate) const KEY: &'static [u8] = b"inbox";
+}
+
+/// A seal key that another has replaced.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OldSealKey {
+    pub(crate) key: SecretBytes,
+    /// It is deleted when the inbox was read to its end after this time.
+    pub(crate) until_ms: u64,
 }
 
 /// The last numbers given out. Key `counters`.

@@ -2,8 +2,8 @@
 
 use hushwire_engine::{
     command::{
-        Command, CommandError, Comparison, DeviceInfo, FailureReason, LinkUse, Reply, SecretText,
-        Sender, ThisDevice, Verification,
+        Command, CommandError, Comparison, DeviceInfo, DeviceNumber, FailureReason, LinkUse, Reply,
+        SecretText, Sender, ThisDevice, Verification,
     },
     event::Event,
 };
@@ -32,7 +32,7 @@ fn confirm(world: &mut World, who: Who) {
 }
 
 /// A second device of a person, up to date.
-fn link(world: &mut World, old: Who) -> Who {
+pub(crate) fn link(world: &mut World, old: Who) -> Who {
     let new = world.device("laptop");
     begin(world, old, new);
     world.settle();
@@ -258,5 +258,165 @@ fn revoking_goes_on_after_a_crash_at_any_step() {
         world.settle();
         let hers = world.chat(alice, "Bob").number;
         assert_eq!(world.texts(alice, hers), ["hello"], "{step}");
+    }
+}
+
+#[test]
+fn a_contact_that_was_away_while_devices_changed_finds_back() {
+    // spec: IDN-060
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    let lost = link(&mut world, alice);
+    world.settle();
+    world.set_online(bob, false);
+    let laptop = link(&mut world, alice);
+    let Reply::Profile(profile) = world.ask(lost, Command::Profile) else { panic!() };
+    world.ask(alice, Command::DeviceRevoke(profile.device.unwrap()));
+    world.pass(180_000);
+    world.say(alice, hers, "while you were away");
+    world.settle();
+    // Bob knows the revoked device and old keys only, and acts before he reads on.
+    world.say(bob, his, "back");
+    let Reply::Chat(crew) = world.ask(bob, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(bob, Command::Contacts) else { panic!() };
+    world.ask(bob, Command::GroupAdd { chat: crew.number, contact: contacts[0].number });
+    world.set_online(bob, true);
+    world.pass(300_000);
+    assert_eq!(world.texts(bob, his), ["back", "while you were away"]);
+    world.say(bob, crew.number, "all of you");
+    world.settle();
+    for who in [alice, laptop] {
+        let direct = world.chat(who, "Bob").number;
+        assert!(world.texts(who, direct).contains(&"back".to_owned()));
+        let group = world.chat(who, "Crew").number;
+        assert_eq!(world.texts(who, group), ["all of you"]);
+    }
+    for who in [alice, laptop] {
+        let group = world.chat(who, "Crew").number;
+        world.say(who, group, "hello Bob");
+        world.settle();
+    }
+    assert_eq!(world.texts(bob, crew.number), ["all of you", "hello Bob", "hello Bob"]);
+    assert!(world.chats(lost).iter().all(|chat| chat.name != "Crew"));
+}
+
+pub(crate) fn number_of(world: &mut World, device: Who) -> DeviceNumber {
+    let Reply::Profile(profile) = world.ask(device, Command::Profile) else { panic!() };
+    profile.device.unwrap()
+}
+
+/// Somebody new reaches every one of these devices by a link of any of them.
+fn assert_reachable(world: &mut World, devices: &[Who]) {
+    for maker in devices {
+        let name = format!("Friend of {maker:?}");
+        let friend = world.person(&name, 0);
+        let link = world.link(*maker, LinkUse::Single);
+        let Reply::Chat(chat) = world.ask(friend, Command::AddContact { link }) else { panic!() };
+        world.say(friend, chat.number, "hello");
+        world.pass(180_000);
+        for who in devices {
+            let chat = world.chat(*who, &name).number;
+            assert_eq!(world.texts(*who, chat), ["hello"], "{maker:?} {who:?}");
+        }
+    }
+}
+
+#[test]
+fn two_devices_that_revoke_at_once_agree() {
+    // spec: IDN-063
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, one, two] = [(); 3].map(|()| link(&mut world, alice));
+    let (first, second) = (number_of(&mut world, one), number_of(&mut world, two));
+    world.set_online(alice, false);
+    world.set_online(laptop, false);
+    world.ask(alice, Command::DeviceRevoke(first));
+    world.ask(laptop, Command::DeviceRevoke(second));
+    world.set_online(alice, true);
+    world.set_online(laptop, true);
+    world.pass(600_000);
+    for who in [one, two] {
+        assert!(world.events(who).contains(&Event::ThisDeviceRevoked), "{who:?}");
+    }
+    for who in [alice, laptop] {
+        assert_eq!(devices(&mut world, who).len(), 2, "{who:?}");
+    }
+    assert_reachable(&mut world, &[alice, laptop]);
+}
+
+/// A linking of a new device, up to the comparison.
+fn compare(world: &mut World, old: Who) -> Who {
+    let new = world.device("laptop");
+    begin(world, old, new);
+    world.settle();
+    assert!(digits(world, new).is_some());
+    new
+}
+
+#[test]
+fn two_devices_that_link_at_once_agree() {
+    // spec: IDN-063
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    let one = compare(&mut world, alice);
+    let two = compare(&mut world, laptop);
+    world.set_online(laptop, false);
+    confirm(&mut world, alice);
+    confirm(&mut world, one);
+    confirm(&mut world, laptop);
+    confirm(&mut world, two);
+    world.set_online(laptop, true);
+    world.pass(300_000);
+    for who in [alice, laptop, one, two] {
+        assert_eq!(devices(&mut world, who).len(), 4, "{who:?}");
+    }
+    assert_reachable(&mut world, &[alice, laptop, one, two]);
+}
+
+#[test]
+fn linking_while_another_device_revokes_fails_and_can_be_repeated() {
+    // spec: IDN-063
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    let lost = link(&mut world, alice);
+    let late = compare(&mut world, laptop);
+    world.set_online(laptop, false);
+    let lost = number_of(&mut world, lost);
+    world.ask(alice, Command::DeviceRevoke(lost));
+    world.pass(60_000);
+    confirm(&mut world, laptop);
+    confirm(&mut world, late);
+    world.set_online(laptop, true);
+    world.pass(300_000);
+    assert_eq!(failures(&mut world, laptop), [FailureReason::DevicesChanged]);
+    for who in [alice, laptop] {
+        assert_eq!(devices(&mut world, who).len(), 2, "{who:?}");
+    }
+    let again = link(&mut world, laptop);
+    assert_reachable(&mut world, &[alice, laptop, again]);
+}
+
+#[test]
+fn own_devices_share_what_is_verified_later() {
+    // spec: IDN-055
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    let bob = world.person("Bob", 0);
+    world.befriend(bob, alice);
+    world.pass(60_000);
+    for verification in [Verification::Verified, Verification::Unverified] {
+        let Reply::Contacts(contacts) = world.ask(laptop, Command::Contacts) else { panic!() };
+        let contact = contacts[0].number;
+        world.ask(laptop, Command::SetVerification { contact, verification });
+        world.settle();
+        let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+        assert_eq!(contacts[0].verification, verification);
     }
 }

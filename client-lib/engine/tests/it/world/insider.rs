@@ -78,6 +78,12 @@ struct StoredInbox {
     seal_key: serde_bytes::ByteBuf,
     shelf_key: serde_bytes::ByteBuf,
     own_capability: serde_bytes::ByteBuf,
+    old_seal_keys: Vec<serde::de::IgnoredAny>,
+}
+
+#[derive(serde::Deserialize)]
+struct StoredContact {
+    card: serde_bytes::ByteBuf,
 }
 
 fn array<const N: usize>(bytes: &serde_bytes::ByteBuf) -> [u8; N] {
@@ -126,7 +132,20 @@ impl World {
         CapabilitySecret::from_bytes(array(&inbox.own_capability))
     }
 
-    /// Writes an item to the inbox of `to`, by a link of theirs, signed by the device of `from`.
+    /// The card that one device has of somebody with this fingerprint.
+    pub(crate) fn known_card(&mut self, who: Who, fingerprint: &str) -> ContactCard {
+        let key = hex::decode(fingerprint).unwrap();
+        let contact: StoredContact = self.row(who, Table::Contact, &key);
+        ContactCard::decode(&contact.card).unwrap()
+    }
+
+    /// How many earlier seal keys a device still has.
+    pub(crate) fn old_seal_keys(&mut self, of: Who) -> usize {
+        let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");
+        inbox.old_seal_keys.len()
+    }
+
+    /// Writes an item to the inbox of `to`, by a capability for it, signed by the device of `from`.
     pub(crate) fn write_item(
         &mut self,
         from: Who,
@@ -134,19 +153,35 @@ impl World {
         capability: CapabilitySecret,
         content: &[u8],
     ) -> Answer {
+        let card = self.card(to, capability);
+        self.write_by(from, &card, &[content]).remove(0)
+    }
+
+    /// Writes items as a card says, signed by the device of `from`; what the relay answers.
+    pub(crate) fn write_by(
+        &mut self,
+        from: Who,
+        card: &ContactCard,
+        contents: &[&[u8]],
+    ) -> Vec<Answer> {
         let identity: StoredIdentity = self.row(from, Table::Profile, b"identity");
         let credential =
             UnverifiedCredential::parse(&identity.credential).unwrap().verify().unwrap();
         let key = DeviceKey::from_bytes(&array(&identity.device_key));
-        let card = self.card(to, CapabilitySecret::from_bytes(*capability.expose()));
         let sender = ItemSender { credential: &credential, key: &key };
         let mut rng = ChaCha20Rng::seed_from_u64(99);
-        let item = seal_item(&card.inbox, &card.inbox_key, sender, content, &mut rng).unwrap();
-        let request =
-            Request::InboxSend { inbox: card.inbox, secret: capability, item: Bytes::from(item) };
-        let answer = self.ask_relay(0, request);
+        let answers = contents
+            .iter()
+            .map(|content| {
+                let item =
+                    seal_item(&card.inbox, &card.inbox_key, sender, content, &mut rng).unwrap();
+                let secret = CapabilitySecret::from_bytes(*card.capability.expose());
+                let item = Bytes::from(item);
+                self.ask_relay(0, Request::InboxSend { inbox: card.inbox, secret, item })
+            })
+            .collect();
         self.work();
-        answer
+        answers
     }
 
     /// What a relay answers to a request of somebody on a session of their own.

@@ -1,0 +1,219 @@
+//! The capabilities of the own inbox that this device made: each is bounded, renewed while it is in
+//! use, and ends when it is rotated or its device is revoked.
+//!
+//! A relay counts the items that came by a capability and stops at its bound. This device counts
+//! what it reads, and moves the bound on before it is reached; so whoever has a capability can fill
+//! an inbox that nobody reads with so many items, and no more (spec: IDN-061).
+
+use hushwire_protocol::{
+    content::{ControlEntry, ControlKind},
+    identity::DeviceId,
+};
+use hushwire_wire::{
+    id::{CapabilityId, Timestamp},
+    transcript,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    control, devices, inbox,
+    record::{Keyed, Record, SecretBytes, Wish, id},
+    store::{StoreError, Table},
+    work::Work,
+};
+
+/// Items that a capability may bring before it is renewed (spec: IDN-061).
+const CAPABILITY_ITEMS: u64 = 1_000;
+/// It is renewed when fewer are left.
+const RENEW_ITEMS_LEFT: u64 = 500;
+/// How long a rotated capability still works, in milliseconds: 30 days (spec: IDN-062).
+const RETIRE_AFTER_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Length of a device id, in bytes.
+const DEVICE_ID_BYTES: usize = 16;
+const OWN_PREFIX: &[u8] = b"capability ";
+const TOLD_PREFIX: &[u8] = b"told capability ";
+
+/// A capability that this device made. Key: `capability `, its id.
+#[derive(Serialize, Deserialize)]
+struct CapabilityRecord {
+    secret: SecretBytes,
+    /// The link that it is in.
+    link: Option<u64>,
+    /// Items that came by it.
+    seen: u64,
+    /// Its bound; none: a single use, which is never renewed.
+    items_max: Option<u64>,
+    /// It ends then: another has taken its place.
+    retires_at_ms: Option<u64>,
+}
+
+impl Record for CapabilityRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+/// A capability that another own device made. Key: `told capability `, its id.
+#[derive(Serialize, Deserialize)]
+struct ToldRecord {
+    #[serde(with = "id")]
+    device: DeviceId,
+}
+
+impl Record for ToldRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+fn own_key(capability: &CapabilityId) -> Vec<u8> {
+    [OWN_PREFIX, capability.as_bytes()].concat()
+}
+
+fn id_in(key: &[u8], prefix: &[u8]) -> Result<CapabilityId, StoreError> {
+    let id = key.strip_prefix(prefix).ok_or(StoreError::Damaged)?;
+    CapabilityId::from_slice(id).map_err(|_| StoreError::Damaged)
+}
+
+/// How often a capability is good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Uses {
+    /// For one person's first contact.
+    Single,
+    /// Until it is revoked.
+    Lasting,
+}
+
+/// Notes a new capability, wishes it at the relay, and lets the other own devices know of it, so
+/// that they can end it with this device.
+pub(crate) fn make(
+    work: &mut Work<'_>,
+    secret: SecretBytes,
+    link: Option<u64>,
+    uses: Uses,
+) -> Result<(), StoreError> {
+    let capability = id_of(&secret)?;
+    let record = CapabilityRecord {
+        secret: secret.clone(),
+        link,
+        seen: 0,
+        items_max: (uses == Uses::Lasting).then_some(CAPABILITY_ITEMS),
+        retires_at_ms: None,
+    };
+    work.tx.save(&own_key(&capability), &record)?;
+    work.wish(Wish::PutCapability { secret, link })?;
+    tell(work, &capability)
+}
+
+/// The name of a capability.
+pub(crate) fn id_of(secret: &SecretBytes) -> Result<CapabilityId, StoreError> {
+    Ok(transcript::capability_id(&inbox::capability(secret)?))
+}
+
+/// The bound of a capability that lasts.
+pub(crate) fn items_max(work: &Work<'_>, capability: &CapabilityId) -> Result<u64, StoreError> {
+    let record: Option<CapabilityRecord> = work.tx.load(&own_key(capability))?;
+    Ok(record.and_then(|record| record.items_max).unwrap_or(CAPABILITY_ITEMS))
+}
+
+/// An item came by a capability: it is renewed before its bound is reached.
+pub(crate) fn used(work: &mut Work<'_>, capability: &CapabilityId) -> Result<(), StoreError> {
+    let key = own_key(capability);
+    let Some(mut record) = work.tx.load::<CapabilityRecord>(&key)? else { return Ok(()) };
+    record.seen = record.seen.saturating_add(1);
+    let low =
+        record.items_max.is_some_and(|most| most.saturating_sub(record.seen) < RENEW_ITEMS_LEFT);
+    // spec: IDN-061
+    if low && record.retires_at_ms.is_none() {
+        record.items_max = Some(record.seen.saturating_add(CAPABILITY_ITEMS));
+        work.wish(Wish::PutCapability { secret: record.secret.clone(), link: record.link })?;
+    }
+    work.tx.save(&key, &record)
+}
+
+/// Another capability takes this one's place; it still works for a while (spec: IDN-062).
+pub(crate) fn retire(work: &Work<'_>, capability: &CapabilityId) -> Result<(), StoreError> {
+    let key = own_key(capability);
+    let Some(mut record) = work.tx.load::<CapabilityRecord>(&key)? else { return Ok(()) };
+    record.retires_at_ms = Some(retirement(work.now).0);
+    work.tx.save(&key, &record)
+}
+
+/// When what is replaced now ends.
+pub(crate) fn retirement(now: Timestamp) -> Timestamp {
+    now.plus_ms(RETIRE_AFTER_MS)
+}
+
+/// Ends a capability now.
+pub(crate) fn revoke(work: &mut Work<'_>, capability: CapabilityId) -> Result<(), StoreError> {
+    work.tx.remove(Table::Profile, &own_key(&capability));
+    work.wish(Wish::RevokeCapability { capability })?;
+    Ok(())
+}
+
+/// Ends the capabilities whose time is over.
+pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
+    for Keyed { key, record } in work.tx.list::<CapabilityRecord>(OWN_PREFIX, usize::MAX)? {
+        if record.retires_at_ms.is_some_and(|at| at <= work.now.0) {
+            let capability = id_in(&key, OWN_PREFIX)?;
+            revoke(work, capability)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells own devices, if there are any, of a capability.
+fn tell(work: &mut Work<'_>, capability: &CapabilityId) -> Result<(), StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    if devices::device_list(work)?.devices().len() < 2 {
+        return Ok(());
+    }
+    let entry = entry(&identity.device, capability);
+    control::send(work, &identity.own_group, vec![entry])
+}
+
+/// Layout: device, capability id (spec: IDN-055).
+fn entry(device: &DeviceId, capability: &CapabilityId) -> ControlEntry {
+    let payload = [device.as_ref(), capability.as_bytes()].concat();
+    ControlEntry { kind: ControlKind::CapabilityMade, payload }
+}
+
+/// What a device that just came in has to know: every capability, and whose it is.
+pub(crate) fn entries(work: &Work<'_>) -> Result<Vec<ControlEntry>, StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.device;
+    let mut entries = Vec::new();
+    for row in work.tx.list::<CapabilityRecord>(OWN_PREFIX, usize::MAX)? {
+        entries.push(entry(&me, &id_in(&row.key, OWN_PREFIX)?));
+    }
+    for row in work.tx.list::<ToldRecord>(TOLD_PREFIX, usize::MAX)? {
+        entries.push(entry(&row.record.device, &id_in(&row.key, TOLD_PREFIX)?));
+    }
+    Ok(entries)
+}
+
+/// Another own device says that a capability is there.
+pub(crate) fn take_told(work: &Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
+    let Some((device, capability)) = payload.split_at_checked(DEVICE_ID_BYTES) else {
+        return Ok(());
+    };
+    let (Ok(device), Ok(capability)) =
+        (DeviceId::try_from(device), CapabilityId::from_slice(capability))
+    else {
+        return Ok(());
+    };
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.device;
+    if device == me {
+        return Ok(());
+    }
+    let key = [TOLD_PREFIX, capability.as_bytes()].concat();
+    work.tx.save(&key, &ToldRecord { device })
+}
+
+/// Ends the capabilities of a device that is revoked (spec: IDN-057).
+pub(crate) fn revoke_of(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+    for Keyed { key, record } in work.tx.list::<ToldRecord>(TOLD_PREFIX, usize::MAX)? {
+        if record.device == *device {
+            work.tx.remove(Table::Profile, &key);
+            let capability = id_in(&key, TOLD_PREFIX)?;
+            work.wish(Wish::RevokeCapability { capability })?;
+        }
+    }
+    Ok(())
+}
