@@ -42,12 +42,18 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("receipt_wait_span_ms", "client-lib/engine/src/receipts.rs", "WAIT_SPAN_MS"),
     ("contest_wait_ms", "client-lib/engine/src/log.rs", "CONTEST_WAIT_MS"),
     ("contest_wait_span_ms", "client-lib/engine/src/log.rs", "CONTEST_SPAN_MS"),
+    ("leave_wait_span_ms", "client-lib/engine/src/leaving.rs", "COMMIT_SPAN_MS"),
     ("connect_wait_ms", "client-lib/engine/src/backoff.rs", "BASE_MS"),
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
     ("device_list_life_ms", "client-lib/engine/src/profile.rs", "DEVICE_LIST_LIFE_MS"),
     ("device_list_backdate_ms", "client-lib/engine/src/profile.rs", "CLOCK_SKEW_MS"),
     ("shelf_packages_put", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES"),
     ("shelf_packages_least", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES_LEAST"),
+    ("capability_items", "client-lib/engine/src/capabilities.rs", "CAPABILITY_ITEMS"),
+    ("capability_items_least", "client-lib/engine/src/capabilities.rs", "RENEW_ITEMS_LEFT"),
+    ("capability_retire_ms", "client-lib/engine/src/capabilities.rs", "RETIRE_AFTER_MS"),
+    ("refusals_max", "client-lib/engine/src/packages.rs", "REFUSALS_MAX"),
+    ("other_content_max", "client-lib/engine/src/engine/channels.rs", "OTHER_CONTENT_MAX"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
     ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),
     ("transfers_max", "client-lib/engine/src/engine/files.rs", "TRANSFERS_MAX"),
@@ -111,6 +117,11 @@ fn limits_between_clients_are_the_documented_ones() {
 
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
-    // spec: CHN-027, CLI-015, CLI-032, CLI-053, CLI-054, CLI-067, CLI-084
-    assert_eq!(documented("## Of one side"), in_code(OF_ONE_SIDE));
+    // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
+    // spec: IDN-060, IDN-061, IDN-062
+    let mut code = in_code(OF_ONE_SIDE);
+    // A key is kept a while longer than the capabilities that were given with it.
+    let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");
+    code.insert("inbox_key_keep_ms".to_owned(), code["capability_retire_ms"] + spare);
+    assert_eq!(documented("## Of one side"), code);
 }
