@@ -42,26 +42,50 @@ const MEETING_SLOT: SlotId = SlotId::from_bytes([0; 16]);
 const ITEMS_TO_OLD: u64 = 1;
 const ITEMS_TO_NEW: u64 = 2;
 
+/// The linking that is under way.
 fn load(work: &Work<'_>) -> Result<Option<LinkingRecord>, StoreError> {
+    Ok(stored(work)?.filter(|record| record.step != LinkingStep::Over))
+}
+
+/// The linking that is under way, or the last one, while its meeting place is not cleared away.
+fn stored(work: &Work<'_>) -> Result<Option<LinkingRecord>, StoreError> {
     work.tx.load(LinkingRecord::KEY)
 }
 
 fn required(work: &Work<'_>) -> Result<LinkingRecord, StoreError> {
-    load(work)?.ok_or(StoreError::Damaged)
+    stored(work)?.ok_or(StoreError::Damaged)
 }
 
 fn save(work: &Work<'_>, record: &LinkingRecord) -> Result<(), StoreError> {
     work.tx.save(LinkingRecord::KEY, record)
 }
 
-fn end(work: &mut Work<'_>) {
+/// Linking is over: its secrets go, but for the code, by which the meeting place is cleared away
+/// (spec: IDN-059).
+fn end(work: &mut Work<'_>) -> Result<(), StoreError> {
+    work.effects.linking = true;
+    let Some(mut record) = stored(work)? else { return Ok(()) };
+    record.step = LinkingStep::Over;
+    record.state = SecretBytes::default();
+    record.expires_at_ms = work.now.plus_ms(LINKING_LIFE_MS).0;
+    if let Some(joining) = &mut record.joining {
+        joining.device_key = SecretBytes::default();
+        joining.request = None;
+        joining.grant = None;
+    }
+    save(work, &record)
+}
+
+/// The meeting place is cleared away, or will lapse by itself.
+pub(crate) fn forget(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, LinkingRecord::KEY);
     work.effects.linking = true;
+    Ok(())
 }
 
 /// Linking is over without a new device.
 fn fail(work: &mut Work<'_>, reason: FailureReason) -> Result<(), StoreError> {
-    end(work);
+    end(work)?;
     work.event(Event::DeviceLinkFailed(reason))
 }
 
@@ -173,12 +197,26 @@ pub(crate) struct Place {
     pub(crate) relay: RelayAddress,
     pub(crate) inbox: InboxId,
     pub(crate) expires_at: Timestamp,
+    pub(crate) use_now: PlaceUse,
+}
+
+/// What the meeting place is for now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlaceUse {
+    /// The devices meet there.
+    Meet,
+    /// It is cleared away.
+    Clear,
 }
 
 /// Where this device waits for the other, while a linking is under way.
 pub(crate) fn place(work: &Work<'_>) -> Result<Option<Place>, StoreError> {
-    let Some(record) = load(work)? else { return Ok(None) };
+    let Some(record) = stored(work)? else { return Ok(None) };
     Ok(Some(Place {
+        use_now: match record.step {
+            LinkingStep::Over => PlaceUse::Clear,
+            _ => PlaceUse::Meet,
+        },
         relay: record.code()?.relay().clone(),
         inbox: record.here()?.inbox,
         expires_at: Timestamp(record.expires_at_ms),
@@ -223,6 +261,21 @@ pub(crate) fn admit_request(work: &Work<'_>, handle: Handle) -> Result<Request, 
     })
 }
 
+/// Leaves nothing at the place: its items go when the only slot has passed them, then nobody can
+/// write there or wait for anything (spec: IDN-059).
+pub(crate) fn clear_requests(
+    work: &Work<'_>,
+    handle: Handle,
+    next: Sequence,
+) -> Result<[Request; 3], StoreError> {
+    let capability = transcript::capability_id(&required(work)?.here()?.capability);
+    Ok([
+        Request::InboxAdvance { handle, cursor: next },
+        Request::CapabilityRevoke { handle, capability },
+        Request::SlotDrop { handle, slot: MEETING_SLOT },
+    ])
+}
+
 /// The other device can write now: a new device asks. Says where to read from.
 pub(crate) fn ready(work: &mut Work<'_>) -> Result<Sequence, StoreError> {
     let mut record = required(work)?;
@@ -260,6 +313,9 @@ pub(crate) fn not_sent(work: &mut Work<'_>, inbox: &InboxId) -> Result<bool, Sto
 
 /// The time for it is over (spec: IDN-051).
 pub(crate) fn expire(work: &mut Work<'_>) -> Result<(), StoreError> {
+    if load(work)?.is_none() {
+        return forget(work);
+    }
     fail(work, FailureReason::Expired)
 }
 
@@ -276,7 +332,7 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreErr
         LinkingStep::NewComparing => hold_grant(work, &mut record, &item.item),
         LinkingStep::NewConfirmed => return grant::take(work, &record, &item.item),
         // spec: IDN-052
-        LinkingStep::OldComparing => Err(Stop::OutOfOrder),
+        LinkingStep::OldComparing | LinkingStep::Over => Err(Stop::OutOfOrder),
     };
     match taken {
         Ok(()) => Ok(()),

@@ -30,6 +30,8 @@ pub(crate) enum Pending {
     AdmitToMeeting,
     /// The reading of it.
     ReadMeeting,
+    /// The last step of clearing it away.
+    ClearMeeting,
     /// What is on this device's shelf.
     ShelfStatus,
     /// A key package was put on the shelf.

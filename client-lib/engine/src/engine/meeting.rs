@@ -9,7 +9,8 @@ use hushwire_wire::{
 
 use super::Engine;
 use crate::{
-    backoff, linking,
+    backoff,
+    linking::{self, PlaceUse},
     pending::Pending,
     session::{Purpose, SessionKey, SessionNumber},
     store::{Store, StoreError},
@@ -23,6 +24,7 @@ pub(super) struct MeetingLive {
     pub(super) key: SessionKey,
     inbox: InboxId,
     expires_at: Timestamp,
+    use_now: PlaceUse,
     phase: Phase,
 }
 
@@ -31,6 +33,7 @@ enum Phase {
     Creating,
     Opening,
     Reading { handle: Handle },
+    Clearing,
     Waiting { until: Timestamp },
 }
 
@@ -51,11 +54,15 @@ impl<S: Store> Engine<S> {
             self.meeting = None;
             return Ok(());
         };
-        if self.meeting.as_ref().is_none_or(|meeting| meeting.inbox != place.inbox) {
+        let same = |meeting: &MeetingLive| {
+            meeting.inbox == place.inbox && meeting.use_now == place.use_now
+        };
+        if !self.meeting.as_ref().is_some_and(same) {
             self.meeting = Some(MeetingLive {
                 key: SessionKey { relay: place.relay, purpose: Purpose::Meeting },
                 inbox: place.inbox,
                 expires_at: place.expires_at,
+                use_now: place.use_now,
                 phase: Phase::Closed,
             });
         }
@@ -105,6 +112,26 @@ impl<S: Store> Engine<S> {
         let Some(live) = &self.meeting else { return Ok(()) };
         match (pending, &live.phase, answer) {
             (Pending::CreateMeeting, Phase::Creating, Answer::Done) => self.open_meeting(number),
+            (Pending::OpenMeeting, Phase::Opening, Answer::InboxOpened { handle, next, .. })
+                if live.use_now == PlaceUse::Clear =>
+            {
+                let requests = self.transact(|work| linking::clear_requests(work, handle, next))?;
+                self.set_meeting(Phase::Clearing);
+                let [advance, revoke, drop] = requests;
+                self.send(number, advance, Pending::Nothing);
+                self.send(number, revoke, Pending::Nothing);
+                self.send(number, drop, Pending::ClearMeeting);
+                Ok(())
+            }
+            (Pending::ClearMeeting, Phase::Clearing, Answer::Done) => {
+                self.transact(linking::forget)
+            }
+            // What was asked before the linking was over.
+            (Pending::ReadMeeting | Pending::AdmitToMeeting, phase, _)
+                if !matches!(phase, Phase::Reading { .. }) =>
+            {
+                Ok(())
+            }
             (Pending::OpenMeeting, Phase::Opening, Answer::InboxOpened { handle, .. }) => {
                 let admit = self.transact(|work| linking::admit_request(work, handle))?;
                 self.set_meeting(Phase::Reading { handle });

@@ -126,7 +126,8 @@ impl<S: Store> Engine<S> {
                 Pending::CreateMeeting
                 | Pending::OpenMeeting
                 | Pending::AdmitToMeeting
-                | Pending::ReadMeeting => self.close_meeting(),
+                | Pending::ReadMeeting
+                | Pending::ClearMeeting => self.close_meeting(),
                 Pending::Wish { intent } | Pending::Chunk { intent, .. } => self.unasked(*intent),
                 Pending::Hello | Pending::Nothing => {}
             }
@@ -185,7 +186,8 @@ impl<S: Store> Engine<S> {
             Pending::CreateMeeting
             | Pending::OpenMeeting
             | Pending::AdmitToMeeting
-            | Pending::ReadMeeting => self.meeting_answered(number, &pending, frame.answer),
+            | Pending::ReadMeeting
+            | Pending::ClearMeeting => self.meeting_answered(number, &pending, frame.answer),
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
             Pending::ShelfPut | Pending::Nothing => Ok(()),
             Pending::Wish { intent } => self.wish_answered(number, intent, frame.answer),

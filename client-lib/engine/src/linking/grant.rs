@@ -66,7 +66,7 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
     let sealed =
         confirming.confirm_and_grant(&grant, work.rng).map_err(|_| CommandError::Internal)?;
     send(work, record, &sealed)?;
-    end(work);
+    end(work)?;
     devices::name_device(work, &terms.device, terms.name.as_str())?;
     devices::admit(work, &entry)?;
     work.event(Event::DeviceLinked)?;
@@ -161,6 +161,6 @@ fn become_device(
     work.tx.save(InboxRecord::KEY, &inbox)?;
     devices::name_device(work, &identity.device, &joining.device_name)?;
     work.effects.inbox = true;
-    end(work);
+    end(work)?;
     work.event(Event::DeviceLinked)
 }

@@ -139,6 +139,8 @@ pub(crate) enum LinkingStep {
     NewComparing,
     /// New device: the person said that the digits are equal; the grant is awaited.
     NewConfirmed,
+    /// It is over; the meeting place is still to be cleared away.
+    Over,
 }
 
 /// What a new device keeps until it has its identity.

@@ -8,6 +8,13 @@ use hushwire_engine::{
     event::Event,
 };
 
+use bytes::Bytes;
+use hushwire_protocol::linking::LinkingCode;
+use hushwire_wire::{
+    error::Code,
+    message::{Answer, Request},
+};
+
 use crate::world::{Who, World};
 
 fn code(world: &mut World, old: Who) -> SecretText {
@@ -419,4 +426,38 @@ fn own_devices_share_what_is_verified_later() {
         let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
         assert_eq!(contacts[0].verification, verification);
     }
+}
+
+#[test]
+fn nothing_is_left_where_two_devices_met() {
+    // spec: IDN-059
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = world.device("laptop");
+    let text = code(&mut world, alice);
+    let join = Command::JoinIdentity { code: text.clone(), device_name: "laptop".into() };
+    world.ask(laptop, join);
+    world.settle();
+    let code = LinkingCode::parse(text.expose()).unwrap();
+    let write = |world: &mut World| {
+        [code.toward_old(), code.toward_new()].map(|place| {
+            let item = Bytes::from_static(&[1; 256]);
+            let secret = place.capability;
+            let answer =
+                world.ask_relay(0, Request::InboxSend { inbox: place.inbox, secret, item });
+            let Answer::Refused(refusal) = answer else { return None };
+            Some(refusal.code)
+        })
+    };
+    // The old device's place has had its one item; there is room for the grant at the new one's.
+    world.set_online(alice, false);
+    world.set_online(laptop, false);
+    assert_eq!(write(&mut world)[0], Some(Code::CapabilitySpent));
+    world.set_online(alice, true);
+    world.set_online(laptop, true);
+    world.ask(alice, Command::DeviceLinkConfirm(Comparison::Different));
+    world.ask(laptop, Command::DeviceLinkConfirm(Comparison::Different));
+    world.settle();
+    assert_eq!(write(&mut world), [Some(Code::Denied); 2]);
+    assert_eq!(world.connections(laptop), 0);
 }

@@ -185,7 +185,7 @@ impl World {
     }
 
     /// What a relay answers to a request of somebody on a session of their own.
-    fn ask_relay(&mut self, relay: usize, request: Request) -> Answer {
+    pub(crate) fn ask_relay(&mut self, relay: usize, request: Request) -> Answer {
         let now = self.now;
         let relay = &mut self.relays[relay];
         let number = relay.open();
