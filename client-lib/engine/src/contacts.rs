@@ -2,7 +2,7 @@
 
 use hushwire_protocol::{
     card::Card,
-    identity::Fingerprint,
+    identity::{DeviceListRank, DeviceListVersion, Fingerprint, ManagerCounter},
     invitation::ContactCard,
     link::{ContactLink, LinkTarget, text::LinkError},
     safety_number::SafetyNumber,
@@ -93,6 +93,7 @@ pub(crate) fn ensure(
             card: card.map(|card| SecretBytes::new(&card.to_bytes())),
             given: None,
             device_list_version: 0,
+            device_list_counter: 0,
         };
         save(work, person, &record)?;
         work.event(Event::ContactAdded(ContactNumber(number)))?;
@@ -167,6 +168,29 @@ pub(crate) fn renew_given(work: &Work<'_>) -> Result<(), StoreError> {
         work.tx.save(&row.key, &row.record)?;
     }
     Ok(())
+}
+
+/// The newest device list of a person that was seen (spec: IDN-033).
+pub(crate) fn seen_list(
+    work: &Work<'_>,
+    person: &Fingerprint,
+) -> Result<DeviceListRank, StoreError> {
+    Ok(load(work, person)?.map_or_else(DeviceListRank::default, |record| DeviceListRank {
+        manager_counter: ManagerCounter(record.device_list_counter),
+        version: DeviceListVersion(record.device_list_version),
+    }))
+}
+
+/// Notes that a device list of a person was seen.
+pub(crate) fn note_list(
+    work: &Work<'_>,
+    person: &Fingerprint,
+    rank: DeviceListRank,
+) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, person)? else { return Ok(()) };
+    record.device_list_counter = rank.manager_counter.0;
+    record.device_list_version = rank.version.0;
+    save(work, person, &record)
 }
 
 /// Whether a person is a contact: this identity has their card, from their link, from their

@@ -129,7 +129,16 @@ pub(crate) fn take_answer(
     answer: Answer,
 ) -> Result<Gathered, StoreError> {
     let taken = match answer {
-        Answer::Card { device_list, .. } => take_list(work, route, packages, &device_list),
+        Answer::Card { device_list, .. } => {
+            let minimum = route.minimum.max(contacts::seen_list(work, &route.identity)?);
+            match take_list(work, route, minimum, packages, &device_list) {
+                Ok(rank) => {
+                    contacts::note_list(work, &route.identity, rank)?;
+                    Ok(())
+                }
+                Err(reason) => Err(reason),
+            }
+        }
         Answer::KeyPackage { package, .. } => take_package(route, packages, &package),
         _ => Err(FailureReason::Refused),
     };
@@ -142,16 +151,17 @@ pub(crate) fn take_answer(
 fn take_list(
     work: &Work<'_>,
     route: &Route,
+    minimum: DeviceListRank,
     packages: &mut Packages,
     sealed: &[u8],
-) -> Result<(), FailureReason> {
+) -> Result<DeviceListRank, FailureReason> {
     let bytes = route
         .shelf_key
         .open_device_list(&route.inbox, sealed)
         .map_err(|_| FailureReason::IdentityNotProven)?;
     let list = DeviceList::decode(&bytes, &route.identity)
         .map_err(|_| FailureReason::IdentityNotProven)?;
-    list.check_fresh(route.minimum, work.now).map_err(|error| match error {
+    list.check_fresh(minimum, work.now).map_err(|error| match error {
         DeviceListError::Expired | DeviceListError::NotYetValid => FailureReason::NotFresh,
         _ => FailureReason::IdentityNotProven,
     })?;
@@ -164,7 +174,7 @@ fn take_list(
     }
     packages.device_list = serde_bytes::ByteBuf::from(bytes.to_vec());
     packages.listed = true;
-    Ok(())
+    Ok(list.rank())
 }
 
 /// Opens and verifies a key package: of the identity, of the device whose slot it was on.
@@ -359,6 +369,9 @@ pub(crate) fn answered(
 
 #[cfg(test)]
 mod tests {
+    use hushwire_protocol::identity::{
+        DeviceListVersion, ManagerStatement, device_list::DeviceListTerms,
+    };
     use hushwire_protocol::{
         group::{GroupKind, GroupState},
         identity::{
@@ -367,7 +380,7 @@ mod tests {
         },
         provider::Provider,
     };
-    use hushwire_wire::id::EpochId;
+    use hushwire_wire::id::{EpochId, Timestamp};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
 
@@ -437,5 +450,61 @@ mod tests {
         }
         // Somewhere above a hundred leaves, which every group of that size reaches.
         assert!(refused_at.is_some_and(|first| first >= 80), "{refused_at:?}");
+    }
+
+    fn list(
+        manager: &ManagerKey,
+        statement: &ManagerStatement,
+        version: u64,
+        shelf_key: &ShelfKey,
+        rng: &mut ChaCha20Rng,
+    ) -> Answer {
+        let terms = DeviceListTerms {
+            version: DeviceListVersion(version),
+            issued_at: Timestamp(0),
+            expires_at: Timestamp(1_000),
+            devices: Vec::new(),
+        };
+        let list = manager.list_devices(statement, terms).unwrap().to_bytes();
+        let inbox = InboxId::from_bytes([5; 16]);
+        let sealed = shelf_key.seal_device_list(&inbox, &list, rng).unwrap();
+        Answer::Card { card: bytes::Bytes::new(), device_list: sealed.into() }
+    }
+
+    #[test]
+    fn a_device_list_below_one_that_was_seen_is_refused() {
+        // spec: IDN-033
+        let store = MemoryStore::default();
+        let mut sealing = ChaCha20Rng::seed_from_u64(1);
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let mut work = Work {
+            tx: Transaction::new(&store),
+            rng: &mut rng,
+            now: Timestamp(1),
+            effects: crate::work::Effects::default(),
+        };
+        let manager = ManagerKey::from_bytes(&[7; 32]);
+        let statement =
+            RootKey::from_bytes(&[7; 32]).state_manager(manager.public(), ManagerCounter(1));
+        let person = statement.identity();
+        contacts::ensure(&mut work, &person, None).unwrap();
+        let shelf_key = ShelfKey::from_bytes([9; 32]);
+        let host = hushwire_protocol::address::Host::parse("a.org").unwrap();
+        let relay = hushwire_wire::id::RelayId::from_bytes([1; 32]);
+        let route = Route {
+            relay: RelayAddress::new(host, 1, relay).unwrap(),
+            inbox: InboxId::from_bytes([5; 16]),
+            capability: CapabilitySecret::from_bytes([6; 32]),
+            shelf_key: shelf_key.share(),
+            identity: person,
+            minimum: DeviceListRank::default(),
+        };
+        for (version, taken) in [(2, true), (1, false), (2, true), (3, true), (2, false)] {
+            let answer = list(&manager, &statement, version, &shelf_key, &mut sealing);
+            let mut packages = Packages::default();
+            let gathered = take_answer(&work, &route, &mut packages, answer).unwrap();
+            assert_eq!(matches!(gathered, Gathered::Going), taken, "{version}");
+            assert_eq!(packages.listed, taken);
+        }
     }
 }

@@ -105,8 +105,11 @@ pub(crate) struct ContactRecord {
     pub(crate) card: Option<SecretBytes>,
     /// The capability this identity gave to the contact.
     pub(crate) given: Option<SecretBytes>,
-    /// No older device list of the contact is accepted.
+    /// The rank of the newest device list that was seen; no older one is accepted: its version,
     pub(crate) device_list_version: u64,
+    /// and the manager counter before that.
+    #[serde(default)]
+    pub(crate) device_list_counter: u64,
 }
 
 impl Record for ContactRecord {
