@@ -33,6 +33,11 @@ const DEVICE_ID_BYTES: usize = 16;
 /// Control entries in one message of this client; contact cards have some kilobytes each.
 const ENTRIES_PER_MESSAGE: usize = 16;
 
+/// The age at which a device list is signed anew, in milliseconds.
+const LIST_RENEW_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+/// What one step of a device's turn adds to it, in milliseconds; a turn has up to 255 of them.
+const TURN_MS: u64 = 60 * 60 * 1000;
+
 /// What a device is called. Key: `device `, device id.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct DeviceNameRecord {
@@ -140,7 +145,8 @@ pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<()
     drop_additions(work, device)
 }
 
-fn is_revoked(work: &Work<'_>, device: &DeviceId) -> Result<bool, StoreError> {
+/// Whether a device was revoked.
+pub(crate) fn is_revoked(work: &Work<'_>, device: &DeviceId) -> Result<bool, StoreError> {
     Ok(work.tx.load::<RevokedRecord>(&revoked_key(device))?.is_some())
 }
 
@@ -162,6 +168,8 @@ pub(crate) fn withdraw_unfinished(work: &mut Work<'_>) -> Result<(), StoreError>
     for entry in list.devices() {
         if wish::adds(work, &own_group, &entry.device)? {
             forget_device(work, &entry.device)?;
+            // For a commit that is under way.
+            work.wish(Wish::RemoveDevice { channel: own_group, device: entry.device })?;
             work.event(Event::DeviceLinkFailed(FailureReason::DevicesChanged))?;
         } else {
             kept.push(entry.clone());
@@ -191,6 +199,20 @@ fn sign_again(
     entries.push(listed);
     send_all(work, &entries)?;
     work.event(Event::DevicesChanged)
+}
+
+/// Signs the device list anew, with the same devices, long before it cannot be used any more: a
+/// person whom nobody could add would not know why. Each device begins at another time, so that
+/// as a rule one of them does it (spec: IDN-064).
+pub(crate) fn renew_list(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let list = device_list(work)?;
+    let turn = identity.device.as_ref().first().copied().map_or(0, u64::from);
+    let due = list.issued_at().plus_ms(LIST_RENEW_MS).plus_ms(turn.saturating_mul(TURN_MS));
+    if work.now < due || identity.revoked {
+        return Ok(());
+    }
+    sign_again(work, list.rank().version, list.devices().to_vec())
 }
 
 fn revoked_entries(work: &Work<'_>) -> Result<Vec<ControlEntry>, StoreError> {
@@ -359,7 +381,11 @@ pub(crate) fn take_state(
             }
             Ok(())
         }
-        ControlKind::DevicesListed => take_list_of_other(work, payload),
+        ControlKind::DevicesListed => {
+            take_list_of_other(work, payload)?;
+            // A device that was not listed here yet may have been all that they waited for.
+            revoking::tell_keys(work)
+        }
         ControlKind::InboxKeysRotated => revoking::take_keys(work, payload),
         ControlKind::DeviceNamed => take_name(work, payload),
         ControlKind::ContactVerified => take_verified(work, payload),

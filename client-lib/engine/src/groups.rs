@@ -236,7 +236,11 @@ pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<boo
     Ok(match wish {
         Wish::AddPerson { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
         Wish::RemovePerson { person, .. } => !members.iter().any(|leaf| leaf.identity() == *person),
-        Wish::AddDevice { device, .. } => members.iter().any(|leaf| leaf.device() == *device),
+        Wish::AddDevice { device, .. } => {
+            // Nobody adds a device that was revoked meanwhile.
+            members.iter().any(|leaf| leaf.device() == *device)
+                || devices::is_revoked(work, device)?
+        }
         Wish::RemoveDevice { device, .. } => !members.iter().any(|leaf| leaf.device() == *device),
         Wish::Contest { channel } => {
             record(work, channel)?.is_none_or(|group| group.contest.is_none())
