@@ -28,6 +28,8 @@ pub struct Limits {
     pub inbox_item_bytes_max: u32,
     /// Items that wait in one inbox.
     pub inbox_items_max: u32,
+    /// Items of one capability that wait in its inbox.
+    pub capability_items_max: u32,
     /// Capabilities of one inbox.
     pub capabilities_max: u32,
     /// Device slots of one inbox.
@@ -40,6 +42,11 @@ pub struct Limits {
     pub key_package_bytes_max: u32,
     /// Key packages on one shelf, beside the last resort.
     pub shelf_packages_max: u16,
+    /// Single-use key packages that one capability gets from one shelf within
+    /// [`Self::shelf_takes_window_ms`].
+    pub shelf_takes_max: u16,
+    /// For how long the takes of a capability from a shelf are counted, in milliseconds.
+    pub shelf_takes_window_ms: u64,
     /// Longest blob.
     pub blob_bytes_max: u64,
     /// Length of a blob's chunks, all but the last.
@@ -52,7 +59,7 @@ pub struct Limits {
     pub epoch_retention_ms: u64,
     /// How long an inbox item is kept, in milliseconds.
     pub item_retention_ms: u64,
-    /// How long a blob is kept, in milliseconds.
+    /// How long a blob is kept that no entry holds, in milliseconds.
     pub blob_retention_ms: u64,
     /// After so long without its device, a slot's cursor no longer holds items, in milliseconds.
     pub slot_lapse_ms: u64,
@@ -75,12 +82,15 @@ impl Limits {
         hello_wait_ms: 10_000,
         inbox_item_bytes_max: 256 * 1024,
         inbox_items_max: 10_000,
+        capability_items_max: 1_000,
         capabilities_max: 10_000,
         slots_max: 64,
         card_bytes_max: 16 * 1024,
         device_list_bytes_max: 64 * 1024,
         key_package_bytes_max: 16 * 1024,
         shelf_packages_max: 100,
+        shelf_takes_max: 10,
+        shelf_takes_window_ms: DAY_MS,
         blob_bytes_max: 4 * 1024 * 1024 * 1024,
         blob_chunk_bytes: 256 * 1024,
         message_retention_ms: 90 * DAY_MS,

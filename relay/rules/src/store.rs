@@ -52,6 +52,10 @@ pub enum Table {
     Shelf = 21,
     /// Inbox: the sealed device list.
     DeviceList = 22,
+    /// Inbox: sequence of an item, by (capability, how many items it had written before).
+    CapabilityItem = 23,
+    /// Inbox: how many key packages were taken lately, by (capability, slot).
+    ShelfTakes = 24,
     /// Blob: its one record.
     Blob = 32,
     /// Blob: a chunk, by offset.

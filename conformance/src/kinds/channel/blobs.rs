@@ -143,12 +143,7 @@ pub(super) fn held() -> Group {
     let mut s = script();
     let log = Log::create(&mut s, 1);
     upload(&mut s, 6, 6);
-    s.refused(
-        "a",
-        "append",
-        names(&log, &Operation::Message, 6, "zealed"),
-        Code::BlobMissing,
-    );
+    s.refused("a", "append", names(&log, &Operation::Message, 6, "zealed"), Code::BlobMissing);
     delete(&mut s, None);
     let fields = names(&log, &Operation::Message, 6, CONTENT);
     s.refused("a", "append", fields, Code::BlobMissing);

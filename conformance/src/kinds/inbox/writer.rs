@@ -37,7 +37,8 @@ pub(super) fn sends() -> Group {
 }
 
 pub(super) fn quotas() -> Group {
-    let mut group = Group::new("quotas", &["INB-005", "INB-007", "INB-008", "INB-009"]);
+    let mut group =
+        Group::new("quotas", &["INB-005", "INB-007", "INB-008", "INB-009", "INB-025", "INB-026"]);
     let mut s = inbox(json!({}));
     put(&mut s, 1, 1, 0);
     send(&mut s, 1, "one", Sent::First);
@@ -65,7 +66,20 @@ pub(super) fn quotas() -> Group {
     put(&mut s, 1, 0, 0);
     send(&mut s, 1, "one", Sent::First);
     s.refused("a", "inbox_send", send_fields(1, "two"), Code::InboxFull);
-    s.into_test(group, "of an inbox")
+    group = s.into_test(group, "of an inbox");
+
+    let mut s = inbox(json!({ "capability_items_max": "2" }));
+    put(&mut s, 1, 0, 0);
+    put(&mut s, 2, 0, 0);
+    send(&mut s, 1, "one", Sent::First);
+    send(&mut s, 2, "of another", Sent::First);
+    send(&mut s, 1, "two", Sent::First);
+    s.refused("a", "inbox_send", send_fields(1, "three"), Code::InboxFull);
+    send(&mut s, 2, "of another, again", Sent::First);
+    s.step("a", "inbox_advance", advance_fields(1, 1), done());
+    send(&mut s, 1, "three", Sent::First);
+    s.refused("a", "inbox_send", send_fields(1, "four"), Code::InboxFull);
+    s.into_test(group, "of items of one capability that wait")
 }
 
 pub(super) fn denials() -> Group {
@@ -127,7 +141,7 @@ fn package(package: &str, last_resort: bool) -> Value {
 }
 
 pub(super) fn shelves() -> Group {
-    let rules = ["INB-018", "INB-019", "INB-020", "INB-021"];
+    let rules = ["INB-018", "INB-019", "INB-020", "INB-021", "INB-024"];
     let mut group = Group::new("cards and shelves", &rules);
     let mut s = inbox(json!({}));
     put(&mut s, 1, 0, 0);
@@ -149,6 +163,23 @@ pub(super) fn shelves() -> Group {
         s.step("a", "shelf_take", take_fields(1), package(name, last_resort));
     }
     group = s.into_test(group, "packages in their order, then the last resort");
+
+    let mut s = inbox(json!({ "shelf_takes_max": "1", "shelf_takes_window_ms": "1000" }));
+    put(&mut s, 1, 0, 0);
+    put(&mut s, 2, 0, 0);
+    for (at, name) in (1..).zip(["a", "b", "c"]) {
+        s.step("a", "shelf_put", shelf_fields(name, false, false), state(at, false));
+    }
+    s.step("a", "shelf_take", take_fields(1), package("a", false));
+    s.wait_ms(300);
+    let wait = json!({ "error": "SHELF_EMPTY", "retry_after_ms": "700" });
+    s.step("a", "shelf_take", take_fields(1), wait);
+    s.step("a", "shelf_take", take_fields(2), package("b", false));
+    s.step("a", "shelf_put", shelf_fields("z", true, false), state(1, true));
+    s.step("a", "shelf_take", take_fields(1), package("z", true));
+    s.wait_ms(700);
+    s.step("a", "shelf_take", take_fields(1), package("c", false));
+    group = s.into_test(group, "packages up to the share of one capability");
 
     let mut s = inbox(json!({}));
     put(&mut s, 1, 0, 0);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hushwire_wire::{
     error::Code,
-    id::{CapabilityId, InboxId, ItemId},
+    id::{CapabilityId, InboxId, ItemId, Sequence},
     message::Repeated,
 };
 
@@ -11,8 +11,8 @@ use super::row::{CapabilityRow, InboxRow, ItemRow, item_key, keep};
 use crate::{
     news::News,
     outcome::{Effect, Refused},
-    row::RowWriter,
-    store::{Action, Change, Object, Read, Table},
+    row::{RowReader, RowWriter, numbered_key},
+    store::{Action, Change, Object, Read, StoreError, Table},
     write::{Planned, Scene},
 };
 
@@ -35,14 +35,20 @@ pub(crate) fn plan<V: Read>(
     let grant = grant.unspent()?;
     // spec: INB-009
     let first = row.first_item(scene.view, scene.now, inbox)?;
-    if row.next.0.saturating_sub(first.0) >= u64::from(scene.limits.inbox_items_max) {
+    let waiting = row.next.0.saturating_sub(first.0);
+    if waiting >= u64::from(scene.limits.inbox_items_max)
+        || has_its_share(scene, inbox, capability, &grant, first)?
+    {
         return Err(Code::InboxFull.into());
     }
     let stored = ItemRow { capability: *capability, stored_at: scene.now, item: content.clone() };
     // spec: INB-023
     let expires = Some(scene.now.plus_ms(scene.limits.item_retention_ms));
+    // spec: INB-026
     let place = RowWriter::new(8).sequence(row.next).finish();
-    let mut changes = vec![
+    let items_written = grant.items_written.saturating_add(1);
+    let counted = CapabilityRow { items_written, ..grant.clone() };
+    let changes = vec![
         Change {
             table: Table::Item,
             key: item_key(row.next),
@@ -51,18 +57,35 @@ pub(crate) fn plan<V: Read>(
         Change {
             table: Table::ItemPlace,
             key: item.to_field(),
+            action: Action::Put { value: place.clone(), expires },
+        },
+        Change {
+            table: Table::CapabilityItem,
+            key: numbered_key(capability.as_bytes(), grant.items_written),
             action: Action::Put { value: place, expires },
         },
         InboxRow { next: row.next.next(), ..row }.kept(),
+        keep(Table::Capability, capability.to_field(), counted.encode()),
     ];
-    // A capability without a bound is not rewritten for each item.
-    if grant.items_max.is_some() {
-        let items_written = grant.items_written.saturating_add(1);
-        let grant = CapabilityRow { items_written, ..grant };
-        changes.push(keep(Table::Capability, capability.to_field(), grant.encode()));
-    }
     let effect = sent(inbox, item, Repeated::First);
     Ok(Planned { changes, effect, news: Some(News::Inbox(*inbox)), hold: None })
+}
+
+/// Whether as many items of the capability wait as it may have there: the one that many before the
+/// next is not gone yet, and items go in their order (spec: INB-025).
+fn has_its_share<V: Read>(
+    scene: &Scene<'_, V>,
+    inbox: &InboxId,
+    capability: &CapabilityId,
+    grant: &CapabilityRow,
+    first: Sequence,
+) -> Result<bool, StoreError> {
+    let share = u64::from(scene.limits.capability_items_max);
+    let Some(number) = grant.items_written.checked_sub(share) else { return Ok(false) };
+    let key = numbered_key(capability.as_bytes(), number);
+    let value = scene.view.row(&Object::Inbox(*inbox), Table::CapabilityItem, &key, scene.now)?;
+    let place = value.map(|value| RowReader::new(value)?.sequence()).transpose()?;
+    Ok(place.is_some_and(|place| place >= first))
 }
 
 const fn sent(inbox: &InboxId, item: &ItemId, repeated: Repeated) -> Effect {

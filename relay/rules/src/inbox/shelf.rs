@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hushwire_wire::{
-    error::Code,
+    error::{Code, Refusal},
     id::{CapabilityId, InboxId, SlotId, Timestamp},
     message::{PackageKind, PackageKindsPresent, ShelfBefore},
 };
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     outcome::{Effect, Refused},
     row::{RowReader, RowWriter},
-    store::{Object, Read, StoreError, Table},
+    store::{Action, Change, Object, Read, StoreError, Table},
     write::{InboxDoor, Planned, Scene},
 };
 
@@ -70,7 +70,8 @@ fn state(slot: &SlotRow) -> Effect {
 }
 
 /// Takes one package of a device: the oldest single-use one, which is gone then, else the last
-/// resort, which stays (spec: INB-019).
+/// resort, which stays (spec: INB-019). Who has taken many gets the last resort, so that one holder
+/// of a link leaves something to the others (spec: INB-024).
 pub(crate) fn plan_take<V: Read>(
     scene: &Scene<'_, V>,
     inbox: &InboxId,
@@ -81,11 +82,14 @@ pub(crate) fn plan_take<V: Read>(
     let Some(row) = SlotRow::load(scene.view, scene.now, inbox, slot)? else {
         return Err(Code::ShelfEmpty.into());
     };
-    if row.packages > 0 {
+    let takes = Takes::load(scene, inbox, capability, slot)?;
+    let spent = takes.count >= scene.limits.shelf_takes_max;
+    if row.packages > 0 && !spent {
         let key = package_key(slot, row.first_package());
         let package = package(scene, inbox, &key)?;
         let row = SlotRow { packages: row.packages.saturating_sub(1), ..row };
-        let changes = vec![remove(Table::Shelf, key), row.kept(slot)];
+        let changes =
+            vec![remove(Table::Shelf, key), row.kept(slot), takes.one_more(capability, slot)];
         let effect = Effect::KeyPackage { package, kind: PackageKind::Single };
         return Ok(Planned::quiet(changes, effect));
     }
@@ -95,8 +99,50 @@ pub(crate) fn plan_take<V: Read>(
             let effect = Effect::KeyPackage { package, kind: PackageKind::LastResort };
             Ok(Planned::quiet(Vec::new(), effect))
         }
+        PackageKindsPresent::SingleOnly if row.packages > 0 => {
+            let wait_ms = takes.until.ms_since(scene.now);
+            Err(Refusal::later(Code::ShelfEmpty, wait_ms).into())
+        }
         PackageKindsPresent::SingleOnly => Err(Code::ShelfEmpty.into()),
     }
+}
+
+/// How many single-use packages a capability has taken from a shelf, and until when they count.
+/// The row goes by its time, and the count with it (spec: INB-024).
+struct Takes {
+    count: u16,
+    until: Timestamp,
+}
+
+impl Takes {
+    fn load<V: Read>(
+        scene: &Scene<'_, V>,
+        inbox: &InboxId,
+        capability: &CapabilityId,
+        slot: &SlotId,
+    ) -> Result<Self, StoreError> {
+        let key = takes_key(capability, slot);
+        let value = scene.view.row(&Object::Inbox(*inbox), Table::ShelfTakes, &key, scene.now)?;
+        let Some(value) = value else {
+            let until = scene.now.plus_ms(scene.limits.shelf_takes_window_ms);
+            return Ok(Self { count: 0, until });
+        };
+        let mut row = RowReader::new(value)?;
+        let takes = Self { count: row.u16()?, until: row.time()? };
+        row.finish()?;
+        Ok(takes)
+    }
+
+    /// The change that counts one more.
+    fn one_more(&self, capability: &CapabilityId, slot: &SlotId) -> Change {
+        let value = RowWriter::new(10).u16(self.count.saturating_add(1)).time(self.until).finish();
+        let action = Action::Put { value, expires: Some(self.until) };
+        Change { table: Table::ShelfTakes, key: takes_key(capability, slot), action }
+    }
+}
+
+fn takes_key(capability: &CapabilityId, slot: &SlotId) -> Bytes {
+    [&capability.as_bytes()[..], &slot.as_bytes()[..]].concat().into()
 }
 
 fn package<V: Read>(

@@ -21,5 +21,6 @@ mod meanwhile;
 mod model;
 mod readings;
 mod sessions;
+mod shares;
 mod shelves;
 mod world;

@@ -85,6 +85,8 @@ impl Family {
             | Table::Slot
             | Table::Shelf
             | Table::DeviceList
+            | Table::CapabilityItem
+            | Table::ShelfTakes
             | Table::Blob => Self::Records,
         }
     }
