@@ -47,6 +47,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
     ("device_list_life_ms", "client-lib/engine/src/profile.rs", "DEVICE_LIST_LIFE_MS"),
     ("device_list_backdate_ms", "client-lib/engine/src/profile.rs", "CLOCK_SKEW_MS"),
+    ("device_list_renew_ms", "client-lib/engine/src/devices.rs", "LIST_RENEW_MS"),
     ("shelf_packages_put", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES"),
     ("shelf_packages_least", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES_LEAST"),
     ("capability_items", "client-lib/engine/src/capabilities.rs", "CAPABILITY_ITEMS"),
