@@ -355,6 +355,30 @@ fn two_devices_that_revoke_at_once_agree() {
     assert_reachable(&mut world, &[alice, laptop]);
 }
 
+#[test]
+fn a_device_that_rotates_too_late_rotates_again() {
+    // spec: IDN-063
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, one, two] = [(); 3].map(|()| link(&mut world, alice));
+    let (first, second) = (number_of(&mut world, one), number_of(&mut world, two));
+    world.set_online(laptop, false);
+    world.ask(laptop, Command::DeviceRevoke(second));
+    world.ask(alice, Command::DeviceRevoke(first));
+    world.pass(300_000);
+    // Nobody told the first that the other one is revoked: it has the new keys.
+    assert_eq!(world.inbox_keys(two), world.inbox_keys(alice));
+    world.set_online(laptop, true);
+    world.pass(600_000);
+    assert!(world.events(two).contains(&Event::ThisDeviceRevoked));
+    assert_eq!(world.inbox_keys(laptop), world.inbox_keys(alice));
+    let known = world.inbox_keys(two);
+    for (old, new) in known.iter().zip(world.inbox_keys(alice)) {
+        assert_ne!(*old, new);
+    }
+    assert_reachable(&mut world, &[alice, laptop]);
+}
+
 /// A linking of a new device, up to the comparison.
 fn compare(world: &mut World, old: Who) -> Who {
     let new = world.device("laptop");

@@ -75,6 +75,7 @@ struct StoredIdentity {
 struct StoredInbox {
     relay: String,
     inbox: serde_bytes::ByteBuf,
+    owner_key: serde_bytes::ByteBuf,
     seal_key: serde_bytes::ByteBuf,
     shelf_key: serde_bytes::ByteBuf,
     own_capability: serde_bytes::ByteBuf,
@@ -137,6 +138,12 @@ impl World {
         let key = hex::decode(fingerprint).unwrap();
         let contact: StoredContact = self.row(who, Table::Contact, &key);
         ContactCard::decode(&contact.card).unwrap()
+    }
+
+    /// The inbox's owner key and seal key, as a device has them.
+    pub(crate) fn inbox_keys(&mut self, of: Who) -> [Vec<u8>; 2] {
+        let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");
+        [inbox.owner_key.into_vec(), inbox.seal_key.into_vec()]
     }
 
     /// How many earlier seal keys a device still has.
