@@ -32,8 +32,8 @@ mod rights;
 mod state;
 mod welcome;
 
-pub use binding::MessageBinding;
-pub use commit::{CommitIntent, Contest, Cover, PendingCommit};
+pub use binding::{Binding, LogPlace};
+pub use commit::{CommitBasis, CommitIntent, Cover, PendingCommit};
 pub use error::{GroupError, OpenError, Phase, Rejection};
 pub use join::Joined;
 pub use key_package::{
@@ -44,7 +44,7 @@ pub use message::SealedMessage;
 pub use receive::{
     Applied, LeaveProposal, Opened, OpenedLeave, OpenedMessage, Outcome, StagedCandidate,
 };
-pub use report::{Report, VerifiedReport};
+pub use report::{Report, UnverifiedReport, VerifiedReport};
 pub use rights::{Change, judge};
 pub use state::{
     Allowed, DESCRIPTION_BYTES_MAX, GroupKind, GroupState, NAME_BYTES_MAX, ROLES_MAX, Right,

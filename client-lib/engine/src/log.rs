@@ -6,12 +6,10 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{
-        Group, GroupError, MessageBinding, OpenError, Opened as OpenedEntry, Rejection, Report,
-    },
+    group::{Group, GroupError, LogPlace, OpenError, Opened as OpenedEntry, Rejection, Report},
 };
 use hushwire_wire::{
-    id::{ChannelId, EntryId, EpochId, PublicKey, RelayId, Sequence, SessionId},
+    id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, RelayId, Sequence, SessionId},
     message::{ChannelOpened, Content, Entry, EntryBody, EpochEnd, Request},
     transcript::{self, Operation},
 };
@@ -93,6 +91,40 @@ pub(crate) enum Taken {
     OutOfPlace,
 }
 
+/// What a relay said of an epoch when it opened the channel there.
+#[derive(Clone, Debug)]
+pub(crate) struct Promise {
+    /// The epoch.
+    pub(crate) epoch: EpochId,
+    /// How many entries it has.
+    pub(crate) next: Sequence,
+    head: ChainHead,
+    candidates: Vec<EntryId>,
+}
+
+impl Promise {
+    /// Takes what the relay answered.
+    pub(crate) fn of(opened: &ChannelOpened) -> Self {
+        let ChannelOpened { epoch, next, head, ref candidates, .. } = *opened;
+        Self { epoch, next, head, candidates: candidates.clone() }
+    }
+
+    /// Whether an entry whose content is gone is a message, as the relay says: it was there when the
+    /// channel was opened, and the relay did not count it among the commits.
+    fn is_message(&self, entry: &Entry, id: &EntryId) -> bool {
+        self.epoch == entry.epoch && entry.sequence < self.next && !self.candidates.contains(id)
+    }
+}
+
+/// Whether an answer goes with what the relay said before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// It does.
+    Agrees,
+    /// The relay contradicts itself, or what it gave.
+    Contradicts,
+}
+
 /// What an opened channel calls for.
 pub(crate) enum Opened {
     /// Read from here.
@@ -144,6 +176,9 @@ pub(crate) fn opened(
     opened: &ChannelOpened,
 ) -> Result<Opened, StoreError> {
     let (record, _) = epoch_state(work, channel, epoch)?;
+    if opened.epoch != *epoch {
+        return contradicts(work, channel).map(|_| Opened::RolledBack);
+    }
     let behind = opened.next.0 < record.next.max(record.acknowledged);
     let differs = opened.next.0 == record.next && opened.head != record.head;
     // spec: CLI-042
@@ -169,20 +204,41 @@ pub(crate) fn denied(
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })
 }
 
-/// Everything of an epoch so far: the relay's signed head is compared with ours.
+fn contradicts(work: &mut Work<'_>, channel: &ChannelId) -> Result<Account, StoreError> {
+    warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
+    Ok(Account::Contradicts)
+}
+
+/// A reading has everything, as the relay says: at least what was there at the opening, with that
+/// head (spec: CLI-074).
+pub(crate) fn read_end(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    promise: &Promise,
+) -> Result<Account, StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(Account::Agrees) };
+    if group.epoch != promise.epoch {
+        // It moved on within this reading; the heads of that epoch were compared at its end.
+        return Ok(Account::Agrees);
+    }
+    let seen = advance::head_at(work, channel, &promise.epoch, promise.next.0)?;
+    if seen == Some(promise.head) { Ok(Account::Agrees) } else { contradicts(work, channel) }
+}
+
+/// Everything of an epoch so far: the relay's signed head is compared with ours (spec: CLI-074).
 pub(crate) fn epoch_end(
     work: &mut Work<'_>,
     channel: &ChannelId,
     end: &EpochEnd,
     relay_key: Option<&PublicKey>,
-) -> Result<(), StoreError> {
-    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+) -> Result<Account, StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(Account::Agrees) };
     if group.epoch != end.epoch {
-        return Ok(());
+        return Ok(Account::Agrees);
     }
     let (mut record, _) = epoch_state(work, channel, &end.epoch)?;
     if end.next.0 != record.next {
-        return Ok(());
+        return contradicts(work, channel);
     }
     let last = Sequence(record.next.saturating_sub(1));
     let signed = match (relay_key, end.signature) {
@@ -195,10 +251,11 @@ pub(crate) fn epoch_end(
         (None, Some(_)) => false,
     };
     if end.head != record.head || !signed {
-        return warn(work, channel, |chat| Warning::HistoryDiffers { chat });
+        return contradicts(work, channel);
     }
     record.acknowledged = record.acknowledged.max(record.next);
-    save_epoch(work, channel, &end.epoch, &record)
+    save_epoch(work, channel, &end.epoch, &record)?;
+    Ok(Account::Agrees)
 }
 
 /// Takes the next entry of the current epoch.
@@ -206,6 +263,7 @@ pub(crate) fn take(
     work: &mut Work<'_>,
     channel: &ChannelId,
     entry: &Entry,
+    promise: &Promise,
 ) -> Result<Taken, Fault> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
     let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
@@ -214,7 +272,10 @@ pub(crate) fn take(
         return Ok(Taken::Next);
     }
     let EntryBody::Whole { content: Content::Inline(envelope), operation } = &entry.body else {
-        // Its content has expired, or was never there: only its place is taken.
+        if !promise.is_message(entry, &placed.entry) {
+            // spec: CLI-075
+            groups::set_state(work, channel, GroupState::Stuck)?;
+        }
         warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
         return Ok(Taken::Next);
     };
@@ -314,7 +375,7 @@ fn compare_history(
     work: &mut Work<'_>,
     channel: &ChannelId,
     entry: &Entry,
-    binding: &MessageBinding,
+    binding: &LogPlace,
 ) -> Result<(), StoreError> {
     let seen = advance::head_at(work, channel, &entry.epoch, binding.read_to.0)?;
     if binding.read_to > entry.sequence || seen != Some(binding.head) {
@@ -333,6 +394,7 @@ fn take_commit(
     envelope: &[u8],
 ) -> Result<(), Fault> {
     let (record, keys) = epoch_state(work, channel, &entry.epoch)?;
+    // spec: GRP-039
     if record.candidates.iter().any(|candidate| candidate.verdict == Verdict::Applied) {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Late)?;
         return Ok(());
@@ -359,6 +421,11 @@ fn take_commit(
     let OpenedEntry::Commit(candidate) = opened else {
         return Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)));
     };
+    // spec: GRP-053, CLI-073
+    let head = advance::head_at(work, channel, &entry.epoch, candidate.read().read_to.0)?;
+    candidate
+        .judge_history(entry.sequence, head)
+        .map_err(|rejection| Fault::Rejected(Refused::Group(rejection)))?;
     note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
     advance::apply_theirs(work, channel, group, &placed.entry, mls, candidate)
 }
@@ -404,6 +471,10 @@ pub(crate) fn reject(
         return Ok(Taken::Next);
     }
     note(work, channel, &entry.epoch, placed.entry, Verdict::Invalid)?;
+    if rejection == Rejection::OtherHistory {
+        // spec: CLI-073
+        warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
+    }
     plan_contest(work, channel, &placed.entry, rejection)?;
     warn(work, channel, |chat| Warning::CommitRejected { chat, code })?;
     Ok(Taken::Next)

@@ -6,7 +6,7 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Contest, GroupError, JoinerWelcome, KeyPackageReference, MessageBinding},
+    group::{CommitBasis, GroupError, JoinerWelcome, KeyPackageReference, LogPlace},
     identity::Fingerprint,
 };
 use hushwire_wire::{
@@ -127,7 +127,7 @@ pub(crate) fn send_content(
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
-    let binding = MessageBinding { read_to: Sequence(epoch.next), head: epoch.head };
+    let binding = LogPlace { read_to: Sequence(epoch.next), head: epoch.head };
     let provider = work.provider();
     let message = group
         .seal_message(&provider, &device.key, &view.epoch, &keys, content, binding)
@@ -229,10 +229,14 @@ pub(crate) fn send_commit(
             person: package.credential().identity(),
         })
         .collect();
-    let contest = Contest { contested: contested.clone(), report: groups::report(work, &channel)? };
+    let basis = CommitBasis {
+        read: LogPlace { read_to: Sequence(epoch.next), head: epoch.head },
+        contested: contested.clone(),
+        report: groups::report(work, &channel)?,
+    };
     let provider = work.provider();
     group.abandon_commit(&provider).map_err(log::store_error)?;
-    let begun = group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, contest);
+    let begun = group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, basis);
     let pending = match begun {
         Ok(pending) => pending,
         Err(GroupError::Store(error)) => return Err(log::store_error(GroupError::Store(error))),

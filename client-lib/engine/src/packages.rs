@@ -440,9 +440,10 @@ mod tests {
                 }
                 Change::AlreadyTrue => panic!("nothing was true"),
             };
-            let contest = hushwire_protocol::group::Contest::default();
+            let read = hushwire_protocol::group::LogPlace::start(&channel, &epoch);
+            let basis = hushwire_protocol::group::CommitBasis::first(read);
             let pending =
-                group.begin_commit(&provider, &key, &epoch, &keys, intent, contest).unwrap();
+                group.begin_commit(&provider, &key, &epoch, &keys, intent, basis).unwrap();
             keys = pending.next_keys;
             group.confirm_commit(&provider).unwrap();
             let length = group.tree_bytes().unwrap().len();

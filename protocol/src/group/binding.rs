@@ -1,7 +1,7 @@
 //! What a sender signs beside the content: MLS' authenticated data (spec: GRP-051).
 
 use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId, Sequence};
-use hushwire_wire::transcript::Cut;
+use hushwire_wire::transcript::{Cut, first_head};
 
 use super::error::Rejection;
 use crate::encoding::{DecodeError, Reader, Writer};
@@ -14,7 +14,7 @@ const CONTESTED_BYTES_MAX: usize = 4_096;
 
 /// The place in the log that a sender had read to when it wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageBinding {
+pub struct LogPlace {
     /// The place after the last entry of the epoch that the sender had read; `Sequence::FIRST`
     /// when it had read none.
     pub read_to: Sequence,
@@ -22,24 +22,46 @@ pub struct MessageBinding {
     pub head: ChainHead,
 }
 
+impl LogPlace {
+    /// The place of who has read no entry of an epoch yet.
+    pub fn start(channel: &ChannelId, epoch: &EpochId) -> Self {
+        Self { read_to: Sequence::FIRST, head: first_head(channel, epoch) }
+    }
+}
+
 /// What the sender of an entry signed about its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Binding {
-    Message(MessageBinding),
-    Commit { cut: Cut, contested: Vec<EntryId> },
+pub enum Binding {
+    /// Of a message.
+    Message(LogPlace),
+    /// Of a commit.
+    Commit {
+        /// How far its author had read.
+        read: LogPlace,
+        /// As in the entry.
+        cut: Cut,
+        /// As in the entry: every earlier candidate, in relay order.
+        contested: Vec<EntryId>,
+    },
+    /// Of the wish to leave.
     Leave,
 }
 
 impl Binding {
-    pub(crate) fn to_bytes(&self, channel: &ChannelId, epoch: &EpochId) -> Vec<u8> {
+    /// The one encoding.
+    pub fn to_bytes(&self, channel: &ChannelId, epoch: &EpochId) -> Vec<u8> {
         let place = |kind| Writer::default().short(VERSION).byte(kind).fixed(channel).fixed(epoch);
         match self {
-            Self::Message(MessageBinding { read_to, head }) => {
+            Self::Message(LogPlace { read_to, head }) => {
                 place(MESSAGE).integer(read_to.0).fixed(head)
             }
-            Self::Commit { cut, contested } => {
+            Self::Commit { read, cut, contested } => {
                 let list: Vec<u8> = contested.iter().flat_map(|id| *id.as_bytes()).collect();
-                place(COMMIT).byte(cut.code()).variable(&list)
+                place(COMMIT)
+                    .integer(read.read_to.0)
+                    .fixed(read.head)
+                    .byte(cut.code())
+                    .variable(&list)
             }
             Self::Leave => place(LEAVE),
         }
@@ -47,11 +69,10 @@ impl Binding {
     }
 
     /// Reads a binding of this channel and epoch.
-    pub(crate) fn read(
-        bytes: &[u8],
-        channel: &ChannelId,
-        epoch: &EpochId,
-    ) -> Result<Self, Rejection> {
+    ///
+    /// # Errors
+    /// [`Rejection::MalformedBinding`]; [`Rejection::WrongBinding`] for another channel or epoch.
+    pub fn read(bytes: &[u8], channel: &ChannelId, epoch: &EpochId) -> Result<Self, Rejection> {
         let (binding, place) = Self::parse(bytes).map_err(|_| Rejection::MalformedBinding)?;
         if place == (*channel, *epoch) { Ok(binding) } else { Err(Rejection::WrongBinding) }
     }
@@ -63,11 +84,9 @@ impl Binding {
         let channel = ChannelId::from_bytes(reader.array()?);
         let epoch = EpochId::from_bytes(reader.array()?);
         let binding = match kind {
-            MESSAGE => Self::Message(MessageBinding {
-                read_to: Sequence(reader.integer()?),
-                head: ChainHead::from_bytes(reader.array()?),
-            }),
+            MESSAGE => Self::Message(read_place(&mut reader)?),
             COMMIT => {
+                let read = read_place(&mut reader)?;
                 let cut = match reader.byte()? {
                     0 => Cut::Through,
                     1 => Cut::Cut,
@@ -78,7 +97,7 @@ impl Binding {
                 while !list.is_empty() {
                     contested.push(EntryId::from_bytes(list.array()?));
                 }
-                Self::Commit { cut, contested }
+                Self::Commit { read, cut, contested }
             }
             LEAVE => Self::Leave,
             _ => return Err(DecodeError::UndefinedValue),
@@ -86,6 +105,13 @@ impl Binding {
         reader.finish()?;
         Ok((binding, (channel, epoch)))
     }
+}
+
+fn read_place(reader: &mut Reader<'_>) -> Result<LogPlace, DecodeError> {
+    Ok(LogPlace {
+        read_to: Sequence(reader.integer()?),
+        head: ChainHead::from_bytes(reader.array()?),
+    })
 }
 
 #[cfg(test)]
@@ -98,9 +124,11 @@ mod tests {
         let (channel, epoch) = (ChannelId::from_bytes([1; 32]), EpochId::from_bytes([2; 32]));
         let other = EpochId::from_bytes([3; 32]);
         let head = ChainHead::from_bytes([4; 32]);
+        let read = LogPlace { read_to: Sequence(7), head };
+        let contested = vec![EntryId::from_bytes([5; 32])];
         for binding in [
-            Binding::Message(MessageBinding { read_to: Sequence(7), head }),
-            Binding::Commit { cut: Cut::Cut, contested: vec![EntryId::from_bytes([5; 32])] },
+            Binding::Message(read),
+            Binding::Commit { read, cut: Cut::Cut, contested },
             Binding::Leave,
         ] {
             let bytes = binding.to_bytes(&channel, &epoch);

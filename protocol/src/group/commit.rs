@@ -9,7 +9,7 @@ use openmls::prelude::{
 };
 
 use super::Group;
-use super::binding::Binding;
+use super::binding::{Binding, LogPlace};
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::{VerifiedKeyPackage, credential_with_key, verify_added_leaf};
 use super::members::{LeafIndex, LeafSelector, Roster, Selected};
@@ -52,13 +52,22 @@ pub enum Cover {
     Always,
 }
 
-/// A commit that contests earlier candidates of its epoch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Contest {
+/// What the author of a commit had read of the epoch when it made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitBasis {
+    /// How far it had read; every member compares it with its own log.
+    pub read: LogPlace,
     /// Every earlier candidate, in relay order; empty for a first candidate.
     pub contested: Vec<EntryId>,
     /// Why the last of them is not valid.
     pub report: Option<Report>,
+}
+
+impl CommitBasis {
+    /// The basis of a first candidate.
+    pub const fn first(read: LogPlace) -> Self {
+        Self { read, contested: Vec::new(), report: None }
+    }
 }
 
 /// A commit of our own that is not confirmed yet. Store it with the outbox row: the keys are
@@ -87,7 +96,7 @@ impl Group {
         epoch: &EpochId,
         keys: &EpochKeys,
         intent: CommitIntent,
-        contest: Contest,
+        basis: CommitBasis,
     ) -> Result<PendingCommit, GroupError> {
         self.check_own(device)?;
         if self.mls.pending_commit().is_some() {
@@ -98,16 +107,16 @@ impl Group {
         let state = plan.state_after(&leavers);
         let gone = !plan.remove.is_empty() || !leavers.is_empty();
         let cut = if gone || plan.cover == Cover::Always { Cut::Cut } else { Cut::Through };
-        let binding = Binding::Commit { cut, contested: contest.contested.clone() };
+        let CommitBasis { read, contested, report } = basis;
+        let binding = Binding::Commit { read, cut, contested: contested.clone() };
         self.mls.set_aad(binding.to_bytes(&self.channel, epoch));
         let proposals = plan.leave.iter().map(LeaveProposal::message).collect();
         let built = self.build_commit(provider, device, &plan, &state)?;
         let report =
-            contest.report.map(|report| report.sign(&self.channel, epoch, self.own_leaf(), device));
+            report.map(|report| report.sign(&self.channel, epoch, self.own_leaf(), device));
         self.judge_pending(&plan.roster, cut)?;
         let next_keys = self.export_pending(provider)?;
-        let mark =
-            CommitMark { next_key: next_keys.public_key(), cut, contested: contest.contested };
+        let mark = CommitMark { next_key: next_keys.public_key(), cut, contested };
         let operation = Operation::Commit(mark.clone());
         let place = Place { channel: &self.channel, epoch, operation: &operation };
         let content = EnvelopeContent {

@@ -95,6 +95,8 @@ rejections! {
     UnreferencedProposal = 307, "the commit does not refer to a proposal beside it";
     /// The report is about no candidate that the commit contests.
     UncontestedReport = 308, "the report is about a candidate that is not contested";
+    /// Its author had read another history of the epoch than its members have.
+    OtherHistory = 309, "the author had read another history";
 
     /// A proposal of a kind that this version does not take.
     UnknownProposal = 401, "the commit has a proposal of a refused kind";
@@ -203,8 +205,9 @@ impl From<EnvelopeError> for GroupError {
 #[non_exhaustive]
 pub enum OpenError {
     /// Peer: the entry is not valid, for every member alike, unless the code is
-    /// [`Rejection::OwnLeaf`], [`Rejection::UndecryptableMessage`] or [`Rejection::InvalidCommit`]:
-    /// those may be so for some members only (spec: GRP-032).
+    /// [`Rejection::UndecryptableMessage`], [`Rejection::KeyUnavailable`], [`Rejection::OwnLeaf`],
+    /// [`Rejection::NextKeyMismatch`], [`Rejection::InvalidCommit`], [`Rejection::PathMissing`] or
+    /// [`Rejection::OtherHistory`]: those may be so for some members only (spec: GRP-031).
     #[error("the entry is rejected: {0}")]
     Rejected(#[from] Rejection),
     /// Local or caller.

@@ -8,7 +8,7 @@ use openmls::prelude::{
 };
 
 use super::Group;
-use super::binding::{Binding, MessageBinding};
+use super::binding::{Binding, LogPlace};
 use super::error::GroupError;
 use super::profile::join_config;
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, seal};
@@ -36,7 +36,7 @@ impl Group {
         epoch: &EpochId,
         keys: &EpochKeys,
         content: &[u8],
-        binding: MessageBinding,
+        binding: LogPlace,
     ) -> Result<SealedMessage, GroupError> {
         self.check_own(device)?;
         self.mls.set_aad(Binding::Message(binding).to_bytes(&self.channel, epoch));

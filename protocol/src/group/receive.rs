@@ -8,7 +8,7 @@
 //! judged from the same stored state (spec: GRP-036): after an error the caller discards its
 //! transaction and loads the group again.
 
-use hushwire_wire::id::EpochId;
+use hushwire_wire::id::{ChainHead, EpochId, Sequence};
 use hushwire_wire::transcript::{CommitMark, Operation};
 use openmls::framing::errors::MessageDecryptionError;
 use openmls::group::{ProcessMessageError, StageCommitError, ValidationError};
@@ -20,7 +20,7 @@ use openmls::prelude::{
 use zeroize::Zeroizing;
 
 use super::Group;
-use super::binding::{Binding, MessageBinding};
+use super::binding::{Binding, LogPlace};
 use super::commit::read_change;
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::verify_leaf;
@@ -53,7 +53,7 @@ pub struct OpenedMessage {
     /// The content, for [`crate::content`].
     pub content: Zeroizing<Vec<u8>>,
     /// How far the sender had read.
-    pub binding: MessageBinding,
+    pub binding: LogPlace,
 }
 
 /// Prints no content.
@@ -98,6 +98,7 @@ pub struct StagedCandidate {
     outcome: Outcome,
     /// Who made it.
     pub committer: Member,
+    read: LogPlace,
     /// What it contests with.
     pub report: Option<VerifiedReport>,
     added: Vec<crate::identity::DeviceCredential>,
@@ -137,6 +138,25 @@ pub struct Applied {
 }
 
 impl StagedCandidate {
+    /// How far the commit's author had read.
+    pub const fn read(&self) -> &LogPlace {
+        &self.read
+    }
+
+    /// The last step of judging: what the author had read is what stands there in the caller's log
+    /// (spec: GRP-053). `place` is the commit's own, `head` the caller's head at
+    /// [`LogPlace::read_to`], if it has one there.
+    ///
+    /// # Errors
+    /// [`Rejection::OtherHistory`].
+    pub fn judge_history(&self, place: Sequence, head: Option<ChainHead>) -> Result<(), Rejection> {
+        if self.read.read_to <= place && head == Some(self.read.head) {
+            Ok(())
+        } else {
+            Err(Rejection::OtherHistory)
+        }
+    }
+
     /// Merges the commit into the group and stores it.
     ///
     /// # Errors
@@ -271,10 +291,14 @@ impl Group {
         let processed = self.process(provider, message)?;
         let committer = self.sender(&processed)?;
         let binding = Binding::read(processed.aad(), &self.channel, epoch)?;
-        let signed = Binding::Commit { cut: mark.cut, contested: mark.contested.clone() };
-        if binding != signed {
-            return Err(Rejection::WrongBinding.into());
-        }
+        let read = match binding {
+            Binding::Commit { read, cut, contested }
+                if cut == mark.cut && contested == mark.contested =>
+            {
+                read
+            }
+            _ => return Err(Rejection::WrongBinding.into()),
+        };
         let mut staged = match processed.into_content() {
             ProcessedMessageContent::StagedCommitMessage(staged) => *staged,
             ProcessedMessageContent::UnresolvedAppDataCommit(_) => {
@@ -291,7 +315,8 @@ impl Group {
         judge(&roster, &change)?;
         let gone = change.removed.iter().chain(&change.left);
         let removed = gone.filter_map(|leaf| roster.at(*leaf).cloned()).collect();
-        Ok(StagedCandidate { staged, outcome, committer, report, added: change.added, removed })
+        let added = change.added;
+        Ok(StagedCandidate { staged, outcome, committer, read, report, added, removed })
     }
 
     fn read_report(

@@ -64,14 +64,19 @@ pub struct VerifiedReport {
 }
 
 /// A report as it came, in the place it came from.
-pub(crate) struct UnverifiedReport {
+#[derive(Debug)]
+pub struct UnverifiedReport {
     report: Report,
     leaf: LeafIndex,
     signature: Signature,
 }
 
 impl UnverifiedReport {
-    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+    /// Reads the one encoding.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         reader.version(VERSION)?;
         let candidate = EntryId::from_bytes(reader.array()?);
@@ -82,7 +87,11 @@ impl UnverifiedReport {
         Ok(Self { report: Report { candidate, code }, leaf, signature })
     }
 
-    pub(crate) fn verify(
+    /// Verifies that the leaf that it names signed it at this place.
+    ///
+    /// # Errors
+    /// [`Rejection::BadReport`].
+    pub fn verify(
         self,
         channel: &ChannelId,
         epoch: &EpochId,

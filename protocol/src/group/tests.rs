@@ -1,6 +1,6 @@
 //! Commits that no client of ours would make, judged by a receiver.
 
-use hushwire_wire::id::{ChannelId, EntryId, EpochId, PublicKey};
+use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence};
 use hushwire_wire::transcript::{CommitMark, Cut, Operation};
 use openmls::extensions::UnknownExtension;
 use openmls::prelude::tls_codec::Serialize as _;
@@ -25,6 +25,7 @@ use openmls::schedule::PreSharedKeyId;
 const CHANNEL: ChannelId = ChannelId::from_bytes([3; 32]);
 const EPOCH: EpochId = EpochId::from_bytes([4; 32]);
 const SUITE: Suite = Suite::Classical;
+const READ: LogPlace = LogPlace { read_to: Sequence::FIRST, head: ChainHead::from_bytes([6; 32]) };
 
 struct Device {
     store: MemoryMlsStore,
@@ -87,7 +88,7 @@ impl World {
         let intent = CommitIntent { add: packages.to_vec(), ..CommitIntent::default() };
         let provider = Provider::new(&owner.store, &mut owner.rng);
         let pending = group
-            .begin_commit(&provider, &owner.key, &EPOCH, &keys, intent, Contest::default())
+            .begin_commit(&provider, &owner.key, &EPOCH, &keys, intent, CommitBasis::first(READ))
             .unwrap();
         group.confirm_commit(&provider).unwrap();
         let tree = group.tree_bytes().unwrap();
@@ -163,7 +164,8 @@ impl<'a> Forgery<'a> {
         let provider = Provider::new(&author.store, &mut author.rng);
         let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
         let contested = self.contested.clone();
-        let binding = Binding::Commit { cut: self.signed_cut, contested: contested.clone() };
+        let binding =
+            Binding::Commit { read: READ, cut: self.signed_cut, contested: contested.clone() };
         group.mls.set_aad(binding.to_bytes(&CHANNEL, &self.signed_epoch));
         let mls = &provider.0;
         let config = MlsGroupJoinConfig::builder().wire_format_policy(self.policy).build();

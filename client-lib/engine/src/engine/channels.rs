@@ -45,6 +45,8 @@ pub(super) struct ChannelLive {
     epoch: EpochId,
     phase: Phase,
     append: Option<IntentNumber>,
+    /// What the relay said at the last opening.
+    promise: Option<log::Promise>,
     contest_at: Option<Timestamp>,
     refusals: u32,
     other_content: Option<OtherContent>,
@@ -89,6 +91,7 @@ impl ChannelLive {
             epoch: record.epoch,
             phase: Phase::Closed,
             append: None,
+            promise: None,
             contest_at: None,
             refusals: 0,
             other_content: None,
@@ -151,6 +154,9 @@ impl<S: Store> Engine<S> {
             live.append = None;
         }
         live.follow(&record);
+        if record.state == GroupState::Stuck {
+            self.leave_reading(&channel);
+        }
         self.free_appends(&channel);
         Ok(())
     }
@@ -253,7 +259,7 @@ impl<S: Store> Engine<S> {
         let request =
             self.send_tracked(number, read, Pending::ReadChannel { channel, base: epoch });
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        live.refusals = 0;
+        live.promise = Some(log::Promise::of(opened));
         live.phase = match request {
             Some(request) => Phase::Reading(Reading {
                 session: number,
@@ -300,13 +306,12 @@ impl<S: Store> Engine<S> {
             Answer::Entry(_) => Ok(()),
             Answer::EpochEnd(end) => {
                 let key = self.sessions.get(&session).and_then(|session| session.relay_key);
-                self.transact(|work| log::epoch_end(work, &channel, &end, key.as_ref()))
-            }
-            Answer::ReadEnd(Follow::Onward) => {
-                reading.caught_up = true;
-                self.outputs.push_back(crate::io::Output::StatusChanged);
+                let account =
+                    self.transact(|work| log::epoch_end(work, &channel, &end, key.as_ref()))?;
+                self.hold_to(channel, account);
                 Ok(())
             }
+            Answer::ReadEnd(Follow::Onward) => self.caught_up(channel),
             Answer::Refused(refusal) => {
                 self.rest(&channel, refusal.retry_after_ms);
                 Ok(())
@@ -318,6 +323,32 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// The relay says that the reading has everything (spec: CLI-074).
+    fn caught_up(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
+        if let Some(promise) = live.promise.clone() {
+            let account = self.transact(|work| log::read_end(work, &channel, &promise))?;
+            if self.hold_to(channel, account) == log::Account::Contradicts {
+                return Ok(());
+            }
+        }
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        live.refusals = 0;
+        if let Phase::Reading(reading) = &mut live.phase {
+            reading.caught_up = true;
+            self.outputs.push_back(crate::io::Output::StatusChanged);
+        }
+        Ok(())
+    }
+
+    /// A relay that contradicts itself is asked anew, after a rest that grows.
+    fn hold_to(&mut self, channel: ChannelId, account: log::Account) -> log::Account {
+        if account == log::Account::Contradicts {
+            self.rest(&channel, 0);
+        }
+        account
+    }
+
     fn take_entry(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
         if let EntryBody::Whole { content: Content::Blob(reference), .. } = &entry.body {
             let reference = *reference;
@@ -327,7 +358,15 @@ impl<S: Store> Engine<S> {
     }
 
     fn apply_entry(&mut self, channel: ChannelId, entry: &Entry) -> Result<(), StoreError> {
-        let taken = match self.transact(|work| log::take(work, &channel, entry)) {
+        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
+        let Some(promise) = live.promise.clone() else { return Ok(()) };
+        if matches!(entry.body, EntryBody::Expired(_)) && promise.epoch != entry.epoch {
+            // What the relay says of the commits of this epoch is learned by opening it
+            // (spec: CLI-075).
+            self.leave_reading(&channel);
+            return Ok(());
+        }
+        let taken = match self.transact(|work| log::take(work, &channel, entry, &promise)) {
             Ok(taken) => taken,
             Err(log::Fault::Store(error)) => return Err(error),
             // What the attempt changed is gone; only the verdict is kept (spec: GRP-036).
@@ -354,12 +393,13 @@ impl<S: Store> Engine<S> {
         self.leave_reading(&channel);
         let Some(number) = number else { return Ok(()) };
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        if reference.size > hushwire_wire::limit::Limits::V1.entry_blob_bytes_max {
-            // No honest relay stores it: a garbage entry like any other.
-            return self.apply_entry(channel, &entry);
-        }
         let fetching = Fetching { entry, reference, content: BytesMut::new() };
         live.phase = Phase::Fetching(Box::new(fetching));
+        if reference.size > hushwire_wire::limit::Limits::V1.entry_blob_bytes_max {
+            // The entry's id does not cover the size, and no honest relay stores such an entry
+            // (CHN-009): the relay's fault, so not judged (spec: CLI-041).
+            return self.entry_differs(channel);
+        }
         let read = Request::BlobRead { blob: reference.blob, offset: 0, length: reference.size };
         self.send(number, read, Pending::FetchEntry { channel });
         Ok(())

@@ -8,8 +8,8 @@ use hushwire_protocol::epoch::EpochKeys;
 use hushwire_wire::{
     error::Code,
     id::{ChannelId, EntryId, Sequence, Timestamp},
-    message::{Answer, Content, Entry, EntryBody},
-    transcript::{CommitMark, Cut, Operation},
+    message::{Answer, BlobReference, Content, Entry, EntryBody},
+    transcript::{self, CommitMark, Cut, Operation},
 };
 
 use crate::world::{Who, World};
@@ -191,7 +191,7 @@ fn a_relay_that_hides_messages_is_noticed() {
                     return None;
                 }
                 let shift = u64::try_from(hidden).unwrap();
-                entry.sequence = Sequence(entry.sequence.0 - shift);
+                entry.sequence = Sequence(entry.sequence.0.saturating_sub(shift));
             }
             Some(frame)
         });
@@ -224,4 +224,138 @@ fn a_candidate_that_contests_what_was_not_shown_is_not_judged() {
     world.whisper(bob, epoch, Answer::Entry(entry));
     world.pass(1_000);
     assert_eq!(world.chats(bob)[0].state, ChatState::Stuck);
+}
+
+fn history_differs(event: &Event) -> bool {
+    matches!(event, Event::Warning(Warning::HistoryDiffers { .. }))
+}
+
+#[test]
+fn a_relay_that_hides_the_last_messages_of_an_epoch_is_noticed() {
+    // spec: CLI-073, GRP-053
+    let mut world = World::new(1);
+    let [alice, bob, carol] = ["Alice", "Bob", "Carol"].map(|name| world.person(name, 0));
+    world.befriend(alice, bob);
+    world.befriend(alice, carol);
+    let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!("no group")
+    };
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let chat = group.number;
+    world.ask(alice, Command::GroupAdd { chat, contact: contacts[0].number });
+    world.pass(60_000);
+    assert_eq!(world.chat(bob, "Crew").state, ChatState::Open);
+    world.set_online(bob, false);
+    world.say(alice, chat, "hidden from Bob");
+    world.pass(60_000);
+    world.ask(alice, Command::GroupAdd { chat, contact: contacts[1].number });
+    world.pass(60_000);
+    // Bob is shown the commit in the place of the message before it.
+    world.set_tamper(|mut frame| {
+        if let Answer::Entry(entry) = &mut frame.answer {
+            match &entry.body {
+                EntryBody::Whole { operation: Operation::Message, .. } => return None,
+                _ => entry.sequence = Sequence::FIRST,
+            }
+        }
+        Some(frame)
+    });
+    world.set_online(bob, true);
+    world.pass(60_000);
+    let events = world.events(bob);
+    assert!(codes(&events).contains(&"OtherHistory"), "{events:?}");
+    assert!(events.iter().any(history_differs));
+    let moved = |event: &Event| matches!(event, Event::MembersAdded { .. });
+    assert!(!events.iter().any(moved), "he stays where the history is his: {events:?}");
+}
+
+#[test]
+fn a_relay_that_contradicts_itself_is_noticed() {
+    // spec: CLI-074
+    for end_is_wrong in [true, false] {
+        let Pair { mut world, alice, bob, hers, his, .. } = pair();
+        world.set_online(bob, false);
+        world.say(alice, hers, "there");
+        world.settle();
+        world.set_tamper(move |mut frame| {
+            match &mut frame.answer {
+                // Another place than that behind the entries that were given.
+                Answer::EpochEnd(end) if end_is_wrong => end.next = end.next.next(),
+                // Nothing is given, though the opening said that there is something.
+                Answer::Entry(_) | Answer::EpochEnd(_) if !end_is_wrong => return None,
+                _ => {}
+            }
+            Some(frame)
+        });
+        world.set_online(bob, true);
+        world.pass(60_000);
+        assert!(world.events(bob).iter().any(history_differs));
+        world.set_tamper(Some);
+        world.pass(300_000);
+        assert_eq!(world.texts(bob, his), ["there"], "asked anew, once the relay is honest");
+    }
+}
+
+/// Shows the reader of a channel an entry that no honest relay would show, at its next place.
+fn show(pair: &mut Pair, body: EntryBody) {
+    let (bob, channel) = (pair.bob, pair.channel);
+    pair.world.pass(5_000);
+    let epoch = pair.world.steal(bob, &channel).epoch;
+    let sequence = pair.world.next_place(bob, &channel);
+    pair.world.settle();
+    let entry = Entry { epoch, sequence, body, stored_at: Timestamp(0) };
+    pair.world.whisper(bob, epoch, Answer::Entry(entry));
+    pair.world.pass(1_000);
+}
+
+#[test]
+fn an_entry_that_may_be_a_commit_is_not_passed_over() {
+    // spec: CLI-075
+    let mut pair = pair();
+    show(&mut pair, EntryBody::Expired(EntryId::from_bytes([1; 32])));
+    assert_eq!(pair.world.chats(pair.bob)[0].state, ChatState::Stuck);
+    let missed = |event: &Event| matches!(event, Event::Warning(Warning::MissedTooMuch { .. }));
+    assert!(pair.world.events(pair.bob).iter().any(missed));
+}
+
+#[test]
+fn an_entry_with_a_size_that_no_relay_takes_is_not_judged() {
+    // spec: CLI-041
+    let mut pair = pair();
+    let reference = BlobReference {
+        blob: hushwire_wire::id::BlobId::from_bytes([1; 32]),
+        content_hash: transcript::content_hash(&GARBAGE),
+        size: hushwire_wire::limit::Limits::V1.entry_blob_bytes_max + 1,
+    };
+    let before = pair.world.next_place(pair.bob, &pair.channel);
+    let operation = Operation::Commit(mark(Cut::Through, 1));
+    show(&mut pair, EntryBody::Whole { content: Content::Blob(reference), operation });
+    assert_eq!(pair.world.next_place(pair.bob, &pair.channel), before);
+    assert!(codes(&pair.world.events(pair.bob)).is_empty());
+    // He asks again, and an honest relay shows what is there.
+    pair.world.say(pair.alice, pair.hers, "still here");
+    pair.world.pass(120_000);
+    assert_eq!(pair.world.texts(pair.bob, pair.his), ["still here"]);
+}
+
+#[test]
+fn a_candidate_behind_the_valid_one_changes_nothing() {
+    // spec: GRP-039
+    let Pair { mut world, alice, bob, hers, his, channel } = pair();
+    world.pass(5_000);
+    let stolen = world.steal(bob, &channel);
+    world.inject(0, &stolen, Operation::Commit(mark(Cut::Through, 1)), &GARBAGE);
+    world.pass(60_000);
+    assert_ne!(world.steal(bob, &channel).epoch, stolen.epoch, "a valid one came");
+    let late = Operation::Commit(mark(Cut::Through, 2));
+    let Answer::Refused(refusal) = world.inject(0, &stolen, late, &GARBAGE) else { panic!() };
+    let late = CommitMark { contested: refusal.candidates, ..mark(Cut::Through, 2) };
+    let answer = world.inject(0, &stolen, Operation::Commit(late), &GARBAGE);
+    assert!(matches!(answer, Answer::Appended(_)), "{answer:?}");
+    let epoch = world.steal(bob, &channel).epoch;
+    world.say(alice, hers, "on");
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, his), ["on"]);
+    assert_eq!(world.steal(bob, &channel).epoch, epoch, "nobody contests");
+    assert_eq!(codes(&world.events(bob)).len(), 1);
 }

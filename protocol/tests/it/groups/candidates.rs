@@ -1,11 +1,9 @@
 //! Several candidates for one epoch: the first valid one wins, for everybody.
 
 use hushwire_protocol::envelope::{Place, open};
-use hushwire_protocol::group::{
-    CommitIntent, Contest, GroupError, OpenError, Opened, Rejection, Report,
-};
+use hushwire_protocol::group::{CommitIntent, GroupError, OpenError, Opened, Rejection, Report};
 use hushwire_protocol::provider::Suite;
-use hushwire_wire::id::{EntryId, PublicKey};
+use hushwire_wire::id::{ChainHead, EntryId, PublicKey, Sequence};
 use hushwire_wire::transcript::{CommitMark, Cut, Operation};
 
 use super::world::{CHANNEL, Device, Entry, assert_agreement, group_of, spread};
@@ -75,7 +73,7 @@ fn an_own_commit_cannot_be_judged_by_opening_it() {
 fn only_one_commit_is_pending() {
     let mut members = group_of(2, Suite::Classical);
     let _pending = members[0].begin(CommitIntent::default());
-    let again = members[0].try_begin(CommitIntent::default(), Contest::default());
+    let again = members[0].try_begin(CommitIntent::default(), &[], None);
     assert_eq!(again.map(|_| ()), Err(GroupError::CommitPending));
     members[0].abandon();
     let error = members[0].transact(|group, provider, _, _, _| group.confirm_commit(provider));
@@ -88,8 +86,7 @@ fn a_contest_carries_a_signed_report() {
     let mut members = group_of(3, Suite::Classical);
     let bad = EntryId::from_bytes([7; 32]);
     let report = Report::new(bad, Rejection::NextKeyMismatch);
-    let contest = Contest { contested: vec![bad], report: Some(report) };
-    let commit = members[1].try_begin(CommitIntent::default(), contest).unwrap();
+    let commit = members[1].try_begin(CommitIntent::default(), &[bad], Some(report)).unwrap();
     let Ok(Opened::Commit(candidate)) = members[0].open(&commit.entry) else { panic!() };
     let verified = candidate.report.unwrap();
     assert_eq!(verified.report, report);
@@ -100,12 +97,41 @@ fn a_contest_carries_a_signed_report() {
 }
 
 #[test]
+fn a_commit_is_good_in_the_history_that_its_author_had_read() {
+    // spec: GRP-051, GRP-053
+    let mut members = group_of(2, Suite::Classical);
+    let commit = members[0].begin(CommitIntent::default());
+    let Ok(Opened::Commit(candidate)) = members[1].open(&commit.entry) else { panic!() };
+    let read = *candidate.read();
+    assert_eq!(read, members[1].binding());
+    let other = ChainHead::from_bytes([9; 32]);
+    assert_eq!(candidate.judge_history(Sequence(3), Some(read.head)), Ok(()));
+    for head in [None, Some(other)] {
+        let verdict = candidate.judge_history(Sequence(3), head);
+        assert_eq!(verdict, Err(Rejection::OtherHistory));
+    }
+}
+
+#[test]
+fn nobody_has_read_behind_its_own_commit() {
+    // spec: GRP-053
+    let mut members = group_of(2, Suite::Classical);
+    let head = members[0].binding().head;
+    members[0].read_to = Sequence(4);
+    let commit = members[0].begin(CommitIntent::default());
+    let Ok(Opened::Commit(candidate)) = members[1].open(&commit.entry) else { panic!() };
+    assert_eq!(candidate.judge_history(Sequence(4), Some(head)), Ok(()));
+    let verdict = candidate.judge_history(Sequence(3), Some(head));
+    assert_eq!(verdict, Err(Rejection::OtherHistory));
+}
+
+#[test]
 fn a_report_about_another_entry_is_refused() {
     // spec: GRP-060
     let mut members = group_of(2, Suite::Classical);
     let report = Report::new(EntryId::from_bytes([8; 32]), Rejection::NoRight);
-    let contest = Contest { contested: vec![EntryId::from_bytes([7; 32])], report: Some(report) };
-    let commit = members[0].try_begin(CommitIntent::default(), contest).unwrap();
+    let contested = [EntryId::from_bytes([7; 32])];
+    let commit = members[0].try_begin(CommitIntent::default(), &contested, Some(report)).unwrap();
     assert_eq!(rejection(&mut members[1], &commit.entry), Rejection::UncontestedReport);
 }
 

@@ -1,7 +1,7 @@
 //! Leaving: a SelfRemove inside the envelope, and the commit of somebody else that does it.
 
 use hushwire_protocol::group::{
-    CommitIntent, Contest, GroupError, Membership, OpenError, Outcome, Rejection,
+    CommitIntent, GroupError, Membership, OpenError, Outcome, Rejection,
 };
 use hushwire_protocol::provider::Suite;
 use hushwire_wire::transcript::{Cut, Operation};
@@ -43,7 +43,7 @@ fn the_last_owner_stays() {
     let wish = members[0].ask_to_leave();
     let leave = members[1].hear_leave(&wish);
     let intent = CommitIntent { leave: vec![leave], ..CommitIntent::default() };
-    let error = members[1].try_begin(intent, Contest::default()).map(|_| ()).unwrap_err();
+    let error = members[1].try_begin(intent, &[], None).map(|_| ()).unwrap_err();
     assert_eq!(error, GroupError::WouldBeRejected(Rejection::LastOwner));
     // nothing stuck: the next commit goes through
     let commit = members[1].begin(CommitIntent::default());
@@ -64,7 +64,7 @@ fn a_wish_is_good_in_its_epoch_only() {
     members[1].apply(&entry);
     members[2].apply(&entry);
     let intent = CommitIntent { leave: vec![leave], ..CommitIntent::default() };
-    let error = members[1].try_begin(intent, Contest::default()).map(|_| ()).unwrap_err();
+    let error = members[1].try_begin(intent, &[], None).map(|_| ()).unwrap_err();
     assert_eq!(error, GroupError::WouldBeRejected(Rejection::WrongEpoch));
 }
 

@@ -2,7 +2,7 @@
 //! judge alike is shown in the crate's own tests, with commits that no client would make.
 
 use hushwire_protocol::group::{
-    CommitIntent, Contest, GroupError, GroupKind, GroupState, LeafSelector, Rejection, Role,
+    CommitIntent, GroupError, GroupKind, GroupState, LeafSelector, Rejection, Role,
 };
 use hushwire_protocol::provider::Suite;
 
@@ -11,7 +11,7 @@ use super::world::{Device, adding, admit, group_of};
 const SUITE: Suite = Suite::Classical;
 
 fn refused(device: &mut Device, intent: CommitIntent) -> Rejection {
-    match device.try_begin(intent, Contest::default()).map(|_| ()) {
+    match device.try_begin(intent, &[], None).map(|_| ()) {
         Err(GroupError::WouldBeRejected(rejection)) => rejection,
         other => panic!("expected a refusal, got {other:?}"),
     }
@@ -58,7 +58,7 @@ fn admins_may_not_touch_owners() {
     let intent = changed(&mut members[1], |state| state.set_role(admin, Role::Owner));
     assert_eq!(refused(&mut members[1], intent), Rejection::NoRight);
     let other = LeafSelector::Identity(members[2].identity());
-    assert!(members[1].try_begin(removing(other), Contest::default()).is_ok());
+    assert!(members[1].try_begin(removing(other), &[], None).is_ok());
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn the_last_owner_cannot_step_down() {
         state.set_role(heir, Role::Owner);
         state.set_role(owner, Role::Member);
     });
-    assert!(members[0].try_begin(intent, Contest::default()).is_ok());
+    assert!(members[0].try_begin(intent, &[], None).is_ok());
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn kinds_keep_their_size() {
     let package = Device::new(3, 1).key_package(SUITE);
     assert_eq!(refused(&mut members[1], adding(vec![package])), Rejection::TooManyIdentities);
     let second = Device::new(1, 2).key_package(SUITE);
-    assert!(members[1].try_begin(adding(vec![second]), Contest::default()).is_ok());
+    assert!(members[1].try_begin(adding(vec![second]), &[], None).is_ok());
     members[1].abandon();
     let intent = changed(&mut members[1], |state| state.kind = GroupKind::OwnDevices);
     assert_eq!(refused(&mut members[1], intent), Rejection::BadGroupState);
@@ -146,7 +146,7 @@ fn a_device_is_in_a_group_once() {
     // spec: GRP-021
     let mut members = group_of(2, SUITE);
     let package = members[1].key_package(SUITE);
-    let result = members[0].try_begin(adding(vec![package]), Contest::default()).map(|_| ());
+    let result = members[0].try_begin(adding(vec![package]), &[], None).map(|_| ());
     // MLS refuses the same signature key twice, before our rule for devices with other keys
     assert_eq!(result, Err(GroupError::WouldBeRejected(Rejection::InvalidCommit)));
 }
@@ -155,9 +155,9 @@ fn a_device_is_in_a_group_once() {
 fn callers_mistakes_are_named() {
     let mut members = group_of(2, SUITE);
     let own = LeafSelector::Identity(members[0].identity());
-    let result = members[0].try_begin(removing(own), Contest::default()).map(|_| ());
+    let result = members[0].try_begin(removing(own), &[], None).map(|_| ());
     assert_eq!(result, Err(GroupError::CannotRemoveOwnLeaf));
     let stranger = LeafSelector::Identity(Device::new(9, 1).identity());
-    let result = members[0].try_begin(removing(stranger), Contest::default()).map(|_| ());
+    let result = members[0].try_begin(removing(stranger), &[], None).map(|_| ());
     assert_eq!(result, Err(GroupError::UnknownMember));
 }

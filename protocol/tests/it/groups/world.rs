@@ -2,9 +2,10 @@
 
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_protocol::group::{
-    Applied, CommitIntent, Contest, Group, GroupError, GroupKind, GroupState, JoinerWelcome,
-    KeyPackageUse, LeaveProposal, MessageBinding, OpenError, Opened, OpenedMessage, Outcome,
-    OwnKeyPackage, PendingCommit, StagedCandidate, UnverifiedKeyPackage, VerifiedKeyPackage,
+    Applied, CommitBasis, CommitIntent, Group, GroupError, GroupKind, GroupState, JoinerWelcome,
+    KeyPackageUse, LeaveProposal, LogPlace, OpenError, Opened, OpenedMessage, Outcome,
+    OwnKeyPackage, PendingCommit, Report, StagedCandidate, UnverifiedKeyPackage,
+    VerifiedKeyPackage,
 };
 use hushwire_protocol::identity::{
     DeviceCredential, DeviceId, DeviceKey, DeviceSerial, Fingerprint, ManagerCounter, ManagerKey,
@@ -53,6 +54,8 @@ pub(crate) struct Device {
     pub(crate) credential: DeviceCredential,
     pub(crate) epoch: EpochId,
     pub(crate) keys: Option<EpochKeys>,
+    /// How far it says that it had read.
+    pub(crate) read_to: Sequence,
 }
 
 /// A device of the identity that grew from `root`, under its manager statement `counter`.
@@ -77,6 +80,7 @@ impl Device {
             credential,
             epoch: EpochId::from_bytes([0; 32]),
             keys: None,
+            read_to: Sequence::FIRST,
         }
     }
 
@@ -138,8 +142,8 @@ impl Device {
         verified
     }
 
-    pub(crate) fn binding(&self) -> MessageBinding {
-        MessageBinding { read_to: Sequence::FIRST, head: first_head(&CHANNEL, &self.epoch) }
+    pub(crate) fn binding(&self) -> LogPlace {
+        LogPlace { read_to: self.read_to, head: first_head(&CHANNEL, &self.epoch) }
     }
 
     pub(crate) fn say(&mut self, text: &str) -> Entry {
@@ -164,18 +168,20 @@ impl Device {
     pub(crate) fn try_begin(
         &mut self,
         intent: CommitIntent,
-        contest: Contest,
+        contested: &[EntryId],
+        report: Option<Report>,
     ) -> Result<OwnCommit, GroupError> {
+        let basis = CommitBasis { read: self.binding(), contested: contested.to_vec(), report };
         let PendingCommit { envelope, mark, welcomes, next_keys } =
             self.transact(|group, provider, key, epoch, keys| {
-                group.begin_commit(provider, key, epoch, keys, intent, contest)
+                group.begin_commit(provider, key, epoch, keys, intent, basis)
             })?;
         let entry = Entry { epoch: self.epoch, operation: Operation::Commit(mark), envelope };
         Ok(OwnCommit { entry, welcomes, next_keys })
     }
 
     pub(crate) fn begin(&mut self, intent: CommitIntent) -> OwnCommit {
-        self.try_begin(intent, Contest::default()).unwrap()
+        self.try_begin(intent, &[], None).unwrap()
     }
 
     pub(crate) fn confirm(&mut self, commit: OwnCommit) -> (Entry, Vec<JoinerWelcome>) {
