@@ -6,6 +6,7 @@ pub mod card;
 pub mod chain;
 pub mod channel;
 pub mod commit_policy;
+pub mod commit_report;
 pub mod content;
 pub mod control;
 pub mod credential;
@@ -13,6 +14,7 @@ pub mod device_list;
 pub mod ed25519;
 pub mod envelope;
 pub mod epoch_keys;
+pub mod group_binding;
 pub mod identity;
 pub mod inbox;
 pub mod inbox_content;
@@ -55,6 +57,8 @@ pub const ALL: &[Kind] = &[
     Kind { name: envelope::NAME, suite: envelope::suite, run: envelope::run },
     Kind { name: epoch_keys::NAME, suite: epoch_keys::suite, run: epoch_keys::run },
     Kind { name: commit_policy::NAME, suite: commit_policy::suite, run: commit_policy::run },
+    Kind { name: group_binding::NAME, suite: group_binding::suite, run: group_binding::run },
+    Kind { name: commit_report::NAME, suite: commit_report::suite, run: commit_report::run },
     Kind { name: content::NAME, suite: content::suite, run: content::run },
     Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
     Kind { name: control::NAME, suite: control::suite, run: control::run },

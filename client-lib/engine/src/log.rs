@@ -409,6 +409,7 @@ fn take_commit(
             return Ok(());
         }
     }
+    // spec: GRP-032
     if let Some(own) = outbox::own_commit(work, channel, &placed.entry)? {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
         return advance::apply_own(work, channel, group, &placed.entry, own).map_err(Fault::from);
