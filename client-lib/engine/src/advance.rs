@@ -172,7 +172,10 @@ fn tell(
     let chat = match group.purpose {
         PurposeRecord::OwnDevices => return crate::devices::own_group_moved(work, applied),
         // It opens when the other side's invitation is in its inbox.
-        PurposeRecord::Direct { .. } => return Ok(()),
+        PurposeRecord::Direct { .. } => {
+            work.effects.contacts = true;
+            return Ok(());
+        }
         PurposeRecord::Group { chat } => chat,
     };
     if applied.state_changed {

@@ -124,6 +124,7 @@ pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), Sto
     record.device_list_version = list.version;
     record.device_list = list.bytes;
     work.tx.save(InboxRecord::KEY, &record)?;
+    work.effects.contacts = true;
     work.wish(Wish::PutDeviceList)?;
     Ok(())
 }

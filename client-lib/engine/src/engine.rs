@@ -61,7 +61,8 @@ pub struct Engine<S> {
     wishes: BTreeMap<IntentNumber, WishLive>,
     transfers: BTreeMap<TransferNumber, TransferLive>,
     outputs: VecDeque<Output>,
-    /// Somebody became a contact: invitations of theirs that were kept are looked at again.
+    /// Somebody became a contact, or a device may be known now: invitations of theirs that were
+    /// kept are looked at again.
     held_due: bool,
 }
 
@@ -144,7 +145,14 @@ impl<S: Store> Engine<S> {
         let wishes = self.wishes.values().filter_map(WishLive::deadline);
         let channels = self.channels.values().filter_map(ChannelLive::deadline);
         let meeting = self.meeting.iter().filter_map(|meeting| meeting.deadline(self.now));
-        sessions.chain(wishes).chain(channels).chain(meeting).filter(|at| *at > self.now).min()
+        let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
+        let all = sessions.chain(wishes).chain(channels).chain(meeting).chain(inbox);
+        all.filter(|at| *at > self.now).min()
+    }
+
+    /// The store, to look after it while the engine does nothing.
+    pub const fn store(&self) -> &S {
+        &self.store
     }
 
     /// The store, to be kept when the engine ends.

@@ -172,6 +172,8 @@ pub enum Warning {
 pub enum InvitationRefusal {
     /// The sender is no contact.
     NotAContact,
+    /// The sending device is none of its person's, as far as this device knows them.
+    DeviceNotKnown,
     /// The sender was no member of the chat as this device last knew it.
     NotAMember,
     /// The chat is at another relay than the one named.
@@ -185,10 +187,16 @@ pub enum InvitationRefusal {
 }
 
 impl InvitationRefusal {
+    /// Whether the reason may pass when more is known of the sender (spec: LNK-047, LNK-058).
+    pub(crate) const fn may_pass(self) -> bool {
+        matches!(self, Self::NotAContact | Self::DeviceNotKnown)
+    }
+
     /// The name that the specification gives it (spec: LNK-048).
     pub const fn name(self) -> &'static str {
         match self {
             Self::NotAContact => "NOT_A_CONTACT",
+            Self::DeviceNotKnown => "DEVICE_NOT_KNOWN",
             Self::NotAMember => "NOT_A_MEMBER",
             Self::OtherRelay => "OTHER_RELAY",
             Self::OtherPurpose => "OTHER_PURPOSE",

@@ -137,10 +137,11 @@ fn move_cursor(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> 
     capabilities::used(work, &item.capability)
 }
 
-/// The inbox was read to its end: what came too late by now is not waited for any more
-/// (spec: IDN-062).
+/// The inbox was read to its end, and once a day from then on: what came too late by now is not
+/// waited for any more (spec: IDN-062), and what will run out is made anew.
 pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
     capabilities::tend(work)?;
+    devices::renew_list(work)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
     record.old_seal_keys.retain(|old| old.until_ms > work.now.0);
@@ -183,14 +184,14 @@ pub(crate) fn reject(
 }
 
 /// An invitation or a card was not followed: it is passed over, and the person told. One of somebody
-/// who is no contact is kept for when they are.
+/// who is no contact is kept for when they are, and one of a device that is not known likewise.
 pub(crate) fn refuse(
     work: &mut Work<'_>,
     item: &InboxItem,
     reason: InvitationRefusal,
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
-    if let (InvitationRefusal::NotAContact, Ok(opened)) = (reason, open(work, item)) {
+    if let (true, Ok(opened)) = (reason.may_pass(), open(work, item)) {
         joining::hold(work, item.sequence, &opened.sender, &opened.content)?;
     }
     work.event(Event::Warning(Warning::InvitationRefused { reason }))

@@ -3,8 +3,9 @@
 //! Whoever was given a capability can write an item, and an invitation can name any channel. So an
 //! invitation has to come from a contact, and one to a chat that this device knows already from a
 //! member of it, unchanged: nobody else can open again what a person has left (spec: LNK-045,
-//! LNK-047).
+//! LNK-047). A device counts for as long as its person has it (spec: LNK-058).
 
+mod device;
 mod held;
 
 use hushwire_protocol::{
@@ -40,6 +41,7 @@ pub(crate) fn take(
         InboxContent::Invitation(invitation) => follow(work, sender, &invitation),
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
+            device::check(work, sender)?;
             take_card(work, sender, &card)
         }
         // Re-adding is for a person to confirm; nobody can be asked by a machine alone.
@@ -91,17 +93,21 @@ fn follow(
         return Ok(());
     }
     check_card(sender, &invitation.sender)?;
+    device::check(work, sender)?;
     if let Some(known) = &known {
         check_known(work, &channel, known, sender, invitation)?;
     }
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let own = sender.identity() == me;
     match invitation.purpose {
+        // spec: LNK-059
+        Purpose::OwnDevices if !own || !device::is_own_group(work, &channel)? => {
+            return Err(Fault::Refused(InvitationRefusal::OtherPurpose));
+        }
         _ if own => {}
         // Who has a link begins a direct chat, and is a contact from then on.
-        Purpose::Direct => {}
+        Purpose::Direct | Purpose::OwnDevices => {}
         Purpose::Group => check_contact(work, &sender.identity())?,
-        Purpose::OwnDevices => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
     }
     let device = profile::device(work)?;
     let provider = work.provider();
@@ -157,7 +163,7 @@ fn is_for(known: PurposeRecord, named: Purpose) -> bool {
     )
 }
 
-/// Whether the group is what the invitation says it is.
+/// Whether the group is what the invitation says it is (spec: GRP-071).
 fn fits(invitation: &Invitation, joined: &Joined) -> bool {
     let suite = joined.group.suite().is_ok_and(|suite| SuiteCode(suite.code()) == invitation.suite);
     suite

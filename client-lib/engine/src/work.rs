@@ -44,7 +44,7 @@ pub(crate) struct Effects {
     pub(crate) linking: bool,
     /// The inbox is new or has other keys.
     pub(crate) inbox: bool,
-    /// Somebody became a contact.
+    /// Somebody became a contact, or the devices of one changed.
     pub(crate) contacts: bool,
     /// Events were added.
     pub(crate) events: bool,

@@ -9,7 +9,6 @@ use hushwire_wire::{
 use super::Engine;
 use crate::{
     backoff,
-    event::InvitationRefusal,
     inbox::{self, Shelf},
     joining,
     pending::Pending,
@@ -19,6 +18,8 @@ use crate::{
 
 /// How long a refused inbox rests, in milliseconds; jitter is added.
 const REFUSED_REST_MS: u64 = 5_000;
+/// How often an inbox that stays open is looked after, in milliseconds.
+const TEND_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
 
 /// The inbox as it is used now.
 pub(super) struct InboxLive {
@@ -29,8 +30,14 @@ pub(super) struct InboxLive {
 enum Phase {
     Closed,
     Opening,
-    Reading { handle: Handle, caught_up: bool },
-    Waiting { until: Timestamp },
+    /// `tend_at`: when an inbox that was read to its end is looked after again.
+    Reading {
+        handle: Handle,
+        tend_at: Option<Timestamp>,
+    },
+    Waiting {
+        until: Timestamp,
+    },
 }
 
 impl InboxLive {
@@ -42,7 +49,16 @@ impl InboxLive {
     }
 
     pub(super) const fn is_current(&self) -> bool {
-        matches!(self.phase, Phase::Reading { caught_up: true, .. })
+        matches!(self.phase, Phase::Reading { tend_at: Some(_), .. })
+    }
+
+    /// When something is to be done here without the network.
+    pub(super) const fn deadline(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Reading { tend_at, .. } => tend_at,
+            Phase::Waiting { until } => Some(until),
+            Phase::Closed | Phase::Opening => None,
+        }
     }
 }
 
@@ -69,6 +85,12 @@ impl<S: Store> Engine<S> {
     pub(super) fn pump_inbox(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let Some(live) = &mut self.inbox else { return Ok(()) };
+        if let Phase::Reading { tend_at: Some(at), .. } = &mut live.phase
+            && *at <= now
+        {
+            *at = now.plus_ms(TEND_EVERY_MS);
+            return self.transact(inbox::tend);
+        }
         if matches!(live.phase, Phase::Waiting { until } if until <= now) {
             live.phase = Phase::Closed;
         }
@@ -122,7 +144,7 @@ impl<S: Store> Engine<S> {
         };
         let from = self.transact(inbox::opened)?;
         if let Some(live) = &mut self.inbox {
-            live.phase = Phase::Reading { handle, caught_up: false };
+            live.phase = Phase::Reading { handle, tend_at: None };
         }
         let read = Request::InboxRead { handle, from, follow: Follow::Onward };
         self.send(number, read, Pending::ReadInbox);
@@ -135,7 +157,8 @@ impl<S: Store> Engine<S> {
         number: SessionNumber,
         answer: Answer,
     ) -> Result<(), StoreError> {
-        let Some(InboxLive { phase: Phase::Reading { handle, caught_up }, .. }) = &mut self.inbox
+        let now = self.now();
+        let Some(InboxLive { phase: Phase::Reading { handle, tend_at }, .. }) = &mut self.inbox
         else {
             return Ok(());
         };
@@ -161,7 +184,7 @@ impl<S: Store> Engine<S> {
                 self.refill(number, handle);
             }
             Answer::ReadEnd(Follow::Onward) => {
-                *caught_up = true;
+                *tend_at = Some(now.plus_ms(TEND_EVERY_MS));
                 self.transact(inbox::tend)?;
                 self.outputs.push_back(crate::io::Output::StatusChanged);
             }
@@ -171,15 +194,17 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    /// Follows the invitations of people who have become contacts since they came.
+    /// Follows the invitations of people who have become contacts since they came, and of devices
+    /// that have come to be known.
     pub(super) fn pump_held(&mut self) -> Result<(), StoreError> {
         if !core::mem::take(&mut self.held_due) {
             return Ok(());
         }
         for key in self.transact(|work| joining::held(work))? {
             match self.transact(|work| joining::take_held(work, &key)) {
-                // Still no contact: it goes on waiting.
-                Ok(()) | Err(inbox::Fault::Refused(InvitationRefusal::NotAContact)) => {}
+                Ok(()) => {}
+                // Still no contact, or not known: it goes on waiting.
+                Err(inbox::Fault::Refused(reason)) if reason.may_pass() => {}
                 Err(inbox::Fault::Store(error)) => return Err(error),
                 Err(inbox::Fault::Rejected(_)) => {
                     self.transact(|work| joining::forget_held(work, &key))?;

@@ -17,7 +17,7 @@ use hushwire_wire::{
 
 use crate::world::{Who, World, insider::capability_of};
 
-fn refusals(world: &mut World, who: Who) -> Vec<InvitationRefusal> {
+pub(crate) fn refusals(world: &mut World, who: Who) -> Vec<InvitationRefusal> {
     let refusal = |event| match event {
         Event::Warning(Warning::InvitationRefused { reason }) => Some(reason),
         _ => None,
@@ -44,7 +44,12 @@ fn removed_from_crew(world: &mut World, owner: Who, other: Who) -> (ChatInfo, Ch
 }
 
 /// An invitation that no key package is for: what is refused by name is refused before MLS looks.
-fn invitation(world: &mut World, sender: Who, relay_of: Who, channel: ChannelId) -> Invitation {
+pub(crate) fn invitation(
+    world: &mut World,
+    sender: Who,
+    relay_of: Who,
+    channel: ChannelId,
+) -> Invitation {
     let relay = world.card(relay_of, CapabilitySecret::from_bytes([0; 32])).relay;
     Invitation {
         group: GroupAddress { relay, channel, epoch: EpochId::from_bytes([3; 32]) },
@@ -56,7 +61,7 @@ fn invitation(world: &mut World, sender: Who, relay_of: Who, channel: ChannelId)
     }
 }
 
-fn send(world: &mut World, from: Who, to: Who, content: InboxContent) {
+pub(crate) fn send(world: &mut World, from: Who, to: Who, content: InboxContent) {
     let capability = world.own_capability(to);
     let answer = world.write_item(from, to, capability, &content.to_bytes());
     assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");

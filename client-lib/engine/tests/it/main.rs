@@ -13,6 +13,7 @@ mod devices;
 mod disk;
 mod files;
 mod hostile;
+mod impostors;
 mod invitations;
 mod outbox;
 mod sessions;

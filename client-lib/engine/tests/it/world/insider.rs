@@ -97,6 +97,11 @@ impl World {
         *self.people[who.0].loaded.lock().unwrap() = Some(bytes);
     }
 
+    /// A relay's address, as people write it.
+    pub(crate) fn address(&self, relay: usize) -> String {
+        self.relays[relay].address.clone()
+    }
+
     /// A row of a device's store.
     pub(super) fn row<R: serde::de::DeserializeOwned>(
         &mut self,
@@ -175,7 +180,16 @@ impl World {
         let credential =
             UnverifiedCredential::parse(&identity.credential).unwrap().verify().unwrap();
         let key = DeviceKey::from_bytes(&array(&identity.device_key));
-        let sender = ItemSender { credential: &credential, key: &key };
+        self.write_as(ItemSender { credential: &credential, key: &key }, card, contents)
+    }
+
+    /// Writes items as a card says, signed by any device; what the relay answers.
+    pub(crate) fn write_as(
+        &mut self,
+        sender: ItemSender<'_>,
+        card: &ContactCard,
+        contents: &[&[u8]],
+    ) -> Vec<Answer> {
         let mut rng = ChaCha20Rng::seed_from_u64(99);
         let answers = contents
             .iter()
