@@ -56,6 +56,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("refusals_max", "client-lib/engine/src/packages.rs", "REFUSALS_MAX"),
     ("other_content_max", "client-lib/engine/src/engine/channels.rs", "OTHER_CONTENT_MAX"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
+    ("idle_wait_ms", "client-lib/src/driver.rs", "IDLE_WAIT"),
     ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),
     ("transfers_max", "client-lib/engine/src/engine/files.rs", "TRANSFERS_MAX"),
     ("key_memory_kib_max", "client-lib/src/store/key.rs", "MEMORY_KIB_MAX"),
