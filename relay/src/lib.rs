@@ -32,6 +32,7 @@ pub mod address;
 mod clock;
 pub mod config;
 pub mod crash;
+pub mod dial;
 pub mod directory;
 mod disk;
 mod fanout;

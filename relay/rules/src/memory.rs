@@ -6,7 +6,8 @@ use bytes::Bytes;
 use hushwire_wire::id::Timestamp;
 
 use crate::store::{
-    Action, Batch, Object, Read, ReadLimit, Revision, Row, Store, StoreError, Table,
+    Action, Batch, Found, Object, Read, ReadLimit, Revision, Room, Row, Store, StoreError, Table,
+    exists_at,
 };
 
 type Place = (Object, Table, Bytes);
@@ -20,7 +21,7 @@ struct Kept {
 
 impl Kept {
     fn exists(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|time| now < time)
+        exists_at(self.expires, now)
     }
 }
 
@@ -122,8 +123,7 @@ impl Read for MemoryStore {
         now: Timestamp,
     ) -> Result<Vec<Row>, StoreError> {
         let from = (*object, table, Bytes::copy_from_slice(from.max(prefix)));
-        let mut found = Vec::new();
-        let mut bytes: usize = 0;
+        let mut found = Found::new(limit);
         for ((in_object, in_table, key), kept) in self.rows.range(from..) {
             if in_object != object || *in_table != table || !key.starts_with(prefix) {
                 break;
@@ -131,13 +131,11 @@ impl Read for MemoryStore {
             if !kept.exists(now) {
                 continue;
             }
-            bytes = bytes.saturating_add(kept.value.len());
-            found.push(Row { key: key.clone(), value: kept.value.clone() });
-            if found.len() >= limit.rows_max || bytes >= limit.bytes_max {
+            if found.push(Row { key: key.clone(), value: kept.value.clone() }) == Room::None {
                 break;
             }
         }
-        Ok(found)
+        Ok(found.into_rows())
     }
 }
 

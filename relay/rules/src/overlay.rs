@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use hushwire_wire::id::Timestamp;
 
-use crate::store::{Action, Change, Object, Read, ReadLimit, Revision, Row, StoreError, Table};
+use crate::store::{
+    Action, Change, Found, Object, Read, ReadLimit, Revision, Room, Row, StoreError, Table,
+    exists_at,
+};
 
 /// Planned changes, the last one for each row.
 #[derive(Debug)]
@@ -56,13 +59,7 @@ pub(crate) struct View<'a, R: Read> {
 /// The value of a planned row, if it is there and its time has not come.
 fn living(action: &Action, now: Timestamp) -> Option<&Bytes> {
     match action {
-        Action::Put { value, expires } => {
-            if expires.is_some_and(|time| time <= now) {
-                None
-            } else {
-                Some(value)
-            }
-        }
+        Action::Put { value, expires } => exists_at(*expires, now).then_some(value),
         Action::Delete => None,
     }
 }
@@ -104,7 +101,7 @@ impl<R: Read> Read for View<'_, R> {
         let Some(planned) = self.overlay.changes.get(object) else {
             return self.store.rows(object, table, prefix, from, limit, now);
         };
-        let mut found = Found { rows: Vec::new(), bytes: 0, limit };
+        let mut found = Found::new(limit);
         let mut from = Bytes::copy_from_slice(from.max(prefix));
         loop {
             let page = self.store.rows(object, table, prefix, &from, limit, now)?;
@@ -124,38 +121,15 @@ impl<R: Read> Read for View<'_, R> {
             for (key, value) in merged {
                 let Some(value) = value else { continue };
                 if found.push(Row { key, value }) == Room::None {
-                    return Ok(found.rows);
+                    return Ok(found.into_rows());
                 }
             }
             match horizon {
                 // The smallest key above the horizon.
                 Some(key) => from = [key.as_ref(), &[0]].concat().into(),
-                None => return Ok(found.rows),
+                None => return Ok(found.into_rows()),
             }
         }
-    }
-}
-
-/// Rows found so far, and the bound on them.
-struct Found {
-    rows: Vec<Row>,
-    bytes: usize,
-    limit: ReadLimit,
-}
-
-/// Whether more rows fit.
-#[derive(PartialEq, Eq)]
-enum Room {
-    Some,
-    None,
-}
-
-impl Found {
-    fn push(&mut self, row: Row) -> Room {
-        self.bytes = self.bytes.saturating_add(row.value.len());
-        self.rows.push(row);
-        let full = self.rows.len() >= self.limit.rows_max || self.bytes >= self.limit.bytes_max;
-        if full { Room::None } else { Room::Some }
     }
 }
 

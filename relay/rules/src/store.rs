@@ -143,6 +143,48 @@ impl ReadLimit {
     }
 }
 
+/// Rows that an ordered read has found so far, within its bound: the same for every store.
+#[derive(Debug)]
+pub struct Found {
+    rows: Vec<Row>,
+    bytes: usize,
+    limit: ReadLimit,
+}
+
+/// Whether an ordered read returns more rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// It does, if there are any.
+    Some,
+    /// It ends here.
+    None,
+}
+
+impl Found {
+    /// No rows yet.
+    pub const fn new(limit: ReadLimit) -> Self {
+        Self { rows: Vec::new(), bytes: 0, limit }
+    }
+
+    /// Adds the next row.
+    pub fn push(&mut self, row: Row) -> Room {
+        self.bytes = self.bytes.saturating_add(row.value.len());
+        self.rows.push(row);
+        let full = self.rows.len() >= self.limit.rows_max || self.bytes >= self.limit.bytes_max;
+        if full { Room::None } else { Room::Some }
+    }
+
+    /// What was found.
+    pub fn into_rows(self) -> Vec<Row> {
+        self.rows
+    }
+}
+
+/// Whether a row that expires then, or never, exists at a time.
+pub fn exists_at(expires: Option<Timestamp>, now: Timestamp) -> bool {
+    expires.is_none_or(|time| now < time)
+}
+
 /// Why a store could not serve. Blame: the machine the relay runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use hushwire_relay_rules::store::{
-    Action, Batch, Object, Read, ReadLimit, Revision, Row, Store, StoreError, Table,
+    Action, Batch, Found, Object, Read, ReadLimit, Revision, Room, Row, Store, StoreError, Table,
 };
 use hushwire_wire::id::Timestamp;
 use rocksdb::{
@@ -341,24 +341,22 @@ impl Inner {
         if let Some(end) = layout::successor(&prefix) {
             options.set_iterate_upper_bound(end);
         }
-        let mut rows = Vec::new();
-        let mut bytes_read = 0;
+        let mut found = Found::new(limit);
         let mut cursor = self.database.raw_iterator_cf_opt(&family, options);
         cursor.seek(from.max(prefix));
         while let Some((key, bytes)) = cursor.item() {
             let stored = Stored::parse(bytes)?;
             if stored.exists(now) {
                 let key = key.get(table.len()..).ok_or(StoreError::Damaged)?;
-                bytes_read += stored.value.len();
-                rows.push(Row { key: Bytes::copy_from_slice(key), value: stored.to_bytes() });
-                if rows.len() >= limit.rows_max || bytes_read >= limit.bytes_max {
-                    return Ok(rows);
+                let row = Row { key: Bytes::copy_from_slice(key), value: stored.to_bytes() };
+                if found.push(row) == Room::None {
+                    return Ok(found.into_rows());
                 }
             }
             cursor.next();
         }
         cursor.status().map_err(|error| store_error(&error))?;
-        Ok(rows)
+        Ok(found.into_rows())
     }
 }
 

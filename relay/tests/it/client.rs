@@ -1,166 +1,64 @@
-//! A raw client: quinn and `wire::frame`, nothing in between.
+//! A raw client: what a member can ask of a relay, over frames.
 
 use std::{
     collections::VecDeque,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    ops::{Deref, DerefMut},
+    sync::atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
+use hushwire_relay::dial::{DialError, Dialler, FrameStream};
 use hushwire_wire::{
     SigningKey,
     error::Code,
-    frame::{self, AnswerFrame, RequestFrame, Splitter},
+    frame::AnswerFrame,
     id::{ChannelId, EntryId, EpochId, Nonce, PublicKey, RelayId, Sequence, SessionId, Timestamp},
-    limit::Limits,
     message::{Answer, Appended, Content, EntryBody, Follow, Handle, Hello, Request, RequestId},
     transcript::{self, Operation},
-    version::{ALPN, VersionRange},
+    version::VersionRange,
 };
-use quinn::{
-    ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, TransportConfig,
-    VarInt, crypto::rustls::QuicClientConfig,
-};
-use rustls::{
-    DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::{CryptoProvider, SupportedKxGroup, aws_lc_rs},
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
-
-/// Accepts the certificate whose Ed25519 key has this relay id.
-#[derive(Debug)]
-struct Pin(RelayId);
-
-/// What comes before the key in an Ed25519 SubjectPublicKeyInfo (RFC 8410).
-const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-
-impl ServerCertVerifier for Pin {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        let place = certificate.windows(SPKI.len()).position(|window| window == SPKI);
-        let key = place.map(|place| &certificate[place + SPKI.len()..][..32]);
-        match key.map(|key| transcript::relay_id(&PublicKey::from_slice(key).unwrap())) {
-            Some(id) if id == self.0 => Ok(ServerCertVerified::assertion()),
-            _ => Err(rustls::Error::General("wrong pin".into())),
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(rustls::Error::General("no TLS 1.2".into()))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-        rustls::crypto::verify_tls13_signature(message, certificate, signature, &algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        vec![SignatureScheme::ED25519]
-    }
-}
-
-/// How a client connects.
-pub(crate) struct Dialler {
-    pub(crate) pin: RelayId,
-    pub(crate) groups: Vec<&'static dyn SupportedKxGroup>,
-    pub(crate) alpn: Vec<u8>,
-    /// Bytes that the relay may send ahead of what the client has read.
-    pub(crate) window_bytes: u32,
-}
-
-impl Dialler {
-    pub(crate) fn new(pin: RelayId) -> Self {
-        let groups = vec![aws_lc_rs::kx_group::X25519MLKEM768];
-        Self { pin, groups, alpn: ALPN.to_vec(), window_bytes: 1 << 20 }
-    }
-
-    pub(crate) fn config(&self) -> ClientConfig {
-        let provider =
-            CryptoProvider { kx_groups: self.groups.clone(), ..aws_lc_rs::default_provider() };
-        let mut tls = rustls::ClientConfig::builder_with_provider(Arc::new(provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])
-            .unwrap()
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pin(self.pin)))
-            .with_no_client_auth();
-        tls.alpn_protocols = vec![self.alpn.clone()];
-        let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-        let mut transport = TransportConfig::default();
-        transport
-            .stream_receive_window(VarInt::from_u32(self.window_bytes))
-            // An unread stream must not starve the others of the connection.
-            .receive_window(VarInt::from_u32(self.window_bytes * 2))
-            .max_concurrent_uni_streams(VarInt::from_u32(0))
-            .max_concurrent_bidi_streams(VarInt::from_u32(0))
-            .keep_alive_interval(Some(std::time::Duration::from_secs(10)));
-        config.transport_config(Arc::new(transport));
-        config
-    }
-
-    pub(crate) async fn connect(&self, address: SocketAddr) -> Result<Connection, ConnectionError> {
-        connect_from(&endpoint(), self.config(), address).await
-    }
-}
+use quinn::{Connection, Endpoint};
 
 pub(crate) fn endpoint() -> Endpoint {
     Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap()
 }
 
-pub(crate) async fn connect_from(
-    endpoint: &Endpoint,
-    config: ClientConfig,
-    address: SocketAddr,
-) -> Result<Connection, ConnectionError> {
-    endpoint.connect_with(config, address, "relay.hushwire.invalid").unwrap().await
+/// One stream with its frames, and those that came before they were asked for.
+pub(crate) struct Stream {
+    frames: FrameStream,
+    early: VecDeque<AnswerFrame>,
 }
 
-/// One stream with its frames.
-pub(crate) struct Stream {
-    pub(crate) send: SendStream,
-    pub(crate) receive: RecvStream,
-    splitter: Splitter,
-    early: VecDeque<AnswerFrame>,
+impl Deref for Stream {
+    type Target = FrameStream;
+
+    fn deref(&self) -> &FrameStream {
+        &self.frames
+    }
+}
+
+impl DerefMut for Stream {
+    fn deref_mut(&mut self) -> &mut FrameStream {
+        &mut self.frames
+    }
 }
 
 impl Stream {
     pub(crate) async fn open(connection: &Connection) -> Self {
-        let (send, receive) = connection.open_bi().await.unwrap();
-        Self { send, receive, splitter: Splitter::new(&Limits::V1), early: VecDeque::new() }
+        Self { frames: FrameStream::open(connection).await.unwrap(), early: VecDeque::new() }
     }
 
     pub(crate) async fn send(&mut self, id: RequestId, request: Request) {
-        let frame = frame::encode_request(&RequestFrame { id, request });
-        self.send.write_all(&frame).await.unwrap();
+        self.frames.request(id, request).await.unwrap();
     }
 
     /// The next answer; `None` when the stream or connection has ended.
     pub(crate) async fn next(&mut self) -> Option<AnswerFrame> {
-        loop {
-            if let Some(frame) = self.splitter.next_frame().unwrap() {
-                return Some(frame::decode_answer(frame).unwrap());
-            }
-            let chunk = self.receive.read_chunk(1 << 16, true).await.ok()??;
-            self.splitter.feed(&chunk.bytes);
+        match self.frames.next().await {
+            Ok(frame) => frame,
+            Err(DialError::Frame(error)) => panic!("no frame: {error}"),
+            Err(_) => None,
         }
     }
 
@@ -207,7 +105,7 @@ pub(crate) struct Channel {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr, pin: RelayId) -> Self {
-        let connection = Dialler::new(pin).connect(address).await.unwrap();
+        let connection = Dialler::new(pin).connect(&endpoint(), address).await.unwrap();
         Self::greet(connection, pin).await
     }
 

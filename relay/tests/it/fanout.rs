@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use hushwire_relay::dial::{Dialler, connect};
 use hushwire_wire::message::{Answer, Follow, Request};
 
 use crate::{
-    client::{Channel, Client, Dialler, connect_from, endpoint},
+    client::{Channel, Client, endpoint},
     process::{Process, configure},
 };
 
@@ -48,7 +49,7 @@ async fn reader(
     // All share one socket with a small buffer, so packets are lost; a client dials again.
     let mut dials = 1;
     let connection = loop {
-        match connect_from(&endpoint, config.clone(), process.0).await {
+        match connect(&endpoint, config.clone(), process.0).await {
             Ok(connection) => break connection,
             Err(error) if dials == 3 => panic!("no connection: {error}"),
             Err(error) => eprintln!("dialling again after: {error}"),
@@ -74,8 +75,9 @@ async fn a_stalled_reader_among_five_thousand_costs_a_constant_amount_and_catche
     let channel = std::sync::Arc::new(channel);
 
     let endpoint = endpoint();
-    let config = Dialler { window_bytes: 64 * 1024, ..Dialler::new(process.relay) }.config();
-    let small = Dialler { window_bytes: 4 * 1024, ..Dialler::new(process.relay) }.config();
+    let config =
+        Dialler { window_bytes: 64 * 1024, ..Dialler::new(process.relay) }.config().unwrap();
+    let small = Dialler { window_bytes: 4 * 1024, ..Dialler::new(process.relay) }.config().unwrap();
     let stalled = reader(endpoint.clone(), small, place, std::sync::Arc::clone(&channel)).await;
     let mut readers = Vec::with_capacity(READERS);
     // In waves: a client that floods its own socket measures the kernel's buffer.

@@ -1,5 +1,6 @@
 //! What a relay refuses at its door.
 
+use hushwire_relay::dial::{DialError, Dialler};
 use hushwire_relay::tls::ClassicalKeyExchange;
 use hushwire_wire::{
     error::Code,
@@ -12,7 +13,7 @@ use quinn::ConnectionError;
 use rustls::crypto::aws_lc_rs::kx_group::{X25519, X25519MLKEM768};
 
 use crate::{
-    client::{Client, Dialler, Stream, code, fresh},
+    client::{Client, Stream, code, endpoint, fresh},
     story::relay,
 };
 
@@ -63,7 +64,8 @@ async fn an_unknown_version_and_a_missing_hello_are_refused() {
         (RequestFrame { id: RequestId(1), request: Request::Ping }, Code::HelloMisplaced),
     ];
     for (RequestFrame { id, request }, expected) in cases {
-        let connection = Dialler::new(*relay.relay_id()).connect(relay.address()).await.unwrap();
+        let connection =
+            Dialler::new(*relay.relay_id()).connect(&endpoint(), relay.address()).await.unwrap();
         let mut stream = Stream::open(&connection).await;
         stream.send(id, request).await;
         assert_eq!(code(stream.next().await.unwrap().answer), Some(expected));
@@ -75,8 +77,10 @@ async fn an_unknown_version_and_a_missing_hello_are_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_says_nothing_is_sent_away() {
     let (relay, _directory) = relay(|_| {});
-    let silent = Dialler::new(*relay.relay_id()).connect(relay.address()).await.unwrap();
-    let connection = Dialler::new(*relay.relay_id()).connect(relay.address()).await.unwrap();
+    let silent =
+        Dialler::new(*relay.relay_id()).connect(&endpoint(), relay.address()).await.unwrap();
+    let connection =
+        Dialler::new(*relay.relay_id()).connect(&endpoint(), relay.address()).await.unwrap();
     let mut half = Stream::open(&connection).await;
     half.send.write_all(&[0, 0, 0, 40]).await.unwrap();
     for connection in [silent, connection] {
@@ -90,7 +94,7 @@ async fn a_wrong_pin_protocol_or_key_exchange_gets_no_session() {
     // spec: RLY-003
     let (relay, _directory) = relay(|_| {});
     let right = || Dialler::new(*relay.relay_id());
-    right().connect(relay.address()).await.unwrap();
+    right().connect(&endpoint(), relay.address()).await.unwrap();
     let pin = RelayId::from_bytes([7; 32]);
     let wrong = [
         Dialler { pin, ..right() },
@@ -98,11 +102,11 @@ async fn a_wrong_pin_protocol_or_key_exchange_gets_no_session() {
         Dialler { groups: vec![X25519], ..right() },
     ];
     for dialler in wrong {
-        dialler.connect(relay.address()).await.unwrap_err();
+        dialler.connect(&endpoint(), relay.address()).await.unwrap_err();
     }
     // Offered both, with a share for the classical one only, the relay asks for the other.
     Dialler { groups: vec![X25519, X25519MLKEM768], ..right() }
-        .connect(relay.address())
+        .connect(&endpoint(), relay.address())
         .await
         .unwrap();
     relay.stop().await;
@@ -114,7 +118,7 @@ async fn a_classical_client_is_let_in_where_the_operator_says_so() {
     let (relay, _directory) =
         relay(|config| config.classical_key_exchange = ClassicalKeyExchange::Allow);
     let dialler = Dialler { groups: vec![X25519], ..Dialler::new(*relay.relay_id()) };
-    dialler.connect(relay.address()).await.unwrap();
+    dialler.connect(&endpoint(), relay.address()).await.unwrap();
     relay.stop().await;
 }
 
@@ -129,11 +133,14 @@ async fn connections_beyond_the_bound_are_refused_and_new_ones_prove_their_addre
     for _ in 0..3 {
         clients.push(Client::connect(relay.address(), *relay.relay_id()).await);
     }
-    let refused = Dialler::new(*relay.relay_id()).connect(relay.address()).await;
-    assert!(matches!(refused, Err(ConnectionError::ConnectionClosed(_))), "{refused:?}");
+    let refused = Dialler::new(*relay.relay_id()).connect(&endpoint(), relay.address()).await;
+    assert!(
+        matches!(refused, Err(DialError::Ended(ConnectionError::ConnectionClosed(_)))),
+        "{refused:?}"
+    );
     clients.pop().unwrap().connection.close(0_u32.into(), b"");
     let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
-    while Dialler::new(*relay.relay_id()).connect(relay.address()).await.is_err() {
+    while Dialler::new(*relay.relay_id()).connect(&endpoint(), relay.address()).await.is_err() {
         assert!(std::time::Instant::now() < until, "the place is not given free");
     }
     relay.stop().await;

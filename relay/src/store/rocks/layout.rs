@@ -16,7 +16,7 @@
 //! blob files beside the sorted tables, since they are written once and large.
 
 use bytes::Bytes;
-use hushwire_relay_rules::store::{Object, Revision, StoreError, Table};
+use hushwire_relay_rules::store::{Object, Revision, StoreError, Table, exists_at};
 use hushwire_wire::id::{BlobId, Timestamp};
 
 /// The layout that this build writes.
@@ -172,7 +172,7 @@ impl<'bytes> Stored<'bytes> {
 
     /// Whether the row exists at this time.
     pub(super) fn exists(&self, now: Timestamp) -> bool {
-        self.expires.is_none_or(|expires| now < expires)
+        exists_at(self.expires, now)
     }
 
     /// The value, copied out of the store's memory.
