@@ -100,6 +100,7 @@ pub(crate) fn ensure(
         return Ok(ContactNumber(number));
     };
     let number = ContactNumber(record.number);
+    let card = card.map(|card| successor(&record, card)).transpose()?.flatten();
     if let Some(card) = card {
         record.name = card.name.as_str().to_owned();
         record.card = Some(SecretBytes::new(&card.to_bytes()));
@@ -114,6 +115,25 @@ pub(crate) fn ensure(
         }
     }
     Ok(number)
+}
+
+/// The card to keep from now on; none: this one is behind the card that is known, and nothing of it
+/// counts. A device that has not heard of a revocation yet sends such a card, and so does one that
+/// was revoked (spec: LNK-060).
+fn successor(
+    record: &ContactRecord,
+    card: &ContactCard,
+) -> Result<Option<ContactCard>, StoreError> {
+    let decode = |bytes: &[u8]| ContactCard::decode(bytes).map_err(|_| StoreError::Damaged);
+    let rank = |card: &ContactCard| (card.statement.counter(), card.device_list_minimum);
+    let mut card = decode(&card.to_bytes())?;
+    let Some(known) = &record.card else { return Ok(Some(card)) };
+    let known = decode(known.expose())?;
+    if rank(&card) < rank(&known) {
+        return Ok(None);
+    }
+    card.device_list_minimum = card.device_list_minimum.max(known.device_list_minimum);
+    Ok(Some(card))
 }
 
 fn rename_chat(work: &mut Work<'_>, chat: ChatNumber, name: &str) -> Result<(), StoreError> {

@@ -133,7 +133,7 @@ fn a_device_that_was_linked_just_now_invites() {
 
 #[test]
 fn a_new_manager_key_brings_devices_that_count() {
-    // spec: LNK-058
+    // spec: LNK-058, LNK-060
     let mut world = World::new(1);
     let alice = world.person("Alice", 0);
     let bob = world.device("Bob");
@@ -145,6 +145,8 @@ fn a_new_manager_key_brings_devices_that_count() {
     let root = RootKey::from_phrase(&RecoveryPhrase::parse(phrase.expose()).unwrap());
     let to_alice = world.own_capability(alice);
     let to_alice = world.card(alice, to_alice);
+    let of_bob = fingerprint(&mut world, bob);
+    let minimum = world.known_card(alice, &of_bob).device_list_minimum;
     // Nobody knows the device; it counts by the number of its manager key.
     for counter in [1, 2] {
         let manager = ManagerKey::from_bytes(&[9; 32]);
@@ -160,8 +162,8 @@ fn a_new_manager_key_brings_devices_that_count() {
         world.write_as(sender, &to_alice, &[&content]);
         world.settle();
         assert_eq!(refusals(&mut world, alice), [InvitationRefusal::DeviceNotKnown]);
-        let of_bob = fingerprint(&mut world, bob);
-        let known = world.known_card(alice, &of_bob).statement.counter();
-        assert_eq!(known, ManagerCounter(counter));
+        let known = world.known_card(alice, &of_bob);
+        assert_eq!(known.statement.counter(), ManagerCounter(counter));
+        assert_eq!(known.device_list_minimum, minimum);
     }
 }

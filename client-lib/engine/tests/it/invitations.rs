@@ -6,7 +6,8 @@ use hushwire_engine::{
 };
 use hushwire_protocol::{
     invitation::{
-        GroupAddress, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode, TreeBlob, TreeKey,
+        ContactCard, GroupAddress, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode,
+        TreeBlob, TreeKey,
     },
     provider::Suite,
 };
@@ -15,6 +16,7 @@ use hushwire_wire::{
     message::Answer,
 };
 
+use crate::devices::link;
 use crate::world::{Who, World, insider::capability_of};
 
 pub(crate) fn refusals(world: &mut World, who: Who) -> Vec<InvitationRefusal> {
@@ -219,6 +221,29 @@ fn a_card_of_somebody_else_changes_nothing() {
     world.ask(bob, Command::GroupAdd { chat: crew.number, contact });
     world.settle();
     assert_eq!(world.chat(alice, "Crew").state, ChatState::Open);
+}
+
+#[test]
+fn an_older_card_does_not_replace_a_newer_one() {
+    // spec: LNK-060
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    world.befriend(bob, alice);
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let of_bob = contacts[0].fingerprint.clone();
+    let older = world.known_card(alice, &of_bob);
+    link(&mut world, bob);
+    let newer = world.known_card(alice, &of_bob);
+    assert!(older.device_list_minimum < newer.device_list_minimum);
+    // An item that comes again, or from a device that knows no better.
+    send(&mut world, bob, alice, InboxContent::ContactCardUpdate(Box::new(older)));
+    assert_eq!(world.known_card(alice, &of_bob).to_bytes(), newer.to_bytes());
+    // Of cards of one rank the last one counts.
+    let equal = ContactCard { capability: CapabilitySecret::from_bytes([5; 32]), ..newer };
+    let bytes = equal.to_bytes();
+    send(&mut world, bob, alice, InboxContent::ContactCardUpdate(Box::new(equal)));
+    assert_eq!(world.known_card(alice, &of_bob).to_bytes(), bytes);
 }
 
 #[test]
