@@ -1,23 +1,22 @@
 //! The client as an app embeds it: open a profile, give commands, read events.
 //!
 //! One process owns a profile. Another one that opens it forwards its commands to the owner over
-//! the profile's local socket, so that both see one engine and one order of events.
+//! the profile's local socket, so that both see one engine and one order of events; when the owner
+//! ends, it takes the owner's place or finds the next one.
 
 mod error;
 mod forward;
 mod options;
+mod seat;
 
 use std::{sync::Arc, time::Duration};
 
 use hushwire_engine::{
     command::{Command, CommandError, RelayState, Reply, StatusInfo},
-    engine::{Engine, Settings},
     event::{EventNumber, NumberedEvent},
 };
-use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
 use tokio::{
     sync::{oneshot, watch},
-    task::JoinHandle,
     time::Instant,
 };
 
@@ -25,35 +24,17 @@ pub use error::{ClientError, OpenError};
 pub use options::{Create, OpenOptions, StoreKeySource};
 
 use crate::{
-    client::forward::{Remote, Served},
-    driver::{self, Ask, Notice, Running},
-    local::LocalServer,
-    lock::{LockError, ProfileLock},
-    store::{SqlcipherStore, StoreKey},
+    client::seat::{Seat, Task},
+    driver::Ask,
 };
 
 /// Events that one question returns at most.
 const EVENTS_MAX: u32 = 1_000;
-/// Longest wait for a process that has taken the profile and does not serve it yet.
-const OWNER_START_MAX: Duration = Duration::from_secs(3);
-/// Longest wait before a forwarding process asks for events again.
-const REMOTE_WAIT: Duration = Duration::from_millis(100);
 
 /// A profile, open.
 pub struct Client {
-    place: Place,
-}
-
-enum Place {
-    Here(Box<Owner>),
-    There(Remote),
-}
-
-/// What the process that owns a profile holds.
-struct Owner {
-    running: Running,
-    served: JoinHandle<()>,
-    _lock: ProfileLock,
+    seat: Arc<Seat>,
+    watching: Task,
 }
 
 impl core::fmt::Debug for Client {
@@ -63,29 +44,15 @@ impl core::fmt::Debug for Client {
 }
 
 impl Client {
-    /// Opens a profile: as its owner, or, if another process owns it, through that one.
+    /// Opens a profile: as its owner, or, if another process owns it, through that one. The key must
+    /// be right either way, and a profile that is there is never made anew.
     ///
     /// # Errors
     /// [`OpenError`]; its text says what is wrong, [`OpenError::advice`] what to do.
     pub async fn open(options: OpenOptions) -> Result<Self, OpenError> {
-        let lock = match ProfileLock::take(options.profile()) {
-            Ok(lock) => lock,
-            Err(LockError::ProfileBusy) => {
-                let remote = reach_owner(options.profile()).await?;
-                return Ok(Self { place: Place::There(remote) });
-            }
-            Err(LockError::NotUsable(kind)) => return Err(OpenError::NotUsable(kind)),
-        };
-        let profile = options.profile().to_owned();
-        let transport = options.transport();
-        let settings = Settings { isolation: options.isolation() };
-        // Stretching a passphrase takes its time; it must not hold the app's runtime.
-        let engine = tokio::task::spawn_blocking(move || open_engine(options, settings))
-            .await
-            .map_err(|_| OpenError::Stopped)??;
-        let running = driver::start(engine, transport).map_err(|_| OpenError::NoThread)?;
-        let served = serve(&profile, &lock, &running).map_err(|_| OpenError::NoSocket)?;
-        Ok(Self { place: Place::Here(Box::new(Owner { running, served, _lock: lock })) })
+        let seat = Arc::new(Seat::open(options).await?);
+        let watching = Task::start(Arc::clone(&seat).watch());
+        Ok(Self { seat, watching })
     }
 
     /// Does or answers what is asked. When this returns, it is durable.
@@ -93,10 +60,7 @@ impl Client {
     /// # Errors
     /// [`ClientError::Command`] says why the command was refused; nothing was changed then.
     pub async fn command(&self, command: Command) -> Result<Reply, ClientError> {
-        match &self.place {
-            Place::Here(owner) => ask(&owner.running.commands, command).await,
-            Place::There(remote) => remote.command(&command).await,
-        }
+        self.seat.command(command).await
     }
 
     /// Events from `from` on, as many as there are.
@@ -151,90 +115,31 @@ impl Client {
 
     /// Changes from now on: events, progress of files, the state of relays.
     pub fn changes(&self) -> Changes {
-        match &self.place {
-            Place::Here(owner) => Changes { notices: Some(owner.running.notices.clone()) },
-            Place::There(_) => Changes { notices: None },
-        }
+        Changes { changed: self.seat.changes() }
     }
 
     /// Ends: what was accepted is durable, and goes on when the profile is opened again.
     pub async fn close(self) {
-        if let Place::Here(owner) = self.place {
-            owner.served.abort();
-            owner.running.stop().await;
-        }
+        drop(self.watching);
+        self.seat.close().await;
     }
 }
 
 /// Says when something changed.
 #[derive(Debug)]
 pub struct Changes {
-    /// `None`: the owner is another process, which is asked now and then.
-    notices: Option<watch::Receiver<Notice>>,
+    changed: watch::Receiver<u64>,
 }
 
 impl Changes {
-    /// Waits for the next change. A change that nobody waited for is not lost.
+    /// Waits for the next change; it may be none that concerns the caller. A change that nobody
+    /// waited for is not lost. Can be dropped while it waits.
     ///
     /// # Errors
     /// [`ClientError::Gone`] when the client was closed.
     pub async fn next(&mut self) -> Result<(), ClientError> {
-        match &mut self.notices {
-            Some(notices) => notices.changed().await.map_err(|_| ClientError::Gone),
-            None => {
-                tokio::time::sleep(REMOTE_WAIT).await;
-                Ok(())
-            }
-        }
+        self.changed.changed().await.map_err(|_| ClientError::Gone)
     }
-}
-
-/// Connects to the process that owns the profile; one that has only just started serves soon.
-async fn reach_owner(profile: &std::path::Path) -> Result<Remote, OpenError> {
-    let until = Instant::now() + OWNER_START_MAX;
-    loop {
-        match Remote::connect(profile).await {
-            Ok(remote) => return Ok(remote),
-            Err(_) if Instant::now() < until => tokio::time::sleep(REMOTE_WAIT).await,
-            Err(_) => return Err(OpenError::ProfileBusy),
-        }
-    }
-}
-
-fn open_engine(
-    options: OpenOptions,
-    settings: Settings,
-) -> Result<Engine<SqlcipherStore>, OpenError> {
-    let mut rng = seeded()?;
-    let (create, cost) = (options.creation(), options.cost());
-    let profile = options.profile().to_owned();
-    let key: StoreKey = options.into_key().ok_or(OpenError::NoKey)?;
-    let store = match create {
-        Create::New => SqlcipherStore::create(&profile, &key, cost, &mut rng)?,
-        Create::OpenExisting => SqlcipherStore::open(&profile, &key, cost, &mut rng)?,
-    };
-    Ok(Engine::open(store, Box::new(rng), settings, driver::now())?)
-}
-
-/// A generator seeded from the operating system.
-fn seeded() -> Result<ChaCha20Rng, OpenError> {
-    let mut seed = zeroize::Zeroizing::new([0; 32]);
-    rustls::crypto::aws_lc_rs::default_provider()
-        .secure_random
-        .fill(&mut seed[..])
-        .map_err(|_| OpenError::NoRandomness)?;
-    Ok(ChaCha20Rng::from_seed(*seed))
-}
-
-/// Serves other processes of the same user on the profile's socket.
-fn serve(
-    profile: &std::path::Path,
-    lock: &ProfileLock,
-    running: &Running,
-) -> Result<JoinHandle<()>, crate::local::LocalError> {
-    let server = LocalServer::bind(profile, lock)?;
-    let handler = Arc::new(Served::new(running.commands.clone()));
-    Ok(tokio::spawn(async move { server.serve(handler).await }))
 }
 
 /// Asks the engine in this process.

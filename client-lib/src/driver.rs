@@ -17,16 +17,19 @@ use hushwire_engine::{
     engine::Engine,
     io::{Input, Output},
     session::SessionNumber,
-    store::{Store, StoreError},
+    store::StoreError,
 };
 use hushwire_wire::id::Timestamp;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
+    time::Instant,
 };
 
 use crate::{
     driver::{connection::ConnectionTask, transfers::Transfers},
+    lock::ProfileLock,
+    store::SqlcipherStore,
     transport::Transport,
 };
 
@@ -36,6 +39,20 @@ const INPUTS_MAX: usize = 256;
 const COMMANDS_MAX: usize = 64;
 /// Longest sleep without looking at the clock again, so that a changed clock is noticed.
 const SLEEP_MAX: Duration = Duration::from_secs(30);
+/// Time without anything to do after which the store is settled.
+const IDLE_WAIT: Duration = Duration::from_secs(1);
+
+/// Tells the time of day.
+pub(crate) type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// What a driver works with.
+pub(crate) struct Parts {
+    pub(crate) engine: Engine<SqlcipherStore>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Clock,
+    /// Given back when the store is closed, not before: the next owner opens it then.
+    pub(crate) lock: ProfileLock,
+}
 
 /// A command with the place for its answer.
 pub(crate) struct Ask {
@@ -73,10 +90,7 @@ impl Running {
 ///
 /// # Errors
 /// [`StoreError::Failed`] if the machine gives no thread.
-pub(crate) fn start<S: Store + Send + 'static>(
-    engine: Engine<S>,
-    transport: Arc<dyn Transport>,
-) -> Result<Running, StoreError> {
+pub(crate) fn start(parts: Parts) -> Result<Running, StoreError> {
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let (notify, notices) = watch::channel(Notice::default());
     let network = Handle::current();
@@ -88,38 +102,45 @@ pub(crate) fn start<S: Store + Send + 'static>(
         .name("hushwire-engine".to_owned())
         .spawn(move || {
             let (inputs_in, inputs) = mpsc::channel(INPUTS_MAX);
+            let Parts { engine, transport, clock, lock } = parts;
             let driver = Driver {
                 engine,
                 transport,
+                clock,
                 network: network.clone(),
                 connections: HashMap::new(),
                 transfers: Transfers::new(network, inputs_in.clone()),
                 inputs_in,
                 notice: Notice::default(),
                 notify,
+                busy_since: Some(Instant::now()),
             };
             runtime.block_on(driver.run(asked, inputs));
+            drop(lock);
         })
         .map_err(|_| StoreError::Failed)?;
     Ok(Running { commands, notices, thread })
 }
 
-struct Driver<S> {
-    engine: Engine<S>,
+struct Driver {
+    engine: Engine<SqlcipherStore>,
     transport: Arc<dyn Transport>,
+    clock: Clock,
     network: Handle,
     connections: HashMap<SessionNumber, ConnectionTask>,
     transfers: Transfers,
     inputs_in: mpsc::Sender<Input>,
     notice: Notice,
     notify: watch::Sender<Notice>,
+    /// When something was done last; [`None`] when the store was settled since.
+    busy_since: Option<Instant>,
 }
 
-impl<S: Store> Driver<S> {
+impl Driver {
     async fn run(mut self, mut asked: mpsc::Receiver<Ask>, mut inputs: mpsc::Receiver<Input>) {
         self.do_outputs();
         loop {
-            let wait = self.wait();
+            let (wait, idle) = (self.wait(), self.busy_since.map(|since| since + IDLE_WAIT));
             tokio::select! {
                 ask = asked.recv() => match ask {
                     Some(ask) => self.answer(ask),
@@ -130,7 +151,12 @@ impl<S: Store> Driver<S> {
                     if let Some(input) = input { self.feed(input) }
                 }
                 () = tokio::time::sleep(wait) => self.feed(Input::Timeout),
+                () = sleep_until(idle) => {
+                    self.settle();
+                    continue;
+                }
             }
+            self.busy_since = Some(Instant::now());
             self.do_outputs();
         }
         self.transfers.stop();
@@ -141,12 +167,24 @@ impl<S: Store> Driver<S> {
 
     fn wait(&self) -> Duration {
         let deadline = self.engine.poll_timeout();
-        let wait = deadline.map(|at| Duration::from_millis(at.ms_since(now())));
+        let wait = deadline.map(|at| Duration::from_millis(at.ms_since(self.now())));
         wait.unwrap_or(SLEEP_MAX).min(SLEEP_MAX)
     }
 
+    fn now(&self) -> Timestamp {
+        timestamp(&self.clock)
+    }
+
+    /// Leaves no overwritten page in the store's log (spec: CLI-086).
+    fn settle(&mut self) {
+        self.busy_since = None;
+        if let Err(error) = self.engine.store().settle() {
+            tracing::warn!(%error, "the store's log could not be cut off");
+        }
+    }
+
     fn answer(&mut self, ask: Ask) {
-        let reply = self.engine.command(now(), ask.command);
+        let reply = self.engine.command(self.now(), ask.command);
         // Whoever asked may have gone meanwhile; what it asked for is done all the same.
         let _ = ask.reply.send(reply);
     }
@@ -155,7 +193,7 @@ impl<S: Store> Driver<S> {
         if let Input::Disconnected(session, _) = &input {
             self.connections.remove(session);
         }
-        if let Err(error) = self.engine.handle_input(now(), input) {
+        if let Err(error) = self.engine.handle_input(self.now(), input) {
             tracing::error!(%error, "the store failed; connections are closed and tried again");
         }
     }
@@ -200,8 +238,15 @@ impl<S: Store> Driver<S> {
     }
 }
 
-/// The time of this machine.
-pub(crate) fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The time that a clock tells.
+pub(crate) fn timestamp(clock: &Clock) -> Timestamp {
+    let since = clock().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }

@@ -16,6 +16,7 @@ pub mod files;
 pub mod local;
 pub mod lock;
 mod private_file;
+mod random;
 pub mod store;
 pub mod transport;
 

@@ -1,8 +1,9 @@
 //! How a second process uses a profile: it hands its commands to the owner.
 //!
 //! The owner listens on `<profile>/socket`. Both sides check that the other runs as the same user
-//! (SO_PEERCRED), besides the directory's mode (spec: CLI-066). What the bytes mean is for the
-//! layers above: a request has one response, events come as they happen.
+//! (SO_PEERCRED), besides the directory's mode (spec: CLI-066), and that it holds the profile's key
+//! (spec: CLI-071). What the bytes mean is for the layers above: a request has one response, events
+//! come as they happen.
 //!
 //! ```text
 //! frame: length of the rest (4 bytes, big-endian) ‖ kind (1) ‖ id (8, big-endian) ‖ body
@@ -11,14 +12,17 @@
 //!   3 subscribe second process → owner   id 0, no body; the connection then carries events only
 //!   4 event     owner → second process   id counts up from 1 in each subscription
 //!   5 missed    owner → second process   id: how many events the subscriber was too slow for
+//!   6 challenge, 7 proof, 8 accepted, 9 refused: see [`proof`], id 0, before everything else
 //! ```
 
 mod client;
 mod frame;
+mod proof;
 mod server;
 
 pub use client::{EventStream, LocalClient, LocalEvent};
 pub use frame::BODY_BYTES_MAX;
+pub use proof::LocalSecret;
 pub use server::{Handler, LocalServer};
 
 use std::{
@@ -44,6 +48,14 @@ pub enum LocalError {
     /// The process at the other end runs as another user. Blame: whoever that is.
     #[error("the process at the other end runs as another user")]
     OtherUser,
+    /// The process at the other end does not hold the profile's key, or says that we do not.
+    /// Blame: whoever that is.
+    #[error("the profile's key was not proven")]
+    NotProven,
+    /// The connection ended before the request was sent: it was not carried out. Blame: the other
+    /// process.
+    #[error("the other process closed the connection before the request")]
+    NotSent,
     /// A request is longer than a frame may be. Blame: caller.
     #[error("the request is too long")]
     TooLong,

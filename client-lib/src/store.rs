@@ -8,5 +8,6 @@ mod schema;
 mod sqlcipher;
 
 pub use error::OpenError;
-pub use key::{KeyCost, Passphrase, RawKey, StoreKey};
+pub(crate) use key::DatabaseKey;
+pub use key::{KeyCost, KeyKind, Passphrase, RawKey, StoreKey};
 pub use sqlcipher::SqlcipherStore;

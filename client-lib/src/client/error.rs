@@ -19,6 +19,12 @@ pub enum OpenError {
     /// No key was given.
     #[error("no passphrase and no key was given")]
     NoKey,
+    /// The process that owns the profile does not hold the key that opens the profile's header.
+    #[error("the program that uses this profile does not have the profile's key")]
+    OwnerNotProven,
+    /// The process that owns the profile runs as another user.
+    #[error("another user's program uses this profile")]
+    OwnedByAnother,
     /// Another process owns the profile and does not answer.
     #[error("another program uses this profile and does not answer")]
     ProfileBusy,
@@ -47,6 +53,9 @@ impl OpenError {
             Self::Content(StoreError::Full) => "Make room on the disk and try again.",
             Self::Content(_) => "Put back a copy of the whole profile, or link this device anew.",
             Self::NoKey => "Give the passphrase of the profile.",
+            Self::OwnerNotProven | Self::OwnedByAnother => {
+                "Do not go on. End the program that uses this profile, and look who started it."
+            }
             Self::ProfileBusy => "End the other program, or wait until it has started.",
             Self::NotUsable(_) => "Check the path and its permissions.",
             Self::NoSocket => "Check the permissions of the profile's folder, and its file system.",
@@ -75,6 +84,8 @@ impl OpenError {
             Self::Content(StoreError::Damaged) => "STORE_DAMAGED",
             Self::Content(_) => "DISK_FAILED",
             Self::NoKey => "NO_KEY",
+            Self::OwnerNotProven => "OWNER_NOT_PROVEN",
+            Self::OwnedByAnother => "OWNED_BY_ANOTHER",
             Self::ProfileBusy => "PROFILE_BUSY",
             Self::NotUsable(_) => "PROFILE_NOT_USABLE",
             Self::NoSocket => "NO_SOCKET",
@@ -95,6 +106,10 @@ pub enum ClientError {
     /// The client was closed, or the process that owns the profile ended.
     #[error("the client is gone; open the profile again")]
     Gone,
+    /// The process that owned the profile ended before it answered. The command may be done: look
+    /// before it is given again.
+    #[error("the program that used the profile ended; look whether it was done")]
+    Unanswered,
     /// The process that owns the profile speaks another version.
     #[error("another version of this program uses the profile; end that one")]
     OtherVersion,

@@ -3,12 +3,14 @@
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
+    time::SystemTime,
 };
 
 use hushwire_engine::{command::SecretText, engine::Isolation};
 use zeroize::Zeroizing;
 
 use crate::{
+    driver::Clock,
     store::{KeyCost, Passphrase, RawKey, StoreKey},
     transport::{Transport, quic::QuicTransport},
 };
@@ -39,6 +41,7 @@ pub struct OpenOptions {
     isolation: Isolation,
     cost: KeyCost,
     transport: Arc<dyn Transport>,
+    clock: Clock,
 }
 
 impl core::fmt::Debug for OpenOptions {
@@ -57,6 +60,7 @@ impl OpenOptions {
             isolation: Isolation::ByKind,
             cost: KeyCost::RECOMMENDED,
             transport: Arc::new(QuicTransport::default()),
+            clock: Arc::new(SystemTime::now),
         }
     }
 
@@ -99,6 +103,18 @@ impl OpenOptions {
     pub fn reach_relays_by(mut self, transport: Arc<dyn Transport>) -> Self {
         self.transport = transport;
         self
+    }
+
+    /// Another clock than this machine's. Nothing that is valid depends on it; a wrong one shows
+    /// wrong times, and lets what was meant to end end early or late.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    pub(super) fn time(&self) -> Clock {
+        Arc::clone(&self.clock)
     }
 
     pub(super) fn profile(&self) -> &Path {

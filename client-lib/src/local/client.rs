@@ -4,10 +4,12 @@ use std::path::Path;
 
 use bytes::Bytes;
 use tokio::net::UnixStream;
+use zeroize::Zeroizing;
 
 use super::{
-    LocalError, SocketPath, check_peer,
-    frame::{self, Frame, Kind},
+    LocalError, LocalSecret, SocketPath, check_peer,
+    frame::{self, BODY_BYTES_MAX, Frame, Kind},
+    proof,
 };
 
 /// A connection to the owner of a profile, for requests one after the other.
@@ -21,21 +23,30 @@ impl LocalClient {
     /// Connects to the owner of a profile.
     ///
     /// # Errors
-    /// [`LocalError::NoOwner`] if nobody serves it, [`LocalError::OtherUser`] if somebody else does.
-    pub async fn connect(profile: &Path) -> Result<Self, LocalError> {
-        Ok(Self { stream: connect(profile).await?, last_id: 0 })
+    /// [`LocalError::NoOwner`] if nobody serves it, [`LocalError::OtherUser`] if somebody else does,
+    /// [`LocalError::NotProven`] if the two do not hold one key.
+    pub async fn connect(profile: &Path, secret: &LocalSecret) -> Result<Self, LocalError> {
+        Ok(Self { stream: connect(profile, secret).await?, last_id: 0 })
     }
 
     /// Asks, and waits for the response. If the future is dropped before, the connection is of no
     /// more use: the next request fails.
     ///
     /// # Errors
-    /// [`LocalError`]; whether the request was carried out is then not known.
-    pub async fn request(&mut self, request: Bytes) -> Result<Bytes, LocalError> {
+    /// [`LocalError::NotSent`] and [`LocalError::TooLong`]: it was not carried out. After others it
+    /// is not known whether it was.
+    pub async fn request(
+        &mut self,
+        request: Zeroizing<Vec<u8>>,
+    ) -> Result<Zeroizing<Vec<u8>>, LocalError> {
         self.last_id = self.last_id.saturating_add(1);
         let frame = Frame { kind: Kind::Request, id: self.last_id, body: request };
-        frame::write(&mut self.stream, &frame).await?;
-        let response = frame::read(&mut self.stream).await?;
+        // The owner acts on whole frames only.
+        frame::write(&mut self.stream, &frame).await.map_err(|error| match error {
+            LocalError::TooLong => LocalError::TooLong,
+            _ => LocalError::NotSent,
+        })?;
+        let response = frame::read(&mut self.stream, BODY_BYTES_MAX).await?;
         if response.kind != Kind::Response || response.id != self.last_id {
             return Err(LocalError::Garbage);
         }
@@ -63,11 +74,11 @@ impl EventStream {
     ///
     /// # Errors
     /// As [`LocalClient::connect`].
-    pub async fn subscribe(profile: &Path) -> Result<Self, LocalError> {
-        let mut stream = connect(profile).await?;
-        let subscribe = Frame { kind: Kind::Subscribe, id: 0, body: Bytes::new() };
+    pub async fn subscribe(profile: &Path, secret: &LocalSecret) -> Result<Self, LocalError> {
+        let mut stream = connect(profile, secret).await?;
+        let subscribe = Frame { kind: Kind::Subscribe, id: 0, body: Zeroizing::default() };
         frame::write(&mut stream, &subscribe).await?;
-        let confirmed = frame::read(&mut stream).await?;
+        let confirmed = frame::read(&mut stream, BODY_BYTES_MAX).await?;
         if confirmed.kind != Kind::Missed || confirmed.id != 0 {
             return Err(LocalError::Garbage);
         }
@@ -79,18 +90,19 @@ impl EventStream {
     /// # Errors
     /// [`LocalError::Closed`] when the owner ended.
     pub async fn next(&mut self) -> Result<LocalEvent, LocalError> {
-        let frame = frame::read(&mut self.stream).await?;
+        let frame = frame::read(&mut self.stream, BODY_BYTES_MAX).await?;
         match frame.kind {
-            Kind::Event => Ok(LocalEvent::Event(frame.body)),
+            Kind::Event => Ok(LocalEvent::Event(Bytes::copy_from_slice(&frame.body))),
             Kind::Missed => Ok(LocalEvent::Missed(frame.id)),
-            Kind::Request | Kind::Response | Kind::Subscribe => Err(LocalError::Garbage),
+            _ => Err(LocalError::Garbage),
         }
     }
 }
 
-async fn connect(profile: &Path) -> Result<UnixStream, LocalError> {
+async fn connect(profile: &Path, secret: &LocalSecret) -> Result<UnixStream, LocalError> {
     let socket = SocketPath::of(profile)?;
-    let stream = UnixStream::connect(&socket.path).await?;
+    let mut stream = UnixStream::connect(&socket.path).await?;
     check_peer(&stream)?;
+    proof::give(&mut stream, secret).await?;
     Ok(stream)
 }

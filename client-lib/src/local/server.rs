@@ -12,10 +12,12 @@ use tokio::{
     sync::{Semaphore, broadcast, mpsc},
     task::JoinSet,
 };
+use zeroize::Zeroizing;
 
 use super::{
-    LocalError, SOCKET, SocketPath, check_peer,
-    frame::{self, Frame, Kind},
+    LocalError, LocalSecret, SOCKET, SocketPath, check_peer,
+    frame::{self, BODY_BYTES_MAX, Frame, Kind},
+    proof,
 };
 use crate::{lock::ProfileLock, private_file};
 
@@ -28,7 +30,7 @@ const REQUESTS_MAX: usize = 16;
 pub trait Handler: Send + Sync + 'static {
     /// Answers a request. Must end; the response must not be longer than
     /// [`super::BODY_BYTES_MAX`], else the connection is closed instead.
-    fn respond(&self, request: Bytes) -> BoxFuture<'_, Bytes>;
+    fn respond(&self, request: Zeroizing<Vec<u8>>) -> BoxFuture<'_, Zeroizing<Vec<u8>>>;
 
     /// The events from now on.
     fn subscribe(&self) -> broadcast::Receiver<Bytes>;
@@ -38,15 +40,20 @@ pub trait Handler: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct LocalServer {
     listener: UnixListener,
+    secret: Arc<LocalSecret>,
 }
 
 impl LocalServer {
-    /// Listens on the profile's socket. What an earlier owner left there is removed: that there is
+    /// Listens on the profile's socket, for those who hold the secret. What an earlier owner left there is removed: that there is
     /// none now is what the lock says.
     ///
     /// # Errors
     /// [`LocalError::NotUsable`] if the socket cannot be made.
-    pub fn bind(profile: &Path, _owner: &ProfileLock) -> Result<Self, LocalError> {
+    pub fn bind(
+        profile: &Path,
+        _owner: &ProfileLock,
+        secret: Arc<LocalSecret>,
+    ) -> Result<Self, LocalError> {
         let left = profile.join(SOCKET);
         match fs::remove_file(&left) {
             Ok(()) => {}
@@ -56,7 +63,7 @@ impl LocalServer {
         let socket = SocketPath::of(profile)?;
         let listener = UnixListener::bind(&socket.path)?;
         private_file::tighten(&left, private_file::FILE_MODE)?;
-        Ok(Self { listener })
+        Ok(Self { listener, secret })
     }
 
     /// Serves until the future is dropped; all connections end with it.
@@ -67,7 +74,8 @@ impl LocalServer {
                 accepted = self.listener.accept(), if connections.len() < CONNECTIONS_MAX => {
                     match accepted {
                         Ok((stream, _)) => {
-                            connections.spawn(serve_connection(stream, Arc::clone(&handler)));
+                            let (secret, handler) = (Arc::clone(&self.secret), Arc::clone(&handler));
+                            connections.spawn(serve_connection(stream, secret, handler));
                         }
                         // Such as no file descriptor left: others may end meanwhile.
                         Err(error) => {
@@ -82,18 +90,23 @@ impl LocalServer {
     }
 }
 
-async fn serve_connection(stream: UnixStream, handler: Arc<dyn Handler>) {
-    if let Err(error) = serve_peer(stream, handler).await
+async fn serve_connection(stream: UnixStream, secret: Arc<LocalSecret>, handler: Arc<dyn Handler>) {
+    if let Err(error) = serve_peer(stream, &secret, handler).await
         && error != LocalError::Closed
     {
         tracing::debug!(%error, "a local connection ended");
     }
 }
 
-async fn serve_peer(stream: UnixStream, handler: Arc<dyn Handler>) -> Result<(), LocalError> {
+async fn serve_peer(
+    mut stream: UnixStream,
+    secret: &LocalSecret,
+    handler: Arc<dyn Handler>,
+) -> Result<(), LocalError> {
     check_peer(&stream)?;
+    proof::demand(&mut stream, secret).await?;
     let (mut reading, writing) = stream.into_split();
-    let first = frame::read(&mut reading).await?;
+    let first = frame::read(&mut reading, BODY_BYTES_MAX).await?;
     match first.kind {
         Kind::Subscribe => serve_events(reading, writing, handler.subscribe()).await,
         _ => serve_requests(first, reading, writing, handler).await,
@@ -127,7 +140,7 @@ async fn serve_requests(
                 drop(permit);
             });
             while working.try_join_next().is_some() {}
-            next = frame::read(&mut reading).await;
+            next = frame::read(&mut reading, BODY_BYTES_MAX).await;
         }
     };
     let write = async move {
@@ -151,16 +164,17 @@ async fn serve_events(
     let write = async move {
         let mut number = 0_u64;
         // Says that the subscription stands.
-        frame::write(&mut writing, &Frame { kind: Kind::Missed, id: 0, body: Bytes::new() })
-            .await?;
+        let stands = Frame { kind: Kind::Missed, id: 0, body: Zeroizing::default() };
+        frame::write(&mut writing, &stands).await?;
         loop {
             let frame = match events.recv().await {
                 Ok(body) => {
                     number = number.saturating_add(1);
+                    let body = Zeroizing::new(body.to_vec());
                     Frame { kind: Kind::Event, id: number, body }
                 }
                 Err(broadcast::error::RecvError::Lagged(missed)) => {
-                    Frame { kind: Kind::Missed, id: missed, body: Bytes::new() }
+                    Frame { kind: Kind::Missed, id: missed, body: Zeroizing::default() }
                 }
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             };
@@ -170,6 +184,6 @@ async fn serve_events(
     tokio::select! {
         ended = write => ended,
         // A subscriber says nothing more; what it says ends the subscription.
-        said = frame::read(&mut reading) => said.and(Err(LocalError::Garbage)),
+        said = frame::read(&mut reading, 0) => said.and(Err(LocalError::Garbage)),
     }
 }

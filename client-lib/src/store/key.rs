@@ -28,11 +28,13 @@ use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305, XNonce,
     aead::{Aead as _, Payload},
 };
+use hmac::{Hmac, Mac as _};
 use rand_core::CryptoRng;
 use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use super::error::OpenError;
+use crate::local::LocalSecret;
 
 const MAGIC: &[u8; 16] = b"hushwire store\0\n";
 const HEADER_VERSION: u16 = 1;
@@ -43,7 +45,17 @@ const NONCE_LENGTH: usize = 24;
 const SEALED_LENGTH: usize = 48;
 const BOUND_LENGTH: usize = 71;
 const CHECKED_LENGTH: usize = 119;
-const HEADER_LENGTH: usize = 151;
+pub(super) const HEADER_LENGTH: usize = 151;
+const LOCAL_SECRET_LABEL: &[u8] = b"hushwire local key 1";
+
+/// Which kind of key locks a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// [`StoreKey::Passphrase`].
+    Passphrase,
+    /// [`StoreKey::Raw`].
+    Raw,
+}
 
 /// What opens a store.
 pub enum StoreKey {
@@ -132,7 +144,7 @@ impl KeyCost {
 }
 
 /// The key of the database itself.
-pub(super) struct DatabaseKey(Zeroizing<[u8; 32]>);
+pub(crate) struct DatabaseKey(Zeroizing<[u8; 32]>);
 
 impl DatabaseKey {
     pub(super) fn random(rng: &mut dyn CryptoRng) -> Self {
@@ -143,6 +155,16 @@ impl DatabaseKey {
 
     pub(super) fn expose(&self) -> &[u8; 32] {
         &self.0
+    }
+
+    /// What the processes of this profile prove to each other (spec: CLI-071).
+    pub(crate) fn local_secret(&self) -> Result<LocalSecret, OpenError> {
+        // HMAC takes keys of every length.
+        let mac = <Hmac<Sha256> as hmac::KeyInit>::new_from_slice(&self.0[..])
+            .map_err(|_| OpenError::Failed)?;
+        let mut bytes = Zeroizing::new([0; 32]);
+        bytes.copy_from_slice(&mac.chain_update(LOCAL_SECRET_LABEL).finalize().into_bytes());
+        Ok(LocalSecret::new(bytes))
     }
 }
 
@@ -204,6 +226,14 @@ impl Header {
         }
         bytes.copy_from_slice(&opened);
         Ok(DatabaseKey(bytes))
+    }
+
+    /// Which kind of key opens it.
+    pub(super) const fn key_kind(&self) -> KeyKind {
+        match self.lock {
+            Lock::Passphrase(_) => KeyKind::Passphrase,
+            Lock::Raw => KeyKind::Raw,
+        }
     }
 
     /// Whether guessing the passphrase costs less than it would with `wanted`.

@@ -14,6 +14,7 @@ use std::{
     fs,
     io::{self, Read as _},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use hushwire_engine::store::{Change, Range, Row, Store, StoreError, Table};
@@ -26,10 +27,10 @@ use zeroize::Zeroizing;
 use super::{
     chunks,
     error::{OpenError, store_error},
-    key::{DatabaseKey, Header, KeyCost, StoreKey},
+    key::{DatabaseKey, HEADER_LENGTH, Header, KeyCost, KeyKind, StoreKey},
     range, schema,
 };
-use crate::{crash, private_file};
+use crate::{crash, local::LocalSecret, private_file};
 
 const DIRECTORY: &str = "store";
 /// Where a store is made, before it gets its name in one step.
@@ -46,6 +47,7 @@ pub struct SqlcipherStore {
     connection: Connection,
     directory: PathBuf,
     health: Health,
+    local_secret: Arc<LocalSecret>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -111,9 +113,33 @@ impl SqlcipherStore {
         cost: KeyCost,
         rng: &mut dyn CryptoRng,
     ) -> Result<Self, OpenError> {
-        let directory = profile.join(DIRECTORY);
-        let header = read_header(&directory)?;
+        let header = read_header(&profile.join(DIRECTORY))?;
         let database_key = header.open(key)?;
+        let store = Self::open_unlocked(profile, &database_key)?;
+        if header.is_cheaper_than(cost) {
+            store.write_header(&Header::seal(&database_key, key, cost, rng)?)?;
+        }
+        Ok(store)
+    }
+
+    /// The database key of a profile, without opening the database: also while another process has
+    /// it open. Blocks for as long as the cost says.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn unlock(profile: &Path, key: &StoreKey) -> Result<DatabaseKey, OpenError> {
+        read_header(&profile.join(DIRECTORY))?.open(key)
+    }
+
+    /// As [`Self::open`], when the header was opened before.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) fn open_unlocked(
+        profile: &Path,
+        database_key: &DatabaseKey,
+    ) -> Result<Self, OpenError> {
+        let directory = profile.join(DIRECTORY);
         check_database(&directory.join(DATABASE))?;
         for (path, mode) in [
             (profile.to_owned(), private_file::DIRECTORY_MODE),
@@ -123,11 +149,20 @@ impl SqlcipherStore {
         ] {
             private_file::tighten(&path, mode)?;
         }
-        let store = Self::connected(directory, &database_key)?;
-        if header.is_cheaper_than(cost) {
-            store.write_header(&Header::seal(&database_key, key, cost, rng)?)?;
-        }
-        Ok(store)
+        Self::connected(directory, database_key)
+    }
+
+    /// Which kind of key opens the store of a profile.
+    ///
+    /// # Errors
+    /// [`OpenError::Absent`] if the profile has no store; others as the header says.
+    pub fn key_kind(profile: &Path) -> Result<KeyKind, OpenError> {
+        Ok(read_header(&profile.join(DIRECTORY))?.key_kind())
+    }
+
+    /// What other processes on this profile prove (spec: CLI-071).
+    pub(crate) fn local_secret(&self) -> Arc<LocalSecret> {
+        Arc::clone(&self.local_secret)
     }
 
     /// Whether a profile has a store.
@@ -166,7 +201,8 @@ impl SqlcipherStore {
     fn connected(directory: PathBuf, database_key: &DatabaseKey) -> Result<Self, OpenError> {
         let mut connection = connect(&directory, database_key)?;
         schema::migrate(&mut connection)?;
-        Ok(Self { connection, directory, health: Health::Sound })
+        let local_secret = Arc::new(database_key.local_secret()?);
+        Ok(Self { connection, directory, health: Health::Sound, local_secret })
     }
 
     fn write_header(&self, header: &Header) -> Result<(), OpenError> {
@@ -294,7 +330,14 @@ fn write_change(connection: &Connection, change: &Change) -> Result<(), StoreErr
 }
 
 fn read_header(directory: &Path) -> Result<Header, OpenError> {
-    match fs::read(directory.join(HEADER)) {
+    let read = || {
+        // One byte more than a header has, so that a longer file is seen to be none.
+        let mut bytes = Vec::with_capacity(HEADER_LENGTH.saturating_add(1));
+        let most = u64::try_from(bytes.capacity()).unwrap_or(u64::MAX);
+        fs::File::open(directory.join(HEADER))?.take(most).read_to_end(&mut bytes)?;
+        io::Result::Ok(bytes)
+    };
+    match read() {
         Ok(bytes) => Header::parse(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let database = fs::exists(directory.join(DATABASE))?;

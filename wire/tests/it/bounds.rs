@@ -63,6 +63,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("key_passes_max", "client-lib/src/store/key.rs", "PASSES_MAX"),
     ("key_lanes_max", "client-lib/src/store/key.rs", "LANES_MAX"),
     ("stored_whole_bytes_max", "client-lib/src/store/chunks.rs", "WHOLE_BYTES_MAX"),
+    ("idle_wait_ms", "client-lib/src/driver.rs", "IDLE_WAIT"),
     ("local_body_bytes_max", "client-lib/src/local/frame.rs", "BODY_BYTES_MAX"),
     ("local_connections_max", "client-lib/src/local/server.rs", "CONNECTIONS_MAX"),
     ("local_requests_max", "client-lib/src/local/server.rs", "REQUESTS_MAX"),

@@ -30,13 +30,17 @@ use crate::memory_relay::{Fate, MemoryRelay};
 const CUTS: [u32; 3] = [4, 15, 32];
 
 async fn contact(client: &Client, name: &str) -> ContactNumber {
+    contact_if_known(client, name).await.unwrap()
+}
+
+pub(super) async fn contact_if_known(client: &Client, name: &str) -> Option<ContactNumber> {
     let Reply::Contacts(contacts) = client.command(Command::Contacts).await.unwrap() else {
         panic!("no contacts")
     };
-    contacts.iter().find(|contact| contact.name == name).unwrap().number
+    contacts.iter().find(|contact| contact.name == name).map(|contact| contact.number)
 }
 
-async fn members(client: &Client, chat: ChatNumber) -> Vec<MemberInfo> {
+pub(super) async fn members(client: &Client, chat: ChatNumber) -> Vec<MemberInfo> {
     let reply = client.command(Command::GroupMembers(chat)).await.unwrap();
     let Reply::Members(members) = reply else { panic!("no members") };
     members
