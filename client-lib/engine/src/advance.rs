@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use crate::{
     chats,
     command::{ChatState, FailureReason},
+    entered,
     event::Event,
     groups, invitations,
     log::{self, Fault},
@@ -38,6 +39,7 @@ pub(crate) fn begin_epoch(
         candidates: Vec::new(),
         acknowledged: 0,
     };
+    entered::note(work, keys)?;
     log::save_epoch(work, channel, epoch, &record)
 }
 

@@ -9,7 +9,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     SigningKey,
-    id::{CapabilitySecret, ChannelId, InboxId, RelayId, Sequence, SessionId, Timestamp},
+    id::{CapabilitySecret, ChannelId, InboxId, ItemId, RelayId, Sequence, SessionId, Timestamp},
     message::{Handle, InboxItem, PackageKind, PackageKindsPresent, Request, ShelfBefore},
     transcript,
 };
@@ -19,7 +19,7 @@ use crate::{
     command::LinkUse,
     devices,
     event::{Event, InvitationRefusal, Warning},
-    invitations, joining, linking, links, packages,
+    handled, invitations, joining, linking, links, packages,
     pending::Pending,
     record::{IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number},
     revoking,
@@ -141,6 +141,7 @@ fn move_cursor(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> 
 /// waited for any more (spec: IDN-062), and what will run out is made anew.
 pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
     capabilities::tend(work)?;
+    handled::tend(work)?;
     devices::renew_list(work)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
@@ -155,9 +156,17 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
 /// (spec: CLI-045).
 pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
     move_cursor(work, item)?;
+    if handled::contains(work, &id(work, item)?)? {
+        return Ok(());
+    }
     let opened = open(work, item)?;
+    handled::note(work, &id(work, item)?)?;
     links::used(work, &item.capability)?;
     joining::take(work, &opened.sender, &opened.content)
+}
+
+fn id(work: &Work<'_>, item: &InboxItem) -> Result<ItemId, StoreError> {
+    Ok(transcript::item_id(&required(work)?.inbox, &item.item))
 }
 
 fn open(work: &Work<'_>, item: &InboxItem) -> Result<OpenedItem, Fault> {
@@ -180,6 +189,9 @@ pub(crate) fn reject(
     code: &'static str,
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
+    if open(work, item).is_ok() {
+        handled::note(work, &id(work, item)?)?;
+    }
     work.event(Event::Warning(Warning::ItemRejected { code: code.to_owned() }))
 }
 
@@ -191,6 +203,7 @@ pub(crate) fn refuse(
     reason: InvitationRefusal,
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
+    handled::note(work, &id(work, item)?)?;
     if let (true, Ok(opened)) = (reason.may_pass(), open(work, item)) {
         joining::hold(work, item.sequence, &opened.sender, &opened.content)?;
     }

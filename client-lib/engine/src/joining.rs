@@ -18,7 +18,7 @@ use hushwire_wire::id::ChannelId;
 use crate::{
     advance, chats,
     command::{ChatKind, ChatNumber, ChatState, ContactNumber},
-    contacts, control, direct,
+    contacts, control, direct, entered,
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
@@ -120,6 +120,10 @@ fn follow(
     };
     // spec: LNK-042
     if joined.inviter.credential != *sender || !fits(invitation, &joined) {
+        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    // spec: LNK-061
+    if entered::has_been(work, &joined.keys)? {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
     enter(work, sender, invitation, &joined, known.map(|known| known.purpose))

@@ -55,6 +55,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("capability_retire_ms", "client-lib/engine/src/capabilities.rs", "RETIRE_AFTER_MS"),
     ("refusals_max", "client-lib/engine/src/packages.rs", "REFUSALS_MAX"),
     ("other_content_max", "client-lib/engine/src/engine/channels.rs", "OTHER_CONTENT_MAX"),
+    ("item_memory_ms", "client-lib/engine/src/handled.rs", "MEMORY_MS"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
     ("idle_wait_ms", "client-lib/src/driver.rs", "IDLE_WAIT"),
     ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),
@@ -121,7 +122,7 @@ fn limits_between_clients_are_the_documented_ones() {
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
     // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
-    // spec: IDN-060, IDN-061, IDN-062
+    // spec: CLI-088, IDN-060, IDN-061, IDN-062
     let mut code = in_code(OF_ONE_SIDE);
     // A key is kept a while longer than the capabilities that were given with it.
     let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");

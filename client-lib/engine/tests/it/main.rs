@@ -16,5 +16,6 @@ mod hostile;
 mod impostors;
 mod invitations;
 mod outbox;
+mod replays;
 mod sessions;
 mod world;

@@ -14,7 +14,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     frame::RequestFrame,
-    id::{CapabilitySecret, InboxId, Nonce},
+    id::{CapabilitySecret, InboxId, Nonce, SlotId},
     message::{Answer, Hello, Request, RequestId},
     version::VersionRange,
 };
@@ -69,6 +69,7 @@ struct StoredIdentity {
     statement: serde_bytes::ByteBuf,
     credential: serde_bytes::ByteBuf,
     device_key: serde_bytes::ByteBuf,
+    slot: serde_bytes::ByteBuf,
 }
 
 #[derive(serde::Deserialize)]
@@ -149,6 +150,22 @@ impl World {
     pub(crate) fn inbox_keys(&mut self, of: Who) -> [Vec<u8>; 2] {
         let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");
         [inbox.owner_key.into_vec(), inbox.seal_key.into_vec()]
+    }
+
+    /// Opens an item of somebody's inbox with their key.
+    pub(crate) fn open_item(&mut self, of: Who, item: &[u8]) -> Vec<u8> {
+        let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");
+        let id = InboxId::from_bytes(array(&inbox.inbox));
+        let key = InboxKey::from_bytes(array(&inbox.seal_key));
+        hushwire_protocol::seal::open_item(&id, &key, item).unwrap().content.to_vec()
+    }
+
+    /// Takes a key package from somebody's shelf, by their card.
+    pub(crate) fn take_package(&mut self, of: Who, card: &ContactCard) -> Answer {
+        let identity: StoredIdentity = self.row(of, Table::Profile, b"identity");
+        let secret = CapabilitySecret::from_bytes(*card.capability.expose());
+        let slot = SlotId::from_bytes(array(&identity.slot));
+        self.ask_relay(0, Request::ShelfTake { inbox: card.inbox, secret, slot })
     }
 
     /// How many earlier seal keys a device still has.
