@@ -5,7 +5,9 @@
 use std::{
     fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{
+        DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+    },
     path::Path,
 };
 
@@ -48,6 +50,40 @@ pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
         .mode(FILE_MODE)
         .open(path)?;
     tighten(path, FILE_MODE)?;
+    Ok(file)
+}
+
+/// Opens a file of ours in a folder that others may write to, or creates it. What others put under
+/// its name is not followed: a link, or anything but a regular file.
+///
+/// # Errors
+/// [`io::Error`]; of kind `PermissionDenied` if something else has the name.
+pub(crate) fn open_or_create_unfollowed(path: &Path) -> io::Result<File> {
+    match create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => open_unfollowed(path),
+        created => created,
+    }
+}
+
+/// Opens a file of ours that is there. See [`open_or_create_unfollowed`].
+///
+/// # Errors
+/// [`io::Error`]; of kind `PermissionDenied` if something else has the name.
+pub(crate) fn open_unfollowed(path: &Path) -> io::Result<File> {
+    let is_file = |path: &Path| fs::symlink_metadata(path).map(|named| named.is_file());
+    // Looked at before, because opening alone may do something to a device, and after, because the
+    // name may have changed hands in between.
+    if !is_file(path)? {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    let file = OpenOptions::new().write(true).read(true).open(path)?;
+    let (opened, named) = (file.metadata()?, fs::symlink_metadata(path)?);
+    let same = (opened.dev(), opened.ino()) == (named.dev(), named.ino());
+    if !named.is_file() || !same {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    // Fails for a file of another user.
+    file.set_permissions(Permissions::from_mode(FILE_MODE))?;
     Ok(file)
 }
 

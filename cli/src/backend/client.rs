@@ -7,7 +7,7 @@ use hushwire::{
     client::{Client, ClientError, Create, OpenError, OpenOptions, StoreKeySource},
     command::{Command, Reply, StatusInfo},
     event::{EventNumber, NumberedEvent},
-    store::{self, SqlcipherStore},
+    store::{self, KeyKind, SqlcipherStore},
 };
 
 use super::{Backend, Creation, Lock, LockKind, Opener, Opening, key_file};
@@ -21,10 +21,13 @@ impl Opener for ProfileOpener {
     type Backend = Client;
 
     fn lock_kind(&self, profile: &Path) -> Option<LockKind> {
-        match (SqlcipherStore::exists(profile), key_file::path(profile).exists()) {
-            (false, _) => None,
-            (true, true) => Some(LockKind::KeyFile),
-            (true, false) => Some(LockKind::Passphrase),
+        match SqlcipherStore::key_kind(profile) {
+            Ok(KeyKind::Raw) => Some(LockKind::KeyFile),
+            Ok(KeyKind::Passphrase) => Some(LockKind::Passphrase),
+            Err(store::OpenError::Absent) => None,
+            // Opening it says what is wrong.
+            Err(_) if key_file::path(profile).exists() => Some(LockKind::KeyFile),
+            Err(_) => Some(LockKind::Passphrase),
         }
     }
 
@@ -43,14 +46,9 @@ fn store_key(profile: &Path, creation: Creation, lock: Lock) -> io::Result<Store
     match (lock, creation) {
         (Lock::KeyFile, Creation::New) => key_file::create(profile).map(StoreKeySource::Raw),
         (Lock::KeyFile, Creation::Existing) => key_file::read(profile).map(StoreKeySource::Raw),
-        (Lock::Passphrase(passphrase), Creation::New) => {
-            // One that an interrupted `init` left says that there is no passphrase.
-            key_file::remove(profile)?;
-            Ok(StoreKeySource::Passphrase(passphrase))
-        }
-        (Lock::Passphrase(passphrase), Creation::Existing) => {
-            Ok(StoreKeySource::Passphrase(passphrase))
-        }
+        // A key file that an interrupted `init` left stays: another `init` may be using it, and the
+        // store's header says what opens it.
+        (Lock::Passphrase(passphrase), _) => Ok(StoreKeySource::Passphrase(passphrase)),
     }
 }
 

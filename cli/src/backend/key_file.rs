@@ -25,7 +25,7 @@ pub(super) fn path(profile: &Path) -> PathBuf {
 }
 
 /// Makes a key for a new profile, and its folder. A key that is there already is kept: it may be
-/// that of an `init` that was interrupted.
+/// that of an `init` that was interrupted, or of one that runs beside this one.
 ///
 /// # Errors
 /// [`io::Error`] of the file system.
@@ -37,13 +37,20 @@ pub(super) fn create(profile: &Path) -> io::Result<KeyBytes> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(profile)?;
     let mut key = Zeroizing::new([0; 32]);
     File::open(RANDOM_SOURCE)?.read_exact(&mut key[..])?;
-    // Written beside and moved, so that a half-written key is never taken for one.
-    let beside = path.with_extension("new");
+    // Written beside under a name of this process, and then named without replacing anything: a
+    // half-written key is never taken for one, and of two at once both have the first.
+    let beside = path.with_extension(format!("new-{}", std::process::id()));
+    remove(&beside)?;
     let mut options = OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&beside)?;
     file.write_all(&key[..])?;
     file.sync_all()?;
-    fs::rename(&beside, &path)?;
+    let named = fs::hard_link(&beside, &path);
+    remove(&beside)?;
+    match named {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return read(profile),
+        named => named?,
+    }
     File::open(profile)?.sync_all()?;
     Ok(key)
 }
@@ -62,12 +69,8 @@ pub(super) fn read(profile: &Path) -> io::Result<KeyBytes> {
     }
 }
 
-/// Removes the key of a profile that has no store, if there is one.
-///
-/// # Errors
-/// [`io::Error`] of the file system.
-pub(super) fn remove(profile: &Path) -> io::Result<()> {
-    match fs::remove_file(path(profile)) {
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
@@ -91,9 +94,8 @@ mod tests {
         assert_eq!(mode(&path(&profile)), 0o600);
         assert_eq!(mode(&profile), 0o700);
         assert_ne!(*create(&base.path().join("other")).unwrap(), *key);
-        remove(&profile).unwrap();
-        remove(&profile).unwrap();
-        assert!(!path(&profile).exists());
+        let files = fs::read_dir(&profile).unwrap().count();
+        assert_eq!(files, 1, "nothing is left beside the key");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The program as a process: exit codes, streams, environment.
 
-use std::process::{Command, Output, Stdio};
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Command, Output, Stdio},
+};
 
 fn hush(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hush"));
@@ -63,4 +66,50 @@ fn a_reader_that_leaves_early_is_no_crash() {
     let mut child = hush(&["completion", "zsh"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_second_process_is_refused_by_name_and_takes_over_when_the_owner_is_killed() {
+    // spec: CLI-071, CLI-087
+    let folder = tempfile::tempdir().unwrap();
+    let profile = folder.path().join("profile");
+    let on_profile = |arguments: &[&str]| {
+        let mut command = hush(arguments);
+        command.env("HUSH_PROFILE", &profile);
+        command
+    };
+    // A key of nines; nobody listens there.
+    let relay = format!("127.0.0.1:1#{}CQk", "CQkJ".repeat(10));
+    let init =
+        ["init", "--name", "Alice", "--relay", &relay, "--no-passphrase", "--no-network", "--json"];
+    let made = on_profile(&init).output().unwrap();
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let mut owner = on_profile(&["follow", "--from", "1"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(owner.stdout.take().unwrap()).lines();
+    let change = ["group", "new", "Club", "--no-network", "--json"];
+    assert_eq!(on_profile(&change).output().unwrap().status.code(), Some(0));
+    said.next().unwrap().unwrap();
+
+    let again = on_profile(&init).output().unwrap();
+    assert_eq!(again.status.code(), Some(1), "{again:?}");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("has an identity already"));
+    let key = std::fs::read(profile.join("key")).unwrap();
+    std::fs::write(profile.join("key"), [1; 32]).unwrap();
+    let wrong = on_profile(&change).output().unwrap();
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("WRONG_KEY"), "{wrong:?}");
+    std::fs::write(profile.join("key"), key).unwrap();
+
+    let mut second = on_profile(&["follow", "--from", "1"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(second.stdout.take().unwrap()).lines();
+    let mut numbers = vec![said.next().unwrap().unwrap()];
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    assert_eq!(on_profile(&change).output().unwrap().status.code(), Some(0));
+    numbers.push(said.next().unwrap().unwrap());
+    let numbers: Vec<serde_json::Value> =
+        numbers.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(numbers[0]["number"], 1, "{numbers:?}");
+    assert_eq!(numbers[1]["number"], 2, "{numbers:?}");
+    second.kill().unwrap();
+    second.wait().unwrap();
 }

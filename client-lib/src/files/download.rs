@@ -44,7 +44,7 @@ impl DownloadFile {
     pub async fn open(target: &Path, part: &PartName) -> Result<Self, FileError> {
         let part = beside(target, part);
         blocking(move || {
-            let file = private_file::open_or_create(&part)?;
+            let file = private_file::open_or_create_unfollowed(&part)?;
             Ok(Self { file: Arc::new(file) })
         })
         .await
@@ -99,7 +99,7 @@ impl DownloadFile {
     pub async fn finish(target: &Path, part: &PartName, length: u64) -> Result<(), FileError> {
         let (part, target) = (beside(target, part), target.to_owned());
         blocking(move || {
-            let unfinished = match File::open(&part) {
+            let unfinished = match private_file::open_unfollowed(&part) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return finish_missing(&target, length);
                 }
@@ -130,7 +130,8 @@ fn beside(target: &Path, part: &PartName) -> PathBuf {
 
 /// Without an unfinished file, either it has its name already, or it had nothing to hold.
 fn finish_missing(target: &Path, length: u64) -> Result<(), FileError> {
-    match fs::metadata(target) {
+    // A link that somebody made there is no file of ours.
+    match fs::symlink_metadata(target) {
         Ok(metadata) if metadata.is_file() && metadata.len() == length => Ok(()),
         Ok(_) => Err(FileError::Exists),
         Err(_) if length == 0 => {
@@ -143,7 +144,7 @@ fn finish_missing(target: &Path, length: u64) -> Result<(), FileError> {
 
 /// Whether two names are of one file: the end of an attempt that a crash interrupted.
 fn is_same(part: &Path, target: &Path) -> io::Result<bool> {
-    let (part, target) = (fs::metadata(part)?, fs::metadata(target)?);
+    let (part, target) = (fs::symlink_metadata(part)?, fs::symlink_metadata(target)?);
     Ok((part.dev(), part.ino()) == (target.dev(), target.ino()))
 }
 

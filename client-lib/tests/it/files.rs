@@ -129,3 +129,23 @@ async fn a_discarded_download_leaves_nothing() {
         assert_eq!(names(base.path()), 0);
     }
 }
+
+#[tokio::test]
+async fn a_link_that_another_put_in_place_of_a_download_is_not_followed() {
+    // spec: CLI-068
+    let base = tempfile::tempdir().unwrap();
+    let (part, target) = (PartName::new([4; 12]), base.path().join("file"));
+    let (other, beside) = (base.path().join("other"), base.path().join(part.as_str()));
+    fs::write(&other, b"abc").unwrap();
+    std::os::unix::fs::symlink(&other, &beside).unwrap();
+    let refused = DownloadFile::open(&target, &part).await.err();
+    assert_eq!(refused, Some(FileError::NotPermitted));
+    let refused = DownloadFile::finish(&target, &part, 3).await;
+    assert_eq!(refused, Err(FileError::NotPermitted));
+    assert!(!target.exists());
+    // Nor is a link under the target's name taken for the finished file.
+    fs::remove_file(&beside).unwrap();
+    std::os::unix::fs::symlink(&other, &target).unwrap();
+    assert_eq!(DownloadFile::finish(&target, &part, 3).await, Err(FileError::Exists));
+    assert_eq!(fs::read(&other).unwrap(), b"abc");
+}
