@@ -9,6 +9,7 @@ mod files;
 mod inbox;
 mod meeting;
 mod sessions;
+mod shelf;
 mod wishes;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -182,6 +183,7 @@ impl<S: Store> Engine<S> {
         self.pump_held()?;
         self.pump_sessions();
         self.pump_inbox()?;
+        self.pump_shelf();
         self.pump_meeting()?;
         self.pump_channels()?;
         self.pump_wishes()
@@ -224,6 +226,9 @@ impl<S: Store> Engine<S> {
             self.channel_moved(channel)?;
         }
         self.held_due |= effects.contacts;
+        if let Some(inbox) = self.inbox.as_mut().filter(|_| effects.shelf) {
+            inbox.shelf.look(self.now);
+        }
         if effects.inbox {
             self.load_inbox()?;
         }

@@ -1,5 +1,5 @@
-//! The own inbox: opening it, taking its items, its capabilities and its shelf; and writing to the
-//! inboxes of others.
+//! The own inbox: opening it, taking its items, and its capabilities; and writing to the inboxes of
+//! others. `shelf` has its key packages.
 
 use hushwire_protocol::{
     card::{Card, CardTerms, ShelfKey},
@@ -10,7 +10,7 @@ use hushwire_protocol::{
 use hushwire_wire::{
     SigningKey,
     id::{CapabilitySecret, ChannelId, InboxId, ItemId, RelayId, Sequence, SessionId, Timestamp},
-    message::{Handle, InboxItem, PackageKind, PackageKindsPresent, Request, ShelfBefore},
+    message::{Handle, InboxItem, Request},
     transcript,
 };
 
@@ -19,19 +19,14 @@ use crate::{
     command::LinkUse,
     devices,
     event::{Event, InvitationRefusal, Warning},
-    handled, invitations, joining, linking, links, packages,
+    handled, invitations, joining, linking, links,
     pending::Pending,
     record::{IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number},
-    revoking,
+    revoking, shelf,
     store::StoreError,
     wish::{Ask, Desk, Step},
     work::Work,
 };
-
-/// Key packages that a full shelf holds.
-const SHELF_PACKAGES: u64 = 20;
-/// With fewer, it is filled up.
-const SHELF_PACKAGES_LEAST: u64 = 10;
 
 /// Why an item was not taken.
 pub(crate) enum Fault {
@@ -47,12 +42,6 @@ impl From<StoreError> for Fault {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
-}
-
-/// What is on this device's shelf.
-pub(crate) struct Shelf {
-    pub(crate) packages: u64,
-    pub(crate) last_resort: PackageKindsPresent,
 }
 
 /// The inbox's relay, if this device has an inbox to read.
@@ -142,6 +131,7 @@ fn move_cursor(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> 
 pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
     capabilities::tend(work)?;
     handled::tend(work)?;
+    shelf::tend(work)?;
     devices::renew_list(work)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
@@ -190,6 +180,7 @@ pub(crate) fn reject(
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
     if open(work, item).is_ok() {
+        work.effects.shelf = true;
         handled::note(work, &id(work, item)?)?;
     }
     work.event(Event::Warning(Warning::ItemRejected { code: code.to_owned() }))
@@ -204,56 +195,11 @@ pub(crate) fn refuse(
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
     handled::note(work, &id(work, item)?)?;
+    work.effects.shelf = true;
     if let (true, Ok(opened)) = (reason.may_pass(), open(work, item)) {
         joining::hold(work, item.sequence, &opened.sender, &opened.content)?;
     }
     work.event(Event::Warning(Warning::InvitationRefused { reason }))
-}
-
-/// What has to be put on the shelf so that it is full.
-pub(crate) fn fill_shelf(
-    work: &mut Work<'_>,
-    handle: Handle,
-    shelf: &Shelf,
-) -> Result<Vec<Request>, StoreError> {
-    let mut puts = Vec::new();
-    let mut record = required(work)?;
-    if core::mem::take(&mut record.shelf_stale) {
-        work.tx.save(InboxRecord::KEY, &record)?;
-        // What lies there was sealed under an earlier shelf key (spec: IDN-058).
-        puts.push(put(work, handle, PackageKind::LastResort, ShelfBefore::Clear)?);
-        for _ in 0..SHELF_PACKAGES {
-            puts.push(put(work, handle, PackageKind::Single, ShelfBefore::Keep)?);
-        }
-        return Ok(puts);
-    }
-    if shelf.last_resort == PackageKindsPresent::SingleOnly {
-        puts.push(put(work, handle, PackageKind::LastResort, ShelfBefore::Keep)?);
-    }
-    if shelf.packages < SHELF_PACKAGES_LEAST {
-        for _ in shelf.packages..SHELF_PACKAGES {
-            puts.push(put(work, handle, PackageKind::Single, ShelfBefore::Keep)?);
-        }
-    }
-    Ok(puts)
-}
-
-/// A fresh key package for the shelf. Its private part is stored before the request can leave
-/// (spec: CLI-046).
-fn put(
-    work: &mut Work<'_>,
-    handle: Handle,
-    kind: PackageKind,
-    before: ShelfBefore,
-) -> Result<Request, StoreError> {
-    let package = packages::generate(work, kind)?;
-    let record = required(work)?;
-    let slot = identity(work)?.slot;
-    let sealed = record
-        .shelf_key()?
-        .seal_package(&record.inbox, &slot, &package, work.rng)
-        .map_err(|_| StoreError::Failed)?;
-    Ok(Request::ShelfPut { handle, package: sealed.into(), kind, before })
 }
 
 /// A request for the own inbox.

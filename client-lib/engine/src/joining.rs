@@ -24,6 +24,7 @@ use crate::{
     inbox::Fault,
     log, profile,
     record::{GroupRecord, GroupState, PurposeRecord},
+    shelf,
     store::StoreError,
     work::Work,
 };
@@ -38,7 +39,10 @@ pub(crate) fn take(
     let content =
         InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
     match content {
-        InboxContent::Invitation(invitation) => follow(work, sender, &invitation),
+        InboxContent::Invitation(invitation) => {
+            work.effects.shelf = true;
+            follow(work, sender, &invitation)
+        }
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
             device::check(work, sender)?;
@@ -191,6 +195,7 @@ fn enter(
     if !from_me {
         take_card(work, sender, &invitation.sender)?;
     }
+    shelf::used(work, &joined.packages)?;
     let purpose = match invitation.purpose {
         Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
         Purpose::Group => group_purpose(work, invitation, joined, known)?,

@@ -50,6 +50,7 @@ mod received;
 mod record;
 mod revoking;
 pub mod session;
+mod shelf;
 pub mod store;
 pub mod transaction;
 mod wish;

@@ -46,7 +46,10 @@ const PATH_NODE_BYTES: usize = 1_400;
 const UNMERGED_BYTES: usize = 8;
 
 /// Makes a key package of this device and stores its private part.
-pub(crate) fn generate(work: &mut Work<'_>, kind: PackageKind) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn generate(
+    work: &mut Work<'_>,
+    kind: PackageKind,
+) -> Result<OwnKeyPackage, StoreError> {
     let device = profile::device(work)?;
     let usage = match kind {
         PackageKind::Single => KeyPackageUse::Once,
@@ -54,7 +57,6 @@ pub(crate) fn generate(work: &mut Work<'_>, kind: PackageKind) -> Result<Vec<u8>
     };
     let provider = work.provider();
     OwnKeyPackage::generate(&provider, &device.key, &device.credential, SUITE, usage)
-        .map(|package| package.bytes)
         .map_err(log::store_error)
 }
 

@@ -1,9 +1,15 @@
 //! What a request was for, so that its answer finds its place.
 
 use hushwire_protocol::attachment::ChunkIndex;
-use hushwire_wire::id::{ChannelId, EpochId};
+use hushwire_wire::{
+    id::{ChannelId, EpochId},
+    message::ShelfBefore,
+};
 
-use crate::record::{IntentNumber, TransferNumber};
+use crate::{
+    record::{IntentNumber, TransferNumber},
+    shelf::PackageNumber,
+};
 
 /// What a request was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +41,7 @@ pub(crate) enum Pending {
     /// What is on this device's shelf.
     ShelfStatus,
     /// A key package was put on the shelf.
-    ShelfPut,
+    ShelfPut { package: PackageNumber, before: ShelfBefore },
     /// A step of a durable wish.
     Wish { intent: IntentNumber },
     /// A chunk of a file.

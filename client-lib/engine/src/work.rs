@@ -46,6 +46,8 @@ pub(crate) struct Effects {
     pub(crate) inbox: bool,
     /// Somebody became a contact, or the devices of one changed.
     pub(crate) contacts: bool,
+    /// The shelf may need key packages.
+    pub(crate) shelf: bool,
     /// Events were added.
     pub(crate) events: bool,
 }

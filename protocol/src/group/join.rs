@@ -3,13 +3,13 @@
 use hushwire_wire::id::ChannelId;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    LeafNode, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, RatchetTreeIn, StagedWelcome,
-    WelcomeError,
+    EncryptedGroupSecrets, LeafNode, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, RatchetTreeIn, StagedWelcome,
+    Welcome, WelcomeError,
 };
 use openmls::treesync::LeafNodeSource;
 
 use super::error::{GroupError, OpenError, Rejection};
-use super::key_package::{verify_added_leaf, verify_leaf};
+use super::key_package::{KeyPackageReference, verify_added_leaf, verify_leaf};
 use super::members::{LeafIndex, Member};
 use super::profile::{join_config, state_of};
 use super::rights::check_joined;
@@ -29,6 +29,8 @@ pub struct Joined {
     pub keys: EpochKeys,
     /// Who added this device.
     pub inviter: Member,
+    /// The KeyPackages that the Welcome is for; one of them is this device's.
+    pub packages: Vec<KeyPackageReference>,
 }
 
 impl Group {
@@ -47,6 +49,8 @@ impl Group {
         if let Some(mut old) = Self::load(provider, channel)? {
             old.delete(provider)?;
         }
+        let welcome = parse_welcome(welcome)?;
+        let packages = packages_of(&welcome);
         let staged = stage(provider, channel, welcome, ratchet_tree)?;
         let inviter = LeafIndex::from(staged.welcome_sender_index());
         let mls = staged.into_group(&provider.0).map_err(classify)?;
@@ -60,16 +64,11 @@ impl Group {
         check_joined(&roster)?;
         let inviter = roster.at(inviter).cloned().ok_or(Rejection::UnknownSender)?;
         let keys = export_current(&mut group.mls, provider)?;
-        Ok(Joined { group, keys, inviter })
+        Ok(Joined { group, keys, inviter, packages })
     }
 }
 
-fn stage(
-    provider: &Provider<'_>,
-    channel: &ChannelId,
-    welcome: &[u8],
-    ratchet_tree: &[u8],
-) -> Result<StagedWelcome, OpenError> {
+fn parse_welcome(welcome: &[u8]) -> Result<Welcome, OpenError> {
     let message =
         MlsMessageIn::tls_deserialize_exact(welcome).map_err(|_| Rejection::MalformedMessage)?;
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
@@ -78,6 +77,20 @@ fn stage(
     if Suite::of(welcome.ciphersuite()).is_none() {
         return Err(Rejection::BadLeaf.into());
     }
+    Ok(welcome)
+}
+
+fn packages_of(welcome: &Welcome) -> Vec<KeyPackageReference> {
+    let references = welcome.secrets().iter().map(EncryptedGroupSecrets::new_member);
+    references.filter_map(|reference| KeyPackageReference::of_mls(&reference)).collect()
+}
+
+fn stage(
+    provider: &Provider<'_>,
+    channel: &ChannelId,
+    welcome: Welcome,
+    ratchet_tree: &[u8],
+) -> Result<StagedWelcome, OpenError> {
     let tree = RatchetTreeIn::tls_deserialize_exact(ratchet_tree)
         .map_err(|_| Rejection::MalformedMessage)?;
     let processed = ProcessedWelcome::new_from_welcome(&provider.0, &join_config(), welcome)

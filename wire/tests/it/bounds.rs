@@ -48,8 +48,13 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("device_list_life_ms", "client-lib/engine/src/profile.rs", "DEVICE_LIST_LIFE_MS"),
     ("device_list_backdate_ms", "client-lib/engine/src/profile.rs", "CLOCK_SKEW_MS"),
     ("device_list_renew_ms", "client-lib/engine/src/devices.rs", "LIST_RENEW_MS"),
-    ("shelf_packages_put", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES"),
-    ("shelf_packages_least", "client-lib/engine/src/inbox.rs", "SHELF_PACKAGES_LEAST"),
+    ("shelf_packages_put", "client-lib/engine/src/shelf.rs", "SHELF_PACKAGES"),
+    ("shelf_packages_least", "client-lib/engine/src/shelf.rs", "SHELF_PACKAGES_LEAST"),
+    ("shelf_wait_ms", "client-lib/engine/src/engine/shelf.rs", "SHELF_WAIT_MS"),
+    ("packages_kept_max", "client-lib/engine/src/shelf.rs", "PACKAGES_MAX"),
+    ("package_keep_ms", "client-lib/engine/src/shelf.rs", "KEEP_MS"),
+    ("last_resort_life_ms", "client-lib/engine/src/shelf.rs", "LAST_RESORT_LIFE_MS"),
+    ("last_resort_rest_ms", "client-lib/engine/src/shelf.rs", "LAST_RESORT_REST_MS"),
     ("capability_items", "client-lib/engine/src/capabilities.rs", "CAPABILITY_ITEMS"),
     ("capability_items_least", "client-lib/engine/src/capabilities.rs", "RENEW_ITEMS_LEFT"),
     ("capability_retire_ms", "client-lib/engine/src/capabilities.rs", "RETIRE_AFTER_MS"),
@@ -122,7 +127,7 @@ fn limits_between_clients_are_the_documented_ones() {
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
     // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
-    // spec: CLI-088, IDN-060, IDN-061, IDN-062
+    // spec: CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
     let mut code = in_code(OF_ONE_SIDE);
     // A key is kept a while longer than the capabilities that were given with it.
     let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");

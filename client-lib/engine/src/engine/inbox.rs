@@ -1,4 +1,4 @@
-//! The own inbox: creating it, opening it, reading its items, keeping its shelf full.
+//! The own inbox: creating it, opening it, reading its items.
 
 use hushwire_wire::{
     error::Code,
@@ -6,11 +6,9 @@ use hushwire_wire::{
     message::{Answer, Follow, Handle, Request},
 };
 
-use super::Engine;
+use super::{Engine, shelf::ShelfLive};
 use crate::{
-    backoff,
-    inbox::{self, Shelf},
-    joining,
+    backoff, inbox, joining,
     pending::Pending,
     session::{Purpose, SessionKey, SessionNumber},
     store::{Store, StoreError},
@@ -24,6 +22,7 @@ const TEND_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
 /// The inbox as it is used now.
 pub(super) struct InboxLive {
     pub(super) key: SessionKey,
+    pub(super) shelf: ShelfLive,
     phase: Phase,
 }
 
@@ -55,10 +54,18 @@ impl InboxLive {
     /// When something is to be done here without the network.
     pub(super) const fn deadline(&self) -> Option<Timestamp> {
         match self.phase {
-            Phase::Reading { tend_at, .. } => tend_at,
+            Phase::Reading { tend_at, .. } => earliest(tend_at, self.shelf.deadline()),
             Phase::Waiting { until } => Some(until),
             Phase::Closed | Phase::Opening => None,
         }
+    }
+}
+
+const fn earliest(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.0 < one.0 => Some(other),
+        (Some(one), _) => Some(one),
+        (None, other) => other,
     }
 }
 
@@ -71,7 +78,7 @@ impl<S: Store> Engine<S> {
         };
         let key = SessionKey { relay, purpose: Purpose::Inbox };
         if self.inbox.as_ref().is_none_or(|inbox| inbox.key != key) {
-            self.inbox = Some(InboxLive { key, phase: Phase::Closed });
+            self.inbox = Some(InboxLive { key, shelf: ShelfLive::default(), phase: Phase::Closed });
         }
         Ok(())
     }
@@ -89,6 +96,7 @@ impl<S: Store> Engine<S> {
             && *at <= now
         {
             *at = now.plus_ms(TEND_EVERY_MS);
+            live.shelf.look(now);
             return self.transact(inbox::tend);
         }
         if matches!(live.phase, Phase::Waiting { until } if until <= now) {
@@ -142,13 +150,15 @@ impl<S: Store> Engine<S> {
                 return Ok(());
             }
         };
+        let now = self.now();
         let from = self.transact(inbox::opened)?;
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Reading { handle, tend_at: None };
+            live.shelf = ShelfLive::default();
+            live.shelf.look(now);
         }
         let read = Request::InboxRead { handle, from, follow: Follow::Onward };
         self.send(number, read, Pending::ReadInbox);
-        self.send(number, Request::ShelfStatus(handle), Pending::ShelfStatus);
         Ok(())
     }
 
@@ -181,7 +191,6 @@ impl<S: Store> Engine<S> {
                     }
                 }
                 self.send(number, Request::InboxAdvance { handle, cursor }, Pending::Nothing);
-                self.refill(number, handle);
             }
             Answer::ReadEnd(Follow::Onward) => {
                 *tend_at = Some(now.plus_ms(TEND_EVERY_MS));
@@ -213,26 +222,6 @@ impl<S: Store> Engine<S> {
                     self.transact(|work| joining::refuse_held(work, &key, reason))?;
                 }
             }
-        }
-        Ok(())
-    }
-
-    /// An item may have used a key package: looks whether the shelf needs more.
-    fn refill(&mut self, number: SessionNumber, handle: Handle) {
-        self.send(number, Request::ShelfStatus(handle), Pending::ShelfStatus);
-    }
-
-    pub(super) fn shelf_answered(
-        &mut self,
-        number: SessionNumber,
-        answer: &Answer,
-    ) -> Result<(), StoreError> {
-        let Answer::ShelfState { packages, last_resort } = answer else { return Ok(()) };
-        let Some(handle) = self.inbox.as_ref().and_then(InboxLive::handle) else { return Ok(()) };
-        let shelf = Shelf { packages: *packages, last_resort: *last_resort };
-        let puts = self.transact(|work| inbox::fill_shelf(work, handle, &shelf))?;
-        for put in puts {
-            self.send(number, put, Pending::ShelfPut);
         }
         Ok(())
     }

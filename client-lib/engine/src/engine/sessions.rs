@@ -122,7 +122,7 @@ impl<S: Store> Engine<S> {
                 | Pending::CreateInbox
                 | Pending::ReadInbox
                 | Pending::ShelfStatus
-                | Pending::ShelfPut => self.close_inbox(),
+                | Pending::ShelfPut { .. } => self.close_inbox(),
                 Pending::CreateMeeting
                 | Pending::OpenMeeting
                 | Pending::AdmitToMeeting
@@ -189,7 +189,10 @@ impl<S: Store> Engine<S> {
             | Pending::ReadMeeting
             | Pending::ClearMeeting => self.meeting_answered(number, &pending, frame.answer),
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
-            Pending::ShelfPut | Pending::Nothing => Ok(()),
+            Pending::ShelfPut { package, before } => {
+                self.shelf_put_answered(package, before, &frame.answer)
+            }
+            Pending::Nothing => Ok(()),
             Pending::Wish { intent } => self.wish_answered(number, intent, frame.answer),
             Pending::Chunk { transfer, chunk, .. } => {
                 self.chunk_answered(transfer, chunk, frame.answer)

@@ -100,6 +100,7 @@ pub(crate) struct Counters {
     pub(crate) contact: u64,
     pub(crate) link: u64,
     pub(crate) transfer: u64,
+    pub(crate) package: u64,
 }
 
 impl Record for Counters {

@@ -18,4 +18,5 @@ mod invitations;
 mod outbox;
 mod replays;
 mod sessions;
+mod shelves;
 mod world;

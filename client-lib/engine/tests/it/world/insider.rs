@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use hushwire_engine::store::Table;
+use hushwire_engine::store::{Order, Range, Store as _, Table};
 use hushwire_protocol::{
     identity::{DeviceKey, ManagerStatement, UnverifiedCredential},
     invitation::ContactCard,
@@ -166,6 +166,17 @@ impl World {
         let secret = CapabilitySecret::from_bytes(*card.capability.expose());
         let slot = SlotId::from_bytes(array(&identity.slot));
         self.ask_relay(0, Request::ShelfTake { inbox: card.inbox, secret, slot })
+    }
+
+    /// How many key packages of its own a device can still use.
+    pub(crate) fn own_packages(&mut self, of: Who) -> usize {
+        let store = self.people[of.0].engine.take().unwrap().into_store();
+        let prefix = b"package ";
+        let range = Range { prefix, from: None, order: Order::Ascending, rows_max: 10_000 };
+        let count = store.rows(Table::Profile, range).unwrap().len();
+        let now = self.time_of(of);
+        self.restart_on(of, store, now);
+        count
     }
 
     /// How many earlier seal keys a device still has.
