@@ -19,6 +19,7 @@ use crate::{
     control, devices, inbox,
     record::{Keyed, Record, SecretBytes, Wish, id},
     store::{StoreError, Table},
+    wish,
     work::Work,
 };
 
@@ -144,6 +145,10 @@ pub(crate) fn retirement(now: Timestamp) -> Timestamp {
 /// Ends a capability now.
 pub(crate) fn revoke(work: &mut Work<'_>, capability: CapabilityId) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, &own_key(&capability));
+    // What still waits to make it known would bring it back.
+    for put in wish::puts_of(work, &capability)? {
+        work.settle(put);
+    }
     work.wish(Wish::RevokeCapability { capability })?;
     Ok(())
 }

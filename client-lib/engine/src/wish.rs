@@ -6,11 +6,12 @@
 use hushwire_protocol::{address::RelayAddress, identity::DeviceId};
 use hushwire_wire::{
     error::{Code, Refusal, Retry},
-    id::{ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
+    id::{CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
     message::{Answer, Handle, Request},
 };
 
 use crate::{
+    capabilities,
     command::FailureReason,
     contacts, devices, files, groups, inbox, invitations, leaving, links, outbox, packages,
     receipts,
@@ -243,11 +244,6 @@ fn refused(
 ) -> Result<Progress, StoreError> {
     let later = Progress::Refused { retry_after_ms: refusal.retry_after_ms };
     match (&wish, refusal.code) {
-        // The relay has it already.
-        (Wish::RevokeCapability { .. } | Wish::DropSlot { .. }, Code::Denied) => {
-            work.settle(number);
-            Ok(Progress::Settled)
-        }
         (Wish::SendContent { .. }, _) if refusal.code.retry() == Retry::Never => {
             fail(work, number, FailureReason::Refused)?;
             Ok(Progress::Settled)
@@ -333,6 +329,21 @@ pub(crate) fn of_person(
         _ => false,
     });
     Ok(theirs.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
+}
+
+/// Wishes to make a capability known.
+pub(crate) fn puts_of(
+    work: &Work<'_>,
+    wanted: &CapabilityId,
+) -> Result<Vec<IntentNumber>, StoreError> {
+    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+    let puts = rows.iter().filter(|row| match &row.record.wish {
+        Wish::PutCapability { secret, .. } => {
+            capabilities::id_of(secret).is_ok_and(|capability| capability == *wanted)
+        }
+        _ => false,
+    });
+    Ok(puts.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
 }
 
 /// Wishes to add a device of this identity to a group.

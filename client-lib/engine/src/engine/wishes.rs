@@ -1,7 +1,7 @@
 //! Wishes: which can be tried now, and what their answers do to them.
 
 use hushwire_protocol::address::RelayAddress;
-use hushwire_wire::{id::Timestamp, message::Answer};
+use hushwire_wire::{error::Code, id::Timestamp, message::Answer};
 
 use super::Engine;
 use crate::{
@@ -223,7 +223,12 @@ impl<S: Store> Engine<S> {
             self.unasked(number);
             return Ok(());
         };
+        let denied = matches!(&answer, Answer::Refused(refusal) if refusal.code == Code::Denied);
         let progress = self.transact(|work| wish::answered(work, number, &desk, answer))?;
+        // The handle is of an earlier owner key: nothing was done by it (spec: CLI-092).
+        if denied && target == Some(Target::Inbox) {
+            self.close_inbox();
+        }
         // While the log decides, nothing else is appended there.
         if let (Some(Target::Channel { channel }), false) =
             (&target, progress == Progress::AwaitLog)

@@ -1,14 +1,14 @@
 //! What a capability of an inbox is good for, how long, and for whom.
 
 use hushwire_engine::{
-    command::{Command, Reply},
+    command::{Command, LinkUse, Reply},
     event::{Event, Warning},
 };
 use hushwire_wire::{error::Code, id::CapabilitySecret, message::Answer};
 
 use crate::{
     devices,
-    world::{Who, World},
+    world::{Who, World, insider::capability_of},
 };
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
@@ -60,6 +60,33 @@ fn a_capability_is_bounded_and_renewed_while_its_items_are_read() {
         assert_eq!(stored(&answers), part.len());
         world.settle();
     }
+}
+
+#[test]
+fn a_link_is_revoked_though_the_inbox_has_another_owner_key() {
+    // spec: CLI-092
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let mallory = world.person("Mallory", 0);
+    let (laptop, phone) = (devices::link(&mut world, alice), devices::link(&mut world, alice));
+    let make = Command::MakeLink { usage: LinkUse::Lasting, expires_in_ms: None };
+    let Reply::Link(link) = world.ask(alice, make) else { panic!() };
+    world.settle();
+    // The laptop rotates the owner key, and Alice's device does not hear that its handle is over.
+    world.set_tamper(|frame| {
+        let denied =
+            matches!(&frame.answer, Answer::Refused(refusal) if refusal.code == Code::Denied);
+        (!denied).then_some(frame)
+    });
+    let of_phone = devices::number_of(&mut world, phone);
+    world.ask(laptop, Command::DeviceRevoke(of_phone));
+    world.settle();
+    world.set_tamper(Some);
+    world.ask(alice, Command::RevokeLink(link.number));
+    world.settle();
+    let answer = world.write_item(mallory, alice, capability_of(&link.text), b"anything");
+    let Answer::Refused(refusal) = answer else { panic!("{answer:?}") };
+    assert_eq!(refusal.code, Code::Denied);
 }
 
 #[test]
