@@ -76,6 +76,14 @@ fn end(work: &mut Work<'_>) -> Result<(), StoreError> {
     save(work, &record)
 }
 
+/// A linking that is under way is over: the person has chosen otherwise (spec: IDN-065).
+pub(crate) fn abandon(work: &mut Work<'_>) -> Result<(), StoreError> {
+    match stored(work)?.map(|record| record.step) {
+        None | Some(LinkingStep::Over) => Ok(()),
+        Some(_) => fail(work, FailureReason::Cancelled),
+    }
+}
+
 /// The meeting place is cleared away, or will lapse by itself.
 pub(crate) fn forget(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, LinkingRecord::KEY);

@@ -16,7 +16,7 @@ use crate::{
     capabilities::{self, Uses},
     chats,
     command::{CommandError, DeviceNumber, ProfileInfo, Reply, SecretText},
-    devices, groups,
+    devices, groups, linking,
     record::{IdentityRecord, InboxRecord, PurposeRecord, SecretBytes, Wish},
     store::StoreError,
     work::Work,
@@ -42,6 +42,7 @@ pub(crate) fn create(work: &mut Work<'_>, name: &str, relay: &str) -> Result<Rep
     }
     let name = chats::check_name(name)?;
     let relay: RelayAddress = relay.parse().map_err(|_| CommandError::BadRelayAddress)?;
+    linking::abandon(work)?;
     let phrase = RecoveryPhrase::generate(work.rng);
     let root = RootKey::from_phrase(&phrase);
     let manager = ManagerKey::generate(work.rng);

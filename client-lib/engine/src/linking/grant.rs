@@ -104,6 +104,10 @@ pub(super) fn take(
     record: &LinkingRecord,
     sealed: &[u8],
 ) -> Result<(), StoreError> {
+    // Nothing takes the place of an identity that is there (spec: IDN-065).
+    if work.identity()?.is_some() {
+        return fail(work, FailureReason::Cancelled);
+    }
     let grant = record.new_confirming()?.confirm().handle_grant(sealed);
     let Ok(grant) = grant else { return fail(work, FailureReason::IdentityNotProven) };
     let whole = read_own_group(&grant.own_group).and_then(|own| {

@@ -144,6 +144,34 @@ fn different_digits_stop_the_linking() {
 }
 
 #[test]
+fn a_grant_does_not_replace_an_identity_made_meanwhile() {
+    // spec: IDN-065
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let carol = world.device("Carol");
+    begin(&mut world, alice, carol);
+    world.settle();
+    confirm(&mut world, carol);
+    world.settle();
+    let relay = world.address(0);
+    world.ask(carol, Command::CreateIdentity { name: "Carol".into(), relay });
+    assert_eq!(failures(&mut world, carol), [FailureReason::Cancelled]);
+    confirm(&mut world, alice);
+    world.pass(180_000);
+    let Reply::Profile(profile) = world.ask(carol, Command::Profile) else { panic!() };
+    assert_eq!(profile.name, "Carol");
+    assert_eq!(devices(&mut world, carol).len(), 1);
+    assert!(!world.events(carol).contains(&Event::DeviceLinked));
+    // And she is one who can be reached.
+    world.befriend(alice, carol);
+    let chat = world.chat(carol, "Alice").number;
+    world.say(carol, chat, "as myself");
+    world.settle();
+    let there = world.chat(alice, "Carol").number;
+    assert_eq!(world.texts(alice, there), ["as myself"]);
+}
+
+#[test]
 fn a_code_works_once_and_not_for_long() {
     // spec: IDN-051
     let mut world = World::new(1);
