@@ -339,6 +339,26 @@ fn a_contact_that_was_away_while_devices_changed_finds_back() {
     assert!(world.chats(lost).iter().all(|chat| chat.name != "Crew"));
 }
 
+#[test]
+fn a_device_list_does_not_end_while_a_device_is_used() {
+    // spec: IDN-064
+    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    let link = world.link(alice, LinkUse::Lasting);
+    // A list holds for 90 days.
+    world.pass(100 * DAY_MS);
+    let bob = world.person("Bob", 0);
+    let Reply::Chat(chat) = world.ask(bob, Command::AddContact { link }) else { panic!() };
+    world.say(bob, chat.number, "still reachable");
+    world.pass(120_000);
+    for who in [alice, laptop] {
+        let there = world.chat(who, "Bob").number;
+        assert_eq!(world.texts(who, there), ["still reachable"]);
+    }
+}
+
 pub(crate) fn number_of(world: &mut World, device: Who) -> DeviceNumber {
     let Reply::Profile(profile) = world.ask(device, Command::Profile) else { panic!() };
     profile.device.unwrap()
