@@ -3,8 +3,8 @@
 use hushwire_wire::id::ChannelId;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    EncryptedGroupSecrets, LeafNode, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, RatchetTreeIn, StagedWelcome,
-    Welcome, WelcomeError,
+    EncryptedGroupSecrets, LeafNode, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome,
+    RatchetTreeIn, StagedWelcome, Welcome, WelcomeError,
 };
 use openmls::treesync::LeafNodeSource;
 
