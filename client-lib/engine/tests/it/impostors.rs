@@ -12,7 +12,10 @@ use hushwire_protocol::{
     invitation::{ContactCard, InboxContent, Invitation, Purpose},
     seal::ItemSender,
 };
-use hushwire_wire::id::{CapabilitySecret, ChannelId};
+use hushwire_wire::{
+    id::{CapabilitySecret, ChannelId},
+    message::Answer,
+};
 
 use crate::{
     devices::{link, number_of},
@@ -121,8 +124,13 @@ fn a_device_that_was_linked_just_now_invites() {
     let Reply::Contacts(contacts) = world.ask(laptop, Command::Contacts) else { panic!() };
     world.ask(laptop, Command::GroupAdd { chat: crew.number, contact: contacts[0].number });
     world.pass(120_000);
-    // The invitation is in her inbox, and the commit that makes the laptop known in the chat.
+    // She reads the invitation first, and then the commit that makes the laptop known.
+    world.set_tamper(|frame| (!matches!(frame.answer, Answer::ChannelOpened(_))).then_some(frame));
     world.set_online(alice, true);
+    world.pass(120_000);
+    assert_eq!(refusals(&mut world, alice), [InvitationRefusal::DeviceNotKnown]);
+    world.set_tamper(Some);
+    world.restart(alice);
     world.settle();
     world.say(laptop, crew.number, "from my new laptop");
     world.settle();

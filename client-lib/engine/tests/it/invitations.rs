@@ -236,7 +236,8 @@ fn an_older_card_does_not_replace_a_newer_one() {
     link(&mut world, bob);
     let newer = world.known_card(alice, &of_bob);
     assert!(older.device_list_minimum < newer.device_list_minimum);
-    // An item that comes again, or from a device that knows no better.
+    // An item that comes late, or from a device that knows no better.
+    let older = ContactCard { capability: CapabilitySecret::from_bytes([6; 32]), ..older };
     send(&mut world, bob, alice, InboxContent::ContactCardUpdate(Box::new(older)));
     assert_eq!(world.known_card(alice, &of_bob).to_bytes(), newer.to_bytes());
     // Of cards of one rank the last one counts.
