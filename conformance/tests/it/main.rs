@@ -10,4 +10,5 @@ mod dependencies;
 mod documents;
 mod ed25519_upstream;
 mod licences;
+mod readme;
 mod stored;
