@@ -25,6 +25,7 @@ pub mod padding;
 pub mod safety_number;
 pub mod seal;
 pub mod sealed_box;
+pub mod session;
 pub mod transcript;
 pub mod wire_frame;
 pub mod wire_splitter;
@@ -50,6 +51,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: wire_frame::NAME, suite: wire_frame::suite, run: wire_frame::run },
     Kind { name: transcript::NAME, suite: transcript::suite, run: transcript::run },
     Kind { name: ed25519::NAME, suite: ed25519::suite, run: ed25519::run },
+    Kind { name: session::NAME, suite: session::suite, run: session::run },
     Kind { name: channel::NAME, suite: channel::suite, run: channel::run },
     Kind { name: inbox::NAME, suite: inbox::suite, run: inbox::run },
     Kind { name: blob::NAME, suite: blob::suite, run: blob::run },

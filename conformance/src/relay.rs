@@ -1,13 +1,5 @@
 //! A relay that runs a script of requests: the rules over a store in memory, with the script's clock.
-//!
-//! Input: `relay_seed`, the relay's Ed25519 seed; `limits`, those that differ from version 1;
-//! `steps`, each with `at_ms`, `session` and `op`, and the fields of the request by the names of
-//! `wire.proto`. A step that opens gives its handle a name with `as`; `handle` uses the name, since
-//! its number is the relay's choice. `restart` ends all sessions and keeps what is on disk.
-//!
-//! Outputs: `steps`, for each what it was answered: the fields of the answer, `error` with the code
-//! (and `retry_after_ms`, `candidates`), or for a reading `parts`. The outcome of the last step is
-//! the outcome of the test.
+//! What the fields of a script mean is said in `test-vectors/README.md`.
 
 mod answer;
 mod request;
@@ -74,6 +66,47 @@ struct Client {
     session: Session,
     last_id: u64,
     handles: BTreeMap<String, Handle>,
+    /// Requests that the store has not answered yet.
+    held: BTreeMap<RequestId, Step>,
+}
+
+impl Client {
+    const fn new(session: Session) -> Self {
+        Self { session, last_id: 0, handles: BTreeMap::new(), held: BTreeMap::new() }
+    }
+}
+
+/// What became of a step.
+struct Said {
+    answers: Vec<Answer>,
+    /// Readings that ended with it.
+    readings_over: Vec<RequestId>,
+    life: Life,
+}
+
+/// Whether the session goes on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Life {
+    GoesOn,
+    Ended,
+}
+
+impl Said {
+    const fn answers(answers: Vec<Answer>) -> Self {
+        Self { answers, readings_over: Vec::new(), life: Life::GoesOn }
+    }
+
+    fn value(&self) -> Value {
+        let mut value = answer::value(&self.answers);
+        if !self.readings_over.is_empty() {
+            let ids: Vec<_> = self.readings_over.iter().map(|id| id.0.to_string()).collect();
+            value["readings_over"] = ids.into();
+        }
+        if self.life == Life::Ended {
+            value["ended"] = true.into();
+        }
+        value
+    }
 }
 
 impl Relay {
@@ -92,6 +125,10 @@ impl Relay {
         self.now = Timestamp(step.integer("at_ms"));
         match step.text("op") {
             "connect" => self.connect(step),
+            "stream" => {
+                self.insert(step, Client::new(self.session(step)));
+                json!({})
+            }
             "restart" => {
                 self.sessions.clear();
                 json!({})
@@ -102,43 +139,72 @@ impl Relay {
 
     fn connect(&mut self, step: Input<'_>) -> Value {
         let nonce = step.id("client_nonce");
-        let key = self.signer.public_key();
-        let mut session = Session::new(key, self.limits.clone(), step.id("relay_nonce"));
+        let mut session = self.session(step);
         let hello = Hello { versions: VersionRange::SUPPORTED, nonce, capabilities: 0 };
         let step_taken = session.handle(self.now, RequestId::HELLO, Request::Hello(hello));
         let Step::Reply(reply) = step_taken else { panic!("the hello was refused") };
         let Answer::Hello(reply) = self.signer.sign(reply) else { panic!("no hello") };
         let id = transcript::session_id(reply.version, &nonce, &reply.nonce, &reply.relay_key);
-        let client = Client { session, last_id: 0, handles: BTreeMap::new() };
-        self.sessions.insert(step.text("session").to_owned(), client);
+        self.insert(step, Client::new(session));
         json!({ "session_id": hex::encode(id) })
+    }
+
+    /// A session before its hello.
+    fn session(&self, step: Input<'_>) -> Session {
+        Session::new(self.signer.public_key(), self.limits.clone(), step.id("relay_nonce"))
+    }
+
+    fn insert(&mut self, step: Input<'_>, client: Client) {
+        self.sessions.insert(step.text("session").to_owned(), client);
     }
 
     fn ask(&mut self, step: Input<'_>) -> Value {
         let name = step.text("session").to_owned();
         let mut client = self.sessions.remove(&name).expect("a session that is open");
-        let request = request::request(step, &client.handles);
-        client.last_id += 1;
-        let answers = self.carry(&mut client.session, RequestId(client.last_id), request);
-        if let (Some(handle), true) = (answer::handle(&answers), step.has("as")) {
+        let id = match step.text("op") {
+            "hello" => RequestId::HELLO,
+            _ if step.has("request") => RequestId(step.integer("request")),
+            _ => RequestId(client.last_id + 1),
+        };
+        client.last_id = client.last_id.max(id.0);
+        let taken = match step.text("op") {
+            "release" => client.held.remove(&id).expect("a request that is held"),
+            _ => client.session.handle(self.now, id, request::request(step, &client.handles)),
+        };
+        if step.has("held") && matches!(taken, Step::Lookup(_) | Step::Write(_)) {
+            client.held.insert(id, taken);
+            self.sessions.insert(name, client);
+            return json!({ "held": true });
+        }
+        let said = self.carry(&mut client.session, id, taken);
+        if let (Some(handle), true) = (answer::handle(&said.answers), step.has("as")) {
             client.handles.insert(step.text("as").to_owned(), handle);
         }
-        self.sessions.insert(name, client);
-        answer::value(&answers)
+        if said.life == Life::GoesOn {
+            self.sessions.insert(name, client);
+        }
+        said.value()
     }
 
-    /// Carries a request through to its answer, or a reading to its end.
-    fn carry(&mut self, session: &mut Session, id: RequestId, request: Request) -> Vec<Answer> {
-        let mut step = session.handle(self.now, id, request);
+    /// Carries a request through to its answer, or a reading to its end or until it waits for news.
+    fn carry(&mut self, session: &mut Session, id: RequestId, mut step: Step) -> Said {
         loop {
             let outcome = match step {
-                Step::Reply(reply) | Step::ReplyThenClose(reply) | Step::Stop { reply, .. } => {
-                    return vec![self.signer.sign(reply)];
+                Step::Reply(reply) => return Said::answers(vec![self.signer.sign(reply)]),
+                Step::ReplyThenClose(reply) => {
+                    let said = Said::answers(vec![self.signer.sign(reply)]);
+                    return Said { life: Life::Ended, ..said };
+                }
+                Step::Stop { readings: readings_over, reply } => {
+                    let said = Said::answers(vec![self.signer.sign(reply)]);
+                    return Said { readings_over, ..said };
                 }
                 Step::Read(reading) => {
-                    let answers = self.read(reading);
-                    session.reading_over(id);
-                    return answers;
+                    let (answers, progress) = self.read(reading);
+                    if progress == Progress::Over {
+                        session.reading_over(id);
+                    }
+                    return Said::answers(answers);
                 }
                 Step::Lookup(lookup) => lookup.run(&self.store, self.now),
                 Step::Write(write) => {
@@ -151,7 +217,7 @@ impl Relay {
         }
     }
 
-    fn read(&mut self, mut reading: Reading) -> Vec<Answer> {
+    fn read(&mut self, mut reading: Reading) -> (Vec<Answer>, Progress) {
         let budget = ReadLimit { rows_max: 64, bytes_max: 1 << 20 };
         let mut answers = Vec::new();
         loop {
@@ -159,7 +225,7 @@ impl Relay {
             answers.extend(step.replies.into_iter().map(|reply| self.signer.sign(reply)));
             match step.progress {
                 Progress::More => {}
-                Progress::CaughtUp | Progress::Over => return answers,
+                progress => return (answers, progress),
             }
         }
     }
@@ -174,6 +240,11 @@ fn limits(given: Input<'_>) -> Limits {
         match name.as_str() {
             "entry_inline_bytes_max" => limits.entry_inline_bytes_max = small(),
             "entry_blob_bytes_max" => limits.entry_blob_bytes_max = value,
+            "handles_max" => limits.handles_max = u16::try_from(value).expect("a u16"),
+            "readings_max" => limits.readings_max = u16::try_from(value).expect("a u16"),
+            "requests_in_flight_max" => {
+                limits.requests_in_flight_max = u16::try_from(value).expect("a u16");
+            }
             "candidates_max" => limits.candidates_max = u16::try_from(value).expect("a u16"),
             "inbox_item_bytes_max" => limits.inbox_item_bytes_max = small(),
             "inbox_items_max" => limits.inbox_items_max = small(),

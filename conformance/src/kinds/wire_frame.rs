@@ -17,6 +17,7 @@ use crate::{
     suite::{Group, Outcome, Phase, Suite},
 };
 
+pub(crate) use self::description::hello_reply;
 use self::{
     raw::RawField,
     samples::{Sample, Side},

@@ -10,6 +10,8 @@ use hushwire_wire::{
 };
 use serde_json::{Value, json};
 
+use crate::kinds::wire_frame::hello_reply;
+
 /// The handle that an answer gives out.
 pub(super) fn handle(answers: &[Answer]) -> Option<Handle> {
     match answers {
@@ -41,6 +43,7 @@ fn refusal_value(refusal: &hushwire_wire::error::Refusal) -> Value {
 
 fn answer(answer: &Answer) -> Value {
     match answer {
+        Answer::Hello(reply) => json!({ "hello_reply": hello_reply(reply) }),
         Answer::Done => json!({ "done": {} }),
         Answer::ChannelOpened(opened) => json!({ "channel_opened": {
             "epoch": hex::encode(opened.epoch),

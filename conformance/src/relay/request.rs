@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use hushwire_wire::{
     id::{CapabilitySecret, EntryId, Sequence, Timestamp, UploadKey},
-    message::{BlobReference, Content, Follow, Handle, PackageKind, Request, ShelfBefore},
+    message::{
+        BlobReference, Content, Follow, Handle, Hello, PackageKind, Request, RequestId, ShelfBefore,
+    },
     transcript::{CommitMark, Cut, Operation},
+    version::VersionRange,
 };
 
 use crate::input::Input;
@@ -14,6 +17,10 @@ use crate::input::Input;
 pub(super) fn request(step: Input<'_>, handles: &BTreeMap<String, Handle>) -> Request {
     let handle = || handles.get(step.text("handle")).copied().unwrap_or(Handle(0));
     match step.text("op") {
+        "hello" => Request::Hello(hello(step)),
+        "ping" => Request::Ping,
+        "stop" => Request::Stop(RequestId(step.integer("reading"))),
+        "channel_close" => Request::ChannelClose(handle()),
         "channel_create" => Request::ChannelCreate {
             channel: step.id("channel"),
             epoch_key: step.id("epoch_key"),
@@ -32,7 +39,7 @@ pub(super) fn request(step: Input<'_>, handles: &BTreeMap<String, Handle>) -> Re
             handle: handle(),
             epoch: step.id("epoch"),
             from: Sequence(step.integer("from_sequence")),
-            follow: Follow::UntilEnd,
+            follow: follow(step),
         },
         "blob_create" => Request::BlobCreate { key: upload(step), size: step.integer("size") },
         "blob_write" => Request::BlobWrite {
@@ -71,7 +78,7 @@ fn of_inbox(step: Input<'_>, handle: impl Fn() -> Handle) -> Request {
         "inbox_read" => Request::InboxRead {
             handle: handle(),
             from: Sequence(step.integer("from_sequence")),
-            follow: Follow::UntilEnd,
+            follow: follow(step),
         },
         "inbox_advance" => {
             Request::InboxAdvance { handle: handle(), cursor: Sequence(step.integer("cursor")) }
@@ -114,6 +121,19 @@ fn of_inbox(step: Input<'_>, handle: impl Fn() -> Handle) -> Request {
         "card_fetch" => Request::CardFetch { inbox: step.id("inbox"), secret: secret(step) },
         other => panic!("no operation {other}"),
     }
+}
+
+fn hello(step: Input<'_>) -> Hello {
+    let version = |name| u32::try_from(step.integer(name)).expect("a u32");
+    Hello {
+        versions: VersionRange { min: version("version_min"), max: version("version_max") },
+        nonce: step.id("nonce"),
+        capabilities: 0,
+    }
+}
+
+fn follow(step: Input<'_>) -> Follow {
+    if step.has("follow") { Follow::Onward } else { Follow::UntilEnd }
 }
 
 fn content(step: Input<'_>) -> Content {

@@ -14,8 +14,7 @@ fn documented(readme: &str, kind: &str) -> BTreeSet<String> {
     let section = readme.split("\n### ").skip(1).find(|section| {
         section.lines().next().unwrap_or_default().split(", ").any(|name| name == kind)
     });
-    let section = section.unwrap_or_else(|| panic!("the README has no section on {kind}"));
-    let section = section.split("\n## ").next().unwrap_or_default();
+    let section = section.unwrap_or_default().split("\n## ").next().unwrap_or_default();
     section.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
@@ -39,8 +38,9 @@ fn names(value: &Value, found: &mut BTreeSet<String>) {
 
 /// A kind's fields whose interior is named by another document: messages as they are on the wire,
 /// and limits.
-const NAMED_ELSEWHERE: [(&str, &[&str]); 4] = [
+const NAMED_ELSEWHERE: [(&str, &[&str]); 5] = [
     ("wire-frame", &["fields"]),
+    ("relay-session", &["limits"]),
     ("relay-channel", &["limits"]),
     ("relay-inbox", &["limits"]),
     ("relay-blob", &["limits"]),
@@ -67,7 +67,7 @@ fn the_readme_names_every_field() {
         let scripted = kind.name.starts_with("relay-");
         let missing: Vec<_> = found
             .iter()
-            .filter(|name| !documented.contains(*name) && !(scripted && wire.contains(*name)))
+            .filter(|name| !(documented.contains(*name) || scripted && wire.contains(*name)))
             .collect();
         assert!(missing.is_empty(), "{}: {missing:?}", kind.name);
     }

@@ -289,7 +289,7 @@ pub(super) fn answer(read: &AnswerFrame) -> Value {
     frame(read.id, operation, fields)
 }
 
-fn hello_reply(reply: &HelloReply) -> Value {
+pub(crate) fn hello_reply(reply: &HelloReply) -> Value {
     json!({
         "version": integer(reply.version),
         "relay_key": bytes(reply.relay_key),
