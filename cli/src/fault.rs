@@ -263,7 +263,9 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::NotLinking => "Run `hush device link` first.",
         CommandError::BadPath => "Choose a path where nothing is yet.",
         CommandError::DiskFull => "Make room and run the command again.",
-        CommandError::StoreDamaged => "Restore the profile from a copy, or link this device anew.",
+        CommandError::StoreDamaged => {
+            "Put back no old copy: revoke this device from another one, and link it anew."
+        }
         CommandError::DiskFailed => "Check the disk, then run the command again.",
         CommandError::Internal => "Report this as a bug.",
         _ => "Nothing was changed.",

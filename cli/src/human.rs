@@ -95,9 +95,11 @@ fn identity(identity: &IdentityRecord, paint: Paint) -> Vec<String> {
             paint.bad(
                 "Write these 24 words down, on paper, in this order. They are shown only now.",
             ),
-            "They are kept nowhere, not even on this device. With them you can take your identity"
+            "They are kept nowhere, not even on this device, and whoever has them can become you."
                 .into(),
-            "back when every device is lost or stolen; so can anybody else who has them.".into(),
+            "This version can only check them (hush phrase); taking an identity back with them"
+                .into(),
+            "comes with a later one.".into(),
             String::new(),
         ]);
         lines.extend(phrase_grid(phrase.expose()));

@@ -98,7 +98,10 @@ pub(crate) fn ensure(consent: Consent) -> Result<(), String> {
         return Err(advice());
     }
     if consent == Consent::Ask && !asked(&missing)? {
-        return Err("nothing was installed".to_owned());
+        return Err(format!(
+            "nothing was installed; `--yes` installs without asking, or run: apt-get install {}",
+            packages(&missing, is_offered).join(" ")
+        ));
     }
     apt_get(&["update"])?;
     let mut install = vec!["install", "-y", "--no-install-recommends"];

@@ -51,7 +51,9 @@ impl OpenError {
         match self {
             Self::Store(error) => error.advice(),
             Self::Content(StoreError::Full) => "Make room on the disk and try again.",
-            Self::Content(_) => "Put back a copy of the whole profile, or link this device anew.",
+            Self::Content(_) => {
+                "Put back no old copy: revoke this device from another one, and link it anew."
+            }
             Self::NoKey => "Give the passphrase of the profile.",
             Self::OwnerNotProven | Self::OwnedByAnother => {
                 "Do not go on. End the program that uses this profile, and look who started it."

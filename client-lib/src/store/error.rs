@@ -75,9 +75,11 @@ impl OpenError {
                 "Choose 8 KiB to 1 GiB of memory, 1 to 64 passes and 1 to 16 lanes."
             }
             Self::Damaged => {
-                "Do not write to it. Put back a copy of the whole profile, or set the device up anew."
+                "Put back no old copy: revoke this device from another one, and link it anew."
             }
-            Self::Incomplete => "Put back both files, `header` and `database`, from one copy.",
+            Self::Incomplete => {
+                "If you moved a file of it, move it back; else revoke this device and link it anew."
+            }
             Self::Foreign => "Check the profile's path; nothing there was changed.",
             Self::Newer { .. } => "Update this program; the store was not changed.",
             Self::Busy => "End the other program that uses this profile.",

@@ -100,7 +100,7 @@ pub enum CommandError {
     #[error("your role in this group does not allow it")]
     NoRight,
     /// The last owner cannot leave a group that has other members.
-    #[error("you are the last owner; make another member owner first, or remove the others")]
+    #[error("you are the last owner: remove the others first")]
     LastOwner,
     /// The relay address is not of the form `host:port#id`.
     #[error(
@@ -153,7 +153,7 @@ pub enum CommandError {
     #[error("the disk is full; nothing was changed: make room and try again")]
     DiskFull,
     /// The store is damaged.
-    #[error("the store is damaged: restore it from a backup, or link this device anew")]
+    #[error("the store is damaged: put back no old copy; revoke this device from another one and link it anew")]
     StoreDamaged,
     /// The disk failed; nothing was changed.
     #[error("the disk failed; nothing was changed")]
