@@ -153,7 +153,7 @@ pub enum CommandError {
     #[error("the disk is full; nothing was changed: make room and try again")]
     DiskFull,
     /// The store is damaged.
-    #[error("the store is damaged: put back no old copy; revoke this device from another one and link it anew")]
+    #[error("the store is damaged: put back no old copy; revoke and link this device anew")]
     StoreDamaged,
     /// The disk failed; nothing was changed.
     #[error("the disk failed; nothing was changed")]
