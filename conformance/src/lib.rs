@@ -8,6 +8,7 @@
 //! ```
 //!
 //! A kind says what its tests are and how one is run; it is one file, named in [`kinds::ALL`].
+//! What the fields of its inputs and outputs mean stands in `test-vectors/README.md`, for all.
 //! Writing is deterministic, so that `cargo vectors --check` can compare byte for byte.
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,4 @@
 //! Blobs at a relay: scripts of uploading, reading and deleting.
-//! Input and outputs: see [`crate::relay`].
 
 use hushwire_wire::{error::Code, id::UploadKey, transcript};
 use serde_json::{Value, json};

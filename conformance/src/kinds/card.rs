@@ -1,8 +1,4 @@
 //! Cards, and what else lies in boxes on the relay.
-//!
-//! Input: `operation`, `key`, `inbox`, `sealed`. `card`: `capability`, `fingerprint`; outputs
-//! `inbox_key`, `shelf_key`, `minimum_manager_counter`, `minimum_list_version`, `name`. `package`: `slot`;
-//! outputs `content`. `device-list`: outputs `content`.
 
 use hushwire_protocol::card::{Card, ShelfKey};
 use hushwire_protocol::identity::Fingerprint;

@@ -1,5 +1,4 @@
 //! Channels at a relay: scripts of creating, opening, appending, committing and reading.
-//! Input and outputs: see [`crate::relay`].
 
 mod appends;
 mod blobs;

@@ -1,7 +1,4 @@
 //! Who may change what: commits as MLS decoded them, judged against the group before them.
-//!
-//! Input: `members` (each `leaf`, `credential`), `state`, and the commit: `committer`, `added`
-//! (credentials), `removed` and `left` (leaves), `next_state`, `cut` (0 or 1). No outputs.
 
 use hushwire_protocol::group::{Change, GroupState, LeafIndex, Rejection, Roster, judge};
 use hushwire_protocol::identity::{DeviceCredential, UnverifiedCredential};

@@ -1,7 +1,4 @@
 //! A member's signed word that a candidate is not valid for it.
-//!
-//! Input: `report`, `channel`, `epoch`, `state` and `members` (each `leaf`, `credential`).
-//! Outputs: `candidate`, `code`, `leaf`.
 
 use hushwire_protocol::group::{GroupState, LeafIndex, Rejection, Roster, UnverifiedReport};
 use hushwire_protocol::identity::UnverifiedCredential;

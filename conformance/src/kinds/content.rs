@@ -1,7 +1,4 @@
 //! Messages.
-//!
-//! Input: `message`, and where it came from: `sender`, `room`. Outputs: `id`; `action` with its
-//! `target`; `shown`, a list of `index`, `disposition` and `piece`.
 
 mod refusals;
 

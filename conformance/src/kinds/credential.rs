@@ -1,7 +1,4 @@
 //! Device credentials: the chain from root to device.
-//!
-//! Input: `credential`. Outputs: `fingerprint`, `device`, `device_key`, `manager_counter`,
-//! `certificate_hash`.
 
 use hushwire_protocol::identity::UnverifiedCredential;
 use serde_json::{Value, json};

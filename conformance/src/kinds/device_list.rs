@@ -1,7 +1,4 @@
 //! Device lists, and whether an adder may use one.
-//!
-//! Input: `list`, `fingerprint`; to ask for freshness, `now`, `minimum_manager_counter` and
-//! `minimum_list_version`; to look for a device, `credential`. Outputs: `devices`, how many.
 
 use hushwire_protocol::identity::{
     DeviceList, DeviceListRank, DeviceListVersion, Fingerprint, ManagerCounter,

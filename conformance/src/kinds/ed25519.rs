@@ -1,6 +1,4 @@
 //! Strict verification of Ed25519.
-//!
-//! Input: `public_key`, `message`, `signature`. No outputs.
 
 use ed25519_dalek::{Signer as _, SigningKey};
 use hushwire_wire::transcript::verify_strict;

@@ -1,7 +1,4 @@
 //! Envelopes.
-//!
-//! Input: `key`, `channel`, `epoch`, `envelope`; for a commit `next_key`, `cut` (0 or 1) and
-//! `contested`. Outputs: `kind`, `message`, `proposals`, `report`.
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};

@@ -1,6 +1,4 @@
 //! The keys of an epoch, from what the safe exporter gave.
-//!
-//! Input: `epoch_secret`, `envelope_secret`. Outputs: `epoch_key` (public), `envelope_key`.
 
 use hushwire_protocol::epoch::EpochKeys;
 use serde_json::{Value, json};

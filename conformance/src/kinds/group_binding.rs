@@ -1,7 +1,4 @@
 //! What the sender of an entry signed about its place: MLS' authenticated data.
-//!
-//! Input: `authenticated_data`, `channel`, `epoch`. Outputs: `kind`; of a message and a commit
-//! `read_to` and `head`; of a commit `cut` (0 or 1) and `contested`.
 
 use hushwire_protocol::group::{Binding, LogPlace};
 use serde_json::{Value, json};

@@ -1,7 +1,4 @@
 //! What a recovery phrase leads to.
-//!
-//! Input: `phrase`. Outputs: `root_key`, `fingerprint`, `recovery_inbox`, `recovery_owner_key`,
-//! `backup_upload_key`, `backup_key`.
 
 use ed25519_dalek::SigningKey;
 use hushwire_protocol::identity::{Recovery, RecoveryPhrase, RootKey};

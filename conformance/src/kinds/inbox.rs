@@ -1,5 +1,4 @@
 //! Inboxes at a relay: scripts of owners, devices and writers.
-//! Input and outputs: see [`crate::relay`].
 
 mod desk;
 mod owner;

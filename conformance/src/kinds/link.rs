@@ -1,7 +1,4 @@
 //! Contact links and relay addresses.
-//!
-//! Input: `operation`. `link`: `text`; outputs `target`, `relay`, `inbox`, `capability`, `card_key`,
-//! `fingerprint`. `address`: `text`; outputs nothing.
 
 use hushwire_protocol::address::RelayAddress;
 use hushwire_protocol::link::{ContactLink, LinkTarget};

@@ -1,6 +1,4 @@
 //! Receipts: the content of a part of type `application/mimi-message-status`.
-//!
-//! Input: `report`. Outputs: `statuses`, a list of `message` and `status`.
 
 use hushwire_protocol::content::{ContentError, StatusReport};
 use serde_json::{Value, json};

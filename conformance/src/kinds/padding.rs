@@ -1,7 +1,4 @@
 //! Padded lengths, and padding taken off.
-//!
-//! Input: `operation`. `length`: `length`; outputs `padded`. `unpad`: `plaintext`, `overhead`,
-//! `content_length`; outputs `content`.
 
 use hushwire_protocol::padding::{PaddingError, is_padded_length, padded_length, unpad};
 use serde_json::{Value, json};

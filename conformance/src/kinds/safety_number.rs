@@ -1,6 +1,4 @@
 //! Safety numbers.
-//!
-//! Input: `own`, `their`; to compare a scanned code, `scanned`. Outputs: `digits`, `scannable`.
 
 use hushwire_protocol::identity::Fingerprint;
 use hushwire_protocol::safety_number::SafetyNumber;

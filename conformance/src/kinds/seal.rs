@@ -1,6 +1,4 @@
 //! Inbox items.
-//!
-//! Input: `inbox`, `inbox_key` (the seed), `item`. Outputs: `fingerprint`, `device`, `content`.
 
 use hushwire_protocol::hpke::HpkeSuite;
 use hushwire_protocol::invitation::InboxContent;

@@ -1,9 +1,4 @@
 //! What is hashed and signed between client and relay: layouts, hashes, signatures.
-//!
-//! Input: `transcript`, its name in `spec/wire.md`, and its fields by the names of [`layout`]. With
-//! `seed` (an Ed25519 private key of RFC 8032) it is signed; with `public_key` and `signature` it is
-//! verified. Outputs: `transcript`, its bytes; `hash` of those that are hashed; `public_key` and
-//! `signature` of those that are signed.
 
 mod layout;
 mod library;

@@ -1,7 +1,4 @@
 //! One frame, without its length prefix.
-//!
-//! Input: `direction`, `to_relay` or `to_client`; `message`. Outputs: `request`, `operation` (the
-//! name of the request or answer in `wire.proto`) and `fields`, by their names there.
 
 mod description;
 mod mutation;

@@ -1,7 +1,4 @@
 //! A stream into frames.
-//!
-//! Input: `frame_bytes_max`; `chunks`, the stream in the parts in which it comes; `end`, whether it
-//! is `closed` then or still `open`. Outputs: `frames`, also of those before a refusal.
 
 use hushwire_wire::{
     frame::{FrameError, Splitter},
