@@ -102,8 +102,7 @@ pub(super) async fn read<B: Backend>(
     }
 }
 
-/// Tells the other devices of this identity, and waits for that without complaint: the messages
-/// were shown, and the mark is durable.
+/// Notes on this device that the messages were shown.
 async fn mark_read<B: Backend>(
     session: &Session<'_, B>,
     chat: ChatNumber,

@@ -154,7 +154,7 @@ pub enum Command {
         /// Which message.
         message: MessageNumber,
     },
-    /// Fetches the file of a message into a folder or to a new file.
+    /// Fetches the file of a message to a new file.
     Download {
         /// Which chat.
         chat: ChatNumber,

@@ -77,7 +77,7 @@ pub enum Event {
         /// Why.
         reason: FailureReason,
     },
-    /// A wish about a group (add, remove, rename) will not happen.
+    /// A wish about a group (add, remove) will not happen.
     GroupChangeFailed {
         /// Where.
         chat: ChatNumber,

@@ -45,7 +45,7 @@ pub(crate) fn take(
     };
     let Ok(encoded) = content.encode() else { return Ok(()) };
     let id = encoded.message_id(&uri, &room);
-    let from = From { channel, group, sender, id, stored_at_ms: entry.stored_at.0 };
+    let from = Origin { channel, group, sender, id, stored_at_ms: entry.stored_at.0 };
     let mut shown = false;
     for part in content.shown() {
         match part.piece {
@@ -62,7 +62,7 @@ pub(crate) fn take(
     Ok(())
 }
 
-struct From<'a> {
+struct Origin<'a> {
     channel: &'a ChannelId,
     group: &'a GroupRecord,
     sender: Fingerprint,
@@ -72,7 +72,7 @@ struct From<'a> {
 
 fn add(
     work: &mut Work<'_>,
-    from: &From<'_>,
+    from: &Origin<'_>,
     content: &Content,
     piece: &Piece<'_>,
     bytes: &[u8],
@@ -128,10 +128,10 @@ fn describe(piece: &Piece<'_>) -> String {
     }
 }
 
-/// Receipts of another person for messages of this identity, or read marks of own devices.
+/// Receipts of another person for messages of this identity.
 fn take_statuses(
     work: &mut Work<'_>,
-    from: &From<'_>,
+    from: &Origin<'_>,
     report: &StatusReport,
 ) -> Result<(), StoreError> {
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;

@@ -25,9 +25,9 @@ pub enum Table {
     Receipt,
     /// A contact, by identity fingerprint.
     Contact,
-    /// A contact link we gave out, by capability id.
+    /// A contact link we gave out, by number.
     Link,
-    /// A durable wish, by number: see `outbox`.
+    /// A durable wish, by number: see `wish`.
     Intent,
     /// Sealed bytes waiting for their receipt, by intent number.
     Sealed,

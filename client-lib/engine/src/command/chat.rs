@@ -21,7 +21,7 @@ pub struct ChatInfo {
     pub unread: u64,
     /// The number of the last message; 0: none.
     pub last: MessageNumber,
-    /// Cannot be told from the network's point of view; which relay carries it.
+    /// The address of the relay that carries it.
     pub relay: String,
 }
 
@@ -77,7 +77,8 @@ pub struct MessageInfo {
     pub body: MessageBody,
     /// How far it has come.
     pub state: MessageState,
-    /// When its sender says it was written, milliseconds since the Unix epoch.
+    /// When the relay stored it, by the relay's clock; for an own message, when this device took it.
+    /// Milliseconds since the Unix epoch.
     pub sent_at_ms: u64,
 }
 

@@ -529,7 +529,7 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Whether the channel can be written to, but for what is under way there.
+    /// Notes what is under way in the channel: one append at a time.
     pub(super) fn appending(&mut self, channel: &ChannelId, intent: Option<IntentNumber>) {
         if let Some(live) = self.channels.get_mut(channel) {
             live.append = intent;
