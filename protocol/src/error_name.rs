@@ -1,7 +1,6 @@
 //! Stable names of the errors of identity, links and linking, as vectors and scripts see them.
 //! One exhaustive match for each error; what wraps another error bears the inner one's name.
 
-use crate::address::AddressError;
 use crate::card::CardError;
 use crate::encoding::DecodeError;
 use crate::identity::credential::CredentialError;
@@ -61,11 +60,6 @@ names! {
         Self::Expired => "LIST_EXPIRED",
         Self::NotYetValid => "NOT_YET_VALID",
         Self::NotListed => "NOT_LISTED",
-    }
-    AddressError {
-        Self::Host => "HOST",
-        Self::Port => "PORT",
-        Self::RelayId => "RELAY_ID",
     }
     LinkError {
         Self::Foreign => "FOREIGN",

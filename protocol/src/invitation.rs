@@ -7,7 +7,7 @@ pub mod rejoin;
 use hushwire_wire::id::{BlobId, ChannelId, ContentHash, EpochId};
 use zeroize::Zeroizing;
 
-use crate::address::RelayAddress;
+use crate::address::{self, RelayAddress};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::secret::secret_bytes;
 pub use contact::ContactCard;
@@ -179,10 +179,7 @@ pub struct Invitation {
 
 impl Invitation {
     fn write(&self, writer: Writer) -> Writer {
-        let writer = self
-            .group
-            .relay
-            .write(writer)
+        let writer = address::write(&self.group.relay, writer)
             .fixed(self.group.channel)
             .fixed(self.group.epoch)
             .short(self.suite.0)
@@ -194,7 +191,7 @@ impl Invitation {
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(Self {
             group: GroupAddress {
-                relay: RelayAddress::read(reader)?,
+                relay: address::read(reader)?,
                 channel: ChannelId::from_bytes(reader.array()?),
                 epoch: EpochId::from_bytes(reader.array()?),
             },

@@ -17,6 +17,7 @@ use hushwire_relay::{
     Config,
     config::{ConfigError, DATA_DEFAULT},
 };
+use hushwire_wire::address::{AddressError, Host, Place};
 
 /// A blind relay: it stores and forwards what it cannot read.
 #[derive(Debug, Parser)]
@@ -81,7 +82,7 @@ struct InitArguments {
     data: PathBuf,
     /// host:port as clients will reach the relay; written to relay.toml.
     #[arg(long, value_name = "HOST:PORT")]
-    public_address: Option<String>,
+    public_address: Option<Place>,
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +137,11 @@ fn print(bytes: &[u8]) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// A port of this machine, as programs on it reach it.
+fn localhost(port: u16) -> Result<Place, AddressError> {
+    Place::new(Host::parse("localhost")?, port)
 }
 
 /// The name of the configuration file in a data directory.

@@ -8,8 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use hushwire_wire::limit::Limits;
-use serde::Deserialize;
+use hushwire_wire::{address::Place, limit::Limits};
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::tls::ClassicalKeyExchange;
 
@@ -48,7 +48,8 @@ pub struct Config {
     /// The UDP address to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
     /// `host:port` as clients reach it, for the address that `init` and `run` print.
-    pub public_address: Option<String>,
+    #[serde(deserialize_with = "place")]
+    pub public_address: Option<Place>,
     /// Whether clients without post-quantum key exchange are let in.
     pub classical_key_exchange: ClassicalKeyExchange,
     /// Bounds of connections.
@@ -211,6 +212,14 @@ impl Default for Retention {
             blob_bytes_max: limits.blob_bytes_max,
         }
     }
+}
+
+/// A place as clients take it: what they refuse is no address to print (spec: RLY-007, LNK-001).
+fn place<'de, D: Deserializer<'de>>(text: D) -> Result<Option<Place>, D::Error> {
+    let text = String::deserialize(text)?;
+    text.parse().map(Some).map_err(|_| {
+        D::Error::custom("`public_address` must be host:port, such as relay.example:4433")
+    })
 }
 
 impl Config {
@@ -376,7 +385,15 @@ mod tests {
     #[test]
     fn unknown_keys_and_values_that_cannot_work_are_refused() {
         // spec: RLY-004
-        for text in ["lisen = \"[::]:1\"", "[store]\ncache = 1", "[stores]", "listen = 4433"] {
+        for text in [
+            "lisen = \"[::]:1\"",
+            "[store]\ncache = 1",
+            "[stores]",
+            "listen = 4433",
+            "public_address = \"relay.example\"",
+            "public_address = \"http://x y\"",
+            "public_address = \"Relay.example:4433\"",
+        ] {
             assert!(matches!(Config::parse(text), Err(ConfigError::Syntax(_))), "{text}");
         }
         for text in [

@@ -28,7 +28,6 @@
 //! # Ok(()) }
 //! ```
 
-pub mod address;
 mod clock;
 pub mod config;
 pub mod crash;

@@ -10,6 +10,7 @@
 //!
 //! The normative text is `spec/wire.md`; each rule that is cited here (`spec: WIRE-010`) stands there.
 
+pub mod address;
 pub mod error;
 pub mod frame;
 pub mod id;

@@ -2,7 +2,7 @@
 
 use hushwire_wire::id::{CapabilitySecret, InboxId};
 
-use crate::address::RelayAddress;
+use crate::address::{self, RelayAddress};
 use crate::card::ShelfKey;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::identity::{DeviceListRank, Fingerprint, ManagerStatement};
@@ -60,9 +60,7 @@ impl ContactCard {
     }
 
     pub(crate) fn write(&self, writer: Writer) -> Writer {
-        let writer = self
-            .relay
-            .write(writer)
+        let writer = address::write(&self.relay, writer)
             .fixed(self.inbox)
             .fixed(self.capability.expose())
             .fixed(self.statement.to_bytes())
@@ -73,7 +71,7 @@ impl ContactCard {
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let card = Self {
-            relay: RelayAddress::read(reader)?,
+            relay: address::read(reader)?,
             inbox: InboxId::from_bytes(reader.array()?),
             capability: CapabilitySecret::from_bytes(reader.array()?),
             statement: ManagerStatement::read(reader)?,

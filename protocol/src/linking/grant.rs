@@ -3,7 +3,7 @@
 use hushwire_wire::id::InboxId;
 use zeroize::Zeroizing;
 
-use crate::address::RelayAddress;
+use crate::address::{self, RelayAddress};
 use crate::card::ShelfKey;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::identity::{
@@ -98,7 +98,7 @@ impl LinkGrant {
         let writer = Writer::with_capacity(self.own_group.len() + 1024)
             .short(VERSION)
             .fixed(self.credential.to_bytes());
-        let writer = self.relay.write(writer).fixed(self.inbox);
+        let writer = address::write(&self.relay, writer).fixed(self.inbox);
         let writer = self.name.write(self.device_list.write(writer));
         let writer = writer
             .fixed(self.secrets.inbox_owner.to_secret_bytes().as_slice())
@@ -118,7 +118,7 @@ impl LinkGrant {
         let credential = UnverifiedCredential::parse(credential).map_err(GrantError::Credential)?;
         let grant = Self {
             credential: credential.verify().map_err(GrantError::Credential)?,
-            relay: RelayAddress::read(&mut reader)?,
+            relay: address::read(&mut reader)?,
             inbox: InboxId::from_bytes(reader.array()?),
             device_list: DeviceListRank::read(&mut reader)?,
             name: ProfileName::read(&mut reader)?,

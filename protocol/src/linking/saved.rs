@@ -3,7 +3,7 @@
 
 use zeroize::Zeroizing;
 
-use crate::address::RelayAddress;
+use crate::address;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::linking::code::{Commitment, LinkingCode, LinkingSecret};
 use crate::linking::new_device::{LinkingJoin, NewConfirmed, NewConfirming};
@@ -24,8 +24,7 @@ enum State {
 }
 
 fn begin(state: State, code: &LinkingCode) -> Writer {
-    code.relay
-        .write(Writer::with_capacity(4096).byte(state as u8))
+    address::write(&code.relay, Writer::with_capacity(4096).byte(state as u8))
         .fixed(code.secret.expose())
         .fixed(code.commitment.0)
 }
@@ -35,7 +34,7 @@ fn read_code(state: State, reader: &mut Reader<'_>) -> Result<LinkingCode, Decod
         return Err(DecodeError::UndefinedValue);
     }
     Ok(LinkingCode {
-        relay: RelayAddress::read(reader)?,
+        relay: address::read(reader)?,
         secret: LinkingSecret::from_bytes(reader.array()?),
         commitment: Commitment(reader.array()?),
     })

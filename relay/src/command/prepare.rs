@@ -2,9 +2,8 @@
 
 use std::{fs::OpenOptions, io::Write as _};
 
-use hushwire_relay::{
-    Config, address::RelayAddress, config, directory::DataDirectory, key::RelayKey,
-};
+use hushwire_relay::{Config, config, directory::DataDirectory, key::RelayKey};
+use hushwire_wire::address::RelayAddress;
 
 use super::{CONFIG_NAME, Failure, InitArguments, print};
 
@@ -14,12 +13,17 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
     let key = RelayKey::load_or_create(&directory.key())?;
     let path = arguments.data.join(CONFIG_NAME);
     let config = if path.exists() {
-        Config::read(&path)?
+        let config = Config::read(&path)?;
+        if arguments.public_address.is_some() && arguments.public_address != config.public_address {
+            let file = path.display();
+            return Err(format!("{file} names another public_address: change it there").into());
+        }
+        config
     } else {
         let text = match &arguments.public_address {
             Some(place) => config::TEMPLATE.replace(
                 "# public_address = \"relay.example:4433\"",
-                &format!("public_address = {}", toml::Value::from(place.as_str())),
+                &format!("public_address = {}", toml::Value::from(place.to_string())),
             ),
             None => config::TEMPLATE.to_owned(),
         };
@@ -28,9 +32,13 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         file.sync_all()?;
         Config::parse(&text)?
     };
-    let place =
-        config.public_address.unwrap_or_else(|| format!("localhost:{}", config.listen.port()));
-    let address = RelayAddress::new(place, *key.id());
+    let port = config.listen.port();
+    let place = config.public_address.map_or_else(|| super::localhost(port), Ok);
+    // With port 0 the place is known only while the relay runs.
+    let address = place.map_or_else(
+        |_| "is printed by `hush-relay run`".to_owned(),
+        |place| RelayAddress::at(place, *key.id()).to_string(),
+    );
     let id = hex::encode(key.id());
     print(
         format!("relay id {id}\naddress {address}\nconfiguration {}\n", path.display()).as_bytes(),

@@ -5,7 +5,8 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use hushwire_relay::{Config, Relay, RunningRelay, address::RelayAddress};
+use hushwire_relay::{Config, Relay, RunningRelay};
+use hushwire_wire::address::{AddressError, Place, RelayAddress};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{
@@ -68,8 +69,9 @@ enum Format {
 /// One line, so that scripts can wait for it and learn the port (spec: RLY-008).
 fn announce(relay: &RunningRelay, config: &Config, format: Format) -> io::Result<()> {
     let listening = relay.address();
-    let place = config.public_address.clone().unwrap_or_else(|| reachable(listening));
-    let address = RelayAddress::new(place, *relay.relay_id()).to_string();
+    let place = config.public_address.clone().map_or_else(|| reachable(listening), Ok);
+    let place = place.map_err(io::Error::other)?;
+    let address = RelayAddress::at(place, *relay.relay_id()).to_string();
     let relay_id = hex::encode(relay.relay_id());
     let line = match format {
         Format::Text => format!("listening {listening} relay id {relay_id} address {address}"),
@@ -84,10 +86,12 @@ fn announce(relay: &RunningRelay, config: &Config, format: Format) -> io::Result
 }
 
 /// `host:port` of an address on this machine; an unspecified one is reached as localhost.
-fn reachable(listening: SocketAddr) -> String {
+fn reachable(listening: SocketAddr) -> Result<Place, AddressError> {
+    let port = listening.port();
     match listening.ip() {
-        ip if ip.is_unspecified() => format!("localhost:{}", listening.port()),
-        IpAddr::V4(_) | IpAddr::V6(_) => listening.to_string(),
+        ip if ip.is_unspecified() => super::localhost(port),
+        IpAddr::V4(ip) => format!("{ip}:{port}").parse(),
+        IpAddr::V6(ip) => format!("[{ip}]:{port}").parse(),
     }
 }
 

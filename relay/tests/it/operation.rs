@@ -52,6 +52,14 @@ fn init_prepares_what_run_uses() {
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
     let (_, again, _) = run(&init);
     assert_eq!(printed, again);
+    let other = ["init", "--data", text(&data), "--public-address", "relay.example:100"];
+    let (success, _, errors) = run(&other);
+    assert!(!success && errors.contains("another public_address"), "{errors}");
+    for place in ["relay.example", "http://x y", "Relay.example:99", "relay.example:0"] {
+        let (success, _, errors) = run(&["init", "--public-address", place, "--data", "unused"]);
+        assert!(!success && errors.contains("--public-address"), "{errors}");
+    }
+    assert!(!Path::new("unused").exists());
     let process = Process::start(&data);
     let id = hex::encode(process.relay);
     assert!(printed.contains(&format!("relay id {id}\n")), "{printed}");

@@ -25,7 +25,7 @@ const BETWEEN_CLIENTS: &[(&str, &str, &str)] = &[
     ("unseen_messages_max", "protocol/src/group/profile.rs", "OUT_OF_ORDER_TOLERANCE"),
     ("forward_distance_max", "protocol/src/group/profile.rs", "FORWARD_DISTANCE_MAX"),
     ("profile_name_bytes_max", "protocol/src/profile.rs", "NAME_BYTES_MAX"),
-    ("host_bytes_max", "protocol/src/address.rs", "HOST_BYTES_MAX"),
+    ("host_bytes_max", "wire/src/address.rs", "HOST_BYTES_MAX"),
     ("link_bytes_max", "protocol/src/link/text.rs", "LINK_BYTES_MAX"),
     ("tree_inline_bytes_max", "client-lib/engine/src/packages.rs", "TREE_INLINE_BYTES_MAX"),
     ("own_group_bytes_max", "protocol/src/linking/grant.rs", "OWN_GROUP_BYTES_MAX"),
