@@ -1,5 +1,6 @@
 //! Chats: what a person sees of groups.
 
+use hushwire_protocol::profile::ProfileName;
 use hushwire_wire::id::ChannelId;
 
 use crate::{
@@ -12,14 +13,11 @@ use crate::{
     work::Work,
 };
 
-/// Longest name of a group, a profile or a device, in bytes.
-pub(crate) const NAME_BYTES_MAX: usize = 128;
-
-/// A name that a person gave: not empty, not too long, no control characters.
+/// A name that a person gave, without the blanks around it: what others would refuse in a card is
+/// refused here, before it is stored (spec: LNK-024).
 pub(crate) fn check_name(name: &str) -> Result<String, CommandError> {
-    let name = name.trim();
-    let bad = name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control);
-    if bad { Err(CommandError::BadText) } else { Ok(name.to_owned()) }
+    let name = ProfileName::new(name.trim()).map_err(|_| CommandError::BadText)?;
+    Ok(name.as_str().to_owned())
 }
 
 /// Adds a chat.

@@ -1,7 +1,9 @@
 //! Stories of people who chat.
 
 use hushwire_engine::{
-    command::{ChatState, Command, CommandError, FailureReason, LinkUse, MessageState, Reply},
+    command::{
+        ChatState, Command, CommandError, FailureReason, LinkUse, MessageState, Reply, SecretText,
+    },
     event::Event,
 };
 
@@ -266,4 +268,20 @@ fn clocks_that_are_ten_years_off_do_not_split_a_group() {
     world.settle();
     assert_eq!(world.texts(alice, hers), ["from now", "from then"]);
     assert_eq!(world.texts(bob, his), ["from now", "from then"]);
+}
+
+#[test]
+fn a_name_that_no_card_could_carry_is_refused_at_once() {
+    // spec: LNK-024
+    let mut world = World::new(1);
+    let here = world.device("phone");
+    let relay = world.address(0);
+    for name in ["\u{2068}Bob\u{2069}", "Bob\u{202e}", "Bo\u{2028}b", "Bob\n1", ""] {
+        let create = Command::CreateIdentity { name: name.to_owned(), relay: relay.clone() };
+        assert_eq!(world.try_ask(here, create).unwrap_err(), CommandError::BadText);
+    }
+    // The name is looked at before the code.
+    let code = SecretText::new("no code".to_owned());
+    let join = Command::JoinIdentity { code, device_name: "\u{2068}laptop\u{2069}".to_owned() };
+    assert_eq!(world.try_ask(here, join).unwrap_err(), CommandError::BadText);
 }
