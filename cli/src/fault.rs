@@ -53,6 +53,9 @@ pub enum ClientFault {
     /// The client, or the process that owns the profile, is gone.
     #[error("the process that owns this profile has ended")]
     Gone,
+    /// The process that owned the profile ended before it answered: the command may be done.
+    #[error("the process that owns this profile ended before it answered")]
+    Unanswered,
     /// The process that owns the profile speaks another version. Blame: caller.
     #[error("the process that owns this profile is of another version")]
     OtherVersion,
@@ -111,6 +114,12 @@ pub enum Fault {
         /// Why.
         kind: io::ErrorKind,
     },
+    /// A file is not saved over what is there. Blame: caller.
+    #[error("{}: something is there already under this name", crate::visible::line(&.0.to_string_lossy()))]
+    FileExists(PathBuf),
+    /// There is no folder to save a file in. Blame: caller.
+    #[error("{}: the folder for it is missing", crate::visible::line(&.0.to_string_lossy()))]
+    FolderMissing(PathBuf),
     /// Standard input or the terminal cannot be used.
     #[error("the terminal cannot be used: {}", plain(*.0))]
     Terminal(io::ErrorKind),
@@ -157,6 +166,8 @@ impl Fault {
             | Self::CodesDiffer
             | Self::LinkingTimedOut
             | Self::File { .. }
+            | Self::FileExists(_)
+            | Self::FolderMissing(_)
             | Self::Terminal(_)
             | Self::NoDataFolder => Exit::Failed,
         }
@@ -178,6 +189,7 @@ impl Fault {
             Self::Open(_) => "open",
             Self::Client(ClientFault::Command(_)) => "command",
             Self::Client(ClientFault::Gone) => "owner_gone",
+            Self::Client(ClientFault::Unanswered) => "unanswered",
             Self::Client(ClientFault::OtherVersion) => "owner_of_other_version",
             Self::Name(NameError::NoMatch { .. }) => "no_match",
             Self::Name(NameError::Ambiguous { .. }) => "ambiguous",
@@ -190,6 +202,8 @@ impl Fault {
             Self::CodesDiffer => "codes_differ",
             Self::LinkingTimedOut => "linking_timed_out",
             Self::File { .. } => "file",
+            Self::FileExists(_) => "file_exists",
+            Self::FolderMissing(_) => "folder_missing",
             Self::Terminal(_) => "terminal",
             Self::OutputClosed => "output_closed",
             Self::NotText => "not_text",
@@ -204,6 +218,9 @@ impl Fault {
             Self::Usage(_) => "Run the command with --help.",
             Self::Client(ClientFault::Command(error)) => command_advice(*error),
             Self::Client(ClientFault::Gone) => "Run the command again.",
+            Self::Client(ClientFault::Unanswered) => {
+                "It may be done already: look with `hush read` or `hush status` before you run it again."
+            }
             Self::Client(ClientFault::OtherVersion) => {
                 "End the other process, or use the same version of this program."
             }
@@ -226,6 +243,8 @@ impl Fault {
             }
             Self::LinkingTimedOut => "Begin again on both devices, both with the network.",
             Self::File { .. } => "Check the path and its permissions.",
+            Self::FileExists(_) => "Choose another name: hush save CHAT MESSAGE PATH.",
+            Self::FolderMissing(_) => "Make the folder first, or choose another.",
             Self::Terminal(_) => "Check how this program was started.",
             Self::OutputClosed => "Nothing needs to be done.",
             Self::NotText => "Send it as a file: `hush send-file`.",

@@ -97,6 +97,7 @@ impl Backend for Client {
 fn client_fault(error: ClientError) -> ClientFault {
     match error {
         ClientError::Command(error) => ClientFault::Command(error),
+        ClientError::Unanswered => ClientFault::Unanswered,
         ClientError::OtherVersion => ClientFault::OtherVersion,
         _ => ClientFault::Gone,
     }

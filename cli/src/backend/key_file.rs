@@ -4,9 +4,9 @@
 //! can read the whole profile can open it. `hush init --no-passphrase` says so.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -55,13 +55,17 @@ pub(super) fn create(profile: &Path) -> io::Result<KeyBytes> {
     Ok(key)
 }
 
-/// Reads the key of a profile.
+/// Reads the key of a profile. If others may read the file, that ends here, as it does for the
+/// store's files (spec: CLI-060).
 ///
 /// # Errors
 /// [`io::Error`]; of kind `InvalidData` if the file does not have 32 bytes.
 pub(super) fn read(profile: &Path) -> io::Result<KeyBytes> {
     let mut key = Zeroizing::new([0; 32]);
     let mut file = File::open(path(profile))?;
+    if file.metadata()?.permissions().mode() & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
     file.read_exact(&mut key[..])?;
     match file.read(&mut [0])? {
         0 => Ok(key),
@@ -78,8 +82,6 @@ fn remove(file: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
@@ -96,6 +98,19 @@ mod tests {
         assert_ne!(*create(&base.path().join("other")).unwrap(), *key);
         let files = fs::read_dir(&profile).unwrap().count();
         assert_eq!(files, 1, "nothing is left beside the key");
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_closed_to_them() {
+        // spec: CLI-060
+        let base = tempfile::tempdir().unwrap();
+        let key = create(base.path()).unwrap();
+        let path = path(base.path());
+        for mode in [0o644, 0o660, 0o400] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            assert_eq!(*read(base.path()).unwrap(), *key);
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
     }
 
     #[test]

@@ -119,11 +119,23 @@ fn target(path: Option<PathBuf>, name: &str) -> Result<String, Fault> {
     let fault = |error: std::io::Error| Fault::File { path: path.clone(), kind: error.kind() };
     let absolute = std::path::absolute(&path).map_err(fault)?;
     if !absolute.is_dir() {
-        return text_of(absolute);
+        return free(absolute);
     }
     // The library promises a safe name; a name with a folder in it is still not followed.
     let Some(file_name) = Path::new(name).file_name() else {
         return Err(Fault::File { path, kind: std::io::ErrorKind::InvalidFilename });
     };
-    text_of(absolute.join(file_name))
+    free(absolute.join(file_name))
+}
+
+/// A path where nothing is yet, in a folder that is there. The library replaces nothing either; to
+/// look first tells the person why before anything is fetched.
+fn free(target: PathBuf) -> Result<String, Fault> {
+    if target.symlink_metadata().is_ok() {
+        return Err(Fault::FileExists(target));
+    }
+    if target.parent().is_some_and(|folder| !folder.is_dir()) {
+        return Err(Fault::FolderMissing(target));
+    }
+    text_of(target)
 }

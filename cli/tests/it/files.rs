@@ -81,3 +81,29 @@ async fn a_save_that_fails_or_does_not_apply_says_so() {
     assert_eq!(bench.run(&["save", "bob", "2", path]).await, 1);
     assert_eq!(bench.run(&["save", "bob", "9", path]).await, 1);
 }
+
+#[tokio::test]
+async fn a_name_that_is_taken_and_a_folder_that_is_missing_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("photo.jpg"), b"mine").unwrap();
+    let bench = with_file();
+    let (taken, missing) = (folder.path().join("photo.jpg"), folder.path().join("no/photo.jpg"));
+    for path in [folder.path(), &taken] {
+        assert_eq!(bench.run(&["save", "bob", "1", path.to_str().unwrap(), "--json"]).await, 1);
+    }
+    assert_eq!(bench.run(&["save", "bob", "1", missing.to_str().unwrap(), "--json"]).await, 1);
+    let notes = bench.console.notes();
+    assert_eq!(notes.matches(r#""code":"file_exists""#).count(), 2, "{notes}");
+    assert_eq!(notes.matches(r#""code":"folder_missing""#).count(), 1, "{notes}");
+    assert!(bench.asked().is_empty(), "nothing was fetched");
+}
+
+#[tokio::test]
+async fn what_may_be_done_is_not_advised_to_be_repeated() {
+    let bench = Bench::new();
+    bench.world().state().unanswered = true;
+    assert_eq!(bench.run(&["send", "bob", "hello", "--json"]).await, 1);
+    let notes = bench.console.notes();
+    assert!(notes.contains(r#""code":"unanswered""#), "{notes}");
+    assert!(notes.contains("It may be done already"), "{notes}");
+}

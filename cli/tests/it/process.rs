@@ -96,7 +96,7 @@ fn a_second_process_is_refused_by_name_and_takes_over_when_the_owner_is_killed()
     let key = std::fs::read(profile.join("key")).unwrap();
     std::fs::write(profile.join("key"), [1; 32]).unwrap();
     let wrong = on_profile(&change).output().unwrap();
-    assert!(String::from_utf8_lossy(&wrong.stderr).contains("WRONG_KEY"), "{wrong:?}");
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("wrong_key"), "{wrong:?}");
     std::fs::write(profile.join("key"), key).unwrap();
 
     let mut second = on_profile(&["follow", "--from", "1"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -112,4 +112,19 @@ fn a_second_process_is_refused_by_name_and_takes_over_when_the_owner_is_killed()
     assert_eq!(numbers[1]["number"], 2, "{numbers:?}");
     second.kill().unwrap();
     second.wait().unwrap();
+}
+
+#[test]
+fn a_log_filter_that_cannot_be_read_is_said() {
+    let cases =
+        [("in fo", ["phrase", "--help"], "HUSH_LOG is"), ("a=loud", ["chats", "--json"], "{")];
+    for (filter, arguments, begin) in cases {
+        let mut command = hush(&arguments);
+        let folder = tempfile::tempdir().unwrap();
+        command.env("HUSH_PROFILE", folder.path().join("none"));
+        let output = command.env("HUSH_LOG", filter).output().unwrap();
+        let notes = String::from_utf8(output.stderr).unwrap();
+        assert!(notes.starts_with(begin), "{notes}");
+        assert!(notes.contains("HUSH_LOG is no log filter"), "{notes}");
+    }
 }

@@ -66,34 +66,34 @@ impl OpenError {
         }
     }
 
-    /// A stable name, for scripts.
+    /// A stable name in small letters, for scripts.
     pub const fn code(self) -> &'static str {
         match self {
-            Self::Store(store::OpenError::Absent) => "NO_PROFILE",
-            Self::Store(store::OpenError::Exists) => "PROFILE_EXISTS",
-            Self::Store(store::OpenError::WrongPassphrase) => "WRONG_PASSPHRASE",
-            Self::Store(store::OpenError::WrongKey) => "WRONG_KEY",
-            Self::Store(store::OpenError::PassphraseNeeded) => "PASSPHRASE_NEEDED",
-            Self::Store(store::OpenError::RawKeyNeeded) => "KEY_NEEDED",
+            Self::Store(store::OpenError::Absent) => "no_profile",
+            Self::Store(store::OpenError::Exists) => "profile_exists",
+            Self::Store(store::OpenError::WrongPassphrase) => "wrong_passphrase",
+            Self::Store(store::OpenError::WrongKey) => "wrong_key",
+            Self::Store(store::OpenError::PassphraseNeeded) => "passphrase_needed",
+            Self::Store(store::OpenError::RawKeyNeeded) => "key_needed",
             Self::Store(store::OpenError::Damaged | store::OpenError::Incomplete) => {
-                "STORE_DAMAGED"
+                "store_damaged"
             }
-            Self::Store(store::OpenError::Foreign) => "FOREIGN_STORE",
-            Self::Store(store::OpenError::Newer { .. }) => "NEWER_STORE",
-            Self::Store(store::OpenError::Full) | Self::Content(StoreError::Full) => "DISK_FULL",
-            Self::Store(store::OpenError::NotPermitted) => "NOT_PERMITTED",
-            Self::Store(_) => "STORE_NOT_OPENED",
-            Self::Content(StoreError::Damaged) => "STORE_DAMAGED",
-            Self::Content(_) => "DISK_FAILED",
-            Self::NoKey => "NO_KEY",
-            Self::OwnerNotProven => "OWNER_NOT_PROVEN",
-            Self::OwnedByAnother => "OWNED_BY_ANOTHER",
-            Self::ProfileBusy => "PROFILE_BUSY",
-            Self::NotUsable(_) => "PROFILE_NOT_USABLE",
-            Self::NoSocket => "NO_SOCKET",
-            Self::NoThread => "NO_THREAD",
-            Self::NoRandomness => "NO_RANDOMNESS",
-            Self::Stopped => "STOPPED",
+            Self::Store(store::OpenError::Foreign) => "foreign_store",
+            Self::Store(store::OpenError::Newer { .. }) => "newer_store",
+            Self::Store(store::OpenError::Full) | Self::Content(StoreError::Full) => "disk_full",
+            Self::Store(store::OpenError::NotPermitted) => "not_permitted",
+            Self::Store(_) => "store_not_opened",
+            Self::Content(StoreError::Damaged) => "store_damaged",
+            Self::Content(_) => "disk_failed",
+            Self::NoKey => "no_key",
+            Self::OwnerNotProven => "owner_not_proven",
+            Self::OwnedByAnother => "owned_by_another",
+            Self::ProfileBusy => "profile_busy",
+            Self::NotUsable(_) => "profile_not_usable",
+            Self::NoSocket => "no_socket",
+            Self::NoThread => "no_thread",
+            Self::NoRandomness => "no_randomness",
+            Self::Stopped => "stopped",
         }
     }
 }

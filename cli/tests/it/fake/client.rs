@@ -72,6 +72,9 @@ impl Backend for FakeClient {
             if state.gone {
                 return Err(ClientFault::Gone);
             }
+            if state.unanswered && state.read(&command).is_none() {
+                return Err(ClientFault::Unanswered);
+            }
             match state.read(&command) {
                 Some(reply) => {
                     if matches!(command, Command::Messages { .. }) {

@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// Events that follow a command.
     pub(crate) then: Vec<Event>,
     pub(crate) gone: bool,
+    /// The owner of the profile ends before it answers a change.
+    pub(crate) unanswered: bool,
 }
 
 fn profile(name: &str) -> ProfileInfo {
@@ -70,6 +72,7 @@ impl State {
             asked: Vec::new(),
             then: Vec::new(),
             gone: false,
+            unanswered: false,
         }
     }
 

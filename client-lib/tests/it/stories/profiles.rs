@@ -27,13 +27,13 @@ async fn a_second_process_needs_the_key_and_makes_no_profile_anew() {
     let owner = Client::open(options(&profile, Create::New)).await.unwrap();
     let wrong = refusal(&profile, Create::OpenExisting, "wrong horse").await;
     assert_eq!(wrong, OpenError::Store(store::OpenError::WrongPassphrase));
-    assert_eq!(wrong.code(), "WRONG_PASSPHRASE");
+    assert_eq!(wrong.code(), "wrong_passphrase");
     let key = StoreKeySource::Raw(Zeroizing::new([1; 32]));
     let other_kind = Client::open(options(&profile, Create::OpenExisting).key(key)).await;
     assert_eq!(other_kind.unwrap_err(), OpenError::Store(store::OpenError::PassphraseNeeded));
     let anew = refusal(&profile, Create::New, "correct horse").await;
     assert_eq!(anew, OpenError::Store(store::OpenError::Exists));
-    assert_eq!(anew.code(), "PROFILE_EXISTS");
+    assert_eq!(anew.code(), "profile_exists");
     let second = Client::open(options(&profile, Create::OpenExisting)).await.unwrap();
     second.close().await;
     owner.close().await;
