@@ -244,7 +244,7 @@ fn refused(
 ) -> Result<Progress, StoreError> {
     let later = Progress::Refused { retry_after_ms: refusal.retry_after_ms };
     match (&wish, refusal.code) {
-        (Wish::SendContent { .. }, _) if refusal.code.retry() == Retry::Never => {
+        (Wish::SendContent { message: Some(_), .. }, _) if refusal.code.retry() == Retry::Never => {
             fail(work, number, FailureReason::Refused)?;
             Ok(Progress::Settled)
         }
@@ -268,12 +268,50 @@ fn refused(
             inbox::not_sent(work, number, inbox, invites.as_ref())?;
             Ok(Progress::Settled)
         }
-        _ if refusal.code.retry() == Retry::Never => {
+        _ if refusal.code.retry() == Retry::Never && can_fail(&wish) => {
             fail(work, number, FailureReason::Refused)?;
             Ok(Progress::Settled)
         }
         _ => Ok(later),
     }
+}
+
+/// Whether a person can be told of a wish that a relay will never grant. Others wait: what they are
+/// for is done already, or nobody asked for it, and a relay that lied once must not end them
+/// (spec: CLI-093).
+const fn can_fail(wish: &Wish) -> bool {
+    match wish {
+        Wish::SendContent { message, .. } => message.is_some(),
+        Wish::AddPerson { .. }
+        | Wish::RemovePerson { .. }
+        | Wish::AddDevice { .. }
+        | Wish::RemoveDevice { .. }
+        | Wish::Leave { .. }
+        | Wish::ReachContact { .. }
+        | Wish::Upload { .. }
+        | Wish::Download { .. } => true,
+        Wish::CreateChannel { .. }
+        | Wish::SendReceipts { .. }
+        | Wish::CommitLeave { .. }
+        | Wish::Contest { .. }
+        | Wish::SendItem { .. }
+        | Wish::PutCapability { .. }
+        | Wish::RevokeCapability { .. }
+        | Wish::PutDeviceList
+        | Wish::RotateInbox
+        | Wish::DropSlot { .. } => false,
+    }
+}
+
+/// Whether a wish ends when the relay it needs shows another key: a person waits for its outcome, and
+/// can ask again. What follows from something done already waits until the key is back
+/// (spec: CLI-093).
+pub(crate) fn ends_with_relay(work: &Work<'_>, number: IntentNumber) -> Result<bool, StoreError> {
+    let wish = load(work, number)?;
+    Ok(matches!(
+        wish,
+        Some(Wish::ReachContact { .. } | Wish::Upload { .. } | Wish::Download { .. })
+    ))
 }
 
 /// A wish will not come true: says so where a person sees it, and forgets it.
@@ -290,12 +328,26 @@ pub(crate) fn fail(
         Wish::AddPerson { channel, .. }
         | Wish::RemovePerson { channel, .. }
         | Wish::AddDevice { channel, .. }
-        | Wish::RemoveDevice { channel, .. } => groups::change_failed(work, &channel, reason)?,
+        | Wish::RemoveDevice { channel, .. }
+        | Wish::Leave { channel } => groups::change_failed(work, &channel, reason)?,
         Wish::ReachContact { chat, .. } => contacts::not_reached(work, chat, reason)?,
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             return files::failed(work, TransferNumber(transfer), reason);
         }
-        _ => {}
+        Wish::SendItem { inbox, invites, .. } => {
+            return inbox::not_sent(work, number, &inbox, invites.as_ref());
+        }
+        // Nobody asked for them, and they mean nothing without their channel or inbox.
+        Wish::SendContent { message: None, .. }
+        | Wish::SendReceipts { .. }
+        | Wish::CreateChannel { .. }
+        | Wish::CommitLeave { .. }
+        | Wish::Contest { .. }
+        | Wish::PutCapability { .. }
+        | Wish::RevokeCapability { .. }
+        | Wish::PutDeviceList
+        | Wish::RotateInbox
+        | Wish::DropSlot { .. } => {}
     }
     work.settle(number);
     Ok(())

@@ -267,7 +267,8 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Wishes that need this relay, and nothing else, cannot come true.
+    /// Wishes that need this relay, and nothing else, cannot come true: those that a person waits for
+    /// fail, the others wait (spec: CLI-093).
     pub(super) fn fail_wishes_for(&mut self, relay: &RelayAddress) -> Result<(), StoreError> {
         let numbers: Vec<IntentNumber> = self
             .wishes
@@ -279,7 +280,12 @@ impl<S: Store> Engine<S> {
             .map(|(number, _)| *number)
             .collect();
         for number in numbers {
-            self.transact(|work| wish::fail(work, number, FailureReason::RelayKeyMismatch))?;
+            self.transact(|work| {
+                if wish::ends_with_relay(work, number)? {
+                    wish::fail(work, number, FailureReason::RelayKeyMismatch)?;
+                }
+                Ok::<(), StoreError>(())
+            })?;
         }
         Ok(())
     }

@@ -158,7 +158,7 @@ fn a_relay_that_goes_back_is_noticed() {
 fn a_relay_with_another_key_is_refused_loudly() {
     // spec: CLI-033
     let Pair { mut world, alice, hers, .. } = pair();
-    world.replace_key(0);
+    let _before = world.replace_key(0);
     world.say(alice, hers, "not to you");
     world.pass(300_000);
     let warned = |event: &Event| matches!(event, Event::Warning(Warning::RelayKeyMismatch { .. }));
@@ -167,6 +167,44 @@ fn a_relay_with_another_key_is_refused_loudly() {
     let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
     assert!(status.relays.iter().all(|relay| relay.state == RelayState::KeyMismatch));
     assert_eq!(world.chat(alice, "Bob").state, ChatState::Open);
+}
+
+#[test]
+fn what_waits_for_a_relay_outlives_one_that_pretends_to_be_it() {
+    // spec: CLI-093
+    // However many answers of the relays have come when the other one takes its place.
+    for answers in (0..24).step_by(2) {
+        let mut world = World::new(2);
+        let alice = world.person("Alice", 0);
+        let bob = world.person("Bob", 1);
+        world.befriend(alice, bob);
+        let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Club".into() }) else {
+            panic!()
+        };
+        world.settle();
+        let mut left = answers;
+        world.set_tamper(move |answer| {
+            let comes = left > 0;
+            left -= u32::from(comes);
+            comes.then_some(answer)
+        });
+        let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+        let (chat, contact) = (group.number, contacts[0].number);
+        world.ask(alice, Command::GroupAdd { chat, contact });
+        world.settle();
+        let key = world.replace_key(1);
+        world.set_tamper(Some);
+        world.restart(alice);
+        world.pass(120_000);
+        let _liar = world.swap_key(1, key);
+        world.restart(alice);
+        world.restart(bob);
+        world.pass(300_000);
+        let failed = |event: &Event| matches!(event, Event::GroupChangeFailed { .. });
+        assert!(!world.events(alice).iter().any(failed), "after {answers} answers");
+        let chats = world.chats(bob);
+        assert!(chats.iter().any(|chat| chat.name == "Club"), "after {answers} answers");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use self::{
     insider::{Dice, Loaded},
-    relay::Relay,
+    relay::{Relay, RelayKey},
 };
 use crate::disk::Disk;
 use bytes::Bytes;
@@ -22,9 +22,8 @@ use hushwire_engine::{
     store::{Order, Range, Store as _, Table},
 };
 use hushwire_protocol::epoch::EpochKeys;
-use hushwire_relay_rules::{MemoryStore, Signer};
+use hushwire_relay_rules::MemoryStore;
 use hushwire_wire::{
-    SigningKey,
     frame::{
         AnswerFrame, RequestFrame, decode_answer, decode_request, encode_answer, encode_request,
     },
@@ -497,15 +496,16 @@ impl World {
     }
 
     /// Gives a relay another key, as somebody who stands in its place has.
-    pub(crate) fn replace_key(&mut self, relay: usize) {
+    /// Another relay stands at this one's place, or the first one again. Returns who was there.
+    pub(crate) fn swap_key(&mut self, relay: usize, key: RelayKey) -> RelayKey {
         self.set_up(relay, false);
-        let signer = Signer::new(SigningKey::from_bytes(&[77; 32]));
-        let id = transcript::relay_id(&signer.public_key());
-        let host = self.relays[relay].address.split('#').next().unwrap().to_owned();
-        let id = id.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        self.relays[relay].address = format!("{host}#{id}");
-        self.relays[relay].signer = signer;
+        let before = self.relays[relay].swap_key(key);
         self.set_up(relay, true);
+        before
+    }
+
+    pub(crate) fn replace_key(&mut self, relay: usize) -> RelayKey {
+        self.swap_key(relay, RelayKey::from_seed(77))
     }
 
     // --- what people do -----------------------------------------------------------------------

@@ -37,7 +37,25 @@ pub(super) struct Open {
     pub(super) answers: VecDeque<AnswerFrame>,
 }
 
+/// The key of a relay.
+pub(crate) struct RelayKey(Signer);
+
+impl RelayKey {
+    pub(super) fn from_seed(seed: u8) -> Self {
+        Self(Signer::new(SigningKey::from_bytes(&[seed; 32])))
+    }
+}
+
 impl Relay {
+    pub(super) fn swap_key(&mut self, key: RelayKey) -> RelayKey {
+        let id = transcript::relay_id(&key.0.public_key());
+        let host = self.address.split(':').next().unwrap();
+        let host = hushwire_protocol::address::Host::parse(host).unwrap();
+        let address = hushwire_protocol::address::RelayAddress::new(host, 4433, id).unwrap();
+        self.address = address.to_string();
+        RelayKey(core::mem::replace(&mut self.signer, key.0))
+    }
+
     pub(super) fn new(seed: u8) -> Self {
         let signer = Signer::new(SigningKey::from_bytes(&[seed; 32]));
         let id = transcript::relay_id(&signer.public_key());
