@@ -19,7 +19,7 @@ use crate::{
     event::Event,
     packages::{self, Gathered, Route},
     profile,
-    record::{ContactRecord, IntentNumber, Packages, SecretBytes, Wish},
+    record::{ContactRecord, Packages, SecretBytes, Wish, WishNumber},
     store::StoreError,
     wish::{self, Desk, Progress, Step, Target},
     work::Work,
@@ -291,7 +291,7 @@ pub(crate) fn link_target(link: &SecretBytes) -> Result<Target, StoreError> {
 /// The next step towards the person behind a link: card, key packages, then the wish to add.
 pub(crate) fn reach(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     _desk: &Desk,
     wish: Wish,
 ) -> Result<Step, StoreError> {
@@ -314,7 +314,7 @@ pub(crate) fn reach(
 /// Takes the card or a key package of the person behind a link.
 pub(crate) fn reached(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     wish: Wish,
     answer: Answer,
 ) -> Result<Progress, StoreError> {

@@ -7,7 +7,7 @@
 mod channels;
 mod files;
 mod inbox;
-mod meeting;
+mod rendezvous;
 mod sessions;
 mod shelf;
 mod wishes;
@@ -20,11 +20,11 @@ use rand_core::CryptoRng;
 use crate::{
     command::{Command, CommandError, Reply},
     engine::{
-        channels::ChannelLive, files::TransferLive, inbox::InboxLive, meeting::MeetingLive,
+        channels::ChannelLive, files::TransferLive, inbox::InboxLive, rendezvous::RendezvousLive,
         wishes::WishLive,
     },
     io::{Deadline, Input, Output},
-    record::{IntentNumber, TransferNumber},
+    record::{TransferNumber, WishNumber},
     session::{Session, SessionNumber},
     store::{Store, StoreError},
     transaction::Transaction,
@@ -58,8 +58,8 @@ pub struct Engine<S> {
     last_session: u64,
     channels: BTreeMap<ChannelId, ChannelLive>,
     inbox: Option<InboxLive>,
-    meeting: Option<MeetingLive>,
-    wishes: BTreeMap<IntentNumber, WishLive>,
+    rendezvous: Option<RendezvousLive>,
+    wishes: BTreeMap<WishNumber, WishLive>,
     transfers: BTreeMap<TransferNumber, TransferLive>,
     outputs: VecDeque<Output>,
     /// Somebody became a contact, or a device may be known now: invitations of theirs that were
@@ -89,7 +89,7 @@ impl<S: Store> Engine<S> {
             last_session: 0,
             channels: BTreeMap::new(),
             inbox: None,
-            meeting: None,
+            rendezvous: None,
             wishes: BTreeMap::new(),
             transfers: BTreeMap::new(),
             outputs: VecDeque::new(),
@@ -98,7 +98,7 @@ impl<S: Store> Engine<S> {
         engine.load_wishes()?;
         engine.load_channels()?;
         engine.load_inbox()?;
-        engine.load_meeting()?;
+        engine.load_rendezvous()?;
         engine.pump()?;
         Ok(engine)
     }
@@ -145,9 +145,10 @@ impl<S: Store> Engine<S> {
         let sessions = self.sessions.values().filter_map(Session::deadline);
         let wishes = self.wishes.values().filter_map(WishLive::deadline);
         let channels = self.channels.values().filter_map(ChannelLive::deadline);
-        let meeting = self.meeting.iter().filter_map(|meeting| meeting.deadline(self.now));
+        let rendezvous =
+            self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
-        let all = sessions.chain(wishes).chain(channels).chain(meeting).chain(inbox);
+        let all = sessions.chain(wishes).chain(channels).chain(rendezvous).chain(inbox);
         all.filter(|at| *at > self.now).min()
     }
 
@@ -184,7 +185,7 @@ impl<S: Store> Engine<S> {
         self.pump_sessions();
         self.pump_inbox()?;
         self.pump_shelf();
-        self.pump_meeting()?;
+        self.pump_rendezvous()?;
         self.pump_channels()?;
         self.pump_wishes()
     }
@@ -233,10 +234,10 @@ impl<S: Store> Engine<S> {
             self.load_inbox()?;
         }
         if effects.linking {
-            self.load_meeting()?;
+            self.load_rendezvous()?;
         }
         self.outputs.extend(effects.outputs);
-        self.drop_transfers(|live| effects.settled.contains(&live.intent));
+        self.drop_transfers(|live| effects.settled.contains(&live.wish));
         if effects.events {
             self.outputs.push_back(Output::Events);
         }

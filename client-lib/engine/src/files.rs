@@ -22,8 +22,8 @@ use crate::{
     io::{Output, PartPlace, PartTag},
     messages,
     record::{
-        BodyRecord, Direction, DownloadRecord, FileRecord, IntentNumber, MessageRecord, Outgoing,
-        SecretBytes, Shown, TransferNumber, TransferRecord, UploadRecord, Wish, by_number,
+        BodyRecord, Direction, DownloadRecord, FileRecord, MessageRecord, Outgoing, SecretBytes,
+        Shown, TransferNumber, TransferRecord, UploadRecord, Wish, WishNumber, by_number,
     },
     store::{StoreError, Table},
     wish::Target,
@@ -152,13 +152,13 @@ fn begin(
 ) -> Result<(), CommandError> {
     let relay = groups::record(work, channel)?.ok_or(CommandError::ChatClosed)?.relay;
     let number = work.count(|counters| &mut counters.transfer)?;
-    let intent = work.wish(match direction {
+    let wish = work.wish(match direction {
         Direction::Up(_) => Wish::Upload { transfer: number },
         Direction::Down(_) => Wish::Download { transfer: number },
     })?;
     let Shown { chat, message } = shown;
     let record = TransferRecord {
-        intent: intent.0,
+        wish: wish.0,
         chat,
         message,
         channel: *channel,
@@ -211,8 +211,8 @@ impl TransferRecord {
         Shown { chat: self.chat, message: self.message }
     }
 
-    const fn intent(&self) -> IntentNumber {
-        IntentNumber(self.intent)
+    const fn wish(&self) -> WishNumber {
+        WishNumber(self.wish)
     }
 }
 
@@ -274,7 +274,7 @@ pub(crate) fn uploaded(
         return failed(work, transfer, FailureReason::NotAMember);
     }
     let Some(mut message) = messages::load(work, shown)? else {
-        return forget(work, transfer, record.intent());
+        return forget(work, transfer, record.wish());
     };
     let (Direction::Up(up), BodyRecord::File(file)) = (&record.direction, &mut message.body) else {
         return Err(StoreError::Damaged);
@@ -292,7 +292,7 @@ pub(crate) fn uploaded(
     messages::set_place(work, shown, &id);
     work.wish(Wish::SendContent { channel: record.channel, content, message: Some(shown) })?;
     work.event(Event::TransferEnded { chat: shown.chat, message: shown.message })?;
-    forget(work, transfer, record.intent())
+    forget(work, transfer, record.wish())
 }
 
 fn describe(
@@ -359,7 +359,7 @@ pub(crate) fn finished(work: &mut Work<'_>, transfer: TransferNumber) -> Result<
         file.transfer = None;
     })?;
     work.event(Event::TransferEnded { chat: shown.chat, message: shown.message })?;
-    forget(work, transfer, record.intent())
+    forget(work, transfer, record.wish())
 }
 
 /// The file will not go up or come down by itself. A failed upload keeps its row, for its path.
@@ -375,14 +375,14 @@ pub(crate) fn failed(
     match &record.direction {
         Direction::Up(_) => {
             messages::set_failed(work, shown, reason)?;
-            work.settle(record.intent());
+            work.settle(record.wish());
             Ok(())
         }
         Direction::Down(down) => {
             let part = down.part(&record.path);
             work.effects.outputs.push(Output::DiscardFile { transfer, part });
             change_file(work, shown, |file| file.transfer = None)?;
-            forget(work, transfer, record.intent())
+            forget(work, transfer, record.wish())
         }
     }
 }
@@ -390,9 +390,9 @@ pub(crate) fn failed(
 fn forget(
     work: &mut Work<'_>,
     transfer: TransferNumber,
-    intent: IntentNumber,
+    wish: WishNumber,
 ) -> Result<(), StoreError> {
     work.tx.remove(Table::Transfer, &by_number(transfer.0));
-    work.settle(intent);
+    work.settle(wish);
     Ok(())
 }

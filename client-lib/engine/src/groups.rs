@@ -24,7 +24,7 @@ use crate::{
     contacts, devices,
     event::Event,
     log, packages, profile,
-    record::{GroupRecord, GroupState, IntentNumber, PurposeRecord, SecretBytes, Wish},
+    record::{GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish, WishNumber},
     store::StoreError,
     wish::{Desk, Progress, Step, Target},
     work::Work,
@@ -149,7 +149,7 @@ pub(crate) fn form(
 /// Asks the relay for the channel of a new group.
 pub(crate) fn create_channel(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     channel: &ChannelId,
     nonce: &SecretBytes,
@@ -171,7 +171,7 @@ pub(crate) fn create_channel(
 /// The channel is there.
 pub(crate) fn channel_created(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     channel: &ChannelId,
 ) -> Result<Progress, StoreError> {
     set_state(work, channel, GroupState::Member)?;

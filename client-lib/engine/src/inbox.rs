@@ -21,7 +21,7 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     handled, invitations, joining, linking, links,
     pending::Pending,
-    record::{IdentityRecord, InboxRecord, IntentNumber, LinkRecord, SecretBytes, by_number},
+    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, WishNumber, by_number},
     revoking, shelf,
     store::StoreError,
     wish::{Ask, Desk, Step},
@@ -224,7 +224,7 @@ pub(crate) fn capability(secret: &SecretBytes) -> Result<CapabilitySecret, Store
 /// An item will not arrive: the other side no longer wants to hear from this identity.
 pub(crate) fn not_sent(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     inbox: &InboxId,
     invites: Option<&ChannelId>,
 ) -> Result<(), StoreError> {

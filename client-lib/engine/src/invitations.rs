@@ -18,7 +18,7 @@ use crate::{
     outbox::WelcomeRecord,
     packages::{REFUSALS_MAX, Route, SUITE},
     profile,
-    record::{IntentNumber, Letter, PurposeRecord, SecretBytes, Wish},
+    record::{PurposeRecord, SecretBytes, UnsealedItem, Wish, WishNumber},
     store::StoreError,
     wish::Progress,
     work::Work,
@@ -120,7 +120,7 @@ fn send_content(
     invites: Option<ChannelId>,
 ) -> Result<(), StoreError> {
     let content = SecretBytes::new(&content.to_bytes());
-    let letter = Letter { person: *person, content, refusals: 0 };
+    let letter = UnsealedItem { person: *person, content, refusals: 0 };
     let wish = sealed(work, recipient, letter, invites)?;
     work.wish(wish)?;
     Ok(())
@@ -129,7 +129,7 @@ fn send_content(
 fn sealed(
     work: &mut Work<'_>,
     recipient: &Recipient,
-    letter: Letter,
+    letter: UnsealedItem,
     invites: Option<ChannelId>,
 ) -> Result<Wish, StoreError> {
     let device = profile::device(work)?;
@@ -151,7 +151,7 @@ fn sealed(
 /// sealed anew. Else it is tried again, for a bounded number of times (spec: IDN-060).
 pub(crate) fn refused(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     wish: Wish,
     retry_after_ms: u64,
 ) -> Result<Progress, StoreError> {

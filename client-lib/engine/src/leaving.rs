@@ -8,7 +8,7 @@ use hushwire_wire::{
 
 use crate::{
     backoff, groups, log, outbox,
-    record::{GroupState, IntentNumber, Wish},
+    record::{GroupState, Wish, WishNumber},
     store::StoreError,
     wish::{Desk, Step},
     work::Work,
@@ -28,7 +28,7 @@ pub(crate) fn ask(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreE
 /// Seals and appends the wish to leave.
 pub(crate) fn send(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     channel: &ChannelId,
 ) -> Result<Step, StoreError> {
@@ -68,7 +68,7 @@ pub(crate) fn asked(
 /// Commits a leaving, in the epoch it was signed for; in a later one the member asks again.
 pub(crate) fn commit(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     wish: &Wish,
 ) -> Result<Step, StoreError> {

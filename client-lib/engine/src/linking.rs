@@ -36,9 +36,9 @@ use crate::{
 
 /// How long a linking may take, in milliseconds (spec: IDN-051).
 const LINKING_LIFE_MS: u64 = 10 * 60 * 1000;
-/// The only slot at a meeting place: one device reads there.
+/// The only slot at a rendezvous: one device reads there.
 const MEETING_SLOT: SlotId = SlotId::from_bytes([0; 16]);
-/// Items that a linking brings to a meeting place: a request; or a reveal and a grant.
+/// Items that a linking brings to a rendezvous: a request; or a reveal and a grant.
 const ITEMS_TO_OLD: u64 = 1;
 const ITEMS_TO_NEW: u64 = 2;
 
@@ -47,7 +47,7 @@ fn load(work: &Work<'_>) -> Result<Option<LinkingRecord>, StoreError> {
     Ok(stored(work)?.filter(|record| record.step != LinkingStep::Over))
 }
 
-/// The linking that is under way, or the last one, while its meeting place is not cleared away.
+/// The linking that is under way, or the last one, while its rendezvous is not cleared away.
 fn stored(work: &Work<'_>) -> Result<Option<LinkingRecord>, StoreError> {
     work.tx.load(LinkingRecord::KEY)
 }
@@ -60,7 +60,7 @@ fn save(work: &Work<'_>, record: &LinkingRecord) -> Result<(), StoreError> {
     work.tx.save(LinkingRecord::KEY, record)
 }
 
-/// Linking is over: its secrets go, but for the code, by which the meeting place is cleared away
+/// Linking is over: its secrets go, but for the code, by which the rendezvous is cleared away
 /// (spec: IDN-059).
 fn end(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.effects.linking = true;
@@ -84,7 +84,7 @@ pub(crate) fn abandon(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
 }
 
-/// The meeting place is cleared away, or will lapse by itself.
+/// The rendezvous is cleared away, or will lapse by itself.
 pub(crate) fn forget(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, LinkingRecord::KEY);
     work.effects.linking = true;
@@ -198,7 +198,7 @@ fn confirm_here(work: &mut Work<'_>, mut record: LinkingRecord) -> Result<(), St
     }
 }
 
-// --- the meeting place ----------------------------------------------------------------------
+// --- the rendezvous ----------------------------------------------------------------------
 
 /// Where this device waits for the other.
 pub(crate) struct Place {
@@ -208,7 +208,7 @@ pub(crate) struct Place {
     pub(crate) use_now: PlaceUse,
 }
 
-/// What the meeting place is for now.
+/// What the rendezvous is for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PlaceUse {
     /// The devices meet there.
@@ -295,7 +295,7 @@ pub(crate) fn ready(work: &mut Work<'_>) -> Result<Sequence, StoreError> {
     Ok(Sequence(record.cursor))
 }
 
-/// Wishes to have a message at the other device's meeting place.
+/// Wishes to have a message at the other device's rendezvous.
 fn send(work: &mut Work<'_>, record: &LinkingRecord, sealed: &[u8]) -> Result<(), StoreError> {
     let there = record.there()?;
     work.wish(Wish::SendItem {

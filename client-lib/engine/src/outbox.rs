@@ -22,7 +22,7 @@ use crate::{
     groups,
     log::{self, epoch_state},
     messages,
-    record::{IntentNumber, SealedRecord, SecretBytes, Verdict, Wish, by_number, id},
+    record::{SealedRecord, SecretBytes, Verdict, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
     work::Work,
@@ -102,20 +102,20 @@ pub(crate) fn content_target(work: &Work<'_>, channel: &ChannelId) -> Result<Tar
 
 pub(crate) fn sealed(
     work: &Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
 ) -> Result<Option<SealedRecord>, StoreError> {
     work.tx.load(&by_number(number.0))
 }
 
 /// Whether the bytes of a wish are fixed.
-pub(crate) fn is_sealed(work: &Work<'_>, number: IntentNumber) -> Result<bool, StoreError> {
+pub(crate) fn is_sealed(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
     Ok(sealed(work, number)?.is_some())
 }
 
 /// Seals content for the current epoch, or takes what was sealed for it, and appends it.
 pub(crate) fn send_content(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     channel: &ChannelId,
     content: &[u8],
@@ -140,7 +140,7 @@ pub(crate) fn send_content(
 /// is over, and the log has shown that the entry is not in it.
 pub(crate) fn fresh(
     work: &Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     channel: &ChannelId,
     epoch: EpochId,
 ) -> Result<Option<SealedRecord>, StoreError> {
@@ -157,7 +157,7 @@ pub(crate) fn fresh(
 
 pub(crate) fn seal(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     channel: &ChannelId,
     view: ChannelView,
     operation: &Operation,
@@ -173,7 +173,7 @@ pub(crate) fn seal(
         commit,
         upload: SecretBytes::new(&work.random::<32>()),
         uploaded: 0,
-        intent: number.0,
+        wish: number.0,
     };
     work.tx.save(&by_number(number.0), &record)?;
     let pointer = Zeroizing::new(by_number(number.0).to_vec());
@@ -182,14 +182,14 @@ pub(crate) fn seal(
 }
 
 fn forget(work: &Work<'_>, row: &SealedRecord) {
-    work.tx.remove(Table::Sealed, &by_number(row.intent));
+    work.tx.remove(Table::Sealed, &by_number(row.wish));
     work.tx.remove(Table::OwnEntry, row.entry.as_bytes());
 }
 
 /// Commits what a wish wants, unless it is true already.
 pub(crate) fn send_commit(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     wish: &Wish,
 ) -> Result<Step, StoreError> {
@@ -264,7 +264,7 @@ pub(crate) fn send_commit(
 /// it is settled. Only a contest takes its place, when the log shows that others came first.
 fn make_way(
     work: &Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     channel: &ChannelId,
     contested: &[EntryId],
 ) -> Result<bool, StoreError> {
@@ -349,7 +349,7 @@ fn length(bytes: &[u8]) -> u64 {
 /// The relay answered an append, or a part of its upload.
 pub(crate) fn appended(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     answer: &Answer,
 ) -> Result<Progress, StoreError> {
@@ -368,7 +368,7 @@ pub(crate) fn appended(
 
 fn receipt_came(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     row: &SealedRecord,
     receipt: &Appended,
@@ -396,7 +396,7 @@ fn receipt_came(
 }
 
 /// The content of a wish is in the log. The entry's id stays known until it was read back.
-fn stored(work: &mut Work<'_>, number: IntentNumber) -> Result<Progress, StoreError> {
+fn stored(work: &mut Work<'_>, number: WishNumber) -> Result<Progress, StoreError> {
     match wish::load(work, number)? {
         // Asked for; it is settled when a member has done it.
         Some(Wish::Leave { .. }) => return Ok(Progress::AwaitLog),
@@ -413,7 +413,7 @@ fn stored(work: &mut Work<'_>, number: IntentNumber) -> Result<Progress, StoreEr
 pub(crate) fn take_own_message(work: &mut Work<'_>, entry: &EntryId) -> Result<bool, StoreError> {
     let Some(pointer) = work.tx.row(Table::OwnEntry, entry.as_bytes())? else { return Ok(false) };
     let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
-    let number = IntentNumber(number);
+    let number = WishNumber(number);
     let row = sealed(work, number)?.filter(|row| row.entry == *entry);
     if row.as_ref().is_some_and(|row| row.commit.is_some()) {
         return Ok(false);
@@ -427,7 +427,7 @@ pub(crate) fn take_own_message(work: &mut Work<'_>, entry: &EntryId) -> Result<b
 
 /// A commit of this device that came back in the log.
 pub(crate) struct OwnCommit {
-    pub(crate) number: IntentNumber,
+    pub(crate) number: WishNumber,
     pub(crate) commit: CommitRecord,
 }
 
@@ -439,11 +439,11 @@ pub(crate) fn own_commit(
 ) -> Result<Option<OwnCommit>, StoreError> {
     let Some(pointer) = work.tx.row(Table::OwnEntry, entry.as_bytes())? else { return Ok(None) };
     let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
-    let row = sealed(work, IntentNumber(number))?;
+    let row = sealed(work, WishNumber(number))?;
     let row = row.filter(|row| row.entry == *entry && row.channel == *channel);
     let Some(commit) = row.as_ref().and_then(|row| row.commit.as_ref()) else { return Ok(None) };
     let commit = crate::record::decode(commit.expose())?;
-    Ok(Some(OwnCommit { number: IntentNumber(number), commit }))
+    Ok(Some(OwnCommit { number: WishNumber(number), commit }))
 }
 
 /// An epoch is over: whatever was sealed for it and is not in its log is sealed anew (spec: CLI-013).

@@ -23,7 +23,7 @@ use crate::{
     contacts,
     groups::{self, Change},
     inbox, log, outbox, profile,
-    record::{IntentNumber, Packages, Wish},
+    record::{Packages, Wish, WishNumber},
     store::StoreError,
     wish::{self, Ask, Desk, Progress, Step, Target},
     work::Work,
@@ -268,7 +268,7 @@ pub(crate) fn device_target(
 /// for a bounded number of times (spec: IDN-060).
 pub(crate) fn refused(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     mut wish: Wish,
     reason: FailureReason,
 ) -> Result<Progress, StoreError> {
@@ -307,7 +307,7 @@ fn is_superseded(work: &Work<'_>, wish: &Wish) -> Result<bool, StoreError> {
 /// The next step of an addition: gather, then commit.
 pub(crate) fn step(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     mut wish: Wish,
 ) -> Result<Step, StoreError> {
@@ -342,7 +342,7 @@ fn route(work: &Work<'_>, wish: &Wish) -> Result<Option<Route>, StoreError> {
 /// Takes what was asked for an addition.
 pub(crate) fn answered(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     mut wish: Wish,
     answer: Answer,
@@ -432,8 +432,8 @@ mod tests {
         for first in (0..240).step_by(40) {
             let packages = packages(&provider, first..first + 40);
             let bound = tree_bytes_after(&group, &packages).unwrap();
-            let intent = match addition(&group, &packages).unwrap() {
-                Change::Commit(intent) => *intent,
+            let wish = match addition(&group, &packages).unwrap() {
+                Change::Commit(wish) => *wish,
                 Change::NotAllowed(reason) => {
                     assert_eq!(reason, FailureReason::TreeNotInline);
                     assert_eq!(group.members().unwrap().len(), usize::from(first) + 1);
@@ -444,8 +444,7 @@ mod tests {
             };
             let read = hushwire_protocol::group::LogPlace::start(&channel, &epoch);
             let basis = hushwire_protocol::group::CommitBasis::first(read);
-            let pending =
-                group.begin_commit(&provider, &key, &epoch, &keys, intent, basis).unwrap();
+            let pending = group.begin_commit(&provider, &key, &epoch, &keys, wish, basis).unwrap();
             keys = pending.next_keys;
             group.confirm_commit(&provider).unwrap();
             let length = group.tree_bytes().unwrap().len();

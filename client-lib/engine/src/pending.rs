@@ -7,7 +7,7 @@ use hushwire_wire::{
 };
 
 use crate::{
-    record::{IntentNumber, TransferNumber},
+    record::{TransferNumber, WishNumber},
     shelf::PackageNumber,
 };
 
@@ -43,9 +43,9 @@ pub(crate) enum Pending {
     /// A key package was put on the shelf.
     ShelfPut { package: PackageNumber, before: ShelfBefore },
     /// A step of a durable wish.
-    Wish { intent: IntentNumber },
+    Wish { wish: WishNumber },
     /// A chunk of a file.
-    Chunk { intent: IntentNumber, transfer: TransferNumber, chunk: ChunkIndex },
+    Chunk { wish: WishNumber, transfer: TransferNumber, chunk: ChunkIndex },
     /// Nothing depends on the answer.
     Nothing,
 }

@@ -8,7 +8,7 @@ use hushwire_wire::id::ChannelId;
 
 use crate::{
     backoff, messages,
-    record::{IntentNumber, Wish},
+    record::{Wish, WishNumber},
     store::StoreError,
     wish::{self, Desk, Step},
     work::Work,
@@ -53,7 +53,7 @@ pub(crate) fn owe(
 /// Seals and sends a report, once it has waited.
 pub(crate) fn send(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     channel: &ChannelId,
     owed: &[serde_bytes::ByteArray<32>],

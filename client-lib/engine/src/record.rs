@@ -5,11 +5,11 @@
 
 mod chat;
 mod group;
-mod intent;
 mod key;
 mod profile;
 mod secret;
 mod transfer;
+mod wish;
 
 pub(crate) use chat::{
     BodyRecord, ChatRecord, ContactRecord, DeliveryRecord, FileRecord, LinkRecord, MessageRecord,
@@ -19,7 +19,6 @@ pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, SealedRecord,
     Verdict,
 };
-pub(crate) use intent::{IntentNumber, IntentRecord, Letter, Packages, Shown, Wish};
 pub(crate) use key::{by_channel, by_chat, by_number, number_of};
 pub(crate) use profile::{
     Counters, IdentityRecord, InboxRecord, JoiningRecord, LinkingRecord, LinkingStep, OldSealKey,
@@ -27,6 +26,7 @@ pub(crate) use profile::{
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
 pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};
+pub(crate) use wish::{Packages, Shown, UnsealedItem, Wish, WishNumber, WishRecord};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;

@@ -12,7 +12,7 @@ use crate::{
     capabilities::{self, Uses},
     command::{CommandError, DeviceNumber},
     contacts, control, devices, groups, inbox, links, profile,
-    record::{GroupState, InboxRecord, IntentNumber, OldSealKey, SecretBytes, Wish},
+    record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
     store::StoreError,
     wish::{Desk, Step},
     work::Work,
@@ -86,7 +86,7 @@ fn replace_seal_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes)
 /// Asks the relay to take the next owner key.
 pub(crate) fn rotate(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
 ) -> Result<Step, StoreError> {
     let record = inbox::required(work)?;

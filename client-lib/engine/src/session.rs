@@ -25,7 +25,7 @@ pub enum Purpose {
     /// The own inbox.
     Inbox,
     /// The place where a device that is being linked meets another.
-    Meeting,
+    Rendezvous,
     /// Channels, other people's inboxes, blobs.
     Channels,
     /// One channel and its blobs, for who asked to isolate.
@@ -175,10 +175,10 @@ impl Session {
     }
 
     /// Forgets what was asked for a wish: an answer that still comes changes nothing.
-    pub(crate) fn forget_wish(&mut self, number: crate::record::IntentNumber) {
+    pub(crate) fn forget_wish(&mut self, number: crate::record::WishNumber) {
         self.pending.retain(|_, pending| {
             !matches!(pending,
-                Pending::Wish { intent } | Pending::Chunk { intent, .. } if *intent == number)
+                Pending::Wish { wish } | Pending::Chunk { wish, .. } if *wish == number)
         });
     }
 

@@ -28,8 +28,8 @@ pub enum Table {
     /// A contact link we gave out, by number.
     Link,
     /// A durable wish, by number: see `wish`.
-    Intent,
-    /// Sealed bytes waiting for their receipt, by intent number.
+    Wish,
+    /// Sealed bytes waiting for their receipt, by wish number.
     Sealed,
     /// A file that goes up or down, by transfer number.
     Transfer,
@@ -37,7 +37,7 @@ pub enum Table {
     Head,
     /// Events for the app, by number.
     Event,
-    /// Numbers of the intents whose sealed bytes are on their way, by entry id.
+    /// Numbers of the wishes whose sealed bytes are on their way, by entry id.
     OwnEntry,
 }
 
@@ -54,7 +54,7 @@ impl Table {
         Self::Receipt,
         Self::Contact,
         Self::Link,
-        Self::Intent,
+        Self::Wish,
         Self::Sealed,
         Self::Transfer,
         Self::Head,
@@ -75,7 +75,7 @@ impl Table {
             Self::Receipt => "receipt",
             Self::Contact => "contact",
             Self::Link => "link",
-            Self::Intent => "intent",
+            Self::Wish => "wish",
             Self::Sealed => "sealed",
             Self::Transfer => "transfer",
             Self::Head => "head",

@@ -15,7 +15,7 @@ use crate::{
     command::FailureReason,
     contacts, devices, files, groups, inbox, invitations, leaving, links, outbox, packages,
     receipts,
-    record::{IntentNumber, IntentRecord, TransferNumber, Wish, by_number, number_of},
+    record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     revoking,
     session::{ServerLimits, SessionNumber},
     store::StoreError,
@@ -94,20 +94,20 @@ pub(crate) enum Progress {
 }
 
 /// Every wish, in order.
-pub(crate) fn numbers(work: &Work<'_>) -> Result<Vec<IntentNumber>, StoreError> {
-    let records = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+pub(crate) fn numbers(work: &Work<'_>) -> Result<Vec<WishNumber>, StoreError> {
+    let records = work.tx.list::<WishRecord>(&[], usize::MAX)?;
     records
         .iter()
-        .map(|row| number_of(&row.key).map(IntentNumber).ok_or(StoreError::Damaged))
+        .map(|row| number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged))
         .collect()
 }
 
-pub(crate) fn load(work: &Work<'_>, number: IntentNumber) -> Result<Option<Wish>, StoreError> {
-    Ok(work.tx.load::<IntentRecord>(&by_number(number.0))?.map(|record| record.wish))
+pub(crate) fn load(work: &Work<'_>, number: WishNumber) -> Result<Option<Wish>, StoreError> {
+    Ok(work.tx.load::<WishRecord>(&by_number(number.0))?.map(|record| record.wish))
 }
 
 /// What a wish needs next.
-pub(crate) fn target(work: &Work<'_>, number: IntentNumber) -> Result<Target, StoreError> {
+pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, StoreError> {
     let Some(wish) = load(work, number)? else { return Ok(Target::Nothing) };
     match &wish {
         Wish::CreateChannel { channel, .. } => groups::new_channel_target(work, channel),
@@ -146,7 +146,7 @@ pub(crate) fn relay_target(relay: &str) -> Target {
 /// Tries a wish at the place it needs.
 pub(crate) fn step(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
 ) -> Result<Step, StoreError> {
     let Some(wish) = load(work, number)? else {
@@ -189,7 +189,7 @@ pub(crate) fn step(
 /// Takes the answer to what a step asked.
 pub(crate) fn answered(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     desk: &Desk,
     answer: Answer,
 ) -> Result<Progress, StoreError> {
@@ -238,7 +238,7 @@ pub(crate) fn answered(
 
 fn refused(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     wish: Wish,
     refusal: &Refusal,
 ) -> Result<Progress, StoreError> {
@@ -306,7 +306,7 @@ const fn can_fail(wish: &Wish) -> bool {
 /// Whether a wish ends when the relay it needs shows another key: a person waits for its outcome, and
 /// can ask again. What follows from something done already waits until the key is back
 /// (spec: CLI-093).
-pub(crate) fn ends_with_relay(work: &Work<'_>, number: IntentNumber) -> Result<bool, StoreError> {
+pub(crate) fn ends_with_relay(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
     let wish = load(work, number)?;
     Ok(matches!(
         wish,
@@ -317,7 +317,7 @@ pub(crate) fn ends_with_relay(work: &Work<'_>, number: IntentNumber) -> Result<b
 /// A wish will not come true: says so where a person sees it, and forgets it.
 pub(crate) fn fail(
     work: &mut Work<'_>,
-    number: IntentNumber,
+    number: WishNumber,
     reason: FailureReason,
 ) -> Result<(), StoreError> {
     let Some(wish) = load(work, number)? else { return Ok(()) };
@@ -358,12 +358,12 @@ pub(crate) fn of_channel(
     work: &Work<'_>,
     channel: &ChannelId,
 ) -> Result<Vec<Numbered>, StoreError> {
-    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
     Ok(rows
         .into_iter()
         .filter(|row| row.record.wish.channel() == Some(channel))
         .filter_map(|row| {
-            let number = IntentNumber(number_of(&row.key)?);
+            let number = WishNumber(number_of(&row.key)?);
             Some(Numbered { number, wish: row.record.wish })
         })
         .collect())
@@ -373,41 +373,41 @@ pub(crate) fn of_channel(
 pub(crate) fn of_person(
     work: &Work<'_>,
     wanted: &hushwire_protocol::identity::Fingerprint,
-) -> Result<Vec<IntentNumber>, StoreError> {
-    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+) -> Result<Vec<WishNumber>, StoreError> {
+    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
     let theirs = rows.iter().filter(|row| match &row.record.wish {
         Wish::AddPerson { person, .. } => person == wanted,
         Wish::SendItem { letter: Some(letter), .. } => letter.person == *wanted,
         _ => false,
     });
-    Ok(theirs.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
+    Ok(theirs.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
 }
 
 /// Wishes to make a capability known.
 pub(crate) fn puts_of(
     work: &Work<'_>,
     wanted: &CapabilityId,
-) -> Result<Vec<IntentNumber>, StoreError> {
-    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+) -> Result<Vec<WishNumber>, StoreError> {
+    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
     let puts = rows.iter().filter(|row| match &row.record.wish {
         Wish::PutCapability { secret, .. } => {
             capabilities::id_of(secret).is_ok_and(|capability| capability == *wanted)
         }
         _ => false,
     });
-    Ok(puts.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
+    Ok(puts.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
 }
 
 /// Wishes to add a device of this identity to a group.
 pub(crate) fn additions_of(
     work: &Work<'_>,
     wanted: &DeviceId,
-) -> Result<Vec<IntentNumber>, StoreError> {
-    let rows = work.tx.list::<IntentRecord>(&[], usize::MAX)?;
+) -> Result<Vec<WishNumber>, StoreError> {
+    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
     let adds = rows.iter().filter(
         |row| matches!(&row.record.wish, Wish::AddDevice { device, .. } if device == wanted),
     );
-    Ok(adds.filter_map(|row| number_of(&row.key)).map(IntentNumber).collect())
+    Ok(adds.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
 }
 
 /// Whether it is wished to have a device of this identity in this group.
@@ -424,7 +424,7 @@ pub(crate) fn adds(
 
 /// A wish with its number.
 pub(crate) struct Numbered {
-    pub(crate) number: IntentNumber,
+    pub(crate) number: WishNumber,
     pub(crate) wish: Wish,
 }
 

@@ -14,7 +14,7 @@ use crate::{
     event::{Event, NumberedEvent},
     io::Output,
     record::{
-        Counters, IdentityRecord, InboxRecord, IntentNumber, IntentRecord, Record, Wish, by_number,
+        Counters, IdentityRecord, InboxRecord, Record, Wish, WishNumber, WishRecord, by_number,
     },
     store::{StoreError, Table},
     transaction::Transaction,
@@ -35,9 +35,9 @@ pub(crate) struct Effects {
     /// To the driver, in order.
     pub(crate) outputs: Vec<Output>,
     /// Wishes that were added.
-    pub(crate) wished: Vec<IntentNumber>,
+    pub(crate) wished: Vec<WishNumber>,
     /// Wishes that are no more.
-    pub(crate) settled: Vec<IntentNumber>,
+    pub(crate) settled: Vec<WishNumber>,
     /// Channels whose group moved on, came, or went.
     pub(crate) channels: BTreeSet<ChannelId>,
     /// A linking began, or is over.
@@ -75,21 +75,21 @@ impl Work<'_> {
     }
 
     /// Adds a wish.
-    pub(crate) fn wish(&mut self, wish: Wish) -> Result<IntentNumber, StoreError> {
-        let number = self.count(|counters| &mut counters.intent)?;
-        self.tx.save(&by_number(number), &IntentRecord { wish })?;
-        self.effects.wished.push(IntentNumber(number));
-        Ok(IntentNumber(number))
+    pub(crate) fn wish(&mut self, wish: Wish) -> Result<WishNumber, StoreError> {
+        let number = self.count(|counters| &mut counters.wish)?;
+        self.tx.save(&by_number(number), &WishRecord { wish })?;
+        self.effects.wished.push(WishNumber(number));
+        Ok(WishNumber(number))
     }
 
     /// Writes a wish's new state.
-    pub(crate) fn update_wish(&self, number: IntentNumber, wish: Wish) -> Result<(), StoreError> {
-        self.tx.save(&by_number(number.0), &IntentRecord { wish })
+    pub(crate) fn update_wish(&self, number: WishNumber, wish: Wish) -> Result<(), StoreError> {
+        self.tx.save(&by_number(number.0), &WishRecord { wish })
     }
 
     /// A wish came true, or will not.
-    pub(crate) fn settle(&mut self, number: IntentNumber) {
-        self.tx.remove(Table::Intent, &by_number(number.0));
+    pub(crate) fn settle(&mut self, number: WishNumber) {
+        self.tx.remove(Table::Wish, &by_number(number.0));
         self.tx.remove(Table::Sealed, &by_number(number.0));
         self.effects.settled.push(number);
     }

@@ -99,7 +99,7 @@ mod tests {
         // A table more or less is another schema: raise VERSION and write a migration.
         let names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
         let expected = "profile mls groups epoch chat message message_place receipt contact link \
-             intent sealed transfer head event own_entry";
+             wish sealed transfer head event own_entry";
         assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
     }
 

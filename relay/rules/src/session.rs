@@ -5,7 +5,7 @@
 //! so that nothing is lost with a session (spec: CHN-029).
 
 mod complete;
-mod desk;
+mod handles;
 mod request;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -23,7 +23,7 @@ use crate::{
     lookup::Lookup, outcome::Outcome, reading::Reading, receipt::Reply, write::InboxDoor,
     write::Write,
 };
-use desk::Desk;
+use handles::Handles;
 
 /// What to do next about a request.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub struct Session {
     limits: Arc<Limits>,
     nonce: Nonce,
     phase: Phase,
-    desk: Desk,
+    handles: Handles,
     in_flight: BTreeMap<RequestId, Waiting>,
 }
 
@@ -95,7 +95,7 @@ impl Session {
         Self {
             relay: transcript::relay_id(&relay),
             relay_key: relay,
-            desk: Desk::new(&limits),
+            handles: Handles::new(&limits),
             limits,
             nonce,
             phase: Phase::Greeting,
@@ -123,14 +123,14 @@ impl Session {
             return Step::Reply(Reply::refused(Code::Internal.into()));
         };
         if waiting == Waiting::Handle {
-            self.desk.release();
+            self.handles.release();
         }
         self.finish(id, outcome)
     }
 
     /// A reading has said its last word; its id is free again.
     pub fn reading_over(&mut self, id: RequestId) {
-        self.desk.end_reading(id);
+        self.handles.end_reading(id);
     }
 
     /// Requests that wait for [`Session::complete`].
@@ -162,7 +162,7 @@ impl Session {
     /// A request of an open session: its id is free, and there is room for it.
     fn admit(&mut self, session: SessionId, id: RequestId, request: Request) -> Step {
         // spec: WIRE-061
-        let taken = self.in_flight.contains_key(&id) || self.desk.reads(id);
+        let taken = self.in_flight.contains_key(&id) || self.handles.reads(id);
         if taken || id == RequestId::HELLO {
             return self.close(Code::RequestIdInUse);
         }

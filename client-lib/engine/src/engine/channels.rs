@@ -25,7 +25,7 @@ use super::Engine;
 use crate::{
     backoff, log,
     pending::Pending,
-    record::{GroupRecord, GroupState, IntentNumber},
+    record::{GroupRecord, GroupState, WishNumber},
     session::{SessionKey, SessionNumber},
     store::{Store, StoreError},
     wish::ChannelView,
@@ -44,7 +44,7 @@ pub(super) struct ChannelLive {
     state: GroupState,
     epoch: EpochId,
     phase: Phase,
-    append: Option<IntentNumber>,
+    append: Option<WishNumber>,
     /// What the relay said at the last opening.
     promise: Option<log::Promise>,
     contest_at: Option<Timestamp>,
@@ -530,9 +530,9 @@ impl<S: Store> Engine<S> {
     }
 
     /// Notes what is under way in the channel: one append at a time.
-    pub(super) fn appending(&mut self, channel: &ChannelId, intent: Option<IntentNumber>) {
+    pub(super) fn appending(&mut self, channel: &ChannelId, wish: Option<WishNumber>) {
         if let Some(live) = self.channels.get_mut(channel) {
-            live.append = intent;
+            live.append = wish;
         }
     }
 }

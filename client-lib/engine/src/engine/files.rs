@@ -21,7 +21,7 @@ use crate::{
     files,
     io::{FileFailure, Output},
     pending::Pending,
-    record::{Direction, IntentNumber, TransferNumber},
+    record::{Direction, TransferNumber, WishNumber},
     session::{ServerLimits, SessionNumber},
     store::{Store, StoreError},
     wish::{Desk, Progress},
@@ -36,7 +36,7 @@ const TURN_REST_MS: u64 = 250;
 
 /// A transfer that goes on.
 pub(super) struct TransferLive {
-    pub(super) intent: IntentNumber,
+    pub(super) wish: WishNumber,
     session: SessionNumber,
     moving: Moving,
 }
@@ -63,14 +63,14 @@ enum Flow {
 struct Port<'e, S> {
     engine: &'e mut Engine<S>,
     transfer: TransferNumber,
-    intent: IntentNumber,
+    wish: WishNumber,
     session: SessionNumber,
 }
 
 impl<S: Store> Port<'_, S> {
     /// Asks the relay for something about a chunk.
     fn send(&mut self, chunk: ChunkIndex, request: Request) {
-        let pending = Pending::Chunk { intent: self.intent, transfer: self.transfer, chunk };
+        let pending = Pending::Chunk { wish: self.wish, transfer: self.transfer, chunk };
         self.engine.send(self.session, request, pending);
     }
 
@@ -88,17 +88,17 @@ impl<S: Store> Engine<S> {
     /// Begins a transfer, or goes on with it from its row.
     pub(super) fn begin_transfer(
         &mut self,
-        intent: IntentNumber,
+        wish: WishNumber,
         transfer: TransferNumber,
         desk: &Desk,
     ) -> Result<(), StoreError> {
         if self.transfers.len() >= TRANSFERS_MAX {
-            self.again(intent, self.now.plus_ms(TURN_REST_MS));
+            self.again(wish, self.now.plus_ms(TURN_REST_MS));
             return Ok(());
         }
         let Some(row) = self.transact(|work| files::load(work, transfer))? else {
             return self.transact(|work| {
-                work.settle(intent);
+                work.settle(wish);
                 Ok(())
             });
         };
@@ -114,10 +114,10 @@ impl<S: Store> Engine<S> {
                 Moving::Down(Box::new(DownloadLive::new(&attachment, down, &row.path)))
             }
         };
-        if let Some(live) = self.wishes.get_mut(&intent) {
+        if let Some(live) = self.wishes.get_mut(&wish) {
             live.asked = true;
         }
-        self.transfers.insert(transfer, TransferLive { intent, session: desk.number, moving });
+        self.transfers.insert(transfer, TransferLive { wish, session: desk.number, moving });
         self.with_transfer(transfer, |moving, port| match moving {
             Moving::Up(_) => {
                 port.output(Output::OpenFile { transfer, path: row.path.clone() });
@@ -134,18 +134,18 @@ impl<S: Store> Engine<S> {
         act: impl FnOnce(&mut Moving, &mut Port<'_, S>) -> Result<Flow, StoreError>,
     ) -> Result<(), StoreError> {
         let Some(mut live) = self.transfers.remove(&transfer) else { return Ok(()) };
-        let TransferLive { intent, session, .. } = live;
-        let flow = act(&mut live.moving, &mut Port { engine: self, transfer, intent, session });
+        let TransferLive { wish, session, .. } = live;
+        let flow = act(&mut live.moving, &mut Port { engine: self, transfer, wish, session });
         if matches!(flow, Ok(Flow::On) | Err(_)) {
             // If the store failed, its session ends, and this with it.
             self.transfers.insert(transfer, live);
             return flow.map(|_| ());
         }
-        self.forget_answers(intent);
+        self.forget_answers(wish);
         match flow? {
             Flow::On | Flow::Done => {}
             Flow::Rest { retry_after_ms } => {
-                self.progressed(intent, Progress::Refused { retry_after_ms });
+                self.progressed(wish, Progress::Refused { retry_after_ms });
             }
             Flow::Failed(reason) => {
                 if let Moving::Up(up) = &live.moving {
@@ -160,38 +160,38 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    fn forget_answers(&mut self, intent: IntentNumber) {
+    fn forget_answers(&mut self, wish: WishNumber) {
         for session in self.sessions.values_mut() {
-            session.forget_wish(intent);
+            session.forget_wish(wish);
         }
     }
 
     /// Ends live transfers whose wish is no more.
     pub(super) fn drop_transfers(&mut self, which: impl Fn(&TransferLive) -> bool) {
-        let ended: Vec<(TransferNumber, IntentNumber)> = self
+        let ended: Vec<(TransferNumber, WishNumber)> = self
             .transfers
             .iter()
             .filter(|(_, live)| which(live))
-            .map(|(transfer, live)| (*transfer, live.intent))
+            .map(|(transfer, live)| (*transfer, live.wish))
             .collect();
-        for (transfer, intent) in ended {
+        for (transfer, wish) in ended {
             self.transfers.remove(&transfer);
-            self.forget_answers(intent);
+            self.forget_answers(wish);
             self.outputs.push_back(Output::CloseFile { transfer });
         }
     }
 
     /// A session is gone: its transfers begin again on the next one.
     pub(super) fn transfers_lost(&mut self, session: SessionNumber) {
-        let lost: Vec<IntentNumber> = self
+        let lost: Vec<WishNumber> = self
             .transfers
             .values()
             .filter(|live| live.session == session)
-            .map(|live| live.intent)
+            .map(|live| live.wish)
             .collect();
         self.drop_transfers(|live| live.session == session);
-        for intent in lost {
-            self.unasked(intent);
+        for wish in lost {
+            self.unasked(wish);
         }
     }
 

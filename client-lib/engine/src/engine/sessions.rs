@@ -64,8 +64,8 @@ impl<S: Store> Engine<S> {
         let inbox = self.inbox.as_ref().map(|inbox| inbox.key.clone());
         let channels = self.channels.values().map(|channel| channel.key.clone());
         let wishes = self.wishes.values().filter_map(|wish| wish.session.clone());
-        let meeting = self.meeting.as_ref().map(|meeting| meeting.key.clone());
-        inbox.into_iter().chain(meeting).chain(channels).chain(wishes).collect()
+        let rendezvous = self.rendezvous.as_ref().map(|rendezvous| rendezvous.key.clone());
+        inbox.into_iter().chain(rendezvous).chain(channels).chain(wishes).collect()
     }
 
     /// The ready session for this key.
@@ -127,8 +127,8 @@ impl<S: Store> Engine<S> {
                 | Pending::OpenMeeting
                 | Pending::AdmitToMeeting
                 | Pending::ReadMeeting
-                | Pending::ClearMeeting => self.close_meeting(),
-                Pending::Wish { intent } | Pending::Chunk { intent, .. } => self.unasked(*intent),
+                | Pending::ClearMeeting => self.close_rendezvous(),
+                Pending::Wish { wish } | Pending::Chunk { wish, .. } => self.unasked(*wish),
                 Pending::Hello | Pending::Nothing => {}
             }
         }
@@ -187,13 +187,13 @@ impl<S: Store> Engine<S> {
             | Pending::OpenMeeting
             | Pending::AdmitToMeeting
             | Pending::ReadMeeting
-            | Pending::ClearMeeting => self.meeting_answered(number, &pending, frame.answer),
+            | Pending::ClearMeeting => self.rendezvous_answered(number, &pending, frame.answer),
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
             Pending::ShelfPut { package, before } => {
                 self.shelf_put_answered(package, before, &frame.answer)
             }
             Pending::Nothing => Ok(()),
-            Pending::Wish { intent } => self.wish_answered(number, intent, frame.answer),
+            Pending::Wish { wish } => self.wish_answered(number, wish, frame.answer),
             Pending::Chunk { transfer, chunk, .. } => {
                 self.chunk_answered(transfer, chunk, frame.answer)
             }

@@ -9,7 +9,7 @@ use crate::{
     command::FailureReason,
     io::Output,
     pending::Pending,
-    record::IntentNumber,
+    record::WishNumber,
     session::{Purpose, SessionKey, SessionNumber},
     store::{Store, StoreError},
     wish::{self, Ask, Desk, Progress, Step, Target},
@@ -45,7 +45,7 @@ impl<S: Store> Engine<S> {
         // A settled wish can make another one possible, so go on until nothing moves.
         loop {
             let mut moved = false;
-            let numbers: Vec<IntentNumber> = self.wishes.keys().copied().collect();
+            let numbers: Vec<WishNumber> = self.wishes.keys().copied().collect();
             for number in numbers {
                 moved |= self.try_wish(number)?;
             }
@@ -58,7 +58,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Tries one wish. Says whether anything happened that can matter to others.
-    fn try_wish(&mut self, number: IntentNumber) -> Result<bool, StoreError> {
+    fn try_wish(&mut self, number: WishNumber) -> Result<bool, StoreError> {
         let now = self.now();
         let Some(live) = self.wishes.get(&number) else { return Ok(false) };
         if live.asked || live.not_before > now {
@@ -74,7 +74,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Finds out what a wish needs next.
-    fn aim(&mut self, number: IntentNumber) -> Result<Target, StoreError> {
+    fn aim(&mut self, number: WishNumber) -> Result<Target, StoreError> {
         let target = self.transact(|work| wish::target(work, number))?;
         let session = match &target {
             // The channel and the inbox keep their sessions themselves.
@@ -133,12 +133,7 @@ impl<S: Store> Engine<S> {
         })
     }
 
-    fn do_step(
-        &mut self,
-        number: IntentNumber,
-        desk: &Desk,
-        step: Step,
-    ) -> Result<bool, StoreError> {
+    fn do_step(&mut self, number: WishNumber, desk: &Desk, step: Step) -> Result<bool, StoreError> {
         match step {
             Step::Ask(Ask::Transfer(transfer)) => {
                 self.begin_transfer(number, transfer, desk)?;
@@ -162,24 +157,24 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    fn ask(&mut self, number: IntentNumber, desk: &Desk, ask: Ask) {
+    fn ask(&mut self, number: WishNumber, desk: &Desk, ask: Ask) {
         if let Some(live) = self.wishes.get_mut(&number) {
             live.asked = true;
         }
         match ask {
             Ask::Request(request) => {
-                self.send(desk.number, request, Pending::Wish { intent: number });
+                self.send(desk.number, request, Pending::Wish { wish: number });
             }
             Ask::Append { channel, request } => {
                 self.appending(&channel, Some(number));
-                self.send(desk.number, request, Pending::Wish { intent: number });
+                self.send(desk.number, request, Pending::Wish { wish: number });
             }
             // Begun before.
             Ask::Transfer(_) => {}
         }
     }
 
-    pub(super) fn again(&mut self, number: IntentNumber, until: Timestamp) {
+    pub(super) fn again(&mut self, number: WishNumber, until: Timestamp) {
         if let Some(live) = self.wishes.get_mut(&number) {
             live.asked = false;
             live.target = None;
@@ -188,7 +183,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// What was asked for a wish got lost with its session.
-    pub(super) fn unasked(&mut self, number: IntentNumber) {
+    pub(super) fn unasked(&mut self, number: WishNumber) {
         let now = self.now();
         self.again(number, now);
     }
@@ -214,7 +209,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn wish_answered(
         &mut self,
         session: SessionNumber,
-        number: IntentNumber,
+        number: WishNumber,
         answer: Answer,
     ) -> Result<(), StoreError> {
         let Some(live) = self.wishes.get(&number) else { return Ok(()) };
@@ -239,7 +234,7 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    pub(super) fn progressed(&mut self, number: IntentNumber, progress: Progress) {
+    pub(super) fn progressed(&mut self, number: WishNumber, progress: Progress) {
         let now = self.now();
         match progress {
             Progress::Settled => {}
@@ -270,7 +265,7 @@ impl<S: Store> Engine<S> {
     /// Wishes that need this relay, and nothing else, cannot come true: those that a person waits for
     /// fail, the others wait (spec: CLI-093).
     pub(super) fn fail_wishes_for(&mut self, relay: &RelayAddress) -> Result<(), StoreError> {
-        let numbers: Vec<IntentNumber> = self
+        let numbers: Vec<WishNumber> = self
             .wishes
             .iter()
             .filter(|(_, live)| {

@@ -125,7 +125,7 @@ pub(crate) enum Verdict {
     Late,
 }
 
-/// Sealed bytes on their way to a channel. Key: intent number.
+/// Sealed bytes on their way to a channel. Key: wish number.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SealedRecord {
     #[serde(with = "id")]
@@ -142,7 +142,7 @@ pub(crate) struct SealedRecord {
     pub(crate) upload: SecretBytes,
     /// One more than the bytes uploaded; 0: not begun.
     pub(crate) uploaded: u64,
-    pub(crate) intent: u64,
+    pub(crate) wish: u64,
 }
 
 impl Record for SealedRecord {

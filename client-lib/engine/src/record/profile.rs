@@ -95,7 +95,7 @@ pub(crate) struct OldSealKey {
 #[serde(default)]
 pub(crate) struct Counters {
     pub(crate) event: u64,
-    pub(crate) intent: u64,
+    pub(crate) wish: u64,
     pub(crate) chat: u64,
     pub(crate) contact: u64,
     pub(crate) link: u64,
@@ -121,7 +121,7 @@ pub(crate) struct LinkingRecord {
     pub(crate) code: SecretBytes,
     /// It is over then, whatever its step.
     pub(crate) expires_at_ms: u64,
-    /// First item at the meeting place that was not handled.
+    /// First item at the rendezvous that was not handled.
     pub(crate) cursor: u64,
     /// On the new device.
     pub(crate) joining: Option<JoiningRecord>,
@@ -140,7 +140,7 @@ pub(crate) enum LinkingStep {
     NewComparing,
     /// New device: the person said that the digits are equal; the grant is awaited.
     NewConfirmed,
-    /// It is over; the meeting place is still to be cleared away.
+    /// It is over; the rendezvous is still to be cleared away.
     Over,
 }
 

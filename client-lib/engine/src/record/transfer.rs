@@ -17,7 +17,7 @@ pub struct TransferNumber(pub u64);
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TransferRecord {
     /// The wish that it serves.
-    pub(crate) intent: u64,
+    pub(crate) wish: u64,
     pub(crate) chat: ChatNumber,
     pub(crate) message: MessageNumber,
     /// Whose relay keeps the blob.

@@ -19,7 +19,7 @@ impl Session {
             Effect::InboxProven { inbox, slot, owner } => {
                 // The room for the handle was given back when the lookup completed; nothing came
                 // between, so it is there still.
-                if let Err(refusal) = self.desk.reserve() {
+                if let Err(refusal) = self.handles.reserve() {
                     return Step::Reply(Reply::refused(refusal));
                 }
                 self.in_flight.insert(id, Waiting::Handle);
@@ -32,7 +32,7 @@ impl Session {
     fn reply(&mut self, effect: Effect) -> Reply {
         match effect {
             Effect::ChannelOpened { channel, epoch, next, head, candidates, siblings } => {
-                let handle = self.desk.open(Opened::Channel { channel, epoch });
+                let handle = self.handles.open(Opened::Channel { channel, epoch });
                 Reply::ready(Answer::ChannelOpened(ChannelOpened {
                     handle,
                     epoch,
@@ -43,11 +43,11 @@ impl Session {
                 }))
             }
             Effect::InboxOpened { inbox, slot, owner, cursor, next } => {
-                let handle = self.desk.open(Opened::Inbox(InboxDoor { inbox, slot, owner }));
+                let handle = self.handles.open(Opened::Inbox(InboxDoor { inbox, slot, owner }));
                 Reply::ready(Answer::InboxOpened { handle, cursor, next })
             }
             Effect::InboxRotated { inbox, before, owner } => {
-                self.desk.rotate(inbox, before, owner);
+                self.handles.rotate(inbox, before, owner);
                 Reply::ready(Answer::Done)
             }
             Effect::Appended { channel, epoch, entry, sequence, head, repeated } => {

@@ -42,22 +42,22 @@ impl Session {
                 self.append(id, handle, content, operation)
             }
             Request::ChannelRead { handle, epoch, from, follow } => {
-                let (channel, opened) = self.desk.channel(handle)?;
-                self.desk.begin_reading(id, Some(handle))?;
+                let (channel, opened) = self.handles.channel(handle)?;
+                self.handles.begin_reading(id, Some(handle))?;
                 Ok(Step::Read(Reading::channel(channel, opened, epoch, from, follow)))
             }
             Request::InboxRead { handle, from, follow } => {
-                let door = self.desk.inbox(handle)?;
-                self.desk.begin_reading(id, Some(handle))?;
+                let door = self.handles.inbox(handle)?;
+                self.handles.begin_reading(id, Some(handle))?;
                 Ok(Step::Read(Reading::inbox(door, from, follow)))
             }
             Request::BlobRead { blob, offset, length } => {
-                self.desk.begin_reading(id, None)?;
+                self.handles.begin_reading(id, None)?;
                 Ok(Step::Read(Reading::blob(blob, offset, length)))
             }
             Request::BlobStat(blob) => Ok(self.ask(id, Question::BlobStat(blob))),
             Request::ShelfStatus(handle) => {
-                let door = self.desk.inbox(handle)?;
+                let door = self.handles.inbox(handle)?;
                 Ok(self.ask(id, Question::ShelfStatus(door)))
             }
             Request::CardFetch { inbox, secret } => {
@@ -111,33 +111,33 @@ impl Session {
     fn owner_operand(&self, session: SessionId, request: Request) -> Result<Operand, Refusal> {
         match request {
             Request::InboxRotate { handle, next_owner_key: next_owner, signature } => {
-                let door = self.desk.inbox(handle)?;
+                let door = self.handles.inbox(handle)?;
                 let transcript =
                     transcript::inbox_rotate(&self.relay, &session, &door.inbox, &next_owner);
                 verified(&transcript, &next_owner, &signature)?;
                 Ok(Operand::InboxRotate { door, next_owner })
             }
             Request::InboxAdvance { handle, cursor } => {
-                Ok(Operand::InboxAdvance { door: self.desk.inbox(handle)?, cursor })
+                Ok(Operand::InboxAdvance { door: self.handles.inbox(handle)?, cursor })
             }
             Request::CapabilityPut { handle, capability, items_max, expires_at, card } => {
-                let door = self.desk.inbox(handle)?;
+                let door = self.handles.inbox(handle)?;
                 self.bounded(&card, self.limits.card_bytes_max)?;
                 Ok(Operand::CapabilityPut { door, capability, items_max, expires_at, card })
             }
             Request::CapabilityRevoke { handle, capability } => {
-                Ok(Operand::CapabilityRevoke { door: self.desk.inbox(handle)?, capability })
+                Ok(Operand::CapabilityRevoke { door: self.handles.inbox(handle)?, capability })
             }
             Request::SlotDrop { handle, slot } => {
-                Ok(Operand::SlotDrop { door: self.desk.inbox(handle)?, slot })
+                Ok(Operand::SlotDrop { door: self.handles.inbox(handle)?, slot })
             }
             Request::ShelfPut { handle, package, kind, before } => {
-                let door = self.desk.inbox(handle)?;
+                let door = self.handles.inbox(handle)?;
                 self.bounded(&package, self.limits.key_package_bytes_max)?;
                 Ok(Operand::ShelfPut { door, package, kind, before })
             }
             Request::DeviceListPut { handle, device_list } => {
-                let door = self.desk.inbox(handle)?;
+                let door = self.handles.inbox(handle)?;
                 self.bounded(&device_list, self.limits.device_list_bytes_max)?;
                 Ok(Operand::DeviceListPut { door, device_list })
             }
@@ -155,7 +155,7 @@ impl Session {
         let epoch = transcript::root_epoch_id(&new.channel, &new.epoch_key, &new.nonce);
         let transcript = transcript::channel_create(&self.relay, &session, &new.channel, &epoch);
         verified(&transcript, &new.epoch_key, &new.signature)?;
-        self.desk.reserve()?;
+        self.handles.reserve()?;
         self.in_flight.insert(id, Waiting::Handle);
         let operand = Operand::ChannelCreate { channel: new.channel, epoch, key: new.epoch_key };
         Ok(Step::Write(Write(operand)))
@@ -168,7 +168,7 @@ impl Session {
         content: Content,
         operation: Operation,
     ) -> Result<Step, Refusal> {
-        let (channel, epoch) = self.desk.channel(handle)?;
+        let (channel, epoch) = self.handles.channel(handle)?;
         // spec: CHN-009
         match &content {
             Content::Inline(bytes) => self.bounded(bytes, self.limits.entry_inline_bytes_max)?,
@@ -184,7 +184,7 @@ impl Session {
     }
 
     fn open(&mut self, id: RequestId, question: Question) -> Result<Step, Refusal> {
-        self.desk.reserve()?;
+        self.handles.reserve()?;
         self.in_flight.insert(id, Waiting::Handle);
         Ok(Step::Lookup(Lookup(question)))
     }
@@ -200,12 +200,12 @@ impl Session {
     }
 
     fn stop(&mut self, reading: RequestId) -> Result<Step, Refusal> {
-        let reading = self.desk.end_reading(reading).ok_or(Code::UnknownHandle)?;
+        let reading = self.handles.end_reading(reading).ok_or(Code::UnknownHandle)?;
         Ok(Step::Stop { readings: vec![reading], reply: Reply::ready(Answer::Done) })
     }
 
     fn close_handle(&mut self, handle: Handle) -> Result<Step, Refusal> {
-        let readings = self.desk.close(handle)?;
+        let readings = self.handles.close(handle)?;
         Ok(Step::Stop { readings, reply: Reply::ready(Answer::Done) })
     }
 

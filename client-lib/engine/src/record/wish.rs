@@ -12,16 +12,16 @@ use crate::{
 
 /// The place of a wish in the order of wishing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) struct IntentNumber(pub(crate) u64);
+pub(crate) struct WishNumber(pub(crate) u64);
 
 /// A wish with its state. Key: number.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct IntentRecord {
+pub(crate) struct WishRecord {
     pub(crate) wish: Wish,
 }
 
-impl Record for IntentRecord {
-    const TABLE: Table = Table::Intent;
+impl Record for WishRecord {
+    const TABLE: Table = Table::Wish;
 }
 
 /// What is wished. Each is settled by the relay's answer or by what is read from the log.
@@ -121,7 +121,7 @@ pub(crate) enum Wish {
         invites: Option<ChannelId>,
         /// For whom it is, to seal it again when their inbox has other keys.
         #[serde(default)]
-        letter: Option<Letter>,
+        letter: Option<UnsealedItem>,
     },
     /// The capability, with its card, is at this identity's inbox.
     PutCapability {
@@ -151,7 +151,7 @@ pub(crate) enum Wish {
 
 /// An item before it was sealed.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Letter {
+pub(crate) struct UnsealedItem {
     #[serde(with = "id")]
     pub(crate) person: Fingerprint,
     pub(crate) content: SecretBytes,

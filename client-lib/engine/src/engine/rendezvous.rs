@@ -16,11 +16,11 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How long a refused meeting rests, in milliseconds; jitter is added.
+/// How long a refused rendezvous rests, in milliseconds; jitter is added.
 const REFUSED_REST_MS: u64 = 2_000;
 
-/// The meeting place as it is used now.
-pub(super) struct MeetingLive {
+/// The rendezvous as it is used now.
+pub(super) struct RendezvousLive {
     pub(super) key: SessionKey,
     inbox: InboxId,
     expires_at: Timestamp,
@@ -37,7 +37,7 @@ enum Phase {
     Waiting { until: Timestamp },
 }
 
-impl MeetingLive {
+impl RendezvousLive {
     /// When to look at it again.
     pub(super) fn deadline(&self, now: Timestamp) -> Option<Timestamp> {
         match self.phase {
@@ -48,18 +48,18 @@ impl MeetingLive {
 }
 
 impl<S: Store> Engine<S> {
-    /// Takes the meeting place from the store; begins anew if it is another one.
-    pub(super) fn load_meeting(&mut self) -> Result<(), StoreError> {
+    /// Takes the rendezvous from the store; begins anew if it is another one.
+    pub(super) fn load_rendezvous(&mut self) -> Result<(), StoreError> {
         let Some(place) = self.transact(|work| linking::place(work))? else {
-            self.meeting = None;
+            self.rendezvous = None;
             return Ok(());
         };
-        let same = |meeting: &MeetingLive| {
-            meeting.inbox == place.inbox && meeting.use_now == place.use_now
+        let same = |rendezvous: &RendezvousLive| {
+            rendezvous.inbox == place.inbox && rendezvous.use_now == place.use_now
         };
-        if !self.meeting.as_ref().is_some_and(same) {
-            self.meeting = Some(MeetingLive {
-                key: SessionKey { relay: place.relay, purpose: Purpose::Meeting },
+        if !self.rendezvous.as_ref().is_some_and(same) {
+            self.rendezvous = Some(RendezvousLive {
+                key: SessionKey { relay: place.relay, purpose: Purpose::Rendezvous },
                 inbox: place.inbox,
                 expires_at: place.expires_at,
                 use_now: place.use_now,
@@ -69,19 +69,19 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    pub(super) fn close_meeting(&mut self) {
-        self.set_meeting(Phase::Closed);
+    pub(super) fn close_rendezvous(&mut self) {
+        self.set_rendezvous(Phase::Closed);
     }
 
-    fn set_meeting(&mut self, phase: Phase) {
-        if let Some(meeting) = &mut self.meeting {
-            meeting.phase = phase;
+    fn set_rendezvous(&mut self, phase: Phase) {
+        if let Some(rendezvous) = &mut self.rendezvous {
+            rendezvous.phase = phase;
         }
     }
 
-    pub(super) fn pump_meeting(&mut self) -> Result<(), StoreError> {
+    pub(super) fn pump_rendezvous(&mut self) -> Result<(), StoreError> {
         let now = self.now();
-        let Some(live) = &mut self.meeting else { return Ok(()) };
+        let Some(live) = &mut self.rendezvous else { return Ok(()) };
         if live.expires_at <= now {
             return self.transact(linking::expire);
         }
@@ -98,25 +98,25 @@ impl<S: Store> Engine<S> {
         };
         let relay = key.relay.relay();
         let create = self.transact(|work| linking::create_request(work, &relay, &id))?;
-        self.set_meeting(Phase::Creating);
+        self.set_rendezvous(Phase::Creating);
         self.send(number, create, Pending::CreateMeeting);
         Ok(())
     }
 
-    pub(super) fn meeting_answered(
+    pub(super) fn rendezvous_answered(
         &mut self,
         number: SessionNumber,
         pending: &Pending,
         answer: Answer,
     ) -> Result<(), StoreError> {
-        let Some(live) = &self.meeting else { return Ok(()) };
+        let Some(live) = &self.rendezvous else { return Ok(()) };
         match (pending, &live.phase, answer) {
-            (Pending::CreateMeeting, Phase::Creating, Answer::Done) => self.open_meeting(number),
+            (Pending::CreateMeeting, Phase::Creating, Answer::Done) => self.open_rendezvous(number),
             (Pending::OpenMeeting, Phase::Opening, Answer::InboxOpened { handle, next, .. })
                 if live.use_now == PlaceUse::Clear =>
             {
                 let requests = self.transact(|work| linking::clear_requests(work, handle, next))?;
-                self.set_meeting(Phase::Clearing);
+                self.set_rendezvous(Phase::Clearing);
                 let [advance, revoke, drop] = requests;
                 self.send(number, advance, Pending::Nothing);
                 self.send(number, revoke, Pending::Nothing);
@@ -134,7 +134,7 @@ impl<S: Store> Engine<S> {
             }
             (Pending::OpenMeeting, Phase::Opening, Answer::InboxOpened { handle, .. }) => {
                 let admit = self.transact(|work| linking::admit_request(work, handle))?;
-                self.set_meeting(Phase::Reading { handle });
+                self.set_rendezvous(Phase::Reading { handle });
                 self.send(number, admit, Pending::AdmitToMeeting);
                 Ok(())
             }
@@ -152,30 +152,30 @@ impl<S: Store> Engine<S> {
                 Ok(())
             }
             (_, _, Answer::Refused(refusal)) => {
-                self.rest_meeting(refusal.retry_after_ms);
+                self.rest_rendezvous(refusal.retry_after_ms);
                 Ok(())
             }
             _ => {
-                self.rest_meeting(0);
+                self.rest_rendezvous(0);
                 Ok(())
             }
         }
     }
 
-    fn open_meeting(&mut self, number: SessionNumber) -> Result<(), StoreError> {
+    fn open_rendezvous(&mut self, number: SessionNumber) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get(&number) else { return Ok(()) };
         let Some(id) = session.id else { return Ok(()) };
         let relay = session.relay();
         let open = self.transact(|work| linking::open_request(work, &relay, &id))?;
-        self.set_meeting(Phase::Opening);
+        self.set_rendezvous(Phase::Opening);
         self.send(number, open, Pending::OpenMeeting);
         Ok(())
     }
 
-    fn rest_meeting(&mut self, retry_after_ms: u64) {
+    fn rest_rendezvous(&mut self, retry_after_ms: u64) {
         let jitter = backoff::jitter_ms(REFUSED_REST_MS, &mut *self.rng);
         let rest = retry_after_ms.max(REFUSED_REST_MS).saturating_add(jitter);
         let until = self.now().plus_ms(rest);
-        self.set_meeting(Phase::Waiting { until });
+        self.set_rendezvous(Phase::Waiting { until });
     }
 }

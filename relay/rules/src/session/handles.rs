@@ -14,7 +14,7 @@ use crate::write::InboxDoor;
 
 /// Handles and readings of one session.
 #[derive(Debug)]
-pub(super) struct Desk {
+pub(super) struct Handles {
     handles_max: usize,
     readings_max: usize,
     next_handle: Handle,
@@ -25,7 +25,7 @@ pub(super) struct Desk {
     readings: BTreeMap<RequestId, Option<Handle>>,
 }
 
-impl Desk {
+impl Handles {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             handles_max: limits.handles_max.into(),
