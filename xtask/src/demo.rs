@@ -26,7 +26,7 @@ mod story;
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
     time::Instant,
 };
 
@@ -37,7 +37,7 @@ use self::{
     story::Stage,
 };
 use crate::{
-    checkout,
+    programs,
     setup::{self, Consent},
 };
 
@@ -71,19 +71,10 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     }
 }
 
-/// Builds both programs and says where they are. The whole workspace at once: a selection of
-/// packages would have other features, and RocksDB would be compiled again.
+/// Builds the programs and says where they are.
 fn prepare() -> Result<PathBuf, Fault> {
     println!("building hush and hush-relay (the first time, RocksDB takes about ten minutes)");
-    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(program)
-        .args(["build", "--locked", "--workspace", "--bins"])
-        .current_dir(checkout::root())
-        .status()
-        .map_err(Fault::about("cargo cannot be run"))?;
-    fault::expect(built.success(), "the programs build")?;
-    let own = env::current_exe().map_err(Fault::about("this program"))?;
-    own.parent().map(Path::to_owned).ok_or_else(|| Fault::new("this program has no folder"))
+    programs::build().map_err(Fault::about("the programs do not build"))
 }
 
 /// A folder that goes with this value.

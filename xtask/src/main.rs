@@ -8,6 +8,8 @@ mod check_all;
 mod checkout;
 mod crash_loop;
 mod demo;
+mod measure;
+mod programs;
 mod setup;
 mod trace;
 
@@ -41,6 +43,11 @@ const COMMANDS: &[Command] = &[
         name: "crash-loop",
         about: "kills relay and clients again and again (--kills N, --seed S), and looks what arrived",
         run: crash_loop::run,
+    },
+    Command {
+        name: "measure",
+        about: "the relay beside the disk and memory that it runs on (appends, sessions, --data DIR)",
+        run: measure::run,
     },
     Command {
         name: "trace",
