@@ -6,6 +6,8 @@ use std::io;
 use hushwire::command::SecretText;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::wrap::Columns;
+
 /// Where words come from and go to.
 pub trait Console: Send + Sync {
     /// Writes a line to standard output.
@@ -19,6 +21,9 @@ pub trait Console: Send + Sync {
     /// # Errors
     /// [`io::Error`].
     fn note(&self, line: &str) -> io::Result<()>;
+
+    /// How wide a stream's lines are shown; [`None`] if it is no terminal.
+    fn columns(&self, stream: Stream) -> Option<Columns>;
 
     /// Asks for a line; the question goes to standard error.
     ///
@@ -53,6 +58,15 @@ pub trait Console: Send + Sync {
 
     /// Resolves when the person wants to stop.
     fn interrupted(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+}
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Notes,
 }
 
 /// Whether somebody sits at the terminal.

@@ -15,6 +15,30 @@ mod message;
 
 pub use message::{file_size, message, state};
 
+/// Columns before the further lines of what does not fit one.
+pub const INDENT: usize = 8;
+
+/// The indent with which the lines of a record are wrapped; [`None`] for what holds no words of
+/// others, and is drawn or copied.
+pub const fn indent(record: &Record) -> Option<usize> {
+    match record {
+        Record::Message(_) => Some(message::INDENT),
+        Record::Contact(_)
+        | Record::Chat(_)
+        | Record::Saved(_)
+        | Record::Member(_)
+        | Record::Device(_)
+        | Record::SafetyNumber(_)
+        | Record::Done(_)
+        | Record::Event(_) => Some(INDENT),
+        Record::Identity(_)
+        | Record::Link(_)
+        | Record::DeviceCode(_)
+        | Record::Comparison(_)
+        | Record::Status(_) => None,
+    }
+}
+
 /// Whether lines carry colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paint {
@@ -68,7 +92,7 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
         Record::Message(message) => self::message(message, paint),
         Record::Saved(saved) => vec![format!("saved to {}", visible::line(&saved.path))],
         Record::Member(member) => {
-            let name = paint.strong(&visible::line(&member.name));
+            let name = paint.strong(&member.label);
             let mine = if member.whose == "mine" { " (you)" } else { "" };
             let (role, devices) = (&member.role, member.devices);
             let fingerprint = paint.faint(&visible::line(&member.fingerprint));
@@ -174,7 +198,7 @@ fn comparison(code: &CodeRecord, paint: Paint) -> Vec<String> {
 }
 
 fn contact(contact: &ContactRecord, paint: Paint) -> String {
-    let name = paint.strong(&visible::line(&contact.name));
+    let name = paint.strong(&contact.label);
     let verified = match contact.verification.as_str() {
         "verified" => paint.good("verified"),
         other => paint.faint(other),
@@ -185,7 +209,7 @@ fn contact(contact: &ContactRecord, paint: Paint) -> String {
 }
 
 fn chat(chat: &ChatRecord, paint: Paint) -> String {
-    let name = paint.strong(&visible::line(&chat.name));
+    let name = paint.strong(&chat.label);
     let state = match chat.state.as_str() {
         "open" => String::new(),
         "opening" => format!("  {}", paint.fair("not set up yet; what you write waits")),
@@ -204,9 +228,9 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
 const SAFETY_COLUMNS: usize = 4;
 
 fn safety_number(number: &SafetyNumberRecord, paint: Paint) -> Vec<String> {
-    let name = visible::line(&number.name);
+    let name = &number.label;
     let mut lines = vec![
-        format!("Safety number with {} ({})", paint.strong(&name), number.verification),
+        format!("Safety number with {} ({})", paint.strong(name), number.verification),
         String::new(),
     ];
     let groups: Vec<String> = number.digits.split_whitespace().map(visible::line).collect();

@@ -5,11 +5,11 @@ use std::io;
 use serde::Serialize;
 
 use crate::{
-    console::Console,
+    console::{Console, Stream},
     fault::Fault,
     human::{self, Paint},
     record::Record,
-    visible,
+    visible, wrap,
 };
 
 /// For whom lines are written.
@@ -61,8 +61,29 @@ impl<'a> Output<'a> {
     pub fn lines(self, record: &Record) -> io::Result<Vec<String>> {
         match self.form {
             Form::Json => Ok(vec![json(record)?]),
-            Form::Human(paint) => Ok(human::lines(record, paint)),
+            Form::Human(paint) => {
+                let lines = human::lines(record, paint);
+                Ok(match human::indent(record) {
+                    Some(indent) => self.wrapped(lines, indent, Stream::Output),
+                    None => lines,
+                })
+            }
         }
+    }
+
+    fn wrapped(self, lines: Vec<String>, indent: usize, stream: Stream) -> Vec<String> {
+        match self.console.columns(stream) {
+            Some(columns) => {
+                lines.iter().flat_map(|line| wrap::wrapped(line, indent, columns)).collect()
+            }
+            None => lines,
+        }
+    }
+
+    /// A line of a person's form on standard error.
+    fn aside(self, line: String) -> io::Result<()> {
+        let lines = self.wrapped(vec![line], human::INDENT, Stream::Notes);
+        lines.iter().try_for_each(|line| self.console.note(line))
     }
 
     /// Says something beside the result, on standard error. The words are ours, or made visible.
@@ -72,7 +93,7 @@ impl<'a> Output<'a> {
     pub fn note(self, note: &str) -> io::Result<()> {
         match self.form {
             Form::Json => self.console.note(&json(&Aside::Note { note })?),
-            Form::Human(paint) => self.console.note(&paint.faint(note)),
+            Form::Human(paint) => self.aside(paint.faint(note)),
         }
     }
 
@@ -88,8 +109,8 @@ impl<'a> Output<'a> {
                 self.console.note(&json(&Aside::Error { code, error, advice, exit })?)
             }
             Form::Human(paint) => {
-                self.console.note(&format!("{} {error}", paint.bad("error:")))?;
-                self.console.note(&format!("{} {advice}", paint.strong("what to do:")))
+                self.aside(format!("{} {error}", paint.bad("error:")))?;
+                self.aside(format!("{} {advice}", paint.strong("what to do:")))
             }
         }
     }

@@ -8,7 +8,7 @@ use hushwire::command::{
 };
 use serde::Serialize;
 
-use crate::code::code_of;
+use crate::{code::code_of, people::People};
 
 mod event;
 mod message;
@@ -120,6 +120,9 @@ pub struct ContactRecord {
     pub contact: u64,
     /// The name it gave itself.
     pub name: String,
+    /// What it is called on the screen, safe to show.
+    #[serde(skip)]
+    pub label: String,
     /// The identity, in hex.
     pub fingerprint: String,
     /// verified or unverified.
@@ -129,10 +132,12 @@ pub struct ContactRecord {
     pub chat: Option<u64>,
 }
 
-impl From<ContactInfo> for ContactRecord {
-    fn from(contact: ContactInfo) -> Self {
+impl ContactRecord {
+    /// A contact among others.
+    pub fn new(contact: ContactInfo, people: &People) -> Self {
         Self {
             contact: contact.number.0,
+            label: people.label(&contact.name, &contact.fingerprint),
             name: contact.name,
             fingerprint: contact.fingerprint,
             verification: code_of(&contact.verification),
@@ -148,6 +153,9 @@ pub struct ChatRecord {
     pub chat: u64,
     /// The group's or the contact's name.
     pub name: String,
+    /// What it is called on the screen, safe to show.
+    #[serde(skip)]
+    pub label: String,
     /// direct or group.
     pub kind: String,
     /// opening, open, left, removed or stuck.
@@ -163,10 +171,12 @@ pub struct ChatRecord {
     pub relay: String,
 }
 
-impl From<ChatInfo> for ChatRecord {
-    fn from(chat: ChatInfo) -> Self {
+impl ChatRecord {
+    /// A chat, called as the person on its other side is.
+    pub fn new(chat: ChatInfo, people: &People) -> Self {
         Self {
             chat: chat.number.0,
+            label: people.chat_label(&chat),
             name: chat.name,
             kind: code_of(&chat.kind),
             state: code_of(&chat.state),
@@ -196,6 +206,9 @@ pub struct MemberRecord {
     pub fingerprint: String,
     /// The name known for it.
     pub name: String,
+    /// What it is called on the screen, safe to show.
+    #[serde(skip)]
+    pub label: String,
     /// owner, admin or member.
     pub role: String,
     /// Devices in the group.
@@ -204,9 +217,11 @@ pub struct MemberRecord {
     pub whose: String,
 }
 
-impl From<MemberInfo> for MemberRecord {
-    fn from(member: MemberInfo) -> Self {
+impl MemberRecord {
+    /// A member among others.
+    pub fn new(member: MemberInfo, people: &People) -> Self {
         Self {
+            label: people.label(&member.name, &member.fingerprint),
             fingerprint: member.fingerprint,
             name: member.name,
             role: code_of(&member.role),
@@ -247,6 +262,9 @@ pub struct SafetyNumberRecord {
     pub contact: u64,
     /// Its name.
     pub name: String,
+    /// What it is called on the screen, safe to show.
+    #[serde(skip)]
+    pub label: String,
     /// Sixty digits in groups of five.
     pub digits: String,
     /// verified or unverified.
@@ -255,9 +273,15 @@ pub struct SafetyNumberRecord {
 
 impl SafetyNumberRecord {
     /// The number of a contact.
-    pub fn new(contact: ContactInfo, digits: String, verification: Verification) -> Self {
+    pub fn new(
+        contact: ContactInfo,
+        people: &People,
+        digits: String,
+        verification: Verification,
+    ) -> Self {
+        let label = people.label(&contact.name, &contact.fingerprint);
         let verification = code_of(&verification);
-        Self { contact: contact.number.0, name: contact.name, digits, verification }
+        Self { contact: contact.number.0, name: contact.name, label, digits, verification }
     }
 }
 

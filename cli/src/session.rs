@@ -13,9 +13,10 @@ use hushwire::{
 use crate::{
     backend::Backend,
     console::Console,
-    fault::Fault,
+    fault::{ClientFault, Fault},
     names::{Candidate, Noun, resolve},
     output::Output,
+    people::People,
     record::{DoneRecord, Record},
 };
 
@@ -110,6 +111,33 @@ impl<B: Backend> Session<'_, B> {
 
     pub(crate) async fn members(&self, chat: ChatNumber) -> Result<Vec<MemberInfo>, Fault> {
         expect_reply!(self, Command::GroupMembers(chat), Reply::Members(members) => members)
+    }
+
+    /// Oneself and the contacts.
+    pub(crate) async fn people(&self) -> Result<People, Fault> {
+        let mut people = People::default();
+        match self.profile().await {
+            Ok(profile) => people.insert(&profile.name, &profile.fingerprint),
+            // Nobody yet.
+            Err(Fault::Client(ClientFault::Command(_))) => {}
+            Err(fault) => return Err(fault),
+        }
+        self.contacts().await?.iter().for_each(|contact| people.insert_contact(contact));
+        Ok(people)
+    }
+
+    /// Oneself, the contacts, and the members of a chat.
+    pub(crate) async fn people_in(&self, chat: ChatNumber) -> Result<People, Fault> {
+        let mut people = self.people().await?;
+        match self.members(chat).await {
+            Ok(members) => {
+                members.iter().for_each(|member| people.insert(&member.name, &member.fingerprint));
+            }
+            // The two of a direct chat are there already.
+            Err(Fault::Client(ClientFault::Command(_))) => {}
+            Err(fault) => return Err(fault),
+        }
+        Ok(people)
     }
 
     pub(crate) async fn messages(

@@ -2,6 +2,7 @@
 
 use core::{future::Future, pin::Pin};
 use std::{
+    env,
     fs::File,
     io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
     thread,
@@ -10,9 +11,13 @@ use std::{
 use hushwire::command::SecretText;
 use indicatif::{ProgressBar, ProgressStyle};
 use rustyline::{DefaultEditor, ExternalPrinter as _, error::ReadlineError};
+use terminal_size::{Width, terminal_size_of};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::console::{Console, Conversation, Presence, Progress, TypedLine};
+use crate::{
+    console::{Console, Conversation, Presence, Progress, Stream, TypedLine},
+    wrap::{Ambiguous, Columns},
+};
 
 /// Standard input, output and error.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +28,7 @@ pub struct Terminal {
     /// `echo hi | hush send bob -`.
     person: Presence,
     progress: ProgressShown,
+    ambiguous: Ambiguous,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +39,8 @@ enum ProgressShown {
 
 /// The terminal that the process was started at, whatever its standard input is.
 const CONTROLLING_TERMINAL: &str = "/dev/tty";
+/// What a terminal that does not say its width has.
+const COLUMNS_UNTOLD: usize = 80;
 
 impl Terminal {
     /// Of this process.
@@ -42,6 +50,7 @@ impl Terminal {
         Self {
             input: if input { Presence::Person } else { Presence::Script },
             person: if reachable { Presence::Person } else { Presence::Script },
+            ambiguous: ambiguous(),
             progress: if error { ProgressShown::Yes } else { ProgressShown::No },
         }
     }
@@ -62,6 +71,16 @@ impl Console for Terminal {
 
     fn note(&self, line: &str) -> io::Result<()> {
         writeln!(io::stderr().lock(), "{line}")
+    }
+
+    fn columns(&self, stream: Stream) -> Option<Columns> {
+        let (is_terminal, size) = match stream {
+            Stream::Output => (io::stdout().is_terminal(), terminal_size_of(io::stdout())),
+            Stream::Notes => (io::stderr().is_terminal(), terminal_size_of(io::stderr())),
+        };
+        let told = size.map(|(Width(count), _)| usize::from(count)).filter(|count| *count > 0);
+        let count = told.unwrap_or(COLUMNS_UNTOLD);
+        is_terminal.then_some(Columns { count, ambiguous: self.ambiguous })
     }
 
     fn ask(&self, question: &str) -> io::Result<SecretText> {
@@ -117,6 +136,13 @@ impl Console for Terminal {
             }
         })
     }
+}
+
+/// By the first variable that names a locale (POSIX, section 8.2).
+fn ambiguous() -> Ambiguous {
+    let named = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| env::var(name).ok());
+    let locale = named.into_iter().find(|locale| !locale.is_empty());
+    locale.map_or(Ambiguous::Narrow, |locale| Ambiguous::of(&locale))
 }
 
 fn read_line() -> io::Result<SecretText> {

@@ -1,15 +1,45 @@
 //! Text written by others, made safe to show: nothing in it can steer the terminal or hide.
 //!
 //! Control characters become their pictures (U+2400 block), and characters that turn the reading
-//! direction or take no room are written as their number. What is left is what a person reads.
+//! direction or take no room are written as their number. Long runs of blanks, which could push text
+//! to where it looks like something else, are counted. What is left is what a person reads.
+
+/// The longest run of blanks that is shown as it is.
+const BLANKS_MAX: usize = 8;
 
 /// One line of foreign text: a name, a file name, a media type. Line breaks become visible too.
 pub fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        push(&mut shown, character);
+    let mut rest = text;
+    while let Some(character) = rest.chars().next() {
+        let behind = rest.trim_start_matches(is_blank);
+        let run = rest.get(..rest.len() - behind.len()).unwrap_or_default();
+        let count = run.chars().count();
+        if count > BLANKS_MAX {
+            shown.push_str(&format!("<{count} blanks>"));
+            rest = behind;
+        } else if count > 0 {
+            run.chars().for_each(|blank| push(&mut shown, blank));
+            rest = behind;
+        } else {
+            push(&mut shown, character);
+            rest = rest.get(character.len_utf8()..).unwrap_or_default();
+        }
     }
     shown
+}
+
+/// Whether nothing is to be seen of a character, in most fonts, though it may take room.
+pub fn is_blank(character: char) -> bool {
+    (character.is_whitespace() && !character.is_control())
+        || matches!(
+            character,
+            '\u{34f}'                     // combining grapheme joiner
+            | '\u{200c}' | '\u{200d}'     // joiners, which scripts and emoji need
+            | '\u{2800}'                  // Braille without dots
+            | '\u{fe00}'..='\u{fe0f}' // selectors of variants
+        )
+        || is_hidden(character)
 }
 
 /// Foreign text of several lines. The caller indents all but the first, so that a line break in a
@@ -58,24 +88,27 @@ fn picture(character: char) -> Option<char> {
 }
 
 /// Whether a character can neither steer the terminal nor hide or reorder what stands beside it.
-/// The joiners U+200C and U+200D are: scripts and emoji need them.
 fn is_harmless(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character,
-            '\u{ad}'                      // soft hyphen
-            | '\u{61c}'                   // Arabic letter mark
-            | '\u{115f}' | '\u{1160}'     // Hangul fillers
-            | '\u{17b4}' | '\u{17b5}'     // Khmer inherent vowels
-            | '\u{180b}'..='\u{180f}'     // Mongolian selectors and separator
-            | '\u{200b}'                  // zero width space
-            | '\u{200e}' | '\u{200f}'     // left-to-right and right-to-left mark
-            | '\u{2028}'..='\u{202e}'     // separators, embeddings and overrides
-            | '\u{2060}'..='\u{206f}'     // invisible operators and isolates
-            | '\u{3164}' | '\u{ffa0}'     // Hangul fillers
-            | '\u{feff}'                  // byte order mark
-            | '\u{fff9}'..='\u{fffb}'     // interlinear annotation
-            | '\u{e0000}'..='\u{e0fff}'   // tags and selectors
-        )
+    !character.is_control() && !is_hidden(character)
+}
+
+/// The joiners U+200C and U+200D are not: scripts and emoji need them.
+fn is_hidden(character: char) -> bool {
+    matches!(character,
+        '\u{ad}'                      // soft hyphen
+        | '\u{61c}'                   // Arabic letter mark
+        | '\u{115f}' | '\u{1160}'     // Hangul fillers
+        | '\u{17b4}' | '\u{17b5}'     // Khmer inherent vowels
+        | '\u{180b}'..='\u{180f}'     // Mongolian selectors and separator
+        | '\u{200b}'                  // zero width space
+        | '\u{200e}' | '\u{200f}'     // left-to-right and right-to-left mark
+        | '\u{2028}'..='\u{202e}'     // separators, embeddings and overrides
+        | '\u{2060}'..='\u{206f}'     // invisible operators and isolates
+        | '\u{3164}' | '\u{ffa0}'     // Hangul fillers
+        | '\u{feff}'                  // byte order mark
+        | '\u{fff9}'..='\u{fffb}'     // interlinear annotation
+        | '\u{e0000}'..='\u{e0fff}'   // tags and selectors
+    )
 }
 
 #[cfg(test)]
@@ -99,6 +132,18 @@ mod tests {
         for (text, shown) in cases {
             assert_eq!(line(text), shown);
         }
+    }
+
+    #[test]
+    fn long_runs_of_blanks_are_counted() {
+        // spec: CLI-120
+        let eight = " ".repeat(8);
+        assert_eq!(line(&format!("a{eight}b")), format!("a{eight}b"));
+        for blank in [' ', '\u{a0}', '\u{2800}', '\u{3000}', '\u{2003}', '\u{200d}'] {
+            let run = blank.to_string().repeat(9);
+            assert_eq!(line(&format!("a{run}b{run}")), "a<9 blanks>b<9 blanks>", "{blank:?}");
+        }
+        assert_eq!(lines("ok\t\t\tx"), ["ok<12 blanks>x"]);
     }
 
     #[test]

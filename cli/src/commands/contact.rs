@@ -9,7 +9,7 @@ use super::say_all;
 use crate::{
     backend::Backend,
     fault::Fault,
-    record::{Record, StatusRecord},
+    record::{ChatRecord, ContactRecord, Record, StatusRecord},
     session::{Session, expect_reply},
 };
 
@@ -30,18 +30,23 @@ pub(super) async fn add<B: Backend>(session: &Session<'_, B>, link: String) -> R
         })
         .await;
     let now = session.chats().await?.into_iter().find(|chat| chat.number == number);
-    session.say(&Record::Chat(now.unwrap_or(chat).into()))?;
+    let people = session.people().await?;
+    session.say(&Record::Chat(ChatRecord::new(now.unwrap_or(chat), &people)))?;
     settled
 }
 
 pub(super) async fn contacts<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
     session.catch_up().await?;
-    say_all(session, session.contacts().await?, |contact| Record::Contact(contact.into()))
+    let people = session.people().await?;
+    let record = |contact| Record::Contact(ContactRecord::new(contact, &people));
+    say_all(session, session.contacts().await?, record)
 }
 
 pub(super) async fn chats<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
     session.catch_up().await?;
-    say_all(session, session.chats().await?, |chat| Record::Chat(chat.into()))
+    let people = session.people().await?;
+    let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
+    say_all(session, session.chats().await?, record)
 }
 
 pub(super) async fn status<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {

@@ -13,7 +13,8 @@ use crate::{
     feed::Feed,
     human,
     output::Form,
-    record::{EventRecord, Record},
+    people::People,
+    record::{EventRecord, MessageRecord, Record},
     session::{Patience, Session, expect_reply},
     visible,
 };
@@ -67,7 +68,7 @@ pub(super) async fn chat<B: Backend>(session: &Session<'_, B>, query: &str) -> R
     let chat = session.chat_named(query).await?;
     let next_event = session.next_event_number().await?;
     show_history(session, &chat).await?;
-    let prompt = format!("{}> ", visible::line(&chat.name));
+    let prompt = format!("{}> ", session.people().await?.chat_label(&chat));
     let conversation = session.console.converse(prompt)?;
     let mut talk = Talk { session, chat: chat.number, conversation, sent: 0 };
     talk.run(Feed::new(session.backend, next_event)).await?;
@@ -87,8 +88,9 @@ pub(super) async fn chat<B: Backend>(session: &Session<'_, B>, query: &str) -> R
 async fn show_history<B: Backend>(session: &Session<'_, B>, chat: &ChatInfo) -> Result<(), Fault> {
     let first = chat.last.0.saturating_sub(u64::from(HISTORY_COUNT)).saturating_add(1);
     let messages = session.messages(chat.number, MessageNumber(first), HISTORY_COUNT).await?;
+    let people = session.people_in(chat.number).await?;
     for message in messages {
-        session.say(&Record::Message(message.into()))?;
+        session.say(&Record::Message(MessageRecord::new(message, &people)))?;
     }
     if chat.unread > 0 {
         let command = Command::MarkRead { chat: chat.number, upto: chat.last };
@@ -174,7 +176,8 @@ impl<B: Backend> Talk<'_, B> {
         let message = expect_reply!(session, command, Reply::Accepted { message, .. } => message)?;
         self.sent += 1;
         let message = session.message(self.chat, message).await?;
-        self.print(&Record::Message(message.into()))
+        // Of oneself: it has no name that could be another's.
+        self.print(&Record::Message(MessageRecord::new(message, &People::default())))
     }
 
     async fn handle_event(&mut self, event: NumberedEvent) -> Result<(), Fault> {

@@ -7,7 +7,7 @@ use crate::{
     fault::Fault,
     feed::Feed,
     output::{Form, Output},
-    record::{EventRecord, Record},
+    record::{EventRecord, MessageRecord, Record},
     session::Session,
 };
 
@@ -50,7 +50,10 @@ pub(super) async fn with_message<B: Backend>(
     if let Some((chat, number)) = about {
         let messages = session.messages(chat, number, 1).await?;
         let message = messages.into_iter().find(|message| message.number == number);
-        record.message = message.map(Into::into);
+        if let Some(message) = message {
+            let people = session.people_in(chat).await?;
+            record.message = Some(MessageRecord::new(message, &people));
+        }
     }
     Ok(record)
 }

@@ -11,7 +11,7 @@ use crate::{
     backend::Backend,
     fault::Fault,
     names::{Candidate, NameError, Noun, resolve},
-    record::{DoneRecord, Record},
+    record::{ChatRecord, DoneRecord, MemberRecord, Record},
     session::{Session, expect_reply},
     visible,
 };
@@ -29,13 +29,17 @@ pub(super) async fn group<B: Backend>(
             session.catch_up().await?;
             let chat = session.chat_named(&group).await?.number;
             let members = session.members(chat).await?;
-            say_all(session, members, |member| Record::Member(member.into()))
+            let people = session.people_in(chat).await?;
+            let record = |member| Record::Member(MemberRecord::new(member, &people));
+            say_all(session, members, record)
         }
         GroupCommand::List => {
             session.catch_up().await?;
             let mut chats = session.chats().await?;
             chats.retain(|chat| chat.kind == ChatKind::Group);
-            say_all(session, chats, |chat| Record::Chat(chat.into()))
+            let people = session.people().await?;
+            let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
+            say_all(session, chats, record)
         }
     }
 }
@@ -45,7 +49,8 @@ async fn new<B: Backend>(session: &Session<'_, B>, name: String) -> Result<(), F
     let chat = expect_reply!(session, Command::GroupNew { name }, Reply::Chat(chat) => chat)?;
     let settled = settle_change(session, since, chat.number).await;
     let now = session.chats().await?.into_iter().find(|now| now.number == chat.number);
-    session.say(&Record::Chat(now.unwrap_or(chat).into()))?;
+    let people = session.people().await?;
+    session.say(&Record::Chat(ChatRecord::new(now.unwrap_or(chat), &people)))?;
     settled
 }
 
@@ -65,12 +70,13 @@ async fn add<B: Backend>(
         session.perform(Command::GroupAdd { chat, contact: contact.number }).await?;
     }
     settle_change(session, since, chat).await?;
+    let known = session.people().await?;
     people.into_iter().try_for_each(|contact| {
         session.done(DoneRecord {
             done: "member_added",
             chat: Some(chat.0),
             contact: Some(contact.number.0),
-            words: format!("{} is added", visible::line(&contact.name)),
+            words: format!("{} is added", known.label(&contact.name, &contact.fingerprint)),
             ..DoneRecord::default()
         })
     })
@@ -85,13 +91,14 @@ async fn remove<B: Backend>(
     let member = member_named(&session.members(chat).await?, member)?;
     let since = session.next_event_number().await?;
     let fingerprint = member.fingerprint.clone();
+    let label = session.people_in(chat).await?.label(&member.name, &fingerprint);
     session.perform(Command::GroupRemove { chat, member: fingerprint.clone() }).await?;
     settle_change(session, since, chat).await?;
     session.done(DoneRecord {
         done: "member_removed",
         chat: Some(chat.0),
         fingerprint: Some(fingerprint),
-        words: format!("{} is removed", visible::line(&member.name)),
+        words: format!("{label} is removed"),
         ..DoneRecord::default()
     })
 }

@@ -5,7 +5,8 @@ use hushwire::command::{ChatNumber, Command, MessageInfo, MessageNumber, Message
 use crate::{
     backend::Backend,
     fault::Fault,
-    record::Record,
+    people::People,
+    record::{MessageRecord, Record},
     session::{Patience, Session, expect_reply},
 };
 
@@ -70,7 +71,8 @@ pub(super) fn say_sent<B: Backend>(
     message: MessageInfo,
 ) -> Result<(), Fault> {
     let state = message.state.clone();
-    session.say(&Record::Message(message.into()))?;
+    // Of oneself: it has no name that could be another's.
+    session.say(&Record::Message(MessageRecord::new(message, &People::default())))?;
     match (state, session.patience) {
         (MessageState::Failed(reason), _) => Err(Fault::Refused(reason)),
         (MessageState::Pending, Patience::Wait(patience)) => {
@@ -93,8 +95,9 @@ pub(super) async fn read<B: Backend>(
     let from = MessageNumber(from.unwrap_or(last_ones).max(1));
     let messages = session.messages(chat.number, from, count).await?;
     let upto = messages.last().map(|message| message.number);
+    let people = session.people_in(chat.number).await?;
     for message in messages {
-        session.say(&Record::Message(message.into()))?;
+        session.say(&Record::Message(MessageRecord::new(message, &people)))?;
     }
     match (upto, seen) {
         (Some(upto), Seen::Mark) if chat.unread > 0 => mark_read(session, chat.number, upto).await,

@@ -46,9 +46,10 @@ pub(super) async fn verify<B: Backend>(
         let command = Command::SetVerification { contact: contact.number, verification };
         session.perform(command).await?;
     }
+    let people = session.people().await?;
     let command = Command::SafetyNumber(contact.number);
     let record = expect_reply!(session, command, Reply::SafetyNumber { digits, verification } =>
-        SafetyNumberRecord::new(contact, digits, verification))?;
+        SafetyNumberRecord::new(contact, &people, digits, verification))?;
     session.say(&Record::SafetyNumber(record))
 }
 

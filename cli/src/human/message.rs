@@ -3,9 +3,12 @@
 use super::Paint;
 use crate::{moment, record::MessageRecord, visible};
 
+/// Columns before each further line: more than any line of a message begins with.
+pub(super) const INDENT: usize = 24;
+
 /// The lines of a message: the first with number, time, sender and state, further ones indented.
 pub fn message(message: &MessageRecord, paint: Paint) -> Vec<String> {
-    let sender = message.sender_name.as_deref().map_or_else(|| "me".into(), visible::line);
+    let sender = message.sender_label.as_deref().unwrap_or("me");
     let head = format!(
         "{} {} {}",
         paint.faint(&format!("{:>4}", message.message)),
@@ -14,7 +17,7 @@ pub fn message(message: &MessageRecord, paint: Paint) -> Vec<String> {
     );
     let mut body = body(message).into_iter();
     let mut lines = vec![format!("{head} {}", body.next().unwrap_or_default())];
-    lines.extend(body.map(|line| format!("{:24}{line}", "")));
+    lines.extend(body.map(|line| format!("{:INDENT$}{line}", "")));
     if let (Some(state), Some(last)) = (state(message, paint), lines.last_mut()) {
         last.push_str("  ");
         last.push_str(&state);
@@ -97,7 +100,7 @@ mod tests {
     fn a_line_break_in_a_message_cannot_pass_for_another_message() {
         let record = MessageRecord {
             message: 7,
-            sender_name: Some("Eve\u{1b}[A".into()),
+            sender_label: Some(visible::line("Eve\u{1b}[A")),
             text: Some("hi\n   8 2026-11-21 09:41Z Bob: yes\u{1b}]0;x\u{7}".into()),
             state: "received".into(),
             ..MessageRecord::default()

@@ -5,7 +5,7 @@ use hushwire::command::{
 };
 use serde::Serialize;
 
-use crate::code::code_of;
+use crate::{code::code_of, people::People};
 
 /// A message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -19,6 +19,9 @@ pub struct MessageRecord {
     /// The name known for the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_name: Option<String>,
+    /// What the other is called on the screen, safe to show.
+    #[serde(skip)]
+    pub sender_label: Option<String>,
     /// The other's identity, in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_fingerprint: Option<String>,
@@ -59,15 +62,16 @@ pub struct MessageRecord {
     /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
-    /// When its sender says it was written.
+    /// When the relay stored it, by its clock; for an own message, when this device took it.
     pub sent_at_ms: u64,
     /// Why it or its transfer failed, for a person.
     #[serde(skip)]
     pub failure_words: Option<FailureReason>,
 }
 
-impl From<MessageInfo> for MessageRecord {
-    fn from(info: MessageInfo) -> Self {
+impl MessageRecord {
+    /// A message of somebody among others.
+    pub fn new(info: MessageInfo, people: &People) -> Self {
         let mut record = Self {
             chat: info.chat.0,
             message: info.number.0,
@@ -78,6 +82,7 @@ impl From<MessageInfo> for MessageRecord {
         };
         if let Sender::Other { fingerprint, name } = info.sender {
             record.sender = "other";
+            record.sender_label = Some(people.label(&name, &fingerprint));
             record.sender_name = Some(name);
             record.sender_fingerprint = Some(fingerprint);
         }
@@ -85,9 +90,7 @@ impl From<MessageInfo> for MessageRecord {
         record.put_state(&info.state);
         record
     }
-}
 
-impl MessageRecord {
     fn put_body(&mut self, body: MessageBody) {
         match body {
             MessageBody::Text(text) => {

@@ -13,6 +13,7 @@ mod fake;
 mod files;
 mod follow;
 mod json;
+mod names;
 mod opening;
 mod people;
 mod process;

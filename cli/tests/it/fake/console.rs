@@ -9,7 +9,10 @@ use std::{
 };
 
 use hushwire::command::SecretText;
-use hushwire_cli::console::{Console, Conversation, Presence, Progress, TypedLine};
+use hushwire_cli::{
+    console::{Console, Conversation, Presence, Progress, Stream, TypedLine},
+    wrap::Columns,
+};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 #[derive(Default)]
@@ -26,6 +29,8 @@ pub(crate) struct FakeConsole {
     pub(crate) typed: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) interrupt: Notify,
     pub(crate) nobody_reads: bool,
+    /// How wide lines are shown; none: it is no terminal.
+    pub(crate) columns: Option<Columns>,
 }
 
 impl FakeConsole {
@@ -69,6 +74,10 @@ impl Console for FakeConsole {
     fn note(&self, line: &str) -> io::Result<()> {
         self.notes.lock().unwrap().push(line.to_owned());
         Ok(())
+    }
+
+    fn columns(&self, _stream: Stream) -> Option<Columns> {
+        self.columns
     }
 
     fn ask(&self, _question: &str) -> io::Result<SecretText> {

@@ -191,6 +191,7 @@ impl State {
 
     pub(crate) fn read(&self, command: &Command) -> Option<Reply> {
         let reply = match command {
+            Command::Profile => Reply::Profile(self.profile.clone()?),
             Command::Contacts => Reply::Contacts(self.contacts.clone()),
             Command::Chats => Reply::Chats(self.chats.clone()),
             Command::Links => Reply::Links(self.links.clone()),
@@ -213,9 +214,7 @@ impl State {
 
     pub(crate) fn change(&mut self, command: Command) -> Result<Reply, CommandError> {
         match command {
-            Command::Profile => {
-                self.profile.clone().map(Reply::Profile).ok_or(CommandError::NoIdentity)
-            }
+            Command::Profile => Err(CommandError::NoIdentity),
             Command::CreateIdentity { name, .. } if self.profile.is_none() => {
                 self.profile = Some(profile(&name));
                 let phrase = SecretText::new(["zoo"; 24].join(" "));
