@@ -4,6 +4,8 @@
 //! direction or take no room are written as their number. Long runs of blanks, which could push text
 //! to where it looks like something else, are counted. What is left is what a person reads.
 
+use hushwire::hidden::is_hidden;
+
 /// The longest run of blanks that is shown as it is.
 const BLANKS_MAX: usize = 8;
 
@@ -90,25 +92,6 @@ fn picture(character: char) -> Option<char> {
 /// Whether a character can neither steer the terminal nor hide or reorder what stands beside it.
 fn is_harmless(character: char) -> bool {
     !character.is_control() && !is_hidden(character)
-}
-
-/// The joiners U+200C and U+200D are not: scripts and emoji need them.
-fn is_hidden(character: char) -> bool {
-    matches!(character,
-        '\u{ad}'                      // soft hyphen
-        | '\u{61c}'                   // Arabic letter mark
-        | '\u{115f}' | '\u{1160}'     // Hangul fillers
-        | '\u{17b4}' | '\u{17b5}'     // Khmer inherent vowels
-        | '\u{180b}'..='\u{180f}'     // Mongolian selectors and separator
-        | '\u{200b}'                  // zero width space
-        | '\u{200e}' | '\u{200f}'     // left-to-right and right-to-left mark
-        | '\u{2028}'..='\u{202e}'     // separators, embeddings and overrides
-        | '\u{2060}'..='\u{206f}'     // invisible operators and isolates
-        | '\u{3164}' | '\u{ffa0}'     // Hangul fillers
-        | '\u{feff}'                  // byte order mark
-        | '\u{fff9}'..='\u{fffb}'     // interlinear annotation
-        | '\u{e0000}'..='\u{e0fff}'   // tags and selectors
-    )
 }
 
 #[cfg(test)]

@@ -21,3 +21,4 @@ pub mod store;
 pub mod transport;
 
 pub use hushwire_engine::{command, engine::Isolation, event};
+pub use hushwire_protocol::hidden;

@@ -29,6 +29,7 @@ pub mod envelope;
 pub mod epoch;
 mod error_name;
 pub mod group;
+pub mod hidden;
 pub mod hpke;
 pub mod identity;
 pub mod invitation;

@@ -3,18 +3,19 @@
 use core::fmt;
 
 use crate::encoding::{DecodeError, Reader, Writer};
+use crate::hidden::is_hidden;
 
 /// The longest name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 128;
 
-/// A name as its owner chose it: 1 to 128 bytes of UTF-8 without control characters. It proves
+/// A name as its owner chose it: 1 to 128 bytes of UTF-8 without control and hidden characters. It proves
 /// nothing; two people may have the same one (spec: LNK-024).
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ProfileName(String);
 
-/// Text is no name: empty, too long, or with control characters.
+/// Text is no name: empty, too long, or with control or hidden characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a name has 1 to 128 bytes and no control characters")]
+#[error("a name has 1 to 128 bytes and no control or hidden characters")]
 pub struct NotAName;
 
 impl ProfileName {
@@ -45,10 +46,9 @@ impl ProfileName {
     }
 }
 
-/// Control characters, and those that reorder the text around them on a screen.
+/// Control characters, and those that hide or reorder the text around them on a screen.
 fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+    character.is_control() || is_hidden(character)
 }
 
 /// Prints the type's name only: it names a person.
@@ -70,7 +70,9 @@ mod tests {
             let bytes = name.write(Writer::default()).into_bytes();
             assert_eq!(ProfileName::read(&mut Reader::new(&bytes)), Ok(name));
         }
-        for text in ["", "a\nb", "a\u{1b}[31m", "a\u{202e}b", &"x".repeat(129)] {
+        for text in
+            ["", "a\nb", "a\u{1b}[31m", "a\u{202e}b", "a\u{ad}b", "a\u{e0041}", &"x".repeat(129)]
+        {
             assert_eq!(ProfileName::new(text), Err(NotAName));
         }
         assert_eq!(ProfileName::read(&mut Reader::new(&[0])), Err(DecodeError::UndefinedValue));

@@ -172,6 +172,8 @@ fn signatures() -> Group {
         ("no name", card(ours, &INBOX, b""), "UNDEFINED_VALUE"),
         ("name with an escape", card(ours, &INBOX, b"a\x1b[31m"), "UNDEFINED_VALUE"),
         ("name written backwards", card(ours, &INBOX, "a\u{202e}b".as_bytes()), "UNDEFINED_VALUE"),
+        ("name with a soft hyphen", card(ours, &INBOX, "a\u{ad}b".as_bytes()), "UNDEFINED_VALUE"),
+        ("name with a tag", card(ours, &INBOX, "a\u{e0041}".as_bytes()), "UNDEFINED_VALUE"),
         ("name not UTF-8", card(ours, &INBOX, &[0xff]), "NOT_TEXT"),
         ("name of 129 bytes", card(ours, &INBOX, &[b'x'; 129]), "TOO_LONG"),
     ] {

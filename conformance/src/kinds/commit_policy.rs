@@ -261,6 +261,21 @@ fn changes() -> Cases {
             by(0).then(State { kind: 3, roles: vec![], ..group() }),
             Some(Rejection::BadGroupState),
         ),
+        (
+            "a name written backwards",
+            by(1).then(State { name: "climbs\u{202e}", ..group() }),
+            Some(Rejection::BadGroupState),
+        ),
+        (
+            "a name with a soft hyphen",
+            by(1).then(State { name: "cli\u{ad}mbs", ..group() }),
+            Some(Rejection::BadGroupState),
+        ),
+        (
+            "a name of two lines",
+            by(1).then(State { name: "climbs\nwalks", ..group() }),
+            Some(Rejection::BadGroupState),
+        ),
         ("other rules", by(0).then(State { rules: 2, ..group() }), Some(Rejection::BadGroupState)),
     ]
 }

@@ -1,6 +1,7 @@
 //! What the members have agreed on: the GroupContext extension of this protocol (spec: GRP-010).
 
 use crate::encoding::{DecodeError, Reader, Writer};
+use crate::hidden::is_hidden;
 use crate::identity::Fingerprint;
 
 /// Type of the GroupContext extension; private use (RFC 9420 section 17.3).
@@ -126,9 +127,10 @@ pub struct GroupState {
     pub rules: RuleVersion,
     /// What the group is for.
     pub kind: GroupKind,
-    /// What people call it; empty for groups that show their members instead.
+    /// What people call it, without control and hidden characters (spec: GRP-010); empty for groups
+    /// that show their members instead.
     pub name: String,
-    /// What it is about.
+    /// What it is about: the same, but for line feeds and tabs.
     pub description: String,
     /// Owners and admins, in ascending order of identity; empty unless the kind is `Group`.
     pub roles: Vec<RoleEntry>,
@@ -220,11 +222,24 @@ impl GroupState {
         let roles = read_roles(reader.variable(ROLES_MAX * (Fingerprint::LENGTH + 1))?)?;
         let rights = read_rights(reader.variable(Right::ALL.len())?)?;
         reader.finish()?;
+        if name.contains(is_unprintable) || description.contains(is_no_text) {
+            return Err(DecodeError::UndefinedValue);
+        }
         if kind != GroupKind::Group && !roles.is_empty() {
             return Err(DecodeError::UndefinedValue);
         }
         Ok(Self { rules, kind, name, description, roles, rights })
     }
+}
+
+/// What could make a name look like another: decided by a fixed list, so that all members agree.
+fn is_unprintable(character: char) -> bool {
+    character.is_control() || is_hidden(character)
+}
+
+/// The same for a text of several lines.
+fn is_no_text(character: char) -> bool {
+    !matches!(character, '\n' | '\t') && is_unprintable(character)
 }
 
 /// Whether something is allowed.
@@ -314,6 +329,32 @@ mod tests {
         let mut long = state();
         long.name = "x".repeat(NAME_BYTES_MAX + 1);
         assert_eq!(GroupState::from_bytes(&long.to_bytes()), Err(DecodeError::TooLong));
+    }
+
+    #[test]
+    fn a_name_or_description_that_could_deceive_is_refused() {
+        // spec: GRP-010
+        let with = |name: &str, description: &str| {
+            let state =
+                GroupState { name: name.into(), description: description.into(), ..state() };
+            GroupState::from_bytes(&state.to_bytes()).map(|read| assert_eq!(read, state))
+        };
+        for text in ["", "Übung 文 👩\u{200d}💻", "a: b"] {
+            assert_eq!(with(text, text), Ok(()), "{text:?}");
+        }
+        assert_eq!(with("a", "one\n\ttwo"), Ok(()));
+        for character in
+            ['\n', '\t', '\u{1b}', '\u{9b}', '\u{ad}', '\u{202e}', '\u{2066}', '\u{e0041}']
+        {
+            let text = format!("a{character}b");
+            assert_eq!(with(&text, ""), Err(DecodeError::UndefinedValue), "{text:?}");
+            let described = if matches!(character, '\n' | '\t') {
+                Ok(())
+            } else {
+                Err(DecodeError::UndefinedValue)
+            };
+            assert_eq!(with("a", &text), described, "{text:?}");
+        }
     }
 
     #[test]
