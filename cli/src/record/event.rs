@@ -107,7 +107,13 @@ impl EventRecord {
     fn put_warning(&mut self, warning: Warning) {
         self.warning = Some(code_of(&warning));
         match warning {
-            Warning::RelayKeyMismatch { relay } => self.relay = Some(relay),
+            Warning::RelayKeyMismatch { relay } | Warning::InboxRolledBack { relay } => {
+                self.relay = Some(relay);
+            }
+            Warning::RelayFault { relay, fault } => {
+                self.relay = Some(relay);
+                self.detail = Some(code_of(&fault));
+            }
             Warning::RelayRolledBack { chat }
             | Warning::HistoryDiffers { chat }
             | Warning::OwnCommitUnknown { chat }

@@ -154,6 +154,19 @@ pub enum Warning {
         /// Where.
         chat: ChatNumber,
     },
+    /// The relay shows less of this identity's inbox than this device had read there: it was put back
+    /// to an old copy. What comes from here on is read all the same (spec: CLI-095).
+    InboxRolledBack {
+        /// Its address.
+        relay: String,
+    },
+    /// The relay said what none says that keeps the rules; the session with it was ended.
+    RelayFault {
+        /// Its address.
+        relay: String,
+        /// What it said.
+        fault: RelayFault,
+    },
     /// An inbox item could not be opened or proves nothing.
     ItemRejected {
         /// A stable code.
@@ -164,6 +177,14 @@ pub enum Warning {
         /// Why.
         reason: InvitationRefusal,
     },
+}
+
+/// What a relay said that none says that keeps the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum RelayFault {
+    /// An inbox item at a place where none can be (spec: CLI-094).
+    ItemOutOfPlace,
 }
 
 /// Why an invitation to a group, or a contact's card, was not followed.

@@ -107,23 +107,57 @@ pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.event(Event::Warning(Warning::ItemRejected { code: "INBOX_DENIED".to_owned() }))
 }
 
-/// The relay let this device open the inbox. Says where to read from.
-pub(crate) fn opened(work: &mut Work<'_>) -> Result<Sequence, StoreError> {
+/// Places of the inbox, as the relay and this device have them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The first item to ask for.
+    pub(crate) from: Sequence,
+    /// The first that this device had not handled before.
+    pub(crate) fresh: Sequence,
+    /// Behind the last one.
+    pub(crate) end: Sequence,
+}
+
+/// The relay let this device open the inbox, and says where its slot stands and where the inbox
+/// ends. It is read from the earlier place of the two: what was handled is known again, and a relay
+/// that was put back to an old copy gives the places of what it lost a second time (spec: CLI-095).
+pub(crate) fn opened(
+    work: &mut Work<'_>,
+    slot: Sequence,
+    end: Sequence,
+) -> Result<Places, StoreError> {
     revoking::opened(work)?;
-    cursor(work)
+    let mut record = required(work)?;
+    let fresh = Sequence(record.cursor);
+    let from = fresh.min(slot).min(end);
+    if from < fresh {
+        record.cursor = from.0;
+        work.tx.save(InboxRecord::KEY, &record)?;
+    }
+    if end < fresh {
+        rolled_back(work)?;
+    }
+    Ok(Places { from, fresh: fresh.min(end), end })
 }
 
-/// The first item that this device has not handled.
-pub(crate) fn cursor(work: &Work<'_>) -> Result<Sequence, StoreError> {
-    Ok(Sequence(required(work)?.cursor))
+/// The relay has lost items that this device has read, and what was on the shelf since.
+pub(crate) fn rolled_back(work: &mut Work<'_>) -> Result<(), StoreError> {
+    shelf::doubt(work)?;
+    work.effects.shelf = true;
+    let relay = required(work)?.relay;
+    work.event(Event::Warning(Warning::InboxRolledBack { relay }))
 }
 
-/// Moves on over an item; it counts for its capability, whatever it says.
-fn move_cursor(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
+/// Whether an item, at a place that was handled before, is not the one that was there.
+pub(crate) fn is_other(work: &Work<'_>, item: &InboxItem) -> Result<bool, StoreError> {
+    Ok(open(work, item).is_ok() && !handled::contains(work, &id(work, item)?)?)
+}
+
+/// Moves on over an item.
+fn move_cursor(work: &Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
     let mut record = required(work)?;
     record.cursor = record.cursor.max(item.sequence.next().0);
-    work.tx.save(InboxRecord::KEY, &record)?;
-    capabilities::used(work, &item.capability)
+    work.tx.save(InboxRecord::KEY, &record)
 }
 
 /// The inbox was read to its end, and once a day from then on: what came too late by now is not
@@ -149,6 +183,8 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
     if handled::contains(work, &id(work, item)?)? {
         return Ok(());
     }
+    // It counts for its capability, whatever it says.
+    capabilities::used(work, &item.capability)?;
     let opened = open(work, item)?;
     handled::note(work, &id(work, item)?)?;
     links::used(work, &item.capability)?;
@@ -179,6 +215,7 @@ pub(crate) fn reject(
     code: &'static str,
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
+    capabilities::used(work, &item.capability)?;
     if open(work, item).is_ok() {
         work.effects.shelf = true;
         handled::note(work, &id(work, item)?)?;
@@ -194,6 +231,7 @@ pub(crate) fn refuse(
     reason: InvitationRefusal,
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
+    capabilities::used(work, &item.capability)?;
     handled::note(work, &id(work, item)?)?;
     work.effects.shelf = true;
     if let (true, Ok(opened)) = (reason.may_pass(), open(work, item)) {

@@ -71,6 +71,8 @@ pub(crate) struct Session {
     pub(crate) relay_key: Option<PublicKey>,
     pub(crate) limits: ServerLimits,
     pub(crate) attempts: u32,
+    /// How often the relay broke the rules: it is asked less often then.
+    faults: u32,
     pending: BTreeMap<RequestId, Pending>,
     last_request: u64,
     nonce: Nonce,
@@ -104,6 +106,7 @@ impl Session {
             relay_key: None,
             limits: ServerLimits::default(),
             attempts: 0,
+            faults: 0,
             pending: BTreeMap::new(),
             last_request: 0,
             nonce: Nonce::from_bytes([0; 32]),
@@ -150,7 +153,7 @@ impl Session {
             blob_chunk_bytes: reply.blob_chunk_bytes.max(1),
         };
         self.state = State::Ready;
-        self.attempts = 0;
+        self.attempts = self.faults;
         Ok(())
     }
 
@@ -180,6 +183,12 @@ impl Session {
             !matches!(pending,
                 Pending::Wish { wish } | Pending::Chunk { wish, .. } if *wish == number)
         });
+    }
+
+    /// The relay broke the rules.
+    pub(crate) fn fault(&mut self) {
+        self.faults = self.faults.saturating_add(1);
+        self.attempts = self.attempts.max(self.faults);
     }
 
     /// The connection is gone: everything that waited comes back, to be asked again.

@@ -115,6 +115,17 @@ pub(crate) fn fill(
     Ok(puts)
 }
 
+/// The relay may have packages on the shelf that were used already: they are replaced, as long as
+/// there is room for others (spec: CLI-095).
+pub(crate) fn doubt(work: &Work<'_>) -> Result<(), StoreError> {
+    if rows(work, Kind::LastResort)?.len() < PACKAGES_MAX {
+        let mut inbox = inbox::required(work)?;
+        inbox.shelf_stale = true;
+        work.tx.save(InboxRecord::KEY, &inbox)?;
+    }
+    Ok(())
+}
+
 /// Whether a package of last resort is to be replaced (spec: CLI-090).
 fn is_over(work: &Work<'_>, newest: &PackageRecord) -> bool {
     let age = work.now.0.saturating_sub(newest.made_at_ms);

@@ -2,13 +2,16 @@
 
 use hushwire_wire::{
     error::Code,
-    id::Timestamp,
-    message::{Answer, Follow, Handle, Request},
+    id::{Sequence, Timestamp},
+    message::{Answer, Follow, Handle, InboxItem, Request},
 };
 
 use super::{Engine, shelf::ShelfLive};
 use crate::{
-    backoff, inbox, joining,
+    backoff,
+    event::RelayFault,
+    inbox::{self, Places},
+    joining,
     pending::Pending,
     session::{Purpose, SessionKey, SessionNumber},
     store::{Store, StoreError},
@@ -29,33 +32,58 @@ pub(super) struct InboxLive {
 enum Phase {
     Closed,
     Opening,
-    /// `tend_at`: when an inbox that was read to its end is looked after again.
-    Reading {
-        handle: Handle,
-        tend_at: Option<Timestamp>,
-    },
-    Waiting {
-        until: Timestamp,
-    },
+    Reading(Reading),
+    Waiting { until: Timestamp },
+}
+
+/// The inbox is open, and its items come.
+struct Reading {
+    handle: Handle,
+    /// The first place that may come next.
+    next: Sequence,
+    /// Items before this place were there before the session, and were handled.
+    fresh: Sequence,
+    /// The place of the next item that is stored, as far as it was told.
+    end: Sequence,
+    /// When an inbox that was read to its end is looked after again.
+    tend_at: Option<Timestamp>,
+}
+
+impl Reading {
+    const fn begin(handle: Handle, places: Places) -> Self {
+        let Places { from, fresh, end } = places;
+        Self { handle, next: from, fresh, end, tend_at: None }
+    }
+
+    /// Moves on over an item, if one can be at its place: items come in their order, and new ones
+    /// have no gap (spec: CLI-094, INB-026).
+    fn place(&mut self, place: Sequence) -> Result<(), RelayFault> {
+        if place < self.next || place > self.end {
+            return Err(RelayFault::ItemOutOfPlace);
+        }
+        self.next = place.next();
+        self.end = self.end.max(self.next);
+        Ok(())
+    }
 }
 
 impl InboxLive {
     pub(super) const fn handle(&self) -> Option<Handle> {
-        match self.phase {
-            Phase::Reading { handle, .. } => Some(handle),
+        match &self.phase {
+            Phase::Reading(reading) => Some(reading.handle),
             _ => None,
         }
     }
 
     pub(super) const fn is_current(&self) -> bool {
-        matches!(self.phase, Phase::Reading { tend_at: Some(_), .. })
+        matches!(self.phase, Phase::Reading(Reading { tend_at: Some(_), .. }))
     }
 
     /// When something is to be done here without the network.
     pub(super) const fn deadline(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Reading { tend_at, .. } => earliest(tend_at, self.shelf.deadline()),
-            Phase::Waiting { until } => Some(until),
+        match &self.phase {
+            Phase::Reading(reading) => earliest(reading.tend_at, self.shelf.deadline()),
+            Phase::Waiting { until } => Some(*until),
             Phase::Closed | Phase::Opening => None,
         }
     }
@@ -92,7 +120,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn pump_inbox(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let Some(live) = &mut self.inbox else { return Ok(()) };
-        if let Phase::Reading { tend_at: Some(at), .. } = &mut live.phase
+        if let Phase::Reading(Reading { tend_at: Some(at), .. }) = &mut live.phase
             && *at <= now
         {
             *at = now.plus_ms(TEND_EVERY_MS);
@@ -136,8 +164,8 @@ impl<S: Store> Engine<S> {
         number: SessionNumber,
         answer: Answer,
     ) -> Result<(), StoreError> {
-        let handle = match answer {
-            Answer::InboxOpened { handle, .. } => handle,
+        let (handle, slot, end) = match answer {
+            Answer::InboxOpened { handle, cursor, next } => (handle, cursor, next),
             Answer::Refused(refusal) => {
                 if refusal.code == Code::Denied {
                     self.transact(inbox::denied)?;
@@ -151,13 +179,13 @@ impl<S: Store> Engine<S> {
             }
         };
         let now = self.now();
-        let from = self.transact(inbox::opened)?;
+        let places = self.transact(|work| inbox::opened(work, slot, end))?;
         if let Some(live) = &mut self.inbox {
-            live.phase = Phase::Reading { handle, tend_at: None };
+            live.phase = Phase::Reading(Reading::begin(handle, places));
             live.shelf = ShelfLive::default();
             live.shelf.look(now);
         }
-        let read = Request::InboxRead { handle, from, follow: Follow::Onward };
+        let read = Request::InboxRead { handle, from: places.from, follow: Follow::Onward };
         self.send(number, read, Pending::ReadInbox);
         Ok(())
     }
@@ -168,38 +196,50 @@ impl<S: Store> Engine<S> {
         answer: Answer,
     ) -> Result<(), StoreError> {
         let now = self.now();
-        let Some(InboxLive { phase: Phase::Reading { handle, tend_at }, .. }) = &mut self.inbox
-        else {
+        let Some(InboxLive { phase: Phase::Reading(reading), .. }) = &mut self.inbox else {
             return Ok(());
         };
-        let handle = *handle;
         match answer {
             Answer::InboxItem(item) => {
-                let first_new = self.transact(|work| inbox::cursor(work))?;
-                if item.sequence < first_new {
-                    return Ok(());
+                if let Err(fault) = reading.place(item.sequence) {
+                    return self.relay_fault(number, fault);
                 }
-                let cursor = item.sequence.next();
-                match self.transact(|work| inbox::take(work, &item)) {
-                    Ok(()) => {}
-                    Err(inbox::Fault::Store(error)) => return Err(error),
-                    Err(inbox::Fault::Rejected(code)) => {
-                        self.transact(|work| inbox::reject(work, &item, code))?;
-                    }
-                    Err(inbox::Fault::Refused(reason)) => {
-                        self.transact(|work| inbox::refuse(work, &item, reason))?;
-                    }
-                }
-                self.send(number, Request::InboxAdvance { handle, cursor }, Pending::Nothing);
+                return self.take_item(number, &item);
             }
             Answer::ReadEnd(Follow::Onward) => {
-                *tend_at = Some(now.plus_ms(TEND_EVERY_MS));
+                reading.tend_at = Some(now.plus_ms(TEND_EVERY_MS));
                 self.transact(inbox::tend)?;
                 self.outputs.push_back(crate::io::Output::StatusChanged);
             }
             Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
             _ => self.rest_inbox(0),
         }
+        Ok(())
+    }
+
+    fn take_item(&mut self, number: SessionNumber, item: &InboxItem) -> Result<(), StoreError> {
+        let Some(InboxLive { phase: Phase::Reading(reading), .. }) = &self.inbox else {
+            return Ok(());
+        };
+        let (handle, cursor) = (reading.handle, item.sequence.next());
+        // spec: CLI-095
+        if item.sequence < reading.fresh && self.transact(|work| inbox::is_other(work, item))? {
+            self.transact(inbox::rolled_back)?;
+            if let Some(InboxLive { phase: Phase::Reading(reading), .. }) = &mut self.inbox {
+                reading.fresh = Sequence::FIRST;
+            }
+        }
+        match self.transact(|work| inbox::take(work, item)) {
+            Ok(()) => {}
+            Err(inbox::Fault::Store(error)) => return Err(error),
+            Err(inbox::Fault::Rejected(code)) => {
+                self.transact(|work| inbox::reject(work, item, code))?;
+            }
+            Err(inbox::Fault::Refused(reason)) => {
+                self.transact(|work| inbox::refuse(work, item, reason))?;
+            }
+        }
+        self.send(number, Request::InboxAdvance { handle, cursor }, Pending::Nothing);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use super::{Engine, Isolation};
 use crate::{
     backoff,
     command::{RelayInfo, RelayState, StatusInfo},
-    event::{Event, Warning},
+    event::{Event, RelayFault, Warning},
     io::{Disconnect, Lane, Output},
     pending::Pending,
     session::{BadHello, Purpose, Session, SessionKey, SessionNumber, State},
@@ -132,6 +132,21 @@ impl<S: Store> Engine<S> {
                 Pending::Hello | Pending::Nothing => {}
             }
         }
+    }
+
+    /// The relay broke the rules: the session ends, what waited there is asked again on the next one,
+    /// and the person is told (spec: CLI-094).
+    pub(super) fn relay_fault(
+        &mut self,
+        number: SessionNumber,
+        fault: RelayFault,
+    ) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
+        session.fault();
+        let relay = session.key.relay.to_string();
+        self.outputs.push_back(Output::Close(number));
+        self.disconnected(number, Disconnect::Garbage)?;
+        self.transact(|work| work.event(Event::Warning(Warning::RelayFault { relay, fault })))
     }
 
     /// A relay that shows another key is not used again by this engine (spec: CLI-033).
