@@ -68,7 +68,9 @@ pub(crate) fn give_up(
         for row in wish::of_channel(work, &closed)? {
             match (row.wish, record.channel) {
                 (Wish::SendContent { content, message, .. }, Some(channel)) if open => {
-                    work.update_wish(row.number, Wish::SendContent { channel, content, message })?;
+                    let moved = Wish::SendContent { channel, content, message };
+                    work.file_wish(row.number, &moved);
+                    work.update_wish(row.number, moved)?;
                     work.effects.wished.push(row.number);
                 }
                 _ => wish::fail(work, row.number, reason)?,

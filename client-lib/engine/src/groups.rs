@@ -408,13 +408,8 @@ pub(crate) fn members(
     work: &mut Work<'_>,
     chat: ChatNumber,
 ) -> Result<Vec<MemberInfo>, CommandError> {
-    let record = chats::named(work, chat)?;
-    let Some(channel) = record.channel else { return Ok(Vec::new()) };
-    if self::record(work, &channel)?.is_none_or(|group| group.state == GroupState::Out) {
-        return Ok(Vec::new());
-    }
+    let Some(group) = of_chat(work, chat)? else { return Ok(Vec::new()) };
     let me = profile::fingerprint(work)?;
-    let group = log::load_group(work, &channel)?;
     let mut members: Vec<MemberInfo> = Vec::new();
     for leaf in members_of(&group)? {
         let fingerprint = leaf.identity().to_hex();
@@ -443,6 +438,22 @@ pub(crate) fn people_besides_me(
     work: &mut Work<'_>,
     chat: ChatNumber,
 ) -> Result<u32, CommandError> {
-    let others = members(work, chat)?.iter().filter(|member| member.whose == Whose::Others).count();
+    let me = profile::fingerprint(work)?;
+    Ok(of_chat(work, chat)?.map_or(Ok(0), |group| others_in(&group, &me))?)
+}
+
+/// The group of a chat that this device is in.
+fn of_chat(work: &mut Work<'_>, chat: ChatNumber) -> Result<Option<Group>, CommandError> {
+    let Some(channel) = chats::named(work, chat)?.channel else { return Ok(None) };
+    if record(work, &channel)?.is_none_or(|group| group.state == GroupState::Out) {
+        return Ok(None);
+    }
+    Ok(Some(log::load_group(work, &channel)?))
+}
+
+/// How many people beside this one are in a group.
+pub(crate) fn others_in(group: &Group, me: &Fingerprint) -> Result<u32, StoreError> {
+    let people = identities(&members_of(group)?);
+    let others = people.iter().filter(|person| *person != me).count();
     Ok(u32::try_from(others).unwrap_or(u32::MAX))
 }

@@ -359,7 +359,7 @@ fn take_message(
     match opened {
         OpenedEntry::Message(message) => {
             compare_history(work, channel, entry, &message.binding)?;
-            received::take(work, channel, group, entry, &message)?;
+            received::take(work, channel, group, &mls, entry, &message)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
         OpenedEntry::Commit(_) => {

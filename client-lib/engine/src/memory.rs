@@ -1,6 +1,6 @@
 //! A store in memory, for tests and simulation.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use zeroize::Zeroizing;
 
@@ -10,6 +10,7 @@ use crate::store::{Change, Order, Range, Row, Store, StoreError, Table};
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     rows: BTreeMap<(Table, Vec<u8>), Zeroizing<Vec<u8>>>,
+    rows_read: Cell<u64>,
 }
 
 impl MemoryStore {
@@ -17,10 +18,22 @@ impl MemoryStore {
     pub fn bytes(&self) -> usize {
         self.rows.iter().map(|((_, key), value)| key.len() + value.len()).sum()
     }
+
+    /// Rows that were read so far, and ordered reads that found none: what an operation costs,
+    /// whatever the machine.
+    pub fn rows_read(&self) -> u64 {
+        self.rows_read.get()
+    }
+
+    fn count(&self, rows: usize) {
+        let rows = u64::try_from(rows.max(1)).unwrap_or(u64::MAX);
+        self.rows_read.set(self.rows_read.get().saturating_add(rows));
+    }
 }
 
 impl Store for MemoryStore {
     fn row(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.count(1);
         Ok(self.rows.get(&(table, key.to_vec())).cloned())
     }
 
@@ -30,7 +43,7 @@ impl Store for MemoryStore {
             .range((table, range.prefix.to_vec())..)
             .take_while(|((t, key), _)| *t == table && key.starts_with(range.prefix))
             .map(|((_, key), value)| Row { key: key.clone(), value: value.clone() });
-        Ok(match range.order {
+        let rows: Vec<Row> = match range.order {
             Order::Ascending => matching
                 .skip_while(|row| range.from.is_some_and(|from| row.key.as_slice() < from))
                 .take(range.rows_max)
@@ -43,7 +56,9 @@ impl Store for MemoryStore {
                 all.truncate(range.rows_max);
                 all
             }
-        })
+        };
+        self.count(rows.len());
+        Ok(rows)
     }
 
     fn apply(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use hushwire_protocol::{
     content::{
         Action, Content, MessageId, PartBody, Piece, RoomUri, SenderUri, Status, StatusReport,
     },
-    group::OpenedMessage,
+    group::{Group, OpenedMessage},
     identity::Fingerprint,
 };
 use hushwire_wire::{id::ChannelId, message::Entry};
@@ -25,6 +25,7 @@ pub(crate) fn take(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
+    mls: &Group,
     entry: &Entry,
     message: &OpenedMessage,
 ) -> Result<(), StoreError> {
@@ -45,7 +46,7 @@ pub(crate) fn take(
     };
     let Ok(encoded) = content.encode() else { return Ok(()) };
     let id = encoded.message_id(&uri, &room);
-    let from = Origin { channel, group, sender, id, stored_at_ms: entry.stored_at.0 };
+    let from = Origin { channel, group, mls, sender, id, stored_at_ms: entry.stored_at.0 };
     let mut shown = false;
     for part in content.shown() {
         match part.piece {
@@ -65,6 +66,7 @@ pub(crate) fn take(
 struct Origin<'a> {
     channel: &'a ChannelId,
     group: &'a GroupRecord,
+    mls: &'a Group,
     sender: Fingerprint,
     id: MessageId,
     stored_at_ms: u64,
@@ -109,8 +111,7 @@ fn add(
         content: bytes.to_vec(),
     };
     messages::add(work, chat, &record)?;
-    let people = groups::people_besides_me(work, chat).map_err(|_| StoreError::Damaged)?;
-    if !own && people <= receipts::RECEIPT_PEOPLE_MAX {
+    if !own && groups::others_in(from.mls, &me)? <= receipts::RECEIPT_PEOPLE_MAX {
         receipts::owe(work, from.channel, &from.id)?;
     }
     Ok(())

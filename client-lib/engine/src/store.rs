@@ -29,6 +29,8 @@ pub enum Table {
     Link,
     /// A durable wish, by number: see `wish`.
     Wish,
+    /// Nothing, by (channel, wish number): which wishes are about a channel.
+    ChannelWish,
     /// Sealed bytes waiting for their receipt, by wish number.
     Sealed,
     /// A file that goes up or down, by transfer number.
@@ -43,7 +45,7 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Profile,
         Self::Mls,
         Self::Group,
@@ -55,6 +57,7 @@ impl Table {
         Self::Contact,
         Self::Link,
         Self::Wish,
+        Self::ChannelWish,
         Self::Sealed,
         Self::Transfer,
         Self::Head,
@@ -76,6 +79,7 @@ impl Table {
             Self::Contact => "contact",
             Self::Link => "link",
             Self::Wish => "wish",
+            Self::ChannelWish => "channel_wish",
             Self::Sealed => "sealed",
             Self::Transfer => "transfer",
             Self::Head => "head",

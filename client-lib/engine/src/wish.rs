@@ -11,14 +11,16 @@ use hushwire_wire::{
 };
 
 use crate::{
-    capabilities,
+    answer, capabilities,
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations, leaving, links, outbox, packages,
+    contacts, devices,
+    event::RelayFault,
+    files, groups, inbox, invitations, leaving, links, outbox, packages,
     receipts,
     record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     revoking,
     session::{ServerLimits, SessionNumber},
-    store::StoreError,
+    store::{Order, Range, StoreError, Table},
     work::Work,
 };
 
@@ -91,15 +93,20 @@ pub(crate) enum Progress {
     Refused { retry_after_ms: u64 },
     /// The log decides.
     AwaitLog,
+    /// What came is no answer to what was asked: nothing was changed, and it is asked again.
+    Fault(RelayFault),
 }
 
-/// Every wish, in order.
-pub(crate) fn numbers(work: &Work<'_>) -> Result<Vec<WishNumber>, StoreError> {
-    let records = work.tx.list::<WishRecord>(&[], usize::MAX)?;
-    records
-        .iter()
-        .map(|row| number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged))
-        .collect()
+/// Every wish, in order. What says which of them are about a channel is made anew, for stores of
+/// builds that did not write it.
+pub(crate) fn open(work: &Work<'_>) -> Result<Vec<WishNumber>, StoreError> {
+    let mut numbers = Vec::new();
+    for row in work.tx.list::<WishRecord>(&[], usize::MAX)? {
+        let number = number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged)?;
+        work.file_wish(number, &row.record.wish);
+        numbers.push(number);
+    }
+    Ok(numbers)
 }
 
 pub(crate) fn load(work: &Work<'_>, number: WishNumber) -> Result<Option<Wish>, StoreError> {
@@ -196,6 +203,14 @@ pub(crate) fn answered(
     let Some(wish) = load(work, number)? else { return Ok(Progress::Settled) };
     if let Answer::Refused(refusal) = &answer {
         return refused(work, number, wish, refusal);
+    }
+    // A code of a later version: what it means is not known, so it is asked again.
+    if let Answer::RefusedUnknown { retry_after_ms, .. } = answer {
+        return Ok(Progress::Refused { retry_after_ms });
+    }
+    // spec: CLI-096
+    if let Some(fault) = answer::fault(work, number, desk, &wish, &answer)? {
+        return Ok(Progress::Fault(fault));
     }
     match wish {
         Wish::CreateChannel { channel, .. } => groups::channel_created(work, number, &channel),
@@ -353,20 +368,26 @@ pub(crate) fn fail(
     Ok(())
 }
 
-/// Wishes about a channel, in order.
+/// Wishes about a channel, in order (spec: CLI-106).
 pub(crate) fn of_channel(
     work: &Work<'_>,
     channel: &ChannelId,
 ) -> Result<Vec<Numbered>, StoreError> {
-    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
-    Ok(rows
-        .into_iter()
-        .filter(|row| row.record.wish.channel() == Some(channel))
-        .filter_map(|row| {
-            let number = WishNumber(number_of(&row.key)?);
-            Some(Numbered { number, wish: row.record.wish })
-        })
-        .collect())
+    let range = Range {
+        prefix: channel.as_bytes(),
+        from: None,
+        order: Order::Ascending,
+        rows_max: usize::MAX,
+    };
+    let mut found = Vec::new();
+    for row in work.tx.rows(Table::ChannelWish, range)? {
+        let number = number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged)?;
+        match load(work, number)? {
+            Some(wish) if wish.channel() == Some(channel) => found.push(Numbered { number, wish }),
+            _ => work.tx.remove(Table::ChannelWish, &row.key),
+        }
+    }
+    Ok(found)
 }
 
 /// Wishes to add a person, or to write to them.

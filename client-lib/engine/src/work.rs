@@ -14,7 +14,8 @@ use crate::{
     event::{Event, NumberedEvent},
     io::Output,
     record::{
-        Counters, IdentityRecord, InboxRecord, Record, Wish, WishNumber, WishRecord, by_number,
+        Counters, IdentityRecord, InboxRecord, Record, Wish, WishNumber, WishRecord,
+        by_channel_wish, by_number,
     },
     store::{StoreError, Table},
     transaction::Transaction,
@@ -77,18 +78,33 @@ impl Work<'_> {
     /// Adds a wish.
     pub(crate) fn wish(&mut self, wish: Wish) -> Result<WishNumber, StoreError> {
         let number = self.count(|counters| &mut counters.wish)?;
+        self.file_wish(WishNumber(number), &wish);
         self.tx.save(&by_number(number), &WishRecord { wish })?;
         self.effects.wished.push(WishNumber(number));
         Ok(WishNumber(number))
     }
 
-    /// Writes a wish's new state.
+    /// Notes which channel a wish is about.
+    pub(crate) fn file_wish(&self, number: WishNumber, wish: &Wish) {
+        if let Some(channel) = wish.channel() {
+            let key = by_channel_wish(channel, number);
+            self.tx.put(Table::ChannelWish, &key, zeroize::Zeroizing::default());
+        }
+    }
+
+    /// Writes a wish's new state; it stays about the same channel.
     pub(crate) fn update_wish(&self, number: WishNumber, wish: Wish) -> Result<(), StoreError> {
         self.tx.save(&by_number(number.0), &WishRecord { wish })
     }
 
     /// A wish came true, or will not.
     pub(crate) fn settle(&mut self, number: WishNumber) {
+        // What cannot be read now is passed over where wishes of a channel are looked for.
+        if let Ok(Some(record)) = self.tx.load::<WishRecord>(&by_number(number.0))
+            && let Some(channel) = record.wish.channel()
+        {
+            self.tx.remove(Table::ChannelWish, &by_channel_wish(channel, number));
+        }
         self.tx.remove(Table::Wish, &by_number(number.0));
         self.tx.remove(Table::Sealed, &by_number(number.0));
         self.effects.settled.push(number);

@@ -12,12 +12,12 @@ use super::{chunks, error::OpenError};
 /// "Hush", in `application_id`.
 const APPLICATION_ID: i32 = 0x4875_7368;
 /// The schema this program writes.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Leads from the version of its place in the list to the next one.
 type Migration = fn(&Transaction<'_>) -> Result<(), OpenError>;
 
-const MIGRATIONS: &[Migration] = &[from_0_whole_values];
+const MIGRATIONS: &[Migration] = &[from_0_whole_values, from_1_wishes_by_channel];
 
 /// Fills an empty database.
 pub(super) fn create(connection: &mut Connection) -> Result<(), OpenError> {
@@ -85,6 +85,12 @@ fn from_0_whole_values(transaction: &Transaction<'_>) -> Result<(), OpenError> {
     Ok(())
 }
 
+/// Version 2 says which wishes are about a channel. The engine fills the table when it opens: it
+/// alone can read a wish.
+fn from_1_wishes_by_channel(transaction: &Transaction<'_>) -> Result<(), OpenError> {
+    Ok(create_table(transaction, Table::ChannelWish)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,19 +101,19 @@ mod tests {
     }
 
     #[test]
-    fn version_1_has_these_tables() {
+    fn version_2_has_these_tables() {
         // A table more or less is another schema: raise VERSION and write a migration.
         let names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
         let expected = "profile mls groups epoch chat message message_place receipt contact link \
-             wish sealed transfer head event own_entry";
+             wish channel_wish sealed transfer head event own_entry";
         assert_eq!(names, expected.split_whitespace().collect::<Vec<_>>());
     }
 
     #[test]
-    fn version_0_is_brought_to_version_1_with_its_values() {
+    fn version_0_is_brought_to_this_version_with_its_values() {
         // spec: CLI-056
         let mut connection = Connection::open_in_memory().unwrap();
-        for table in Table::ALL {
+        for table in Table::ALL.into_iter().filter(|table| *table != Table::ChannelWish) {
             create_table(&connection, table).unwrap();
         }
         let large: Vec<u8> = (0..50_000_u32).flat_map(u32::to_le_bytes).collect();
@@ -124,7 +130,8 @@ mod tests {
         migrate(&mut connection).unwrap();
         migrate(&mut connection).unwrap();
 
-        assert_eq!(integer(&connection, "user_version").unwrap(), 1);
+        assert_eq!(integer(&connection, "user_version").unwrap(), i64::from(VERSION));
+        connection.execute("INSERT INTO channel_wish VALUES (x'01', x'')", []).unwrap();
         for (key, value) in values {
             assert_eq!(**chunks::read(&connection, key).unwrap().unwrap(), *value);
         }
@@ -139,9 +146,9 @@ mod tests {
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(migrate(&mut connection), Err(OpenError::Foreign));
         create(&mut connection).unwrap();
-        connection.pragma_update(None, "user_version", 2).unwrap();
-        let refused = Err(OpenError::Newer { found: 2, supported: 1 });
+        connection.pragma_update(None, "user_version", 3).unwrap();
+        let refused = Err(OpenError::Newer { found: 3, supported: 2 });
         assert_eq!(migrate(&mut connection), refused);
-        assert_eq!(integer(&connection, "user_version").unwrap(), 2);
+        assert_eq!(integer(&connection, "user_version").unwrap(), 3);
     }
 }

@@ -38,6 +38,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("epochs_watched_max", "relay/rules/src/reading/watch.rs", "EPOCHS_WATCHED_MAX"),
     ("flush_wait_ms", "relay/src/session.rs", "FLUSH_WAIT"),
     ("receipt_people_max", "client-lib/engine/src/receipts.rs", "RECEIPT_PEOPLE_MAX"),
+    ("receipts_owed_max", "client-lib/engine/src/receipts.rs", "RECEIPTS_OWED_MAX"),
     ("receipt_wait_ms", "client-lib/engine/src/receipts.rs", "WAIT_MS"),
     ("receipt_wait_span_ms", "client-lib/engine/src/receipts.rs", "WAIT_SPAN_MS"),
     ("contest_wait_ms", "client-lib/engine/src/log.rs", "CONTEST_WAIT_MS"),
@@ -127,7 +128,7 @@ fn limits_between_clients_are_the_documented_ones() {
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
     // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
-    // spec: CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
+    // spec: CLI-105, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
     let mut code = in_code(OF_ONE_SIDE);
     // A key is kept a while longer than the capabilities that were given with it.
     let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");

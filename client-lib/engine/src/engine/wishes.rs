@@ -36,7 +36,7 @@ impl WishLive {
 
 impl<S: Store> Engine<S> {
     pub(super) fn load_wishes(&mut self) -> Result<(), StoreError> {
-        let numbers = self.transact(|work| wish::numbers(work))?;
+        let numbers = self.transact(|work| wish::open(work))?;
         self.wishes = numbers.into_iter().map(|number| (number, WishLive::default())).collect();
         Ok(())
     }
@@ -231,7 +231,10 @@ impl<S: Store> Engine<S> {
             self.appending(channel, None);
         }
         self.progressed(number, progress);
-        Ok(())
+        match progress {
+            Progress::Fault(fault) => self.relay_fault(session, fault),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn progressed(&mut self, number: WishNumber, progress: Progress) {
@@ -245,20 +248,23 @@ impl<S: Store> Engine<S> {
                 }
                 self.outputs.push_back(Output::StatusChanged);
             }
-            Progress::Refused { retry_after_ms } => {
-                let attempts = self.wishes.get(&number).map_or(0, |live| live.attempts);
-                let wait = backoff::wait_ms(attempts, &mut *self.rng).max(retry_after_ms);
-                self.again(number, now.plus_ms(wait));
-                if let Some(live) = self.wishes.get_mut(&number) {
-                    live.attempts = live.attempts.saturating_add(1);
-                }
-            }
+            Progress::Refused { retry_after_ms } => self.refused(number, retry_after_ms),
+            Progress::Fault(_) => self.refused(number, 0),
             // The log will say; until then the wish is not asked again.
             Progress::AwaitLog => {
                 if let Some(live) = self.wishes.get_mut(&number) {
                     live.asked = true;
                 }
             }
+        }
+    }
+
+    fn refused(&mut self, number: WishNumber, retry_after_ms: u64) {
+        let attempts = self.wishes.get(&number).map_or(0, |live| live.attempts);
+        let wait = backoff::wait_ms(attempts, &mut *self.rng).max(retry_after_ms);
+        self.again(number, self.now().plus_ms(wait));
+        if let Some(live) = self.wishes.get_mut(&number) {
+            live.attempts = live.attempts.saturating_add(1);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use hushwire_wire::id::{ChannelId, EpochId};
 
+use super::WishNumber;
 use crate::command::ChatNumber;
 
 /// A number, in order.
@@ -27,4 +28,9 @@ pub(crate) fn by_pair(first: u64, second: u64) -> [u8; 16] {
 /// A channel and one of its epochs.
 pub(crate) fn by_channel(channel: &ChannelId, epoch: &EpochId) -> Vec<u8> {
     [&channel.as_bytes()[..], &epoch.as_bytes()[..]].concat()
+}
+
+/// A channel and a wish about it.
+pub(crate) fn by_channel_wish(channel: &ChannelId, wish: WishNumber) -> Vec<u8> {
+    [&channel.as_bytes()[..], &by_number(wish.0)].concat()
 }

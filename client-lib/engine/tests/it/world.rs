@@ -131,6 +131,11 @@ impl World {
         self.work();
     }
 
+    /// Rows that a device has read from its store since it was opened.
+    pub(crate) fn rows_read(&self, who: Who) -> u64 {
+        self.people[who.0].engine.as_ref().unwrap().store().rows_read()
+    }
+
     /// A person with an identity at a relay.
     pub(crate) fn person(&mut self, name: &str, relay: usize) -> Who {
         let who = self.device(name);
