@@ -185,6 +185,10 @@ pub enum Warning {
 pub enum RelayFault {
     /// An inbox item at a place where none can be (spec: CLI-094).
     ItemOutOfPlace,
+    /// An answer of another kind than what was asked (spec: CLI-096).
+    AnswerNotExpected,
+    /// A receipt for an item that it did not sign, or of another item (spec: CLI-096).
+    ReceiptNotValid,
 }
 
 /// Why an invitation to a group, or a contact's card, was not followed.

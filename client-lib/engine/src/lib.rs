@@ -16,6 +16,7 @@
 //! Normative text: `spec/client.md`; the rows are in [`record`].
 
 mod advance;
+mod answer;
 mod backoff;
 mod capabilities;
 mod chats;

@@ -17,8 +17,6 @@ use crate::{
     store::{Store, StoreError},
 };
 
-/// How long a refused inbox rests, in milliseconds; jitter is added.
-const REFUSED_REST_MS: u64 = 5_000;
 /// How often an inbox that stays open is looked after, in milliseconds.
 const TEND_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
 
@@ -147,16 +145,35 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    pub(super) fn inbox_created(&mut self, answer: Answer) -> Result<(), StoreError> {
+    pub(super) fn inbox_created(
+        &mut self,
+        number: SessionNumber,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
         match answer {
             Answer::Done => {
                 self.transact(|work| inbox::created(work))?;
                 self.close_inbox();
             }
             Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
-            _ => self.rest_inbox(0),
+            answer => return self.not_expected(number, &answer),
         }
         Ok(())
+    }
+
+    /// The inbox rests after a refusal whose code is of a later version; any other answer is a fault
+    /// (spec: CLI-096).
+    fn not_expected(&mut self, number: SessionNumber, answer: &Answer) -> Result<(), StoreError> {
+        match answer {
+            Answer::RefusedUnknown { retry_after_ms, .. } => {
+                self.rest_inbox(*retry_after_ms);
+                Ok(())
+            }
+            _ => {
+                self.close_inbox();
+                self.relay_fault(number, RelayFault::AnswerNotExpected)
+            }
+        }
     }
 
     pub(super) fn inbox_opened(
@@ -173,10 +190,7 @@ impl<S: Store> Engine<S> {
                 self.rest_inbox(refusal.retry_after_ms);
                 return Ok(());
             }
-            _ => {
-                self.rest_inbox(0);
-                return Ok(());
-            }
+            answer => return self.not_expected(number, &answer),
         };
         let now = self.now();
         let places = self.transact(|work| inbox::opened(work, slot, end))?;
@@ -212,7 +226,9 @@ impl<S: Store> Engine<S> {
                 self.outputs.push_back(crate::io::Output::StatusChanged);
             }
             Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
-            _ => self.rest_inbox(0),
+            // The relay ended the reading: the inbox is of an earlier owner key, or it is stopping.
+            Answer::ReadEnd(Follow::UntilEnd) => self.rest_inbox(0),
+            answer => return self.not_expected(number, &answer),
         }
         Ok(())
     }
@@ -267,8 +283,9 @@ impl<S: Store> Engine<S> {
     }
 
     fn rest_inbox(&mut self, retry_after_ms: u64) {
-        let jitter = backoff::jitter_ms(REFUSED_REST_MS, &mut *self.rng);
-        let until = self.now().plus_ms(retry_after_ms.max(REFUSED_REST_MS).saturating_add(jitter));
+        let jitter = backoff::jitter_ms(backoff::REFUSED_REST_MS, &mut *self.rng);
+        let rest = retry_after_ms.max(backoff::REFUSED_REST_MS).saturating_add(jitter);
+        let until = self.now().plus_ms(rest);
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Waiting { until };
         }

@@ -135,7 +135,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// The relay broke the rules: the session ends, what waited there is asked again on the next one,
-    /// and the person is told (spec: CLI-094).
+    /// and the person is told (spec: CLI-094, CLI-096).
     pub(super) fn relay_fault(
         &mut self,
         number: SessionNumber,
@@ -196,7 +196,7 @@ impl<S: Store> Engine<S> {
             }
             Pending::FetchEntry { channel } => self.entry_fetched(channel, frame.answer),
             Pending::OpenInbox => self.inbox_opened(number, frame.answer),
-            Pending::CreateInbox => self.inbox_created(frame.answer),
+            Pending::CreateInbox => self.inbox_created(number, frame.answer),
             Pending::ReadInbox => self.inbox_read(number, frame.answer),
             Pending::CreateMeeting
             | Pending::OpenMeeting

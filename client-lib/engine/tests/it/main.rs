@@ -16,6 +16,7 @@ mod files;
 mod hostile;
 mod impostors;
 mod invitations;
+mod liars;
 mod outbox;
 mod replays;
 mod sessions;
