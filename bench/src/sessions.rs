@@ -9,12 +9,15 @@ use crate::{fault::Fault, member::Member, relay::Relay};
 
 /// Sessions, each with an open channel.
 const SESSIONS: u32 = 2_000;
+/// All of them come from this machine, which is more than one source's share.
+const SETTINGS: &str =
+    "[connections]\nconnections_per_source_max = 10000\n[store]\ndisk_reserve_bytes = 0\n";
 /// Connections of one local port; each endpoint is one.
 const STEP: u32 = 500;
 
 /// Measures and prints.
 pub(crate) async fn measure(folder: &Path) -> Result<(), Fault> {
-    let relay = Relay::start(folder, "[store]\ndisk_reserve_bytes = 0\n")?;
+    let relay = Relay::start(folder, SETTINGS)?;
     let config = Dialler::new(relay.id).config()?;
     let empty = relay.resident_bytes()?;
     println!("idle sessions, each with a channel that it made");

@@ -68,6 +68,9 @@ pub struct Config {
 pub struct Connections {
     /// Connections at once.
     pub connections_max: u32,
+    /// Connections at once from one source, an IPv4 address or an IPv6 /56 prefix; 0: an eighth of
+    /// `connections_max`, at least 64. See [`Connections::share`].
+    pub connections_per_source_max: u32,
     /// While so many handshakes are under way, a new address first proves that it receives
     /// (stateless retry); 0: always.
     pub handshakes_before_retry: u32,
@@ -160,6 +163,7 @@ impl Default for Connections {
     fn default() -> Self {
         Self {
             connections_max: 10_000,
+            connections_per_source_max: 0,
             handshakes_before_retry: 256,
             streams_max: 4,
             idle_max_ms: 60_000,
@@ -293,7 +297,18 @@ const ONE: &str = "1 or more";
 const MEGABYTE: &str = "1048576 or more";
 const DAYS: &str = "more than 0 and at most 36500";
 
+/// The least share of a source that follows from `connections_max`.
+const SHARE_LEAST: u32 = 64;
+
 impl Connections {
+    /// Connections that one source may have at once (spec: RLY-044).
+    pub fn share(&self) -> u32 {
+        match self.connections_per_source_max {
+            0 => (self.connections_max / 8).max(SHARE_LEAST),
+            share => share,
+        }
+    }
+
     fn checks(&self) -> [Check; 7] {
         let (stream, all) = (self.stream_window_bytes, self.receive_window_bytes);
         let send = self.send_window_bytes;
@@ -380,6 +395,17 @@ mod tests {
             .filter(|line| !line.starts_with("public_address"))
             .collect();
         assert_eq!(Config::parse(&lines.join("\n")).unwrap(), Config::default());
+    }
+
+    #[test]
+    fn the_share_of_a_source_follows_from_the_bound_or_is_said() {
+        // spec: RLY-044
+        for (all, said, share) in [(10_000, 0, 1_250), (100, 0, 64), (100, 3, 3), (8, 900, 900)] {
+            let (connections_max, connections_per_source_max) = (all, said);
+            let connections =
+                Connections { connections_max, connections_per_source_max, ..Default::default() };
+            assert_eq!(connections.share(), share);
+        }
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use quinn::{
     Endpoint, Incoming, ServerConfig, TransportConfig, VarInt, crypto::rustls::QuicServerConfig,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
     config::{Config, Connections},
     key::RelayKey,
     relay::Shared,
     reset, session,
+    source::Sources,
     tls::{self, TlsError},
 };
 
@@ -65,19 +66,35 @@ fn transport(bounds: &Connections) -> TransportConfig {
 pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Connections) {
     let mut sessions = JoinSet::new();
     let handshakes = Arc::new(());
+    let sources = Sources::default();
+    let mut refusals = Refusals::default();
     let mut stop = shared.stop.clone();
     loop {
         tokio::select! {
             incoming = endpoint.accept() => {
                 let Some(incoming) = incoming else { break };
+                let address = incoming.remote_address();
                 let load = Load {
                     sessions: sessions.len(),
+                    from_source: sources.connections_of(address),
                     // One is the original.
                     handshakes: Arc::strong_count(&handshakes).saturating_sub(1),
                 };
-                if let Some(incoming) = admit(incoming, &load, &bounds) {
-                    let handshake = Handshake(Arc::clone(&handshakes));
-                    sessions.spawn(session::serve(Arc::clone(&shared), incoming, handshake));
+                match admit(&load, &bounds, Proof::of(&incoming)) {
+                    Admission::Serve => {
+                        let (seat, shared) = (sources.take_seat(address), Arc::clone(&shared));
+                        let handshake = Handshake(Arc::clone(&handshakes));
+                        sessions.spawn(async move {
+                            let _seat = seat;
+                            session::serve(shared, incoming, handshake).await;
+                        });
+                    }
+                    // An error says that it may not be asked twice: the packet is dropped with it.
+                    Admission::AskForProof => drop(incoming.retry()),
+                    Admission::Refuse(reason) => {
+                        incoming.refuse();
+                        refusals.note(reason);
+                    }
                 }
             }
             Some(_) = sessions.join_next(), if !sessions.is_empty() => {}
@@ -101,30 +118,137 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Conn
 pub(crate) struct Handshake(#[expect(dead_code, reason = "its count is what matters")] Arc<()>);
 
 /// What the relay has to do already.
+#[derive(Clone, Copy)]
 struct Load {
     sessions: usize,
+    /// Connections of the source that asks for one more.
+    from_source: usize,
     handshakes: usize,
 }
 
-/// Whether a connection is let in; else it was refused, or asked to prove that it receives
-/// (spec: RLY-005).
-fn admit(incoming: Incoming, load: &Load, bounds: &Connections) -> Option<Incoming> {
+/// Whether an address has shown that it receives what is sent to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Proof {
+    Given,
+    Missing,
+}
+
+impl Proof {
+    fn of(incoming: &Incoming) -> Self {
+        if incoming.remote_address_validated() { Self::Given } else { Self::Missing }
+    }
+}
+
+/// Why a connection is refused; the client is told `CONNECTION_REFUSED` (RFC 9000 section 20.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reason {
+    /// The relay has all the connections that it takes.
+    Full,
+    /// The source has its share of them.
+    SourceFull,
+}
+
+/// What becomes of a connection that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admission {
+    Serve,
+    AskForProof,
+    Refuse(Reason),
+}
+
+/// Whether a connection is let in (spec: RLY-005, RLY-044).
+///
+/// From half of its share on, a source proves its address: else whoever writes the address of
+/// another as his own could use up the other's share.
+fn admit(load: &Load, bounds: &Connections, proof: Proof) -> Admission {
     let reaches = |count, bound: u32| usize::try_from(bound).is_ok_and(|bound| count >= bound);
+    let share = bounds.share();
+    let doubtful = reaches(load.handshakes, bounds.handshakes_before_retry)
+        || reaches(load.from_source, share / 2);
     if reaches(load.sessions, bounds.connections_max) {
-        incoming.refuse();
-        None
-    } else if reaches(load.handshakes, bounds.handshakes_before_retry)
-        && !incoming.remote_address_validated()
-    {
-        // An error says that it may not be asked twice: the packet is dropped with it.
-        let _asked = incoming.retry();
-        None
+        Admission::Refuse(Reason::Full)
+    } else if doubtful && proof == Proof::Missing {
+        Admission::AskForProof
+    } else if reaches(load.from_source, share) {
+        Admission::Refuse(Reason::SourceFull)
     } else {
-        Some(incoming)
+        Admission::Serve
+    }
+}
+
+/// Says in the log that connections are refused, once for each reason and minute, so that who asks
+/// cannot fill the log.
+#[derive(Default)]
+struct Refusals {
+    full: Option<Instant>,
+    source_full: Option<Instant>,
+}
+
+impl Refusals {
+    const EVERY: Duration = Duration::from_secs(60);
+
+    fn note(&mut self, reason: Reason) {
+        let last = match reason {
+            Reason::Full => &mut self.full,
+            Reason::SourceFull => &mut self.source_full,
+        };
+        let now = Instant::now();
+        if last.is_some_and(|last| now.duration_since(last) < Self::EVERY) {
+            return;
+        }
+        *last = Some(now);
+        match reason {
+            Reason::Full => {
+                tracing::warn!("connections are refused: connections.connections_max is reached");
+            }
+            Reason::SourceFull => tracing::warn!(
+                "connections are refused: one source has its share, see connections.connections_per_source_max"
+            ),
+        }
     }
 }
 
 /// Where the endpoint listens; port 0 is resolved.
 pub(crate) fn address(endpoint: &Endpoint) -> Result<SocketAddr, ListenError> {
     endpoint.local_addr().map_err(ListenError::Bind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_let_in_asked_for_proof_or_refused() {
+        // spec: RLY-005, RLY-044
+        use Admission::{AskForProof, Refuse, Serve};
+        use Proof::{Given, Missing};
+        let bounds = Connections {
+            connections_max: 100,
+            connections_per_source_max: 10,
+            handshakes_before_retry: 8,
+            ..Connections::default()
+        };
+        // All sessions, those of the source, handshakes.
+        let cases = [
+            ((0, 0, 0), Missing, Serve),
+            ((99, 4, 7), Missing, Serve),
+            ((50, 0, 8), Missing, AskForProof),
+            ((50, 0, 8), Given, Serve),
+            // Half of a share is the most that an address that is not its sender's can be charged.
+            ((50, 5, 0), Missing, AskForProof),
+            ((50, 9, 0), Given, Serve),
+            ((50, 10, 0), Missing, AskForProof),
+            ((50, 10, 0), Given, Refuse(Reason::SourceFull)),
+            ((100, 0, 0), Missing, Refuse(Reason::Full)),
+            ((100, 10, 9), Given, Refuse(Reason::Full)),
+        ];
+        for ((sessions, from_source, handshakes), proof, expected) in cases {
+            let load = Load { sessions, from_source, handshakes };
+            assert_eq!(
+                admit(&load, &bounds, proof),
+                expected,
+                "{sessions} {from_source} {proof:?}"
+            );
+        }
+    }
 }

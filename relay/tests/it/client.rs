@@ -21,7 +21,12 @@ use hushwire_wire::{
 use quinn::{Connection, Endpoint};
 
 pub(crate) fn endpoint() -> Endpoint {
-    Endpoint::client(([127, 0, 0, 1], 0).into()).unwrap()
+    endpoint_at([127, 0, 0, 1])
+}
+
+/// One whose packets come from this address.
+pub(crate) fn endpoint_at(source: [u8; 4]) -> Endpoint {
+    Endpoint::client((source, 0).into()).unwrap()
 }
 
 /// One stream with its frames, and those that came before they were asked for.

@@ -18,7 +18,9 @@ const READER_BYTES_MAX: u64 = 128 * 1024;
 /// What the relay may use beside its readers: store, buffers, code.
 const BASE_BYTES_MAX: u64 = 192 * 1024 * 1024;
 
-const SETTINGS: &str = "[store]
+const SETTINGS: &str = "[connections]
+connections_per_source_max = 10000
+[store]
 disk_reserve_bytes = 0
 cache_bytes = 8388608
 write_buffer_bytes = 8388608

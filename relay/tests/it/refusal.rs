@@ -13,7 +13,7 @@ use quinn::ConnectionError;
 use rustls::crypto::aws_lc_rs::kx_group::{X25519, X25519MLKEM768};
 
 use crate::{
-    client::{Client, Stream, code, endpoint, fresh},
+    client::{Client, Stream, code, endpoint, endpoint_at, fresh},
     story::relay,
 };
 
@@ -141,6 +141,47 @@ async fn connections_beyond_the_bound_are_refused_and_new_ones_prove_their_addre
     clients.pop().unwrap().connection.close(0_u32.into(), b"");
     let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
     while Dialler::new(*relay.relay_id()).connect(&endpoint(), relay.address()).await.is_err() {
+        assert!(std::time::Instant::now() < until, "the place is not given free");
+    }
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_source_has_its_share_and_leaves_the_rest_to_others() {
+    // spec: RLY-044
+    let (relay, _directory) = relay(|config| {
+        config.connections.connections_max = 5;
+        config.connections.connections_per_source_max = 3;
+    });
+    let dialler = Dialler::new(*relay.relay_id());
+    let connect = |source| {
+        let (dialler, address) = (dialler.clone(), relay.address());
+        async move { dialler.connect(&endpoint_at(source), address).await }
+    };
+    let (greedy, other) = ([127, 0, 0, 1], [127, 0, 0, 2]);
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let connection = connect(greedy).await.unwrap();
+        clients.push(Client::greet(connection, *relay.relay_id()).await);
+    }
+    let refused = connect(greedy).await;
+    assert!(
+        matches!(refused, Err(DialError::Ended(ConnectionError::ConnectionClosed(_)))),
+        "{refused:?}"
+    );
+    for _ in 0..2 {
+        let connection = connect(other).await.unwrap();
+        clients.push(Client::greet(connection, *relay.relay_id()).await);
+    }
+    // The whole relay is full now, for a third source as well.
+    connect([127, 0, 0, 3]).await.unwrap_err();
+    for client in &mut clients {
+        assert_eq!(code(client.ask(Request::Ping).await), None);
+    }
+    // A place that was given up is taken again by the same source.
+    clients.swap_remove(0).connection.close(0_u32.into(), b"");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while connect(greedy).await.is_err() {
         assert!(std::time::Instant::now() < until, "the place is not given free");
     }
     relay.stop().await;

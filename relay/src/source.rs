@@ -1,0 +1,123 @@
+//! Where connections come from, and how many each source has: one host does not fill the relay.
+//!
+//! Owns a count for each source that has a connection, and no other: an entry goes with its last
+//! one. Invariant: the counts add up to the [`Seat`]s that live.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// Who shares one share (spec: RLY-044).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    /// An IPv4 address, also when it came to an IPv6 socket.
+    V4(Ipv4Addr),
+    /// The first 56 bits of an IPv6 address: what one customer of a provider is given, and more.
+    V6([u8; 7]),
+}
+
+impl From<SocketAddr> for Source {
+    fn from(address: SocketAddr) -> Self {
+        match address.ip().to_canonical() {
+            IpAddr::V4(ip) => Self::V4(ip),
+            IpAddr::V6(ip) => {
+                let [a, b, c, d, e, f, g, ..] = ip.octets();
+                Self::V6([a, b, c, d, e, f, g])
+            }
+        }
+    }
+}
+
+/// The connections of every source.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sources(Arc<Mutex<BTreeMap<Source, usize>>>);
+
+impl Sources {
+    /// How many connections the source of this address has.
+    pub(crate) fn connections_of(&self, address: SocketAddr) -> usize {
+        self.counts().get(&Source::from(address)).copied().unwrap_or(0)
+    }
+
+    /// Counts one connection more from there, until the seat is dropped.
+    pub(crate) fn take_seat(&self, address: SocketAddr) -> Seat {
+        let source = Source::from(address);
+        let mut counts = self.counts();
+        let count = counts.entry(source).or_insert(0);
+        *count = count.saturating_add(1);
+        Seat { source, sources: self.clone() }
+    }
+
+    fn leave(&self, source: Source) {
+        if let Entry::Occupied(mut count) = self.counts().entry(source) {
+            *count.get_mut() = count.get().saturating_sub(1);
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+    }
+
+    fn counts(&self) -> MutexGuard<'_, BTreeMap<Source, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection of a source, from its first packet to its end. It stays with the source that it
+/// came from when its client moves to another address.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    source: Source,
+    sources: Sources,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.sources.leave(self.source);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(text: &str) -> Source {
+        Source::from(SocketAddr::new(text.parse().unwrap(), 4433))
+    }
+
+    #[test]
+    fn a_source_is_an_ipv4_address_or_an_ipv6_prefix() {
+        // spec: RLY-044
+        let same = [
+            ("192.0.2.1", "192.0.2.1"),
+            ("192.0.2.1", "::ffff:192.0.2.1"),
+            ("2001:db8:1:200::1", "2001:db8:1:2ff:ffff::9"),
+        ];
+        for (one, other) in same {
+            assert_eq!(source(one), source(other), "{one} {other}");
+        }
+        let different = [
+            ("192.0.2.1", "192.0.2.2"),
+            ("2001:db8:1:200::1", "2001:db8:1:300::1"),
+            ("::ffff:192.0.2.1", "::1"),
+        ];
+        for (one, other) in different {
+            assert_ne!(source(one), source(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn the_table_holds_what_lives_and_nothing_more() {
+        // spec: RLY-044
+        let sources = Sources::default();
+        let address = |last| SocketAddr::from(([192, 0, 2, last], 1));
+        let mut seats: Vec<_> = (0..=255).map(|last| sources.take_seat(address(last))).collect();
+        seats.push(sources.take_seat(address(7)));
+        assert_eq!(sources.connections_of(address(7)), 2);
+        assert_eq!(sources.counts().len(), 256);
+        seats.pop();
+        assert_eq!(sources.connections_of(address(7)), 1);
+        drop(seats);
+        assert!(sources.counts().is_empty());
+    }
+}
