@@ -30,7 +30,7 @@ use tokio::{
 use self::lane::{Lane, Purpose};
 use crate::{listen::Handshake, random, record::Place, relay::Shared};
 
-/// Time for a client to take the last frames of a session that ends.
+/// Time for a client to take the last frames of a session or lane that ends (spec: RLY-043).
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
 
 static SESSIONS: AtomicU64 = AtomicU64::new(1);

@@ -17,10 +17,10 @@ use hushwire_wire::{
     message::{Answer, Request, RequestId},
 };
 use quinn::{Chunk, ReadError, RecvStream, SendStream, WriteError};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::{
-    Ending, Greeting, SessionState,
+    Ending, FLUSH_WAIT, Greeting, SessionState,
     ongoing::{Readings, Run, Yield},
     outbox::Outbox,
 };
@@ -69,7 +69,10 @@ enum Event {
     Done(Done),
     Rung,
     Stop,
+    /// No hello came in time.
     Late,
+    /// What was owed was not taken in time.
+    Untaken,
 }
 
 /// Whether more requests are taken from the stream.
@@ -103,6 +106,8 @@ pub(super) struct Lane {
     readings: Readings,
     pump: Pump,
     intake: Intake,
+    /// From when on what is still owed is given up; set once nothing more will be owed.
+    flush_until: Option<Instant>,
 }
 
 impl Lane {
@@ -127,6 +132,7 @@ impl Lane {
             bell,
             pump: Pump::Idle,
             intake: Intake::Open,
+            flush_until: None,
         }
     }
 
@@ -139,8 +145,9 @@ impl Lane {
         let mut stop = self.shared.stop.clone();
         loop {
             self.say_farewell();
+            let flush_until = self.flush_until();
             if let Some(ending) = self.ended() {
-                flush(send).await;
+                flush(send, flush_until, ending).await;
                 return ending;
             }
             let takes = self.intake == Intake::Open && !self.is_saturated();
@@ -156,9 +163,12 @@ impl Lane {
                 Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
                 () = self.bell.rung(), if room => Event::Rung,
                 _ = stop.wait_for(|stage| stage.is_stopping()), if open => Event::Stop,
-                () = tokio::time::sleep_until(hello_until), if greeting => Event::Late,
+                () = sleep_until(hello_until), if greeting => Event::Late,
+                () = sleep_until(flush_until), if self.flush_until.is_some() => Event::Untaken,
             };
             if let Err(ending) = self.take(event) {
+                // Else QUIC would keep what was written for as long as the client lets it.
+                let _gone = send.reset(ending.close_code());
                 return ending;
             }
             self.drain_frames();
@@ -166,13 +176,29 @@ impl Lane {
         }
     }
 
+    /// Until when a lane that ends waits for its client: the time starts once all that it owes is
+    /// made, so that work under way is not cut short (spec: RLY-043). Later than ever for one that
+    /// goes on.
+    fn flush_until(&mut self) -> Instant {
+        let now = Instant::now();
+        match self.intake {
+            Intake::Closed(_) if self.work.is_empty() => {
+                *self.flush_until.get_or_insert(now + FLUSH_WAIT)
+            }
+            _ => now + FLUSH_WAIT,
+        }
+    }
+
     /// How the lane ends, once nothing is left to send.
     fn ended(&self) -> Option<Ending> {
+        self.closing().filter(|_| self.work.is_empty() && self.outbox.is_empty())
+    }
+
+    /// How the lane will end, once that is known.
+    const fn closing(&self) -> Option<Ending> {
         match self.intake {
-            Intake::Closed(ending) if self.work.is_empty() && self.outbox.is_empty() => {
-                Some(ending)
-            }
-            _ => None,
+            Intake::Closed(ending) => Some(ending),
+            Intake::Open | Intake::Stopping => None,
         }
     }
 
@@ -192,6 +218,7 @@ impl Lane {
             Event::Rung => self.readings.answer_bell(),
             Event::Stop => self.intake = Intake::Stopping,
             Event::Late => return Err(Ending::NoHello),
+            Event::Untaken => return Err(self.closing().unwrap_or(Ending::ByClient)),
         }
         Ok(())
     }
@@ -378,9 +405,9 @@ impl Lane {
     }
 }
 
-/// Waits until the client has everything, or has gone, within a bound.
-async fn flush(mut send: SendStream) {
-    if send.finish().is_ok() {
-        let _late = tokio::time::timeout(super::FLUSH_WAIT, send.stopped()).await;
+/// Waits until the client has everything, or has gone, within the bound (spec: RLY-043).
+async fn flush(mut send: SendStream, until: Instant, ending: Ending) {
+    if send.finish().is_ok() && timeout_at(until, send.stopped()).await.is_err() {
+        let _gone = send.reset(ending.close_code());
     }
 }

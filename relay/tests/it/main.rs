@@ -13,6 +13,7 @@
 mod client;
 mod crash;
 mod fanout;
+mod flush;
 mod operation;
 mod process;
 mod refusal;
