@@ -69,8 +69,8 @@ struct RunArguments {
     /// Print the first line and the logs as JSON.
     #[arg(long)]
     json: bool,
-    /// Record every frame inside TLS, bearer secrets included, in FILE. For auditors who check
-    /// that the relay is blind; never for a relay that people use.
+    /// Record every frame inside TLS, bearer secrets included, in FILE, which must not exist. For
+    /// auditors who check that the relay is blind; never for a relay that people use.
     #[arg(long, value_name = "FILE")]
     dangerous_record_frames: Option<PathBuf>,
 }

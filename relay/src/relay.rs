@@ -16,7 +16,7 @@ use crate::{
     fanout::Fanout,
     key::{KeyError, RelayKey},
     listen::{self, ListenError},
-    record::Recorder,
+    record::{RecordError, Recorder},
     signers::Signers,
     store::rocks::{Bounds, OpenError, RocksStore},
     writer::{self, WriteQueue, Writer},
@@ -42,8 +42,8 @@ pub enum StartError {
     #[error(transparent)]
     Listen(#[from] ListenError),
     /// The record of frames.
-    #[error("the record of frames cannot be written: {0}")]
-    Record(#[source] io::Error),
+    #[error(transparent)]
+    Record(#[from] RecordError),
     /// No thread for the writer.
     #[error("the system gives no thread: {0}")]
     Thread(#[source] io::Error),
@@ -103,7 +103,7 @@ impl Relay {
         Self { config, record: None }
     }
 
-    /// Records every frame inside TLS, both ways, in a file, for auditors who check blindness. The
+    /// Records every frame inside TLS, both ways, in a new file, for auditors who check blindness. The
     /// file holds bearer secrets and tells who used what and when (spec: RLY-041).
     #[must_use]
     pub fn dangerous_record_frames(mut self, file: PathBuf) -> Self {
@@ -128,8 +128,7 @@ impl Relay {
         self.config.check()?;
         let directory = DataDirectory::open(&self.config.data)?;
         let key = RelayKey::load_or_create(&directory.key())?;
-        let recorder =
-            self.record.as_deref().map(Recorder::open).transpose().map_err(StartError::Record)?;
+        let recorder = self.record.as_deref().map(Recorder::create).transpose()?;
         let store = RocksStore::open(&directory.store(), &Bounds::from(&self.config.store))?;
         crash::pass(Point::StartOpened);
         let endpoint = listen::bind(&self.config, &key)?;

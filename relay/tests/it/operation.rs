@@ -158,6 +158,13 @@ async fn frames_are_recorded_when_asked_for_and_said_so() {
     let mut errors = String::new();
     process.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
     assert!(errors.contains("RECORDING EVERY FRAME"), "{errors}");
+    // The next run does not write into what is there.
+    let mut again = command(directory.path());
+    let output = again.arg("--dangerous-record-frames").arg(&record).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(errors.contains("name another"), "{errors}");
+    assert_eq!(fs::read_to_string(&record).unwrap(), lines);
 }
 
 #[tokio::test(flavor = "multi_thread")]
