@@ -59,7 +59,7 @@ pub struct IdentityRecord {
     pub fingerprint: String,
     /// The home relay's address.
     pub relay: String,
-    /// This device's place in the device list.
+    /// This device's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<u64>,
     /// Twenty-four words.
@@ -234,7 +234,7 @@ impl MemberRecord {
 /// A device of this identity.
 #[derive(Debug, Serialize)]
 pub struct DeviceRecord {
-    /// Its place in the list.
+    /// Its number on this device.
     pub device: u64,
     /// Its name.
     pub name: String,
@@ -294,7 +294,7 @@ pub struct StatusRecord {
     pub fingerprint: String,
     /// The home relay's address.
     pub relay: String,
-    /// This device's place in the device list.
+    /// This device's number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device: Option<u64>,
     /// Durable wishes that are not settled.

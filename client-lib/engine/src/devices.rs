@@ -48,6 +48,16 @@ impl Record for DeviceNameRecord {
     const TABLE: Table = Table::Profile;
 }
 
+/// What a device is called by here. Key: `number `, device id.
+#[derive(Serialize, Deserialize)]
+struct DeviceNumberRecord {
+    number: DeviceNumber,
+}
+
+impl Record for DeviceNumberRecord {
+    const TABLE: Table = Table::Profile;
+}
+
 /// A device that was revoked. Key: `revoked `, device id.
 #[derive(Serialize, Deserialize)]
 struct RevokedRecord {}
@@ -82,29 +92,47 @@ pub(crate) fn device_list(work: &Work<'_>) -> Result<DeviceList, StoreError> {
     DeviceList::decode(&record.device_list, &me).map_err(|_| StoreError::Damaged)
 }
 
-/// A device's place in the list; the first is 1.
-pub(crate) fn number_of(work: &Work<'_>, device: &DeviceId) -> Result<Option<u64>, StoreError> {
-    let list = device_list(work)?;
-    let place = list.devices().iter().position(|entry| entry.device == *device);
-    Ok(place.and_then(|place| u64::try_from(place).ok()).map(|place| place.saturating_add(1)))
+/// The number of a device of this identity, given when it is first asked for: no other device gets
+/// it, also when this one is gone (spec: IDN-066).
+pub(crate) fn number_of(work: &Work<'_>, device: &DeviceId) -> Result<DeviceNumber, StoreError> {
+    let key = [&b"number "[..], device.as_ref()].concat();
+    if let Some(known) = work.tx.load::<DeviceNumberRecord>(&key)? {
+        return Ok(known.number);
+    }
+    let number = DeviceNumber(work.count(|counters| &mut counters.device)?);
+    work.tx.save(&key, &DeviceNumberRecord { number })?;
+    Ok(number)
 }
 
-/// The devices, in the order of the list.
+/// The device with this number, if the list names it.
+pub(crate) fn numbered(
+    work: &Work<'_>,
+    number: DeviceNumber,
+) -> Result<Option<DeviceEntry>, StoreError> {
+    for entry in device_list(work)?.devices() {
+        if number_of(work, &entry.device)? == number {
+            return Ok(Some(entry.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// The devices, by number.
 pub(crate) fn list(work: &Work<'_>) -> Result<Vec<DeviceInfo>, StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?;
     let list = device_list(work)?;
-    (1..)
-        .zip(list.devices())
-        .map(|(number, entry)| {
-            let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
-            let current = if entry.device == me.device { ThisDevice::Yes } else { ThisDevice::No };
-            Ok(DeviceInfo {
-                number: DeviceNumber(number),
-                name: named.map(|record| record.name).unwrap_or_default(),
-                current,
-            })
-        })
-        .collect()
+    let mut devices = Vec::new();
+    for entry in list.devices() {
+        let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
+        let current = if entry.device == me.device { ThisDevice::Yes } else { ThisDevice::No };
+        devices.push(DeviceInfo {
+            number: number_of(work, &entry.device)?,
+            name: named.map(|record| record.name).unwrap_or_default(),
+            current,
+        });
+    }
+    devices.sort_by_key(|device| device.number);
+    Ok(devices)
 }
 
 /// Puts the current device list to the inbox, sealed.
@@ -126,6 +154,10 @@ pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), Sto
     work.tx.save(InboxRecord::KEY, &record)?;
     work.effects.contacts = true;
     work.wish(Wish::PutDeviceList)?;
+    // Numbered in the order in which they come.
+    for entry in device_list(work)?.devices() {
+        number_of(work, &entry.device)?;
+    }
     Ok(())
 }
 

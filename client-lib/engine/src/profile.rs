@@ -15,7 +15,7 @@ use hushwire_wire::id::{ChannelId, InboxId, SlotId};
 use crate::{
     capabilities::{self, Uses},
     chats,
-    command::{CommandError, DeviceNumber, ProfileInfo, Reply, SecretText},
+    command::{CommandError, ProfileInfo, Reply, SecretText},
     devices, groups, linking,
     record::{IdentityRecord, InboxRecord, PurposeRecord, SecretBytes, Wish},
     store::StoreError,
@@ -147,7 +147,7 @@ pub(crate) fn info(work: &Work<'_>) -> Result<ProfileInfo, CommandError> {
         fingerprint: identity.fingerprint().to_hex(),
         name: identity.name,
         relay: inbox.relay,
-        device: device.map(DeviceNumber),
+        device: Some(device),
     })
 }
 

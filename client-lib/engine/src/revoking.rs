@@ -30,9 +30,7 @@ pub(crate) fn revoke(work: &mut Work<'_>, number: DeviceNumber) -> Result<(), Co
     let manager = identity.manager_key().ok_or(CommandError::NotAManager)?;
     let statement = identity.statement()?;
     let current = devices::device_list(work)?;
-    let place = number.0.checked_sub(1).and_then(|place| usize::try_from(place).ok());
-    let revoked = place.and_then(|place| current.devices().get(place)).cloned();
-    let revoked = revoked.ok_or(CommandError::NoSuchDevice)?;
+    let revoked = devices::numbered(work, number)?.ok_or(CommandError::NoSuchDevice)?;
     if revoked.device == identity.device {
         return Err(CommandError::ThisDevice);
     }

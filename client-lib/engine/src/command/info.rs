@@ -81,7 +81,7 @@ pub enum Whose {
 /// A device of this identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceInfo {
-    /// Its place in the list.
+    /// Its number on this device.
     pub number: DeviceNumber,
     /// Its name.
     pub name: String,

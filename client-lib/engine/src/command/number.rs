@@ -18,6 +18,7 @@ pub struct ContactNumber(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LinkNumber(pub u64);
 
-/// A device of this identity, in the order of the device list; the first is 1. Local.
+/// A device of this identity, in the order in which this device came to know them; no number is
+/// given twice. Local: another device may give it another number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct DeviceNumber(pub u64);

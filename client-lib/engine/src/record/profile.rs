@@ -101,6 +101,7 @@ pub(crate) struct Counters {
     pub(crate) link: u64,
     pub(crate) transfer: u64,
     pub(crate) package: u64,
+    pub(crate) device: u64,
 }
 
 impl Record for Counters {

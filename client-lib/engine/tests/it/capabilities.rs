@@ -78,7 +78,7 @@ fn a_link_is_revoked_though_the_inbox_has_another_owner_key() {
             matches!(&frame.answer, Answer::Refused(refusal) if refusal.code == Code::Denied);
         (!denied).then_some(frame)
     });
-    let of_phone = devices::number_of(&mut world, phone);
+    let of_phone = devices::number_of(&mut world, laptop, phone);
     world.ask(laptop, Command::DeviceRevoke(of_phone));
     world.settle();
     world.set_tamper(Some);
@@ -103,7 +103,7 @@ fn a_revoked_device_s_capabilities_end_with_it() {
     world.set_online(bob, false);
     let card = world.known_card(bob, &of_alice);
     assert_eq!(stored(&world.write_by(bob, &card, &[b"before"])), 1);
-    let number = devices::number_of(&mut world, laptop);
+    let number = devices::number_of(&mut world, phone, laptop);
     world.ask(phone, Command::DeviceRevoke(number));
     world.pass(180_000);
     let answers = world.write_by(bob, &card, &[b"after"]);
@@ -121,7 +121,7 @@ fn what_was_replaced_works_for_a_while_and_then_not_any_more() {
     let laptop = devices::link(&mut world, alice);
     let of_alice = fingerprint(&mut world, alice);
     let before = world.known_card(bob, &of_alice);
-    let number = devices::number_of(&mut world, laptop);
+    let number = devices::number_of(&mut world, alice, laptop);
     world.ask(alice, Command::DeviceRevoke(number));
     world.pass(180_000);
     assert_eq!(world.old_seal_keys(alice), 1);

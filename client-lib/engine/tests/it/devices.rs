@@ -24,7 +24,11 @@ fn code(world: &mut World, old: Who) -> SecretText {
 
 fn begin(world: &mut World, old: Who, new: Who) {
     let code = code(world, old);
-    world.ask(new, Command::JoinIdentity { code, device_name: "laptop".into() });
+    world.ask(new, Command::JoinIdentity { code, device_name: name_of(new) });
+}
+
+fn name_of(device: Who) -> String {
+    format!("laptop {}", device.0)
 }
 
 fn digits(world: &mut World, who: Who) -> Option<String> {
@@ -86,7 +90,7 @@ fn a_second_device_writes_and_reads_in_every_chat() {
         let mut names: Vec<String> =
             devices(&mut world, who).into_iter().map(|device| device.name).collect();
         names.sort();
-        assert_eq!(names, ["first device", "laptop"]);
+        assert_eq!(names, ["first device".to_owned(), name_of(laptop)]);
     }
     let Reply::Contacts(contacts) = world.ask(laptop, Command::Contacts) else { panic!() };
     assert_eq!((contacts[0].name.as_str(), contacts[0].verification), ("Bob", verification));
@@ -251,8 +255,8 @@ fn a_revoked_device_is_shut_out_and_the_others_go_on() {
     let current = all.iter().find(|device| device.current == ThisDevice::Yes).unwrap().number;
     let refused = world.try_ask(alice, Command::DeviceRevoke(current));
     assert_eq!(refused, Err(CommandError::ThisDevice));
-    let Reply::Profile(profile) = world.ask(laptop, Command::Profile) else { panic!() };
-    world.ask(alice, Command::DeviceRevoke(profile.device.unwrap()));
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
     world.pass(180_000);
     assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked));
     assert_eq!(devices(&mut world, phone).len(), 2);
@@ -281,9 +285,9 @@ fn revoking_goes_on_after_a_crash_at_any_step() {
         let mut world = World::new(1);
         let alice = world.person("Alice", 0);
         let laptop = link(&mut world, alice);
-        let Reply::Profile(profile) = world.ask(laptop, Command::Profile) else { panic!() };
+        let number = number_of(&mut world, alice, laptop);
         world.crash_at(alice, step);
-        world.ask(alice, Command::DeviceRevoke(profile.device.unwrap()));
+        world.ask(alice, Command::DeviceRevoke(number));
         world.pass(180_000);
         assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked), "{step}");
         let bob = world.person("Bob", 0);
@@ -307,8 +311,8 @@ fn a_contact_that_was_away_while_devices_changed_finds_back() {
     world.settle();
     world.set_online(bob, false);
     let laptop = link(&mut world, alice);
-    let Reply::Profile(profile) = world.ask(lost, Command::Profile) else { panic!() };
-    world.ask(alice, Command::DeviceRevoke(profile.device.unwrap()));
+    let number = number_of(&mut world, alice, lost);
+    world.ask(alice, Command::DeviceRevoke(number));
     world.pass(180_000);
     world.say(alice, hers, "while you were away");
     world.settle();
@@ -359,9 +363,36 @@ fn a_device_list_does_not_end_while_a_device_is_used() {
     }
 }
 
-pub(crate) fn number_of(world: &mut World, device: Who) -> DeviceNumber {
-    let Reply::Profile(profile) = world.ask(device, Command::Profile) else { panic!() };
-    profile.device.unwrap()
+/// The number that one device has on another.
+pub(crate) fn number_of(world: &mut World, on: Who, device: Who) -> DeviceNumber {
+    let name = name_of(device);
+    devices(world, on).into_iter().find(|info| info.name == name).unwrap().number
+}
+
+#[test]
+fn a_device_keeps_its_number_and_no_other_gets_it() {
+    // spec: IDN-066
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let numbers = |world: &mut World, who| -> Vec<u64> {
+        devices(world, who).into_iter().map(|device| device.number.0).collect()
+    };
+    assert_eq!(numbers(&mut world, alice), [1]);
+    let [laptop, phone] = [(); 2].map(|()| link(&mut world, alice));
+    assert_eq!(numbers(&mut world, alice), [1, 2, 3]);
+    let lost = number_of(&mut world, alice, laptop);
+    assert_eq!(lost, DeviceNumber(2));
+    world.ask(alice, Command::DeviceRevoke(lost));
+    let again = world.try_ask(alice, Command::DeviceRevoke(lost));
+    assert_eq!(again, Err(CommandError::NoSuchDevice));
+    assert_eq!(numbers(&mut world, alice), [1, 3]);
+    world.pass(180_000);
+    world.restart(alice);
+    link(&mut world, alice);
+    assert_eq!(numbers(&mut world, alice), [1, 3, 4]);
+    // The phone counts for itself, and names itself by its own number.
+    let Reply::Profile(profile) = world.ask(phone, Command::Profile) else { panic!() };
+    assert_eq!(profile.device, Some(number_of(&mut world, phone, phone)));
 }
 
 /// Somebody new reaches every one of these devices by a link of any of them.
@@ -386,7 +417,7 @@ fn two_devices_that_revoke_at_once_agree() {
     let mut world = World::new(1);
     let alice = world.person("Alice", 0);
     let [laptop, one, two] = [(); 3].map(|()| link(&mut world, alice));
-    let (first, second) = (number_of(&mut world, one), number_of(&mut world, two));
+    let (first, second) = (number_of(&mut world, alice, one), number_of(&mut world, laptop, two));
     world.set_online(alice, false);
     world.set_online(laptop, false);
     world.ask(alice, Command::DeviceRevoke(first));
@@ -409,7 +440,7 @@ fn a_device_that_rotates_too_late_rotates_again() {
     let mut world = World::new(1);
     let alice = world.person("Alice", 0);
     let [laptop, one, two] = [(); 3].map(|()| link(&mut world, alice));
-    let (first, second) = (number_of(&mut world, one), number_of(&mut world, two));
+    let (first, second) = (number_of(&mut world, alice, one), number_of(&mut world, laptop, two));
     world.set_online(laptop, false);
     world.ask(laptop, Command::DeviceRevoke(second));
     world.ask(alice, Command::DeviceRevoke(first));
@@ -466,7 +497,7 @@ fn linking_while_another_device_revokes_fails_and_can_be_repeated() {
     let lost = link(&mut world, alice);
     let late = compare(&mut world, laptop);
     world.set_online(laptop, false);
-    let lost = number_of(&mut world, lost);
+    let lost = number_of(&mut world, alice, lost);
     world.ask(alice, Command::DeviceRevoke(lost));
     world.pass(60_000);
     confirm(&mut world, laptop);

@@ -50,7 +50,7 @@ fn a_revoked_device_of_a_contact_is_refused() {
     let bob = world.person("Bob", 0);
     let (hers, his) = world.befriend(alice, bob);
     let thief = link(&mut world, bob);
-    let of_thief = number_of(&mut world, thief);
+    let of_thief = number_of(&mut world, bob, thief);
     // While it is his, it counts: only the group behind the invitation is none.
     let channel = ChannelId::from_bytes([1; 32]);
     let early =
@@ -81,7 +81,7 @@ fn a_revoked_device_does_not_invite_its_own_identity() {
     let mut world = World::new(1);
     let bob = world.person("Bob", 0);
     let thief = link(&mut world, bob);
-    let of_thief = number_of(&mut world, thief);
+    let of_thief = number_of(&mut world, bob, thief);
     world.ask(bob, Command::DeviceRevoke(of_thief));
     world.pass(180_000);
     let channel = ChannelId::from_bytes(LOWEST);
