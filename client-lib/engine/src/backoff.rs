@@ -10,6 +10,19 @@ const CAP_MS: u64 = 60_000;
 /// No try follows another sooner, in milliseconds.
 const LEAST_MS: u64 = 50;
 
+/// How long the own inbox rests after a refusal, in milliseconds; jitter up to the same is added, as
+/// it is to the rest of a refused channel, which grows.
+pub(crate) const REFUSED_REST_MS: u64 = 5_000;
+/// How long a refused rendezvous rests, in milliseconds; jitter up to the same is added. A person is
+/// waiting there.
+pub(crate) const RENDEZVOUS_REST_MS: u64 = 2_000;
+/// How long a transfer waits for another one to end before it looks again, in milliseconds.
+pub(crate) const TURN_REST_MS: u64 = 250;
+/// How long a commit waits for another one of this device, in milliseconds.
+pub(crate) const PENDING_REST_MS: u64 = 200;
+/// How long a commit waits beside a candidate that cannot be judged, in milliseconds.
+pub(crate) const UNJUDGED_REST_MS: u64 = 30_000;
+
 /// The span that the wait after so many failed attempts is drawn from, in milliseconds.
 pub(crate) fn span_ms(attempts: u32) -> u64 {
     let doubled = 1u64.checked_shl(attempts).and_then(|factor| BASE_MS.checked_mul(factor));

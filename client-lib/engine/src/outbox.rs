@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
+    backoff,
     command::FailureReason,
     groups,
     log::{self, epoch_state},
@@ -203,10 +204,10 @@ pub(crate) fn send_commit(
     let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
     if epoch.candidates.iter().any(|known| known.verdict != Verdict::Invalid) {
         // A candidate that cannot be judged here is for others to contest.
-        return Ok(Step::Later(work.now.plus_ms(UNJUDGED_REST_MS)));
+        return Ok(Step::Later(work.now.plus_ms(backoff::UNJUDGED_REST_MS)));
     }
     if !make_way(work, number, &channel, &contested)? {
-        return Ok(Step::Later(work.now.plus_ms(PENDING_REST_MS)));
+        return Ok(Step::Later(work.now.plus_ms(backoff::PENDING_REST_MS)));
     }
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, &channel)?;
@@ -282,11 +283,6 @@ fn make_way(
     }
     Ok(true)
 }
-
-/// How long a commit waits for another one of this device, in milliseconds.
-const PENDING_REST_MS: u64 = 200;
-/// How long a commit waits beside a candidate that cannot be judged, in milliseconds.
-const UNJUDGED_REST_MS: u64 = 30_000;
 
 /// Asks for the append, after its upload if it is large.
 pub(crate) fn append(desk: &Desk, sealed: SealedRecord) -> Result<Step, StoreError> {

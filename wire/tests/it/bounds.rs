@@ -46,6 +46,12 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("leave_wait_span_ms", "client-lib/engine/src/leaving.rs", "COMMIT_SPAN_MS"),
     ("connect_wait_ms", "client-lib/engine/src/backoff.rs", "BASE_MS"),
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
+    ("events_kept_max", "client-lib/engine/src/work.rs", "EVENTS_KEPT_MAX"),
+    ("refused_rest_ms", "client-lib/engine/src/backoff.rs", "REFUSED_REST_MS"),
+    ("rendezvous_rest_ms", "client-lib/engine/src/backoff.rs", "RENDEZVOUS_REST_MS"),
+    ("turn_rest_ms", "client-lib/engine/src/backoff.rs", "TURN_REST_MS"),
+    ("pending_rest_ms", "client-lib/engine/src/backoff.rs", "PENDING_REST_MS"),
+    ("unjudged_rest_ms", "client-lib/engine/src/backoff.rs", "UNJUDGED_REST_MS"),
     ("device_list_life_ms", "client-lib/engine/src/profile.rs", "DEVICE_LIST_LIFE_MS"),
     ("device_list_backdate_ms", "client-lib/engine/src/profile.rs", "CLOCK_SKEW_MS"),
     ("device_list_renew_ms", "client-lib/engine/src/devices.rs", "LIST_RENEW_MS"),
@@ -62,6 +68,8 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("refusals_max", "client-lib/engine/src/packages.rs", "REFUSALS_MAX"),
     ("other_content_max", "client-lib/engine/src/engine/channels.rs", "OTHER_CONTENT_MAX"),
     ("item_memory_ms", "client-lib/engine/src/handled.rs", "MEMORY_MS"),
+    ("equal_warnings_max", "client-lib/engine/src/warnings.rs", "EQUAL_MAX"),
+    ("equal_warnings_span_ms", "client-lib/engine/src/warnings.rs", "EQUAL_SPAN_MS"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
     ("idle_wait_ms", "client-lib/src/driver.rs", "IDLE_WAIT"),
     ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),
@@ -128,7 +136,7 @@ fn limits_between_clients_are_the_documented_ones() {
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
     // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
-    // spec: CLI-105, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
+    // spec: CLI-105, CLI-107, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
     let mut code = in_code(OF_ONE_SIDE);
     // A key is kept a while longer than the capabilities that were given with it.
     let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");

@@ -31,8 +31,6 @@ use crate::{
     wish::ChannelView,
 };
 
-/// How long a refused channel rests, in milliseconds; jitter is added.
-const REFUSED_REST_MS: u64 = 5_000;
 /// How often a large entry is fetched whose content turns out to be another than named
 /// (spec: CLI-049). An honest relay has it, and a line does not change bytes under TLS: this is for
 /// a relay that mends its disk, not for one that lies.
@@ -508,7 +506,7 @@ impl<S: Store> Engine<S> {
 
     fn rest(&mut self, channel: &ChannelId, retry_after_ms: u64) {
         self.leave_reading(channel);
-        let jitter = backoff::jitter_ms(REFUSED_REST_MS, &mut *self.rng);
+        let jitter = backoff::jitter_ms(backoff::REFUSED_REST_MS, &mut *self.rng);
         let now = self.now();
         if let Some(live) = self.channels.get_mut(channel) {
             live.refusals = live.refusals.saturating_add(1);

@@ -31,8 +31,6 @@ use crate::{
 const WINDOW_CHUNKS: u32 = 4;
 /// Transfers that go on at a time (spec: CLI-084).
 const TRANSFERS_MAX: usize = 4;
-/// How long a transfer waits for another one to end before it looks again, in milliseconds.
-const TURN_REST_MS: u64 = 250;
 
 /// A transfer that goes on.
 pub(super) struct TransferLive {
@@ -93,7 +91,7 @@ impl<S: Store> Engine<S> {
         desk: &Desk,
     ) -> Result<(), StoreError> {
         if self.transfers.len() >= TRANSFERS_MAX {
-            self.again(wish, self.now.plus_ms(TURN_REST_MS));
+            self.again(wish, self.now.plus_ms(crate::backoff::TURN_REST_MS));
             return Ok(());
         }
         let Some(row) = self.transact(|work| files::load(work, transfer))? else {
@@ -258,11 +256,18 @@ impl<S: Store> Engine<S> {
         self.with_transfer(transfer, |moving, port| match (moving, failure) {
             (Moving::Down(down), _) => down.file_failed(port, failure),
             // spec: CLI-082
-            (Moving::Up(_), FileFailure::Changed) => Ok(Flow::Failed(FailureReason::FileChanged)),
-            (Moving::Up(_), FileFailure::NotAccessible | FileFailure::DiskFull) => {
-                Ok(Flow::Failed(FailureReason::FileNotAccessible))
-            }
+            (Moving::Up(_), _) => Ok(Flow::Failed(reason_of(failure))),
         })
+    }
+}
+
+const fn reason_of(failure: FileFailure) -> FailureReason {
+    match failure {
+        FileFailure::Changed => FailureReason::FileChanged,
+        FileFailure::NotAccessible => FailureReason::FileNotAccessible,
+        FileFailure::Exists => FailureReason::FileExists,
+        FileFailure::FolderMissing => FailureReason::FolderMissing,
+        FileFailure::DiskFull => FailureReason::DiskFull,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The place where a device that is being linked meets another: an inbox of its own, made, opened
-//! and read for as long as the linking lasts. It has a session of its own, so that the relay does
-//! not see whose inbox it belongs to.
+//! and read for as long as the linking lasts. It has a session of its own, and so has what is written
+//! to the other device, so that the relay does not see whose inbox it belongs to (spec: LNK-062).
 
 use hushwire_wire::{
     id::{InboxId, Timestamp},
@@ -15,9 +15,6 @@ use crate::{
     session::{Purpose, SessionKey, SessionNumber},
     store::{Store, StoreError},
 };
-
-/// How long a refused rendezvous rests, in milliseconds; jitter is added.
-const REFUSED_REST_MS: u64 = 2_000;
 
 /// The rendezvous as it is used now.
 pub(super) struct RendezvousLive {
@@ -173,8 +170,8 @@ impl<S: Store> Engine<S> {
     }
 
     fn rest_rendezvous(&mut self, retry_after_ms: u64) {
-        let jitter = backoff::jitter_ms(REFUSED_REST_MS, &mut *self.rng);
-        let rest = retry_after_ms.max(REFUSED_REST_MS).saturating_add(jitter);
+        let jitter = backoff::jitter_ms(backoff::RENDEZVOUS_REST_MS, &mut *self.rng);
+        let rest = retry_after_ms.max(backoff::RENDEZVOUS_REST_MS).saturating_add(jitter);
         let until = self.now().plus_ms(rest);
         self.set_rendezvous(Phase::Waiting { until });
     }
