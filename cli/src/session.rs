@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use hushwire::{
     command::{
-        ChatInfo, ChatNumber, Command, ContactInfo, DeviceInfo, LinkInfo, MemberInfo, MessageInfo,
-        MessageNumber, ProfileInfo, Reply, StatusInfo,
+        ChatInfo, ChatNumber, Command, CommandError, ContactInfo, DeviceInfo, LinkInfo, MemberInfo,
+        MessageInfo, MessageNumber, ProfileInfo, Reply, StatusInfo,
     },
     event::{EventNumber, NumberedEvent},
 };
@@ -158,7 +158,7 @@ impl<B: Backend> Session<'_, B> {
     ) -> Result<MessageInfo, Fault> {
         let messages = self.messages(chat, number, 1).await?;
         let found = messages.into_iter().find(|message| message.number == number);
-        found.ok_or_else(|| hushwire::command::CommandError::NoSuchMessage.into())
+        found.ok_or_else(|| CommandError::NoSuchMessage.into())
     }
 
     pub(crate) async fn events(
@@ -191,7 +191,12 @@ impl<B: Backend> Session<'_, B> {
     }
 
     async fn has_event(&self, number: u64) -> Result<bool, Fault> {
-        Ok(!self.events(EventNumber(number), 1).await?.is_empty())
+        match self.events(EventNumber(number), 1).await {
+            Ok(events) => Ok(!events.is_empty()),
+            // There was one; it is not kept any more.
+            Err(Fault::Client(ClientFault::Command(CommandError::EventsGone { .. }))) => Ok(true),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// The chat that a person means.

@@ -9,7 +9,7 @@ mod forward;
 mod options;
 mod seat;
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use hushwire_engine::{
     command::{Command, CommandError, RelayState, Reply, StatusInfo},
@@ -23,13 +23,27 @@ use tokio::{
 pub use error::{ClientError, OpenError};
 pub use options::{Create, OpenOptions, StoreKeySource};
 
+pub use crate::{
+    key_file::KeyFileError,
+    store::{KeyCost, KeyKind, OpenError as StoreOpenError},
+};
+
 use crate::{
     client::seat::{Seat, Task},
     driver::Ask,
+    store::SqlcipherStore,
 };
 
 /// Events that one question returns at most.
 const EVENTS_MAX: u32 = 1_000;
+
+/// Which kind of key opens a profile, so that an app knows whether to ask for a passphrase.
+///
+/// # Errors
+/// [`StoreOpenError::Absent`] if there is no profile; others as its files say.
+pub fn key_kind(profile: &Path) -> Result<KeyKind, StoreOpenError> {
+    SqlcipherStore::key_kind(profile)
+}
 
 /// A profile, open.
 pub struct Client {
@@ -66,7 +80,8 @@ impl Client {
     /// Events from `from` on, as many as there are.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`]; of them [`CommandError::EventsGone`](crate::command::CommandError::EventsGone)
+    /// when `from` is not kept any more: read the chats anew, and go on from the number that it names.
     pub async fn events(&self, from: EventNumber) -> Result<Vec<NumberedEvent>, ClientError> {
         let command = Command::Events { from, count_max: EVENTS_MAX };
         match self.command(command).await? {
@@ -78,7 +93,7 @@ impl Client {
     /// Events from `from` on; waits until there is at least one. Can be dropped while it waits.
     ///
     /// # Errors
-    /// [`ClientError`].
+    /// [`ClientError`], as [`Client::events`].
     pub async fn next_events(&self, from: EventNumber) -> Result<Vec<NumberedEvent>, ClientError> {
         let mut changes = self.changes();
         loop {

@@ -11,7 +11,7 @@ use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
 use crate::{
-    event::{Event, NumberedEvent},
+    event::{Event, EventNumber, NumberedEvent},
     io::Output,
     record::{
         Counters, IdentityRecord, InboxRecord, Record, Wish, WishNumber, WishRecord,
@@ -19,6 +19,7 @@ use crate::{
     },
     store::{StoreError, Table},
     transaction::Transaction,
+    warnings::{self, Telling},
 };
 
 /// An event in the store. Key: number.
@@ -61,18 +62,32 @@ pub(crate) struct Work<'a> {
     pub(crate) effects: Effects,
 }
 
+/// The newest events that are kept; with what they take in a store, some ten million bytes.
+pub(crate) const EVENTS_KEPT_MAX: u64 = 100_000;
+
 impl Work<'_> {
-    /// Notes an event.
+    /// Notes an event; the oldest one goes when there are too many (spec: CLI-107).
     pub(crate) fn event(&mut self, event: Event) -> Result<(), StoreError> {
+        if let Event::Warning(warning) = &event
+            && warnings::count(self, warning)? == Telling::PassOver
+        {
+            return Ok(());
+        }
         let number = self.count(|counters| &mut counters.event)?;
-        let record = EventRecord(NumberedEvent {
-            number: crate::event::EventNumber(number),
-            at_ms: self.now.0,
-            event,
-        });
+        let record =
+            EventRecord(NumberedEvent { number: EventNumber(number), at_ms: self.now.0, event });
         self.tx.save(&by_number(number), &record)?;
+        if let Some(gone) = number.checked_sub(EVENTS_KEPT_MAX) {
+            self.tx.remove(Table::Event, &by_number(gone));
+        }
         self.effects.events = true;
         Ok(())
+    }
+
+    /// The oldest event that is kept, or the first one to come.
+    pub(crate) fn oldest_event(&self) -> Result<EventNumber, StoreError> {
+        let last = self.tx.load::<Counters>(Counters::KEY)?.unwrap_or_default().event;
+        Ok(EventNumber(last.saturating_sub(EVENTS_KEPT_MAX).saturating_add(1)))
     }
 
     /// Adds a wish.

@@ -39,6 +39,15 @@ pub enum FailureReason {
     /// The file cannot be read or written.
     #[error("the file cannot be read or written")]
     FileNotAccessible,
+    /// Something is there already under the name that the file is to have.
+    #[error("something is there already under this name; choose another one")]
+    FileExists,
+    /// The folder that the file is to be in is not there.
+    #[error("the folder for the file is missing")]
+    FolderMissing,
+    /// No space is left for the file.
+    #[error("the disk is full")]
+    DiskFull,
     /// The file is larger than the relay takes.
     #[error("the file is larger than the relay takes")]
     TooLarge,
@@ -67,7 +76,7 @@ pub enum CommandError {
     #[error("this profile has an identity already")]
     IdentityExists,
     /// The profile has no identity yet.
-    #[error("this profile has no identity yet; run `init` first")]
+    #[error("this profile has no identity yet")]
     NoIdentity,
     /// There is no such chat.
     #[error("there is no such chat")]
@@ -103,15 +112,13 @@ pub enum CommandError {
     #[error("you are the last owner: remove the others first")]
     LastOwner,
     /// The relay address is not of the form `host:port#id`.
-    #[error(
-        "the relay address is not valid; it reads host:port#id, as `hush-relay init` prints it"
-    )]
+    #[error("the relay address is not valid; it reads host:port#id")]
     BadRelayAddress,
     /// The link is incomplete: characters are missing at its end.
-    #[error("the link is incomplete; copy it whole")]
+    #[error("the link is incomplete: its end is missing")]
     LinkTruncated,
     /// The text is no link of this system.
-    #[error("this is not a Hushwire link")]
+    #[error("this is no link or code of Hushwire")]
     NotALink,
     /// The link is of a newer version.
     #[error("the link needs a newer version of this program")]
@@ -125,8 +132,8 @@ pub enum CommandError {
     /// The person is in the group already.
     #[error("this person is in the group already")]
     AlreadyAMember,
-    /// The name or text is empty or too long.
-    #[error("the text is empty or too long")]
+    /// The name or text is empty or too long, or a name has control or hidden characters.
+    #[error("the text or name is empty, too long, or has characters that hide")]
     BadText,
     /// The recovery phrase has a word that is not in the list.
     #[error("word {0} of the phrase is not in the word list")]
@@ -149,6 +156,13 @@ pub enum CommandError {
     /// The path is not absolute, or exists already.
     #[error("the path is not absolute, or something is there already")]
     BadPath,
+    /// Events from this number on are not kept any more. An app reads its chats anew, and goes on
+    /// with events from `oldest` on.
+    #[error("events before number {} are not kept any more", .oldest.0)]
+    EventsGone {
+        /// The oldest that there is.
+        oldest: crate::event::EventNumber,
+    },
     /// The disk is full; nothing was changed.
     #[error("the disk is full; nothing was changed: make room and try again")]
     DiskFull,
