@@ -36,6 +36,8 @@ pub(crate) enum Target {
     Blobs { channel: ChannelId, relay: RelayAddress },
     /// A session with a relay.
     Relay(RelayAddress),
+    /// The session for the rendezvous of a linking.
+    Rendezvous(RelayAddress),
     /// Something that is not there yet; the wish is aimed anew when that comes.
     Nothing,
 }
@@ -132,6 +134,10 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::CommitLeave { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
+        // An item that was sealed to no inbox key is a message of a linking (spec: LNK-062).
+        Wish::SendItem { relay, letter: None, .. } => {
+            Ok(relay.parse().map_or(Target::Nothing, Target::Rendezvous))
+        }
         Wish::SendItem { relay, .. } => Ok(relay_target(relay)),
         Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }

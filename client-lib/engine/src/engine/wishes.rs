@@ -85,6 +85,9 @@ impl<S: Store> Engine<S> {
             Target::Relay(relay) => {
                 Some(SessionKey { relay: relay.clone(), purpose: Purpose::Channels })
             }
+            Target::Rendezvous(relay) => {
+                Some(SessionKey { relay: relay.clone(), purpose: Purpose::Rendezvous })
+            }
         };
         if let Some(live) = self.wishes.get_mut(&number) {
             live.target = Some(target.clone());
@@ -114,6 +117,10 @@ impl<S: Store> Engine<S> {
             }
             Target::Relay(relay) => {
                 let key = SessionKey { relay: relay.clone(), purpose: Purpose::Channels };
+                self.desk_at(self.ready(&key)?)
+            }
+            Target::Rendezvous(relay) => {
+                let key = SessionKey { relay: relay.clone(), purpose: Purpose::Rendezvous };
                 self.desk_at(self.ready(&key)?)
             }
             Target::Nothing => None,

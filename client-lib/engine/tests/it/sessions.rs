@@ -12,7 +12,10 @@ use hushwire_wire::{
     transcript::Operation,
 };
 
-use crate::world::World;
+use crate::{
+    devices,
+    world::{World, witness::Object},
+};
 
 #[test]
 fn two_sessions_by_default_and_one_for_each_channel_when_isolated() {
@@ -31,6 +34,52 @@ fn two_sessions_by_default_and_one_for_each_channel_when_isolated() {
     world.say(alice, hers, "from a session of its own");
     world.settle();
     assert_eq!(world.texts(bob, his), ["from a session of its own"]);
+}
+
+#[test]
+fn a_linking_shares_no_session_with_anything_else() {
+    // spec: LNK-062
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    world.befriend(alice, bob);
+    let laptop = devices::link(&mut world, alice);
+    // The rendezvous: the inboxes that one of the two made and the other wrote to.
+    let made = |world: &World, who| -> Vec<Object> {
+        let objects = world.tied(who).into_iter().flatten();
+        objects.filter(|object| matches!(object, Object::OwnInbox(_))).collect()
+    };
+    let wrote = |world: &World, who| -> Vec<Object> {
+        let objects = world.tied(who).into_iter().flatten();
+        objects
+            .filter_map(|object| match object {
+                Object::OtherInbox(inbox) => Some(Object::OwnInbox(inbox)),
+                _ => None,
+            })
+            .collect()
+    };
+    for (who, other) in [(alice, laptop), (laptop, alice)] {
+        let theirs: Vec<Object> =
+            made(&world, other).into_iter().filter(|it| !made(&world, who).contains(it)).collect();
+        let there: Vec<Object> =
+            wrote(&world, who).into_iter().filter(|it| theirs.contains(it)).collect();
+        let [Object::OwnInbox(there)] = there[..] else { panic!("{there:?}") };
+        let tied: Vec<_> = world
+            .tied(who)
+            .into_iter()
+            .filter(|session| session.contains(&Object::OtherInbox(there)))
+            .collect();
+        for session in tied {
+            let others: Vec<_> =
+                session.iter().filter(|it| **it != Object::OtherInbox(there)).collect();
+            // At most the inbox where this device reads, which has no other name.
+            assert!(others.len() <= 1, "{others:?}");
+            assert!(others.iter().all(|it| matches!(it, Object::OwnInbox(_))), "{others:?}");
+            assert!(
+                others.iter().all(|it| wrote(&world, other).contains(it)),
+                "not the identity's own: {others:?}"
+            );
+        }
+    }
 }
 
 #[test]

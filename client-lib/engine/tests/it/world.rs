@@ -36,6 +36,7 @@ use hushwire_wire::{
 
 pub(crate) mod insider;
 mod relay;
+pub(crate) mod witness;
 
 /// When every world begins, in milliseconds since the Unix epoch.
 const DAWN: Timestamp = Timestamp(1_800_000_000_000);
@@ -49,6 +50,7 @@ pub(crate) struct World {
     people: Vec<Person>,
     relays: Vec<Relay>,
     tamper: Tamper,
+    witness: witness::Witness,
 }
 
 struct Person {
@@ -89,7 +91,13 @@ struct Link {
 impl World {
     pub(crate) fn new(relays: u8) -> Self {
         let relays = (1..=relays).map(Relay::new).collect();
-        Self { now: DAWN, people: Vec::new(), relays, tamper: Box::new(Some) }
+        Self {
+            now: DAWN,
+            people: Vec::new(),
+            relays,
+            tamper: Box::new(Some),
+            witness: Default::default(),
+        }
     }
 
     /// A world whose relays take only so many bytes in an entry itself.
@@ -138,7 +146,12 @@ impl World {
 
     /// A person with an identity at a relay.
     pub(crate) fn person(&mut self, name: &str, relay: usize) -> Who {
-        let who = self.device(name);
+        self.person_off_by(name, relay, 0)
+    }
+
+    /// A person whose clock is wrong from the beginning, in milliseconds.
+    pub(crate) fn person_off_by(&mut self, name: &str, relay: usize, skew_ms: i64) -> Who {
+        let who = self.device_off_by(skew_ms);
         let relay = self.relays[relay].address.clone();
         let reply = self.ask(who, Command::CreateIdentity { name: name.to_owned(), relay });
         assert!(matches!(reply, Reply::IdentityCreated { .. }));
@@ -148,12 +161,16 @@ impl World {
 
     /// A device without an identity.
     pub(crate) fn device(&mut self, _name: &str) -> Who {
+        self.device_off_by(0)
+    }
+
+    fn device_off_by(&mut self, skew_ms: i64) -> Who {
         let seed = 1 + self.people.len() as u64;
         let mut person = Person {
             engine: None,
             seed: seed * 1_000,
             online: true,
-            skew_ms: 0,
+            skew_ms,
             links: BTreeMap::new(),
             mute: false,
             settings: Settings::default(),
@@ -162,7 +179,7 @@ impl World {
             crash_in: None,
             loaded: Loaded::default(),
         };
-        person.open(ClientStore::default(), self.now);
+        person.open(ClientStore::default(), Timestamp(self.now.0.saturating_add_signed(skew_ms)));
         self.people.push(person);
         Who(self.people.len() - 1)
     }
@@ -358,6 +375,7 @@ impl World {
     }
 
     fn send(&mut self, who: Who, session: SessionNumber, frame: RequestFrame) {
+        self.witness.see(who, session, &frame);
         let person = &mut self.people[who.0];
         let Some(link) = person.links.get(&session) else { return };
         if let Request::ChannelRead { epoch, .. } = &frame.request {

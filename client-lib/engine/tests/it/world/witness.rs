@@ -1,0 +1,77 @@
+//! What relays can tie together: which inboxes and channels were used on one connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hushwire_engine::{io::Input, session::SessionNumber};
+use hushwire_wire::{
+    frame::{AnswerFrame, RequestFrame},
+    id::{ChannelId, InboxId},
+    message::{Answer, Request, RequestId},
+};
+
+use super::{Who, World};
+
+/// An object that a request names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Object {
+    /// Created or opened by its owner.
+    OwnInbox(InboxId),
+    /// Written to.
+    OtherInbox(InboxId),
+    Channel(ChannelId),
+}
+
+/// The objects of each session.
+#[derive(Default)]
+pub(super) struct Witness {
+    tied: BTreeMap<(Who, SessionNumber), BTreeSet<Object>>,
+    /// The last reading of each device's inbox.
+    inboxes: BTreeMap<Who, (SessionNumber, RequestId)>,
+    /// How often a device said that it has handled items.
+    advances: BTreeMap<Who, usize>,
+}
+
+impl Witness {
+    pub(super) fn see(&mut self, who: Who, session: SessionNumber, frame: &RequestFrame) {
+        let object = match &frame.request {
+            Request::InboxCreate { inbox, .. } | Request::InboxOpen { inbox, .. } => {
+                Object::OwnInbox(*inbox)
+            }
+            Request::InboxSend { inbox, .. }
+            | Request::CardFetch { inbox, .. }
+            | Request::ShelfTake { inbox, .. } => Object::OtherInbox(*inbox),
+            Request::ChannelCreate { channel, .. } | Request::ChannelOpen { channel, .. } => {
+                Object::Channel(*channel)
+            }
+            Request::InboxRead { .. } => {
+                self.inboxes.insert(who, (session, frame.id));
+                return;
+            }
+            Request::InboxAdvance { .. } => {
+                *self.advances.entry(who).or_default() += 1;
+                return;
+            }
+            _ => return,
+        };
+        self.tied.entry((who, session)).or_default().insert(object);
+    }
+}
+
+impl World {
+    /// The objects that a device used, by session.
+    pub(crate) fn tied(&self, who: Who) -> Vec<BTreeSet<Object>> {
+        let theirs = self.witness.tied.iter().filter(|((other, _), _)| *other == who);
+        theirs.map(|(_, objects)| objects.clone()).collect()
+    }
+
+    /// How often a device said that it has handled items of its inbox.
+    pub(crate) fn advances(&self, who: Who) -> usize {
+        self.witness.advances.get(&who).copied().unwrap_or_default()
+    }
+
+    /// Says something to a device's last reading of its inbox, in the relay's name.
+    pub(crate) fn whisper_inbox(&mut self, who: Who, answer: Answer) {
+        let (session, id) = self.witness.inboxes[&who];
+        self.feed(who, Input::Frame(session, AnswerFrame { id, answer }));
+    }
+}
