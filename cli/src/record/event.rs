@@ -107,7 +107,9 @@ impl EventRecord {
     fn put_warning(&mut self, warning: Warning) {
         self.warning = Some(code_of(&warning));
         match warning {
-            Warning::RelayKeyMismatch { relay } | Warning::InboxRolledBack { relay } => {
+            Warning::RelayKeyMismatch { relay }
+            | Warning::InboxRolledBack { relay }
+            | Warning::InboxDenied { relay } => {
                 self.relay = Some(relay);
             }
             Warning::RelayFault { relay, fault } => {

@@ -167,6 +167,11 @@ pub enum Warning {
         /// What it said.
         fault: RelayFault,
     },
+    /// The relay does not let this device open its identity's inbox.
+    InboxDenied {
+        /// Its address.
+        relay: String,
+    },
     /// An inbox item could not be opened or proves nothing.
     ItemRejected {
         /// A stable code.

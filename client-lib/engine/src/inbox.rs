@@ -24,6 +24,7 @@ use crate::{
     record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, WishNumber, by_number},
     revoking, shelf,
     store::StoreError,
+    warnings,
     wish::{Ask, Desk, Step},
     work::Work,
 };
@@ -104,7 +105,8 @@ pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
     if revoking::try_other_key(work)? {
         return Ok(());
     }
-    work.event(Event::Warning(Warning::ItemRejected { code: "INBOX_DENIED".to_owned() }))
+    let relay = required(work)?.relay;
+    work.event(Event::Warning(Warning::InboxDenied { relay }))
 }
 
 /// Places of the inbox, as the relay and this device have them.
@@ -166,6 +168,7 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
     capabilities::tend(work)?;
     handled::tend(work)?;
     shelf::tend(work)?;
+    warnings::tend(work)?;
     devices::renew_list(work)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();

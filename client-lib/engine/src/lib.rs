@@ -54,6 +54,7 @@ pub mod session;
 mod shelf;
 pub mod store;
 pub mod transaction;
+mod warnings;
 mod wish;
 mod work;
 

@@ -5,8 +5,9 @@ use hushwire_engine::{
     event::{Event, RelayFault, Warning},
 };
 use hushwire_wire::{
-    id::{ItemId, Signature},
-    message::{Answer, PackageKindsPresent},
+    id::{CapabilityId, ItemId, Sequence, Signature, Timestamp},
+    message::{Answer, Content, Entry, EntryBody, InboxItem, PackageKindsPresent},
+    transcript::Operation,
 };
 
 use crate::world::{Who, World};
@@ -128,4 +129,77 @@ fn a_wish_is_not_settled_by_an_answer_of_another_kind() {
     assert_eq!(world.states(alice, hers), [MessageState::Delivered { people: 1, of: 1 }]);
     assert_eq!(world.chat(carol, "Bob").state, ChatState::Open);
     assert_eq!(world.chat(alice, "Crew").state, ChatState::Open);
+}
+
+/// What a hostile relay says without end.
+const MANY: u64 = 10_000;
+
+fn garbage_item(place: u64) -> Answer {
+    Answer::InboxItem(InboxItem {
+        sequence: Sequence(place),
+        item: vec![7; 200].into(),
+        capability: CapabilityId::from_bytes([1; 32]),
+        stored_at: Timestamp(0),
+    })
+}
+
+#[test]
+fn bad_items_without_end_give_few_warnings() {
+    // spec: CLI-097
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    world.restart(bob);
+    world.settle();
+    let before = world.events(bob).len();
+    for place in 0..MANY {
+        world.whisper_inbox(bob, garbage_item(place));
+    }
+    world.work();
+    assert_eq!(world.events(bob).len(), before + 8);
+    // A day later the first ones are told again.
+    world.pass(25 * 60 * 60 * 1000);
+    world.whisper_inbox(bob, garbage_item(MANY));
+    assert_eq!(world.events(bob).len(), before + 9);
+    // And Bob is not deaf.
+    world.restart(bob);
+    world.befriend(alice, bob);
+}
+
+#[test]
+fn bad_entries_without_end_give_few_warnings() {
+    // spec: CLI-097
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    world.befriend(alice, bob);
+    world.pass(5_000);
+    let of_alice = world.channels(alice);
+    let channel = world.channels(bob).into_iter().find(|id| of_alice.contains(id)).unwrap();
+    let epoch = world.steal(bob, &channel).epoch;
+    let first = world.next_place(bob, &channel);
+    world.settle();
+    let before = world.events(bob).len();
+    for place in first.0..first.0 + MANY {
+        let content = Content::Inline(vec![9; 256].into());
+        let body = EntryBody::Whole { content, operation: Operation::Message };
+        let entry = Entry { epoch, sequence: Sequence(place), body, stored_at: Timestamp(0) };
+        world.whisper(bob, epoch, Answer::Entry(entry));
+    }
+    assert_eq!(world.events(bob).len(), before + 8);
+}
+
+#[test]
+fn a_relay_that_breaks_the_rules_all_day_gives_few_warnings() {
+    // spec: CLI-096, CLI-097
+    let mut world = World::new(1);
+    let bob = world.person("Bob", 0);
+    let before = world.events(bob).len();
+    lie(&mut world, |answer| {
+        if matches!(answer, Answer::InboxOpened { .. }) {
+            *answer = STRANGE;
+        }
+    });
+    world.restart(bob);
+    world.pass(20 * 60 * 60 * 1000);
+    assert_eq!(faults(&mut world, bob), [RelayFault::AnswerNotExpected; 8]);
+    assert_eq!(world.events(bob).len(), before + 8);
 }
