@@ -40,6 +40,9 @@ pub enum FileError {
     /// A file with this name is there. Blame: caller.
     #[error("a file with this name is there already")]
     Exists,
+    /// The folder that the file is to be in is not there. Blame: caller.
+    #[error("the folder for the file is missing")]
+    FolderMissing,
     /// No space is left. Blame: disk.
     #[error("the disk is full")]
     Full,

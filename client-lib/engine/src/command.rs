@@ -6,6 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
+mod advice;
 mod chat;
 mod failure;
 mod info;

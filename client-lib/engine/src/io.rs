@@ -81,6 +81,10 @@ pub enum FileFailure {
     Changed,
     /// It cannot be opened, read or written.
     NotAccessible,
+    /// Something else has the name that it is to have.
+    Exists,
+    /// The folder that it is to be in is not there.
+    FolderMissing,
     /// No space is left.
     DiskFull,
 }

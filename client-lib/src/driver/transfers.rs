@@ -150,7 +150,9 @@ const fn failure(error: FileError) -> FileFailure {
         | FileError::OutOfRange
         | FileError::Incomplete => FileFailure::Changed,
         FileError::Full => FileFailure::DiskFull,
-        FileError::NotAFile | FileError::NotPermitted | FileError::Exists | FileError::Failed => {
+        FileError::Exists => FileFailure::Exists,
+        FileError::FolderMissing => FileFailure::FolderMissing,
+        FileError::NotAFile | FileError::NotPermitted | FileError::Failed => {
             FileFailure::NotAccessible
         }
     }

@@ -40,12 +40,13 @@ impl DownloadFile {
     /// only.
     ///
     /// # Errors
-    /// [`FileError`] if it can neither be opened nor created.
+    /// [`FileError::FolderMissing`], or another [`FileError`] if it can neither be opened nor created.
     pub async fn open(target: &Path, part: &PartName) -> Result<Self, FileError> {
         let part = beside(target, part);
-        blocking(move || {
-            let file = private_file::open_or_create_unfollowed(&part)?;
-            Ok(Self { file: Arc::new(file) })
+        blocking(move || match private_file::open_or_create_unfollowed(&part) {
+            Ok(file) => Ok(Self { file: Arc::new(file) }),
+            Err(error) if is_without_folder(&error) => Err(FileError::FolderMissing),
+            Err(error) => Err(error.into()),
         })
         .await
     }
@@ -124,6 +125,11 @@ impl DownloadFile {
     }
 }
 
+/// Of what is created where there is no folder, or a file in its place.
+fn is_without_folder(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
 fn beside(target: &Path, part: &PartName) -> PathBuf {
     target.with_file_name(part.as_str())
 }
@@ -134,10 +140,10 @@ fn finish_missing(target: &Path, length: u64) -> Result<(), FileError> {
     match fs::symlink_metadata(target) {
         Ok(metadata) if metadata.is_file() && metadata.len() == length => Ok(()),
         Ok(_) => Err(FileError::Exists),
-        Err(_) if length == 0 => {
-            private_file::create(target)?;
-            Ok(())
-        }
+        Err(_) if length == 0 => match private_file::create(target) {
+            Err(error) if is_without_folder(&error) => Err(FileError::FolderMissing),
+            created => Ok(drop(created?)),
+        },
         Err(_) => Err(FileError::Incomplete),
     }
 }

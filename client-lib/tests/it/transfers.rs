@@ -177,7 +177,7 @@ async fn a_file_goes_from_disk_to_disk_through_a_restart_of_each_side() {
 
 #[tokio::test]
 async fn a_missing_file_and_a_taken_name_fail_with_their_reason() {
-    // spec: CLI-068, CLI-069, CLI-082
+    // spec: CLI-068, CLI-069, CLI-082, CLI-130
     let relay = MemoryRelay::new(2, Limits::V1);
     let (alice, to_bob, bob, to_alice) = befriended(&relay).await;
     send(&alice, to_bob, "missing").await;
@@ -191,8 +191,17 @@ async fn a_missing_file_and_a_taken_name_fail_with_their_reason() {
     let path = bob.path_text("taken");
     bob.ask(Command::Download { chat: to_alice, message, path }).await;
     let message = bob.wait_for(to_alice, is_over).await;
-    assert_eq!(transfer(&message), TransferState::Failed(FailureReason::FileNotAccessible));
+    assert_eq!(transfer(&message), TransferState::Failed(FailureReason::FileExists));
     assert_eq!(fs::read(bob.path("taken")).unwrap(), b"mine");
+
+    for missing in ["no folder/saved", "taken/saved"] {
+        let (path, message) = (bob.path_text(missing), message.number);
+        bob.ask(Command::Download { chat: to_alice, message, path }).await;
+        let failed = |message: &MessageInfo| {
+            transfer(message) == TransferState::Failed(FailureReason::FolderMissing)
+        };
+        bob.wait_for(to_alice, failed).await;
+    }
 }
 
 #[tokio::test]

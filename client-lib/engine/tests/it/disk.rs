@@ -99,7 +99,7 @@ impl Disk {
                 self.files.insert(target.to_owned(), Vec::new());
             }
             (_, Some(_)) => {
-                return Input::FileFailed { transfer, reason: FileFailure::NotAccessible };
+                return Input::FileFailed { transfer, reason: FileFailure::Exists };
             }
             _ => return Input::FileFailed { transfer, reason: FileFailure::Changed },
         }

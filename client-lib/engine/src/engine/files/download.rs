@@ -274,7 +274,8 @@ impl DownloadLive {
         match (self.state, failure) {
             // The unfinished file is gone or shorter than it was.
             (State::Replaying | State::Finishing, FileFailure::Changed) => restart(port),
-            _ => Ok(Flow::Failed(FailureReason::FileNotAccessible)),
+            // spec: CLI-130
+            _ => Ok(Flow::Failed(super::reason_of(failure))),
         }
     }
 }

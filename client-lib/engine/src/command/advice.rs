@@ -1,0 +1,149 @@
+//! What stays the same about a failure: a code for scripts, and what a person can do about it. The
+//! advice names no command and no button; an app that has them says it better.
+
+use super::{CommandError, FailureReason};
+
+impl FailureReason {
+    /// A stable name in small letters, for scripts.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotAMember => "not_a_member",
+            Self::NoRight => "no_right",
+            Self::LinkNotValid => "link_not_valid",
+            Self::RelayKeyMismatch => "relay_key_mismatch",
+            Self::IdentityNotProven => "identity_not_proven",
+            Self::NotFresh => "not_fresh",
+            Self::TreeNotInline => "tree_not_inline",
+            Self::DevicesChanged => "devices_changed",
+            Self::NoKeyPackage => "no_key_package",
+            Self::FileChanged => "file_changed",
+            Self::FileNotAccessible => "file_not_accessible",
+            Self::FileExists => "file_exists",
+            Self::FolderMissing => "folder_missing",
+            Self::DiskFull => "disk_full",
+            Self::TooLarge => "too_large",
+            Self::Expired => "expired",
+            Self::Damaged => "damaged",
+            Self::Refused => "refused",
+            Self::NotReachable => "not_reachable",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// What a person can do, in one sentence.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::NotAMember => "Ask a member to add you again.",
+            Self::NoRight => "Ask an owner or admin of the group.",
+            Self::LinkNotValid | Self::NotReachable => "Ask for a new link, and use that.",
+            Self::RelayKeyMismatch => {
+                "Do not go on. Ask who runs the relay whether it was set up anew."
+            }
+            Self::IdentityNotProven => {
+                "Begin again; if it happens twice, somebody stands in between."
+            }
+            Self::NotFresh => "Check this device's clock; else the other side has to come online.",
+            Self::TreeNotInline => "Make a second group for those who do not fit.",
+            Self::DevicesChanged => "Look at the list of devices, and begin again.",
+            Self::NoKeyPackage => "Try again when the other side has been online.",
+            Self::FileChanged => "Leave the file as it is until it is sent, and try again.",
+            Self::FileNotAccessible => "Check the path and its permissions.",
+            Self::FileExists => "Choose another name.",
+            Self::FolderMissing => "Make the folder first, or choose another.",
+            Self::DiskFull => "Make room on the disk and try again.",
+            Self::TooLarge => "Send a smaller file, or parts of it.",
+            Self::Expired | Self::Damaged => "Ask for it to be sent again.",
+            Self::Refused => "Ask who runs the relay what it allows.",
+            Self::Cancelled => "Begin again if you want it after all.",
+        }
+    }
+}
+
+impl CommandError {
+    /// A stable name in small letters, for scripts.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::IdentityExists => "identity_exists",
+            Self::NoIdentity => "no_identity",
+            Self::NoSuchChat => "no_such_chat",
+            Self::NoSuchMessage => "no_such_message",
+            Self::NoSuchContact => "no_such_contact",
+            Self::NoSuchLink => "no_such_link",
+            Self::NoSuchDevice => "no_such_device",
+            Self::ThisDevice => "this_device",
+            Self::NoSuchMember => "no_such_member",
+            Self::WrongChatKind => "wrong_chat_kind",
+            Self::ChatClosed => "chat_closed",
+            Self::NoRight => "no_right",
+            Self::LastOwner => "last_owner",
+            Self::BadRelayAddress => "bad_relay_address",
+            Self::LinkTruncated => "link_truncated",
+            Self::NotALink => "not_a_link",
+            Self::LinkTooNew => "link_too_new",
+            Self::OwnLink => "own_link",
+            Self::AlreadyAContact => "already_a_contact",
+            Self::AlreadyAMember => "already_a_member",
+            Self::BadText => "bad_text",
+            Self::PhraseWord(_) => "phrase_word",
+            Self::PhraseIncomplete => "phrase_incomplete",
+            Self::PhraseOfAnother => "phrase_of_another",
+            Self::NotAManager => "not_a_manager",
+            Self::NotLinking => "not_linking",
+            Self::NotApplicable => "not_applicable",
+            Self::BadPath => "bad_path",
+            Self::EventsGone { .. } => "events_gone",
+            Self::DiskFull => "disk_full",
+            Self::StoreDamaged => "store_damaged",
+            Self::DiskFailed => "disk_failed",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What a person can do, in one sentence.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::IdentityExists => "Choose another profile to have a second identity.",
+            Self::NoIdentity => "Make an identity first, or choose the profile that has it.",
+            Self::NoSuchChat
+            | Self::NoSuchMessage
+            | Self::NoSuchContact
+            | Self::NoSuchLink
+            | Self::NoSuchDevice
+            | Self::NoSuchMember => "Look at what there is, and choose from that.",
+            Self::ThisDevice => "Revoke it from another device of yours.",
+            Self::WrongChatKind => "A direct chat has two people and keeps them; make a group.",
+            Self::ChatClosed => "Ask to be added again.",
+            Self::NoRight => "Ask an owner or admin of the group.",
+            Self::LastOwner => "Remove the other members, then leave.",
+            Self::BadRelayAddress => "Ask who runs the relay for its whole address.",
+            Self::LinkTruncated => "It has to be there from its first to its last character.",
+            Self::NotALink => "Look where it came from, and take it from there once more.",
+            Self::LinkTooNew => "Update this program.",
+            Self::OwnLink => "Give it to somebody else, and ask for theirs.",
+            Self::AlreadyAContact => "Write to them in the chat that is there.",
+            Self::AlreadyAMember => "There is nothing to do.",
+            Self::BadText => {
+                "A text has 1 to about 61,000 bytes; a name 1 to 128, without line breaks and hidden characters."
+            }
+            Self::PhraseWord(_) | Self::PhraseIncomplete => {
+                "Compare each word with what you wrote down."
+            }
+            Self::PhraseOfAnother => "Look for the phrase of this identity.",
+            Self::NotAManager => "Use a device that was linked to manage others.",
+            Self::NotLinking => "Begin to link a device first.",
+            Self::NotApplicable => {
+                "Only a file can be saved, and only a message that failed can be tried again."
+            }
+            Self::BadPath => "Choose a path where nothing is yet.",
+            Self::EventsGone { .. } => {
+                "Read the chats anew, and go on with events from that number on."
+            }
+            Self::DiskFull => "Make room and try again.",
+            Self::StoreDamaged => {
+                "Put back no old copy: revoke this device from another one, and link it anew."
+            }
+            Self::DiskFailed => "Check the disk, then try again.",
+            Self::Internal => "Report this as a bug.",
+        }
+    }
+}
