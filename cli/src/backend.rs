@@ -11,7 +11,6 @@ use hushwire::{
 use crate::fault::{ClientFault, OpenFault};
 
 mod client;
-mod key_file;
 
 pub use client::ProfileOpener;
 

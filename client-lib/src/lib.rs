@@ -10,15 +10,17 @@
 //! ```
 
 pub mod client;
-pub mod crash;
+mod crash;
 mod driver;
 pub mod files;
+mod key_file;
 pub mod local;
 pub mod lock;
 mod private_file;
 mod random;
 pub mod store;
 pub mod transport;
+pub mod words;
 
 pub use hushwire_engine::{command, engine::Isolation, event};
 pub use hushwire_protocol::hidden;

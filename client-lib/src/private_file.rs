@@ -24,6 +24,9 @@ pub(crate) fn ensure_directory(path: &Path) -> io::Result<()> {
     match DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         Err(error) => return Err(error),
     }
     tighten(path, DIRECTORY_MODE)
@@ -70,13 +73,17 @@ pub(crate) fn open_or_create_unfollowed(path: &Path) -> io::Result<File> {
 /// # Errors
 /// [`io::Error`]; of kind `PermissionDenied` if something else has the name.
 pub(crate) fn open_unfollowed(path: &Path) -> io::Result<File> {
+    opened_unfollowed(path, OpenOptions::new().write(true).read(true))
+}
+
+fn opened_unfollowed(path: &Path, options: &OpenOptions) -> io::Result<File> {
     let is_file = |path: &Path| fs::symlink_metadata(path).map(|named| named.is_file());
     // Looked at before, because opening alone may do something to a device, and after, because the
     // name may have changed hands in between.
     if !is_file(path)? {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    let file = OpenOptions::new().write(true).read(true).open(path)?;
+    let file = options.open(path)?;
     let (opened, named) = (file.metadata()?, fs::symlink_metadata(path)?);
     let same = (opened.dev(), opened.ino()) == (named.dev(), named.ino());
     if !named.is_file() || !same {
@@ -85,6 +92,14 @@ pub(crate) fn open_unfollowed(path: &Path) -> io::Result<File> {
     // Fails for a file of another user.
     file.set_permissions(Permissions::from_mode(FILE_MODE))?;
     Ok(file)
+}
+
+/// Opens a file of ours for reading. See [`open_or_create_unfollowed`].
+///
+/// # Errors
+/// [`io::Error`]; of kind `PermissionDenied` if something else has the name.
+pub(crate) fn read_unfollowed(path: &Path) -> io::Result<File> {
+    opened_unfollowed(path, OpenOptions::new().read(true))
 }
 
 /// Takes from group and others what they may do with a file or directory.

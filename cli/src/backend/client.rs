@@ -1,17 +1,22 @@
 //! The client library behind the terminal's traits.
 
 use core::time::Duration;
-use std::{io, path::Path};
+use std::path::Path;
 
 use hushwire::{
-    client::{Client, ClientError, Create, OpenError, OpenOptions, StoreKeySource},
+    client::{
+        Client, ClientError, Create, KeyKind, OpenError, OpenOptions, StoreKeySource,
+        StoreOpenError, key_kind,
+    },
     command::{Command, Reply, StatusInfo},
     event::{EventNumber, NumberedEvent},
-    store::{self, KeyKind, SqlcipherStore},
 };
 
-use super::{Backend, Creation, Lock, LockKind, Opener, Opening, key_file};
+use super::{Backend, Creation, Lock, LockKind, Opener, Opening};
 use crate::fault::{ClientFault, Exit, OpenFault};
+
+/// The key of a profile without a passphrase, in its folder.
+const KEY_FILE: &str = "key";
 
 /// Opens profiles on this machine.
 #[derive(Clone, Copy, Debug)]
@@ -21,19 +26,24 @@ impl Opener for ProfileOpener {
     type Backend = Client;
 
     fn lock_kind(&self, profile: &Path) -> Option<LockKind> {
-        match SqlcipherStore::key_kind(profile) {
+        match key_kind(profile) {
             Ok(KeyKind::Raw) => Some(LockKind::KeyFile),
             Ok(KeyKind::Passphrase) => Some(LockKind::Passphrase),
-            Err(store::OpenError::Absent) => None,
+            Err(StoreOpenError::Absent) => None,
             // Opening it says what is wrong.
-            Err(_) if key_file::path(profile).exists() => Some(LockKind::KeyFile),
+            Err(_) if profile.join(KEY_FILE).exists() => Some(LockKind::KeyFile),
             Err(_) => Some(LockKind::Passphrase),
         }
     }
 
     async fn open(&self, opening: Opening) -> Result<Self::Backend, OpenFault> {
         let Opening { profile, creation, lock } = opening;
-        let key = store_key(&profile, creation, lock).map_err(|_| unusable_key())?;
+        let key = match lock {
+            Lock::KeyFile => StoreKeySource::File(profile.join(KEY_FILE)),
+            // A key file that an interrupted `init` left stays: another `init` may be using it, and
+            // the store's header says what opens it.
+            Lock::Passphrase(passphrase) => StoreKeySource::Passphrase(passphrase),
+        };
         let create = match creation {
             Creation::New => Create::New,
             Creation::Existing => Create::OpenExisting,
@@ -42,32 +52,13 @@ impl Opener for ProfileOpener {
     }
 }
 
-fn store_key(profile: &Path, creation: Creation, lock: Lock) -> io::Result<StoreKeySource> {
-    match (lock, creation) {
-        (Lock::KeyFile, Creation::New) => key_file::create(profile).map(StoreKeySource::Raw),
-        (Lock::KeyFile, Creation::Existing) => key_file::read(profile).map(StoreKeySource::Raw),
-        // A key file that an interrupted `init` left stays: another `init` may be using it, and the
-        // store's header says what opens it.
-        (Lock::Passphrase(passphrase), _) => Ok(StoreKeySource::Passphrase(passphrase)),
-    }
-}
-
-fn unusable_key() -> OpenFault {
-    OpenFault {
-        code: "key_file",
-        what: "the profile's key file cannot be read or written".into(),
-        advice: "Check the profile's folder and its permissions.".into(),
-        exit: Exit::Failed,
-    }
-}
-
 fn fault(error: OpenError) -> OpenFault {
     let exit = match error {
         OpenError::Store(
-            store::OpenError::WrongPassphrase
-            | store::OpenError::WrongKey
-            | store::OpenError::PassphraseNeeded
-            | store::OpenError::RawKeyNeeded,
+            StoreOpenError::WrongPassphrase
+            | StoreOpenError::WrongKey
+            | StoreOpenError::PassphraseNeeded
+            | StoreOpenError::RawKeyNeeded,
         )
         | OpenError::ProfileBusy => Exit::NeedsAction,
         _ => Exit::Failed,

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use hushwire_engine::{command::CommandError, store::StoreError};
 
-use crate::store;
+use crate::{key_file::KeyFileError, store, words};
 
 /// Why a profile cannot be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum OpenError {
     /// What is in the store cannot be used.
     #[error("the profile cannot be read: {0}")]
     Content(#[from] StoreError),
+    /// The file that holds the key cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     /// No key was given.
     #[error("no passphrase and no key was given")]
     NoKey,
@@ -29,7 +32,7 @@ pub enum OpenError {
     #[error("another program uses this profile and does not answer")]
     ProfileBusy,
     /// The profile's folder cannot be used.
-    #[error("the profile's folder cannot be used: {0}")]
+    #[error("the profile's folder cannot be used: {}", words::of_io(*.0))]
     NotUsable(ErrorKind),
     /// The profile's local socket cannot be made.
     #[error("the profile's socket cannot be made")]
@@ -50,6 +53,7 @@ impl OpenError {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::Store(error) => error.advice(),
+            Self::KeyFile(error) => error.advice(),
             Self::Content(StoreError::Full) => "Make room on the disk and try again.",
             Self::Content(_) => {
                 "Put back no old copy: revoke this device from another one, and link it anew."
@@ -86,6 +90,7 @@ impl OpenError {
             Self::Content(StoreError::Damaged) => "store_damaged",
             Self::Content(_) => "disk_failed",
             Self::NoKey => "no_key",
+            Self::KeyFile(error) => error.code(),
             Self::OwnerNotProven => "owner_not_proven",
             Self::OwnedByAnother => "owned_by_another",
             Self::ProfileBusy => "profile_busy",
@@ -115,4 +120,26 @@ pub enum ClientError {
     /// The process that owns the profile speaks another version.
     #[error("another version of this program uses the profile; end that one")]
     OtherVersion,
+}
+
+impl ClientError {
+    /// What a person can do about it, in one sentence.
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::Command(error) => error.advice(),
+            Self::Gone => "Open the profile again.",
+            Self::Unanswered => "It may be done already: look before you do it again.",
+            Self::OtherVersion => "End the other program, or use the same version of both.",
+        }
+    }
+
+    /// A stable name in small letters, for scripts.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Command(error) => error.code(),
+            Self::Gone => "owner_gone",
+            Self::Unanswered => "unanswered",
+            Self::OtherVersion => "owner_of_other_version",
+        }
+    }
 }

@@ -9,8 +9,10 @@ use std::{
 use hushwire_engine::{command::SecretText, engine::Isolation};
 use zeroize::Zeroizing;
 
+use super::OpenError;
 use crate::{
     driver::Clock,
+    key_file,
     store::{KeyCost, Passphrase, RawKey, StoreKey},
     transport::{Transport, quic::QuicTransport},
 };
@@ -22,6 +24,8 @@ pub enum Create {
     New,
     /// Open the one that is there.
     OpenExisting,
+    /// Open the one that is there; make it if there is none.
+    IfAbsent,
 }
 
 /// What locks the profile's store.
@@ -31,6 +35,10 @@ pub enum StoreKeySource {
     Passphrase(SecretText),
     /// 32 random bytes that the app keeps.
     Raw(Zeroizing<[u8; 32]>),
+    /// 32 random bytes in this file, which is made with the profile and must not be lost. Only its
+    /// owner may read it: what else is there is closed, or refused by name (spec: CLI-131). Who can
+    /// read the profile and this file can open the profile.
+    File(PathBuf),
 }
 
 /// How a profile is to be opened.
@@ -137,12 +145,32 @@ impl OpenOptions {
         self.cost
     }
 
-    pub(super) fn into_key(self) -> Option<StoreKey> {
-        Some(match self.key? {
-            StoreKeySource::Passphrase(text) => {
+    pub(super) fn into_key(self) -> Result<StoreKeySource, OpenError> {
+        self.key.ok_or(OpenError::NoKey)
+    }
+}
+
+/// Whether a key file may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyFor {
+    /// For a profile that is about to be made.
+    New,
+    /// For one that is there.
+    Existing,
+}
+
+impl StoreKeySource {
+    /// The key itself. Blocks while a file is read.
+    pub(super) fn into_store_key(self, purpose: KeyFor) -> Result<StoreKey, OpenError> {
+        Ok(match (self, purpose) {
+            (Self::Passphrase(text), _) => {
                 StoreKey::Passphrase(Passphrase::new(Zeroizing::new(text.expose().to_owned())))
             }
-            StoreKeySource::Raw(bytes) => StoreKey::Raw(RawKey::new(bytes)),
+            (Self::Raw(bytes), _) => StoreKey::Raw(RawKey::new(bytes)),
+            (Self::File(path), KeyFor::New) => StoreKey::Raw(RawKey::new(key_file::create(&path)?)),
+            (Self::File(path), KeyFor::Existing) => {
+                StoreKey::Raw(RawKey::new(key_file::read(&path)?))
+            }
         })
     }
 }

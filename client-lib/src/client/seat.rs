@@ -17,13 +17,14 @@ use tokio::{
 use super::{
     ClientError, Create, OpenError, OpenOptions, ask,
     forward::{ConnectFailure, Remote, Served, Unheard, is_question},
+    options::{KeyFor, StoreKeySource},
 };
 use crate::{
     driver::{self, Clock, Parts, Running},
     local::{LocalError, LocalServer},
     lock::{LockError, ProfileLock},
     random,
-    store::{self, DatabaseKey, SqlcipherStore, StoreKey},
+    store::{self, DatabaseKey, SqlcipherStore},
     transport::Transport,
 };
 
@@ -179,13 +180,22 @@ impl Surroundings {
     /// Opens or makes the store of a profile that nobody else has.
     async fn own(&self, lock: ProfileLock, options: OpenOptions) -> Result<Place, OpenError> {
         let (create, cost, profile) = (options.creation(), options.cost(), self.profile.clone());
-        let key = options.into_key().ok_or(OpenError::NoKey)?;
+        let source = options.into_key()?;
         // Stretching a passphrase takes its time; it must not hold the app's runtime.
         let store = blocking(move || {
             let mut rng = seeded()?;
-            Ok(match create {
-                Create::New => SqlcipherStore::create(&profile, &key, cost, &mut rng)?,
-                Create::OpenExisting => SqlcipherStore::open(&profile, &key, cost, &mut rng)?,
+            let exists = SqlcipherStore::exists(&profile);
+            Ok(match (create, exists) {
+                (Create::New, true) => return Err(store::OpenError::Exists.into()),
+                (Create::OpenExisting, false) => return Err(store::OpenError::Absent.into()),
+                (Create::New | Create::IfAbsent, false) => {
+                    let key = source.into_store_key(KeyFor::New)?;
+                    SqlcipherStore::create(&profile, &key, cost, &mut rng)?
+                }
+                (Create::OpenExisting | Create::IfAbsent, true) => {
+                    let key = source.into_store_key(KeyFor::Existing)?;
+                    SqlcipherStore::open(&profile, &key, cost, &mut rng)?
+                }
             })
         })
         .await?;
@@ -196,7 +206,7 @@ impl Surroundings {
     /// wrong key or a wish for a new profile gets does not depend on who runs (spec: CLI-071).
     async fn join(&self, options: OpenOptions) -> Result<Place, OpenError> {
         let create = options.creation();
-        let key = options.into_key().ok_or(OpenError::NoKey)?;
+        let source = options.into_key()?;
         let until = Instant::now() + OWNER_WAIT;
         // The owner may be about to make the store.
         while !SqlcipherStore::exists(&self.profile) {
@@ -208,13 +218,17 @@ impl Surroundings {
         if create == Create::New {
             return Err(OpenError::Store(store::OpenError::Exists));
         }
-        let database_key = self.unlock(key).await?;
+        let database_key = self.unlock(source).await?;
         self.find(Arc::new(database_key)).await
     }
 
-    async fn unlock(&self, key: StoreKey) -> Result<DatabaseKey, OpenError> {
+    async fn unlock(&self, source: StoreKeySource) -> Result<DatabaseKey, OpenError> {
         let profile = self.profile.clone();
-        blocking(move || Ok(SqlcipherStore::unlock(&profile, &key)?)).await
+        blocking(move || {
+            let key = source.into_store_key(KeyFor::Existing)?;
+            Ok(SqlcipherStore::unlock(&profile, &key)?)
+        })
+        .await
     }
 
     /// Owns the profile or reaches who does.

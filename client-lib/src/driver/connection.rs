@@ -8,13 +8,26 @@ use hushwire_engine::{
 };
 use hushwire_protocol::address::RelayAddress;
 use hushwire_wire::frame::{AnswerFrame, RequestFrame};
-use tokio::{runtime::Handle, sync::mpsc, task::AbortHandle};
+use tokio::{
+    runtime::Handle,
+    sync::{
+        Notify,
+        mpsc::{self, error::TrySendError},
+    },
+    task::AbortHandle,
+};
 
 use crate::transport::{ConnectError, Connection, Lane, LinkError, RelayTarget, Transport};
 
-/// A session's connection. The task ends when it is stopped or the connection is gone.
+/// Frames that wait for the relay to take them (spec: CLI-099). More than a session's handles and the
+/// requests that it may have under way, so that only a relay that reads nothing gets there.
+const FRAMES_WAITING_MAX: usize = 4_096;
+
+/// A session's connection. The task ends when it is stopped, when the connection is gone, or when
+/// the relay takes nothing.
 pub(super) struct ConnectionTask {
-    frames: mpsc::UnboundedSender<Outgoing>,
+    frames: mpsc::Sender<Outgoing>,
+    full: Arc<Notify>,
     task: AbortHandle,
 }
 
@@ -36,21 +49,29 @@ impl ConnectionTask {
             port: relay.port(),
             relay: relay.relay(),
         };
-        // The engine bounds what it sends: it has few requests under way in each session.
-        let (frames, outgoing) = mpsc::unbounded_channel();
+        let (frames, outgoing) = mpsc::channel(FRAMES_WAITING_MAX);
+        let full = Arc::new(Notify::new());
+        let overflow = Arc::clone(&full);
         let task = network
             .spawn(async move {
-                let why = run(&*transport, target, session, &inputs, outgoing).await;
+                let why = tokio::select! {
+                    why = run(&*transport, target, session, &inputs, outgoing) => why,
+                    // What waited is asked again on the next connection.
+                    () = overflow.notified() => Disconnect::Network,
+                };
                 // If the driver is gone, nobody needs to know.
                 let _ = inputs.send(Input::Disconnected(session, why)).await;
             })
             .abort_handle();
-        Self { frames, task }
+        Self { frames, full, task }
     }
 
-    /// Hands over a frame. A task that has ended has said so by an input.
+    /// Hands over a frame; if too many wait, the connection ends. A task that has ended has said so
+    /// by an input.
     pub(super) fn send(&self, lane: LaneKind, frame: RequestFrame) {
-        let _ = self.frames.send(Outgoing { lane, frame });
+        if let Err(TrySendError::Full(_)) = self.frames.try_send(Outgoing { lane, frame }) {
+            self.full.notify_one();
+        }
     }
 
     pub(super) fn stop(self) {
@@ -69,7 +90,7 @@ async fn run(
     target: RelayTarget,
     session: SessionNumber,
     inputs: &mpsc::Sender<Input>,
-    outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    outgoing: mpsc::Receiver<Outgoing>,
 ) -> Disconnect {
     let connection = match transport.connect(target).await {
         Ok(connection) => connection,
@@ -97,7 +118,7 @@ async fn write(
     connection: &dyn Connection,
     session: mpsc::Sender<RequestFrame>,
     opened: mpsc::Sender<Answers>,
-    mut outgoing: mpsc::UnboundedReceiver<Outgoing>,
+    mut outgoing: mpsc::Receiver<Outgoing>,
 ) -> Disconnect {
     let mut blobs: Option<mpsc::Sender<RequestFrame>> = None;
     while let Some(Outgoing { lane, frame }) = outgoing.recv().await {
@@ -153,5 +174,69 @@ async fn next_of(lane: &mut Option<Answers>) -> Option<Result<AnswerFrame, LinkE
     match lane {
         Some(answers) => answers.recv().await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::BoxFuture;
+    use hushwire_protocol::address::Host;
+    use hushwire_wire::{
+        id::RelayId,
+        message::{Request, RequestId},
+    };
+
+    use super::*;
+
+    /// A relay that takes one frame and no more, and says nothing.
+    struct Deaf;
+
+    /// What keeps its only lane open.
+    struct Stuck {
+        _requests: mpsc::Receiver<RequestFrame>,
+        _answers: mpsc::Sender<Result<AnswerFrame, LinkError>>,
+        lane: std::sync::Mutex<Option<Lane>>,
+    }
+
+    impl Transport for Deaf {
+        fn connect(
+            &self,
+            _target: RelayTarget,
+        ) -> BoxFuture<'_, Result<Box<dyn Connection>, ConnectError>> {
+            let (requests, taken) = mpsc::channel(1);
+            let (said, answers) = mpsc::channel(1);
+            let lane = std::sync::Mutex::new(Some(Lane { requests, answers }));
+            let stuck = Stuck { _requests: taken, _answers: said, lane };
+            Box::pin(async move { Ok(Box::new(stuck) as Box<dyn Connection>) })
+        }
+    }
+
+    impl Connection for Stuck {
+        fn open_lane(&self) -> BoxFuture<'_, Result<Lane, LinkError>> {
+            let lane = self.lane.lock().unwrap().take();
+            Box::pin(async move { lane.ok_or(LinkError::Lost) })
+        }
+
+        fn close(&self) -> BoxFuture<'_, ()> {
+            Box::pin(async {})
+        }
+    }
+
+    #[tokio::test]
+    async fn a_relay_that_takes_nothing_is_left() {
+        // spec: CLI-099
+        let host = Host::parse("relay.example").unwrap();
+        let relay = RelayAddress::new(host, 4433, RelayId::from_bytes([1; 32])).unwrap();
+        let (inputs, mut heard) = mpsc::channel(8);
+        let session = SessionNumber(1);
+        let network = Handle::current();
+        let task = ConnectionTask::start(&network, Arc::new(Deaf), session, &relay, inputs);
+        assert!(matches!(heard.recv().await, Some(Input::Connected(_))));
+        let ping = |id| RequestFrame { id: RequestId(id), request: Request::Ping };
+        for id in 0..10_000 {
+            task.send(LaneKind::Session, ping(id));
+        }
+        let ended = heard.recv().await;
+        assert!(matches!(ended, Some(Input::Disconnected(_, Disconnect::Network))), "{ended:?}");
     }
 }

@@ -122,3 +122,18 @@ fn a_batch_is_there_or_not_wherever_the_process_dies() {
         }
     }
 }
+
+#[test]
+fn a_point_that_does_not_exist_is_said_before_the_process_dies() {
+    // spec: CLI-070, CLI-132
+    let base = tempfile::tempdir().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture", "store_failure::child_that_writes_until_it_dies"])
+        .env("HUSHWIRE_CRASH_AT", "client.store.befor-commit")
+        .env(PROFILE, base.path().join("profile"))
+        .output()
+        .unwrap();
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("HUSHWIRE_CRASH_AT names no crash point"), "{said}");
+}

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use hushwire::{
-    client::{Client, Create, OpenError, StoreKeySource},
+    client::{Client, Create, KeyFileError, OpenError, StoreKeySource},
     command::{Command, LinkUse, Reply},
     event::{Event, EventNumber},
     store,
@@ -121,4 +121,31 @@ async fn an_idle_client_leaves_nothing_in_the_log_of_its_store() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     alice.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_in_a_file_is_made_with_the_profile_and_read_with_it() {
+    // spec: CLI-131
+    let folder = tempfile::tempdir().unwrap();
+    let (profile, file) = (folder.path().join("Alice"), folder.path().join("keys/alice"));
+    let by_file =
+        |create| Client::open(options(&profile, create).key(StoreKeySource::File(file.clone())));
+    let absent = by_file(Create::OpenExisting).await.unwrap_err();
+    assert_eq!(absent, OpenError::Store(store::OpenError::Absent));
+    assert!(!file.exists(), "no key is made for a profile that is not");
+    // An app that always says so makes the profile once and opens it from then on.
+    by_file(Create::IfAbsent).await.unwrap().close().await;
+    let key = fs::read(&file).unwrap();
+    by_file(Create::IfAbsent).await.unwrap().close().await;
+    assert_eq!(fs::read(&file).unwrap(), key);
+
+    let owner = by_file(Create::OpenExisting).await.unwrap();
+    by_file(Create::IfAbsent).await.unwrap().close().await;
+    fs::remove_file(&file).unwrap();
+    let missing = by_file(Create::IfAbsent).await.unwrap_err();
+    assert_eq!(missing, OpenError::KeyFile(KeyFileError::Missing));
+    assert_eq!(missing.code(), "key_file_missing");
+    owner.close().await;
+    assert_eq!(by_file(Create::OpenExisting).await.unwrap_err(), missing);
+    assert!(!file.exists(), "no key is made for a profile that has one");
 }
