@@ -315,6 +315,7 @@ pub(crate) fn reach(
 pub(crate) fn reached(
     work: &mut Work<'_>,
     number: WishNumber,
+    desk: &Desk,
     wish: Wish,
     answer: Answer,
 ) -> Result<Progress, StoreError> {
@@ -346,7 +347,7 @@ pub(crate) fn reached(
             Ok(Progress::Next)
         }
         Gathered::Failed(reason) => {
-            wish::fail(work, number, reason)?;
+            wish::fail(work, number, packages::whose_clock(desk, reason))?;
             Ok(Progress::Settled)
         }
     }

@@ -32,6 +32,8 @@ use crate::{
 /// The suite of every group of version 1 that this client forms.
 pub(crate) const SUITE: Suite = Suite::Hybrid;
 
+/// How far the relay's clock is from ours, in milliseconds, when ours is said to be wrong: a day.
+const CLOCK_OFF_MS: u64 = 24 * 60 * 60 * 1000;
 /// How often a person's inbox may refuse before a wish fails; with the wait between attempts, that is
 /// a quarter of an hour (spec: IDN-060).
 pub(crate) const REFUSALS_MAX: u8 = 20;
@@ -121,6 +123,15 @@ pub(crate) fn take_next(
     let Some(slot) = packages.missing.first() else { return Ok(None) };
     let slot = SlotId::from_slice(&slot[..]).map_err(|_| StoreError::Damaged)?;
     Ok(Some(Step::Ask(Ask::Request(Request::ShelfTake { inbox, secret, slot }))))
+}
+
+/// Blames this device's clock for a list that is not fresh, if the relay's is far from it. The
+/// relay's clock decides nothing else (spec: CLI-108).
+pub(crate) const fn whose_clock(desk: &Desk, reason: FailureReason) -> FailureReason {
+    match reason {
+        FailureReason::NotFresh if desk.clock_off_ms > CLOCK_OFF_MS => FailureReason::ClockWrong,
+        reason => reason,
+    }
 }
 
 /// Takes a device list or a key package.
@@ -363,7 +374,7 @@ pub(crate) fn answered(
             refused(work, number, wish, FailureReason::IdentityNotProven)
         }
         Gathered::Failed(reason) => {
-            wish::fail(work, number, reason)?;
+            wish::fail(work, number, whose_clock(desk, reason))?;
             Ok(Progress::Settled)
         }
     }

@@ -70,6 +70,8 @@ pub(crate) struct Session {
     pub(crate) id: Option<SessionId>,
     pub(crate) relay_key: Option<PublicKey>,
     pub(crate) limits: ServerLimits,
+    /// How far the relay's clock was from ours at its hello, in milliseconds.
+    pub(crate) clock_off_ms: u64,
     pub(crate) attempts: u32,
     /// How often the relay broke the rules: it is asked less often then.
     faults: u32,
@@ -105,6 +107,7 @@ impl Session {
             id: None,
             relay_key: None,
             limits: ServerLimits::default(),
+            clock_off_ms: 0,
             attempts: 0,
             faults: 0,
             pending: BTreeMap::new(),

@@ -57,6 +57,8 @@ pub(crate) struct Desk {
     pub(crate) relay: RelayId,
     pub(crate) relay_key: PublicKey,
     pub(crate) limits: ServerLimits,
+    /// How far the relay's clock is from ours: to be told, not trusted.
+    pub(crate) clock_off_ms: u64,
     pub(crate) channel: Option<ChannelView>,
     pub(crate) inbox: Option<Handle>,
 }
@@ -229,7 +231,7 @@ pub(crate) fn answered(
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
         }
-        Wish::ReachContact { .. } => contacts::reached(work, number, wish, answer),
+        Wish::ReachContact { .. } => contacts::reached(work, number, desk, wish, answer),
         Wish::PutCapability { link, .. } => {
             if let Some(link) = link {
                 links::published(work, link)?;

@@ -46,6 +46,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("leave_wait_span_ms", "client-lib/engine/src/leaving.rs", "COMMIT_SPAN_MS"),
     ("connect_wait_ms", "client-lib/engine/src/backoff.rs", "BASE_MS"),
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
+    ("clock_off_ms", "client-lib/engine/src/packages.rs", "CLOCK_OFF_MS"),
     ("events_kept_max", "client-lib/engine/src/work.rs", "EVENTS_KEPT_MAX"),
     ("refused_rest_ms", "client-lib/engine/src/backoff.rs", "REFUSED_REST_MS"),
     ("rendezvous_rest_ms", "client-lib/engine/src/backoff.rs", "RENDEZVOUS_REST_MS"),
@@ -71,6 +72,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("equal_warnings_max", "client-lib/engine/src/warnings.rs", "EQUAL_MAX"),
     ("equal_warnings_span_ms", "client-lib/engine/src/warnings.rs", "EQUAL_SPAN_MS"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
+    ("frames_waiting_max", "client-lib/src/driver/connection.rs", "FRAMES_WAITING_MAX"),
     ("idle_wait_ms", "client-lib/src/driver.rs", "IDLE_WAIT"),
     ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),
     ("transfers_max", "client-lib/engine/src/engine/files.rs", "TRANSFERS_MAX"),
@@ -136,7 +138,7 @@ fn limits_between_clients_are_the_documented_ones() {
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
     // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
-    // spec: CLI-105, CLI-107, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
+    // spec: CLI-105, CLI-107, CLI-108, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
     let mut code = in_code(OF_ONE_SIDE);
     // A key is kept a while longer than the capabilities that were given with it.
     let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");

@@ -13,6 +13,7 @@ impl FailureReason {
             Self::RelayKeyMismatch => "relay_key_mismatch",
             Self::IdentityNotProven => "identity_not_proven",
             Self::NotFresh => "not_fresh",
+            Self::ClockWrong => "clock_wrong",
             Self::TreeNotInline => "tree_not_inline",
             Self::DevicesChanged => "devices_changed",
             Self::NoKeyPackage => "no_key_package",
@@ -42,7 +43,8 @@ impl FailureReason {
             Self::IdentityNotProven => {
                 "Begin again; if it happens twice, somebody stands in between."
             }
-            Self::NotFresh => "Check this device's clock; else the other side has to come online.",
+            Self::NotFresh => "The other side has to come online, with its clock right.",
+            Self::ClockWrong => "Set this device's clock, and try again.",
             Self::TreeNotInline => "Make a second group for those who do not fit.",
             Self::DevicesChanged => "Look at the list of devices, and begin again.",
             Self::NoKeyPackage => "Try again when the other side has been online.",

@@ -21,9 +21,14 @@ pub enum FailureReason {
     /// What came does not prove the identity that was expected.
     #[error("the other side could not prove its identity")]
     IdentityNotProven,
-    /// What the other side signed is too old or from the future, or a clock is wrong.
-    #[error("the other side's device list is too old, or a clock is wrong by months")]
+    /// What the other side signed is too old or from the future, and this device's clock agrees with
+    /// the relay's.
+    #[error("the other side's device list is too old, or its clock is wrong")]
     NotFresh,
+    /// What the other side signed seems too old or from the future, and this device's clock is more
+    /// than a day away from the relay's.
+    #[error("this device's clock is wrong by more than a day, if the relay's is right")]
+    ClockWrong,
     /// The group's ratchet tree would not fit an invitation (`TREE_NOT_INLINE`).
     #[error("the group is as large as this version can invite to")]
     TreeNotInline,

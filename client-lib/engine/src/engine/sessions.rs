@@ -129,7 +129,7 @@ impl<S: Store> Engine<S> {
                 | Pending::ReadMeeting
                 | Pending::ClearMeeting => self.close_rendezvous(),
                 Pending::Wish { wish } | Pending::Chunk { wish, .. } => self.unasked(*wish),
-                Pending::Hello | Pending::Nothing => {}
+                Pending::Hello | Pending::AdvanceInbox | Pending::Nothing => {}
             }
         }
     }
@@ -207,6 +207,10 @@ impl<S: Store> Engine<S> {
             Pending::ShelfPut { package, before } => {
                 self.shelf_put_answered(package, before, &frame.answer)
             }
+            Pending::AdvanceInbox => {
+                self.inbox_advanced(number);
+                Ok(())
+            }
             Pending::Nothing => Ok(()),
             Pending::Wish { wish } => self.wish_answered(number, wish, frame.answer),
             Pending::Chunk { transfer, chunk, .. } => {
@@ -218,7 +222,10 @@ impl<S: Store> Engine<S> {
     fn greeted(&mut self, number: SessionNumber, answer: &Answer) -> Result<(), StoreError> {
         let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
         let greeting = match answer {
-            Answer::Hello(reply) => session.greeted(reply),
+            Answer::Hello(reply) => {
+                session.clock_off_ms = self.now.0.abs_diff(reply.time.0);
+                session.greeted(reply)
+            }
             _ => Err(BadHello::Version),
         };
         self.outputs.push_back(Output::StatusChanged);

@@ -135,6 +135,7 @@ impl<S: Store> Engine<S> {
             relay: session.relay(),
             relay_key: session.relay_key?,
             limits: session.limits,
+            clock_off_ms: session.clock_off_ms,
             channel: None,
             inbox: None,
         })

@@ -285,3 +285,27 @@ fn a_name_that_no_card_could_carry_is_refused_at_once() {
     let join = Command::JoinIdentity { code, device_name: "\u{2068}laptop\u{2069}".to_owned() };
     assert_eq!(world.try_ask(here, join).unwrap_err(), CommandError::BadText);
 }
+
+#[test]
+fn who_has_a_wrong_clock_is_told_when_it_keeps_people_apart() {
+    // spec: CLI-108, IDN-034
+    const SEVEN_YEARS_MS: i64 = 7 * 365 * 24 * 60 * 60 * 1000;
+    for skew in [-SEVEN_YEARS_MS, SEVEN_YEARS_MS] {
+        let mut world = World::new(1);
+        let alice = world.person_off_by("Alice", 0, skew);
+        let bob = world.person("Bob", 0);
+        let cases =
+            [(alice, bob, FailureReason::ClockWrong), (bob, alice, FailureReason::NotFresh)];
+        for (adds, added, reason) in cases {
+            let link = world.link(added, LinkUse::Single);
+            world.set_online(adds, false);
+            let Reply::Chat(chat) = world.ask(adds, Command::AddContact { link }) else { panic!() };
+            world.say(adds, chat.number, "hello");
+            world.set_online(adds, true);
+            world.pass(120_000);
+            assert_eq!(world.states(adds, chat.number), [MessageState::Failed(reason)], "{skew}");
+            let failed = Event::ContactFailed { chat: chat.number, reason };
+            assert!(world.events(adds).contains(&failed), "{skew}");
+        }
+    }
+}
