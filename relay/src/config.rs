@@ -24,7 +24,7 @@ pub const DATA_DEFAULT: &str = "hush-relay-data";
 #[non_exhaustive]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("the configuration file cannot be read: {0}")]
+    #[error("the configuration file cannot be read: {0}; see --config")]
     File(#[from] io::Error),
     /// The file is no TOML, or has an unknown key or a value of a wrong type.
     #[error("the configuration is not understood; `hush-relay init` writes one that is: {0}")]

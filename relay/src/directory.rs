@@ -17,7 +17,9 @@ pub enum DirectoryError {
     )]
     InUse,
     /// It cannot be created or opened.
-    #[error("the data directory cannot be created or opened: {0}")]
+    #[error(
+        "the data directory cannot be created or opened: {0}; it must be a folder of the user that runs the relay, see --data"
+    )]
     File(#[from] io::Error),
 }
 
@@ -46,6 +48,11 @@ impl DataDirectory {
             Err(TryLockError::WouldBlock) => Err(DirectoryError::InUse),
             Err(TryLockError::Error(error)) => Err(error.into()),
         }
+    }
+
+    /// The directory itself.
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Where the key lies.

@@ -17,7 +17,11 @@ use hushwire_wire::{
 };
 use zeroize::Zeroizing;
 
-use crate::random::{self, NoRandomness};
+use crate::{
+    directory::DataDirectory,
+    random::{self, NoRandomness},
+    store::rocks,
+};
 
 const HEADING: &str = "hushwire relay key 1";
 /// Heading, newline, 64 hex digits, newline; one byte more, so that a longer file shows.
@@ -28,13 +32,20 @@ const FILE_BYTES_MAX: u64 = 20 + 1 + 64 + 1 + 1;
 #[non_exhaustive]
 pub enum KeyError {
     /// Reading or writing the file failed.
-    #[error("the key file cannot be read or written: {0}")]
+    #[error(
+        "the key file cannot be read or written: {0}; it must belong to the user that runs the relay"
+    )]
     File(#[from] io::Error),
     /// Others than the owner may read the file.
     #[error(
         "the key file may be read by others; run `chmod 600` on it, and if they may have read it, make a new relay"
     )]
     Exposed,
+    /// There is a store and no key: clients pin the key that it had.
+    #[error(
+        "the data directory holds a store and no relay.key; restore the key from a backup, or name another directory with --data: clients would refuse this store under a new key"
+    )]
+    Missing,
     /// The file is no relay key.
     #[error("the key file is damaged; restore it from a backup: clients pin this key")]
     Damaged,
@@ -62,22 +73,6 @@ impl RelayKey {
         let public = transcript::public_key(&signing);
         let id = transcript::relay_id(&public);
         Self { signing, public, id }
-    }
-
-    /// Reads the key file, or creates it with a fresh key. The caller holds the data directory's
-    /// lock, so nobody else creates it meanwhile.
-    ///
-    /// # Errors
-    /// [`KeyError`] if it cannot be read, created, or trusted.
-    pub fn load_or_create(path: &Path) -> Result<Self, KeyError> {
-        match read(path) {
-            Err(KeyError::File(error)) if error.kind() == io::ErrorKind::NotFound => {
-                let seed = random::secret_bytes()?;
-                write_once(path, &seed)?;
-                Ok(Self::new(SigningKey::from_bytes(&seed)))
-            }
-            other => Ok(Self::new(SigningKey::from_bytes(&*other?))),
-        }
     }
 
     /// The public half.
@@ -110,6 +105,52 @@ impl RelayKey {
         document.extend_from_slice(&PREFIX);
         document.extend_from_slice(self.signing.as_bytes());
         document
+    }
+}
+
+/// Whether a key was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was read.
+    Kept,
+    /// It was made just now: clients of an earlier relay do not know it.
+    Made,
+}
+
+/// A data directory's key, and where it came from.
+#[derive(Debug)]
+pub struct Identity {
+    /// The key.
+    pub key: RelayKey,
+    /// Whether it was there before.
+    pub origin: Origin,
+}
+
+impl Identity {
+    /// Reads the key file, or creates it with a fresh key where there is no store either. The
+    /// directory is locked, so nobody else creates it meanwhile.
+    ///
+    /// # Errors
+    /// [`KeyError`] if it cannot be read, created, or trusted, or is missing beside a store.
+    pub fn load_or_make(directory: &DataDirectory) -> Result<Self, KeyError> {
+        let path = directory.key();
+        let (seed, origin) = match read(&path) {
+            Err(KeyError::File(error)) if error.kind() == io::ErrorKind::NotFound => {
+                // spec: RLY-045
+                if rocks::is_at(&directory.store()) {
+                    return Err(KeyError::Missing);
+                }
+                let seed = random::secret_bytes()?;
+                write_once(&path, &seed)?;
+                tracing::warn!(
+                    data = %directory.path().display(),
+                    "made a new relay identity; if a relay has run before, its data is elsewhere: see --data"
+                );
+                (seed, Origin::Made)
+            }
+            other => (other?, Origin::Kept),
+        };
+        Ok(Self { key: RelayKey::new(SigningKey::from_bytes(&seed)), origin })
     }
 }
 
@@ -161,29 +202,47 @@ mod tests {
     #[test]
     fn the_key_is_created_once_and_only_for_its_owner() {
         // spec: RLY-001
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("relay.key");
-        let first = RelayKey::load_or_create(&path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(folder.path()).unwrap();
+        let path = directory.key();
+        let first = Identity::load_or_make(&directory).unwrap();
+        assert_eq!(first.origin, Origin::Made);
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let second = RelayKey::load_or_create(&path).unwrap();
-        assert_eq!(first.id(), second.id());
+        let second = Identity::load_or_make(&directory).unwrap();
+        assert_eq!((second.key.id(), second.origin), (first.key.id(), Origin::Kept));
         assert!(!path.with_extension("new").exists());
     }
 
     #[test]
     fn a_readable_or_damaged_file_is_refused_and_left_alone() {
         // spec: RLY-001
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("relay.key");
-        RelayKey::load_or_create(&path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(folder.path()).unwrap();
+        let path = directory.key();
+        Identity::load_or_make(&directory).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(RelayKey::load_or_create(&path), Err(KeyError::Exposed)));
+        assert!(matches!(Identity::load_or_make(&directory), Err(KeyError::Exposed)));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         for content in ["", "x", "hushwire relay key 1\n00\n"] {
             fs::write(&path, content).unwrap();
-            assert!(matches!(RelayKey::load_or_create(&path), Err(KeyError::Damaged)));
+            assert!(matches!(Identity::load_or_make(&directory), Err(KeyError::Damaged)));
             assert_eq!(fs::read_to_string(&path).unwrap(), content);
         }
+    }
+
+    #[test]
+    fn no_key_is_made_beside_a_store() {
+        // spec: RLY-045
+        let folder = tempfile::tempdir().unwrap();
+        let directory = DataDirectory::open(folder.path()).unwrap();
+        let bounds = rocks::Bounds::default();
+        // An empty folder is no store: a disk of its own may be mounted there.
+        fs::create_dir(directory.store()).unwrap();
+        Identity::load_or_make(&directory).unwrap();
+        drop(rocks::RocksStore::open(&directory.store(), &bounds).unwrap());
+        fs::remove_file(directory.key()).unwrap();
+        assert!(matches!(Identity::load_or_make(&directory), Err(KeyError::Missing)));
+        assert!(!directory.key().exists());
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! The QUIC endpoint: transport bounds, and the loop that takes connections in.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    sync::Arc,
+    time::Duration,
+};
 
 use quinn::{
     Endpoint, Incoming, ServerConfig, TransportConfig, VarInt, crypto::rustls::QuicServerConfig,
@@ -20,14 +25,43 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListenError {
-    /// The address cannot be bound.
+    /// Another program has the port.
     #[error(
-        "cannot listen on this address ({0}); is the port taken? without IPv6, try --listen 0.0.0.0:4433"
+        "the UDP port is taken: another program, perhaps another relay, listens there; stop it, or choose another port with --listen"
     )]
-    Bind(#[source] std::io::Error),
+    PortTaken,
+    /// The address is none of this machine.
+    #[error(
+        "this machine does not have the address to listen on; with --listen, name one that it has, or 0.0.0.0 or [::] for all"
+    )]
+    AddressElsewhere,
+    /// The user may not have the port.
+    #[error(
+        "this user may not listen on this port; choose one from 1024 on with --listen, or give the program the right (CAP_NET_BIND_SERVICE)"
+    )]
+    PortDenied,
+    /// The address is an IPv6 one, and the machine has no IPv6.
+    #[error("this machine has no IPv6 ({0}); try --listen 0.0.0.0:4433")]
+    NoIpv6(#[source] io::Error),
+    /// The address cannot be bound for another reason.
+    #[error("cannot listen on the address ({0}); try another one with --listen")]
+    Bind(#[source] io::Error),
     /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+impl ListenError {
+    fn of(error: io::Error, address: IpAddr) -> Self {
+        match error.kind() {
+            io::ErrorKind::AddrInUse => Self::PortTaken,
+            io::ErrorKind::AddrNotAvailable => Self::AddressElsewhere,
+            io::ErrorKind::PermissionDenied => Self::PortDenied,
+            // Left for a new IPv6 socket is a system without that family.
+            _ if address.is_ipv6() => Self::NoIpv6(error),
+            _ => Self::Bind(error),
+        }
+    }
 }
 
 /// Binds the endpoint.
@@ -43,7 +77,8 @@ pub(crate) fn bind(config: &Config, key: &RelayKey) -> Result<Endpoint, ListenEr
     server.max_incoming(1024);
     server.incoming_buffer_size(64 * 1024);
     server.incoming_buffer_size_total(16 * 1024 * 1024);
-    let socket = std::net::UdpSocket::bind(config.listen).map_err(ListenError::Bind)?;
+    let socket = UdpSocket::bind(config.listen)
+        .map_err(|error| ListenError::of(error, config.listen.ip()))?;
     let runtime = Arc::new(quinn::TokioRuntime);
     Endpoint::new(reset::endpoint(key), Some(server), socket, runtime).map_err(ListenError::Bind)
 }
@@ -216,6 +251,24 @@ pub(crate) fn address(endpoint: &Endpoint) -> Result<SocketAddr, ListenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_cannot_be_bound_says_why_and_ipv6_only_where_it_is_meant() {
+        let (four, six) = (IpAddr::from([127, 0, 0, 1]), "::".parse().unwrap());
+        let cases = [
+            (io::ErrorKind::AddrInUse, six, "the UDP port is taken"),
+            (io::ErrorKind::AddrInUse, four, "the UDP port is taken"),
+            (io::ErrorKind::AddrNotAvailable, four, "does not have the address"),
+            (io::ErrorKind::PermissionDenied, four, "may not listen"),
+            (io::ErrorKind::Unsupported, six, "no IPv6"),
+            (io::ErrorKind::Unsupported, four, "cannot listen"),
+        ];
+        for (kind, address, expected) in cases {
+            let text = ListenError::of(kind.into(), address).to_string();
+            assert!(text.contains(expected) && text.contains("--listen"), "{text}");
+            assert_eq!(text.contains("IPv6"), expected.contains("IPv6"), "{text}");
+        }
+    }
 
     #[test]
     fn a_connection_is_let_in_asked_for_proof_or_refused() {

@@ -14,7 +14,7 @@ use crate::{
     directory::{DataDirectory, DirectoryError},
     disk::Disk,
     fanout::Fanout,
-    key::{KeyError, RelayKey},
+    key::{Identity, KeyError, Origin},
     listen::{self, ListenError},
     record::{RecordError, Recorder},
     signers::Signers,
@@ -91,6 +91,7 @@ pub struct Relay {
 pub struct RunningRelay {
     address: SocketAddr,
     id: RelayId,
+    origin: Origin,
     stop: watch::Sender<Stage>,
     accept: JoinHandle<()>,
     writer: Option<Writer>,
@@ -127,12 +128,13 @@ impl Relay {
         crash::arm_from_environment()?;
         self.config.check()?;
         let directory = DataDirectory::open(&self.config.data)?;
-        let key = RelayKey::load_or_create(&directory.key())?;
-        let recorder = self.record.as_deref().map(Recorder::create).transpose()?;
+        let Identity { key, origin } = Identity::load_or_make(&directory)?;
         let store = RocksStore::open(&directory.store(), &Bounds::from(&self.config.store))?;
         crash::pass(Point::StartOpened);
         let endpoint = listen::bind(&self.config, &key)?;
         let address = listen::address(&endpoint)?;
+        // Last of what may fail by what the operator has to mend: a start in vain leaves no file.
+        let recorder = self.record.as_deref().map(Recorder::create).transpose()?;
         let limits = Arc::new(self.config.limits());
         let fanout = Arc::new(Fanout::new());
         let disk = Disk::new(store.reader(), self.config.connections.disk_reads_max);
@@ -154,6 +156,7 @@ impl Relay {
         Ok(RunningRelay {
             address,
             id: *key.id(),
+            origin,
             stop,
             accept,
             writer: Some(writer),
@@ -171,6 +174,11 @@ impl RunningRelay {
     /// The name that clients pin.
     pub const fn relay_id(&self) -> &RelayId {
         &self.id
+    }
+
+    /// Whether it goes on under the key of an earlier start.
+    pub const fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Stops: nothing new is taken, sessions are told, what waits is stored (spec: RLY-024).

@@ -2,7 +2,7 @@
 
 use std::{fs::OpenOptions, io::Write as _};
 
-use hushwire_relay::{Config, config, directory::DataDirectory, key::RelayKey};
+use hushwire_relay::{Config, config, directory::DataDirectory, key::Identity};
 use hushwire_wire::address::RelayAddress;
 
 use super::{CONFIG_NAME, Failure, InitArguments, print};
@@ -10,7 +10,7 @@ use super::{CONFIG_NAME, Failure, InitArguments, print};
 /// Creates what is missing and leaves alone what is there.
 pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
     let directory = DataDirectory::open(&arguments.data)?;
-    let key = RelayKey::load_or_create(&directory.key())?;
+    let Identity { key, .. } = Identity::load_or_make(&directory)?;
     let path = arguments.data.join(CONFIG_NAME);
     let config = if path.exists() {
         let config = Config::read(&path)?;

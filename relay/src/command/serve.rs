@@ -1,14 +1,16 @@
 //! `hush-relay run`: from start to signal.
 
 use std::{
+    ffi::OsStr,
     io::{self, Write as _},
     net::{IpAddr, SocketAddr},
 };
 
-use hushwire_relay::{Config, Relay, RunningRelay};
+use hushwire_relay::{Config, Relay, RunningRelay, key::Origin};
 use hushwire_wire::address::{AddressError, Place, RelayAddress};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Level;
 use tracing_subscriber::{
     Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
@@ -24,6 +26,8 @@ struct Listening<'line> {
     listening: SocketAddr,
     relay_id: &'line str,
     address: &'line str,
+    data: String,
+    identity: &'static str,
 }
 
 /// Runs a relay until a signal comes.
@@ -66,23 +70,37 @@ enum Format {
     Json,
 }
 
-/// One line, so that scripts can wait for it and learn the port (spec: RLY-008).
+/// One line, so that scripts can wait for it and learn the port (spec: RLY-008), and a warning if
+/// this relay is a new one (spec: RLY-045).
 fn announce(relay: &RunningRelay, config: &Config, format: Format) -> io::Result<()> {
     let listening = relay.address();
     let place = config.public_address.clone().map_or_else(|| reachable(listening), Ok);
     let place = place.map_err(io::Error::other)?;
     let address = RelayAddress::at(place, *relay.relay_id()).to_string();
     let relay_id = hex::encode(relay.relay_id());
-    let line = match format {
+    let data = config.data.display();
+    let mut line = match format {
         Format::Text => format!("listening {listening} relay id {relay_id} address {address}"),
         Format::Json => {
-            let line = Listening { listening, relay_id: &relay_id, address: &address };
+            let (data, identity) = (data.to_string(), identity(relay.origin()));
+            let (relay_id, address) = (relay_id.as_str(), address.as_str());
+            let line = Listening { listening, relay_id, address, data, identity };
             serde_json::to_string(&line).map_err(io::Error::from)?
         }
     };
+    if let (Format::Text, Origin::Made) = (format, relay.origin()) {
+        line += &format!("\nmade a new relay identity in {data}; address {address}");
+    }
     let mut output = io::stdout().lock();
     writeln!(output, "{line}")?;
     output.flush()
+}
+
+const fn identity(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Kept => "kept",
+        Origin::Made => "new",
+    }
 }
 
 /// `host:port` of an address on this machine; an unspecified one is reached as localhost.
@@ -96,12 +114,11 @@ fn reachable(listening: SocketAddr) -> Result<Place, AddressError> {
 }
 
 /// Only the relay's own events: those of its libraries carry addresses (spec: RLY-042). The level
-/// can be changed, the source cannot.
+/// can be changed, the source cannot. What the variable says in vain is said.
 fn start_logs(format: Format) {
-    let level = std::env::var(LOG_VARIABLE)
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(tracing::Level::INFO);
+    let said = std::env::var_os(LOG_VARIABLE);
+    let wanted = level_of(said.as_deref());
+    let level = wanted.unwrap_or(Level::INFO);
     let own = Targets::new().with_target("hushwire_relay", level).with_target("hush_relay", level);
     let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let layer = match format {
@@ -109,4 +126,16 @@ fn start_logs(format: Format) {
         Format::Json => layer.json().boxed(),
     };
     tracing_subscriber::registry().with(layer.with_filter(own)).init();
+    if wanted.is_none() {
+        tracing::warn!("{LOG_VARIABLE} is no log level, such as debug; the level is info");
+    }
+}
+
+/// The level that the variable names, `info` where it is not set; `None` if it names none.
+fn level_of(said: Option<&OsStr>) -> Option<Level> {
+    match said {
+        None => Some(Level::INFO),
+        Some(said) if said.is_empty() => Some(Level::INFO),
+        Some(said) => said.to_str()?.parse().ok(),
+    }
 }

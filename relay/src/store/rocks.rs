@@ -57,8 +57,13 @@ pub enum OpenError {
     #[error("the store is damaged; restore it from a backup")]
     Damaged,
     /// The disk failed or is full.
-    #[error("the store cannot be opened: {0}")]
+    #[error("the store cannot be opened: {0}; is the disk full, or is it another user's?")]
     Disk(String),
+}
+
+/// Whether there is a store.
+pub fn is_at(path: &Path) -> bool {
+    path.join("CURRENT").exists()
 }
 
 struct Inner {

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read as _,
+    io::{BufRead as _, BufReader, Read as _},
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
@@ -77,6 +77,111 @@ fn a_second_relay_on_the_same_data_is_refused_by_name() {
     assert!(errors.contains("another relay runs"), "{errors}");
     let (success, _, errors) = run(&["inspect", "--data", text(directory.path())]);
     assert!(!success && errors.contains("another relay runs"), "{errors}");
+}
+
+#[test]
+fn a_new_identity_is_said_and_none_is_made_beside_a_store() {
+    // spec: RLY-045
+    let parent = tempfile::tempdir().unwrap();
+    let data = parent.path().join("typo");
+    let first_lines = |plain| {
+        let mut relay = command(&data);
+        if plain == Lines::Text {
+            relay = Command::new(BINARY);
+            relay.args(["run", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+            relay.stdout(Stdio::piped()).stderr(Stdio::piped());
+        }
+        let mut child = relay.spawn().unwrap();
+        let mut printed = String::new();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        output.read_line(&mut printed).unwrap();
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        output.read_to_string(&mut printed).unwrap();
+        let mut log = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        assert!(child.wait().unwrap().success());
+        (printed, log)
+    };
+    let made = format!("made a new relay identity in {}; address 127.0.0.1:", data.display());
+    let (printed, log) = first_lines(Lines::Text);
+    assert!(printed.starts_with("listening ") && printed.contains(&made), "{printed}");
+    assert!(log.contains("made a new relay identity") && log.contains(text(&data)), "{log}");
+    let (printed, log) = first_lines(Lines::Text);
+    assert!(!printed.contains("made") && !log.contains("made"), "{printed}{log}");
+    let (printed, _) = first_lines(Lines::Json);
+    assert!(printed.contains("\"identity\":\"kept\""), "{printed}");
+    // The store without its key: with its own configuration, another one, or by init.
+    fs::remove_file(data.join("relay.key")).unwrap();
+    let elsewhere = parent.path().join("elsewhere.toml");
+    fs::write(&elsewhere, format!("data = {:?}\n", text(&data))).unwrap();
+    fs::write(data.join("relay.toml"), "").unwrap();
+    for refused in [
+        ["run", "--data", text(&data)],
+        ["run", "--config", text(&elsewhere)],
+        ["init", "--data", text(&data)],
+    ] {
+        let (success, printed, errors) = run(&refused);
+        assert!(!success && printed.is_empty(), "{printed}");
+        assert!(errors.contains("holds a store and no relay.key"), "{errors}");
+    }
+    assert!(!data.join("relay.key").exists());
+    fs::remove_dir_all(data.join("store")).unwrap();
+    let (printed, _) = first_lines(Lines::Json);
+    assert!(printed.contains("\"identity\":\"new\""), "{printed}");
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Text,
+    Json,
+}
+
+#[test]
+fn what_stops_a_start_is_said_with_advice() {
+    // spec: RLY-008
+    let directory = tempfile::tempdir().unwrap();
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().map(|address| (address.to_string(), taken)).unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let (data, record) = (directory.path().join("data"), directory.path().join("frames"));
+    let (data, file, record) = (text(&data), text(&file), text(&record));
+    let cases: [(&[&str], &str); 5] = [
+        (&["--listen", &taken.0, "--dangerous-record-frames", record], "the UDP port is taken"),
+        (&["--listen", "192.0.2.1:0"], "this machine does not have the address"),
+        (&["--config", "no-such.toml"], "see --config"),
+        (&["--data", file], "see --data"),
+        (&["--listen", "127.0.0.1:0", "--dangerous-record-frames", file], "name another"),
+    ];
+    for (arguments, expected) in cases {
+        let mut all = vec!["run"];
+        if !arguments.contains(&"--data") {
+            all.extend(["--data", data]);
+        }
+        all.extend(arguments);
+        let (success, _, errors) = run(&all);
+        let last = errors.lines().last().unwrap();
+        assert!(!success && last.starts_with("hush-relay: "), "{errors}");
+        assert!(last.contains(expected) && !last.contains("IPv6"), "{errors}");
+    }
+    assert!(!Path::new(record).exists(), "a start in vain leaves a record that the next refuses");
+}
+
+#[test]
+fn a_log_level_that_is_none_is_said() {
+    // spec: RLY-008
+    let directory = tempfile::tempdir().unwrap();
+    for (level, said) in [("x", true), ("in fo", true), ("", false), ("warn", false)] {
+        let mut relay = command(directory.path());
+        relay.env("HUSHWIRE_LOG", level);
+        let mut process = Process::spawn(relay);
+        process.terminate();
+        assert!(process.wait(Duration::from_secs(15)).success());
+        let mut log = String::new();
+        process.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+        let lines = log.lines().filter(|line| line.contains("HUSHWIRE_LOG is no log level"));
+        assert_eq!(lines.count(), usize::from(said), "{log}");
+    }
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub fn inspect(
     path: &Path,
     mut visit: impl FnMut(Inspected) -> std::io::Result<()>,
 ) -> Result<(), OpenError> {
-    if !path.join("CURRENT").exists() {
+    if !super::is_at(path) {
         return Err(OpenError::Missing);
     }
     let database = options::open_read_only(path, &Bounds::default())?;

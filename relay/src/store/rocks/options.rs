@@ -67,7 +67,7 @@ fn families(
     let mut names: BTreeSet<String> =
         Family::ALL.iter().map(|family| family.name().to_owned()).collect();
     names.insert("default".to_owned());
-    if path.join("CURRENT").exists() {
+    if super::is_at(path) {
         names.extend(Database::list_cf(options, path).map_err(open_error)?);
     }
     let cache = Cache::new_lru_cache(bounds.cache_bytes);
