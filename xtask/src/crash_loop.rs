@@ -1,8 +1,11 @@
 //! `cargo crash-loop`: kills the relay and clients, again and again, at random moments and at every
 //! named step, and then looks whether everything that was accepted arrived, once and in order.
 //!
-//! Real binaries, real stores, one relay on loopback. Each round one person writes while something
-//! is killed; a message counts as accepted when `hush send` said so.
+//! Real binaries, real stores, one relay on loopback. Each round one person writes, or sends a file,
+//! while something is killed; named steps take turns. A message counts as accepted when `hush send`
+//! said so.
+
+mod points;
 
 use std::{
     collections::BTreeMap,
@@ -17,31 +20,18 @@ use std::{
 
 use serde_json::Value;
 
-use crate::{checkout, unknown_argument};
+use self::points::{CLIENT, Deed, RELAY};
+use crate::{programs, unknown_argument};
 
-/// Steps of the relay at which it can be told to die (spec: RLY-040).
-const RELAY_POINTS: [&str; 7] = [
-    "relay.start.opened",
-    "relay.write.planned",
-    "relay.commit.before-sync",
-    "relay.commit.after-sync",
-    "relay.fanout.before-wake",
-    "relay.answer.before-send",
-    "relay.expire.before",
-];
-/// Steps of a client at which it can be told to die (spec: CLI-070).
-const CLIENT_POINTS: [&str; 5] = [
-    "client.store.before-commit",
-    "client.store.after-commit",
-    "client.net.before-send",
-    "client.net.after-send",
-    "client.net.received",
-];
 /// The variable that both programs read.
 const CRASH_AT: &str = "HUSHWIRE_CRASH_AT";
 /// Longest wait for one run of a client, and for everything to arrive in the end.
 const RUN_MAX: Duration = Duration::from_secs(30);
 const ARRIVAL_MAX: Duration = Duration::from_secs(120);
+/// Longest wait for a relay that was told to die at a step.
+const RELAY_DEATH_MAX: Duration = Duration::from_secs(3);
+/// After so many turns a step has to have killed: a client may end before the pass that was drawn.
+const VISIT_TURNS: u64 = 4;
 
 pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let mut kills = 300;
@@ -74,6 +64,8 @@ struct Loop {
     port: u16,
     random: u64,
     killed: BTreeMap<String, u64>,
+    /// How often each named step had its turn.
+    turns: BTreeMap<&'static str, u64>,
     accepted: Vec<String>,
 }
 
@@ -83,24 +75,32 @@ struct Lines {
     lines: mpsc::Receiver<String>,
 }
 
+/// What a chat holds. A file arrives when it is uploaded, which may be after later texts.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Chat {
+    /// In the chat's order.
+    texts: Vec<String>,
+    /// Names of files, sorted.
+    files: Vec<String>,
+}
+
+impl Chat {
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.texts.iter().chain(&self.files)
+    }
+}
+
 impl Loop {
     fn new(seed: u64) -> Result<Self, Fault> {
-        let root = checkout::root();
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--bins"])
-            .current_dir(&root)
-            .status();
-        if !built.is_ok_and(|status| status.success()) {
-            return Err("the programs do not build".to_owned());
-        }
+        let built = programs::build().map_err(|error| error.to_string())?;
         let folder = env::temp_dir().join(format!("hushwire-crash-loop-{}", std::process::id()));
         fs::create_dir_all(&folder).map_err(|error| format!("no folder for the loop: {error}"))?;
         // Copies, so that a build meanwhile does not change what is tested.
         let binaries = folder.join("programs");
         fs::create_dir_all(&binaries).map_err(|error| error.to_string())?;
         for program in ["hush", "hush-relay"] {
-            let from = root.join("target").join("debug").join(program);
-            fs::copy(from, binaries.join(program)).map_err(|error| error.to_string())?;
+            fs::copy(built.join(program), binaries.join(program))
+                .map_err(|error| error.to_string())?;
         }
         let random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         Ok(Self {
@@ -110,6 +110,7 @@ impl Loop {
             port: 0,
             random,
             killed: BTreeMap::new(),
+            turns: BTreeMap::new(),
             accepted: Vec::new(),
         })
     }
@@ -134,10 +135,13 @@ impl Loop {
             }
         }
         self.ensure_relay()?;
-        let result = self.check_arrival();
+        let result = self.check_arrival().and_then(|()| self.check_visits());
         self.stop_relay();
         let _ = fs::remove_dir_all(&self.folder);
         println!("killed, by step:");
+        for step in self.turns.keys() {
+            self.killed.entry((*step).to_owned()).or_default();
+        }
         for (step, times) in &self.killed {
             println!("  {times:5}  {step}");
         }
@@ -167,16 +171,22 @@ impl Loop {
         (self.random.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % bound.max(1)
     }
 
-    fn pick(&mut self, steps: &[&'static str]) -> &'static str {
-        let count = u64::try_from(steps.len()).unwrap_or(1);
-        let index = usize::try_from(self.below(count)).unwrap_or(0);
-        steps.get(index).copied().unwrap_or("")
+    /// Whose turn it is: the step that had the fewest.
+    fn next_of<T: Copy>(&mut self, steps: &[T], name: impl Fn(&T) -> &'static str) -> Option<T> {
+        let turns_of = |step: &&T| self.turns.get(name(step)).copied().unwrap_or(0);
+        let next = steps.iter().min_by_key(turns_of).copied()?;
+        *self.turns.entry(name(&next)).or_default() += 1;
+        Some(next)
     }
 
     // --- the relay ----------------------------------------------------------------------------
 
     fn start_relay(&mut self, crash_at: Option<String>) -> Result<(), Fault> {
         let data = self.folder.join("relay");
+        // Expired rows are looked for often enough to die there.
+        let settings = fs::create_dir_all(&data)
+            .and_then(|()| fs::write(data.join("relay.toml"), "[store]\nexpire_every_ms = 100\n"));
+        settings.map_err(|error| format!("no folder for the relay: {error}"))?;
         let mut command = Command::new(self.binaries.join("hush-relay"));
         command.args(["run", "--json", "--data"]).arg(&data);
         command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
@@ -226,19 +236,32 @@ impl Loop {
             self.start_relay(None)?;
             self.finish(sender, number)?;
         } else {
-            let step = self.pick(&RELAY_POINTS);
+            let step = self.next_of(&RELAY, |step| step.name).ok_or("no step of the relay")?;
             self.stop_relay();
-            let pass = 1 + self.below(2);
-            self.start_relay(Some(format!("{step}:{pass}")))?;
-            let sender = self.spawn_send("alice", number, None)?;
-            let died = self.wait_relay(Duration::from_millis(1_500));
-            if died {
-                *self.killed.entry(step.to_owned()).or_default() += 1;
+            let pass = 1 + self.below(step.passes);
+            self.start_relay(Some(format!("{}:{pass}", step.name)))?;
+            let sender = match step.deed {
+                Deed::Text | Deed::Stop => self.spawn_send("alice", number, None)?,
+                Deed::File => self.spawn_send_file("alice", number)?,
+            };
+            if step.deed == Deed::Stop {
+                thread::sleep(Duration::from_millis(self.below(250)));
+                self.terminate_relay();
+            }
+            if self.wait_relay(RELAY_DEATH_MAX) {
+                *self.killed.entry(step.name.to_owned()).or_default() += 1;
             }
             self.ensure_relay()?;
             self.finish(sender, number)?;
         }
         Ok(number + 1)
+    }
+
+    /// Tells the relay to stop in good order.
+    fn terminate_relay(&self) {
+        if let Some(relay) = &self.relay {
+            let _ = Command::new("kill").args(["-TERM", &relay.id().to_string()]).status();
+        }
     }
 
     /// Whether the relay ends by itself in time.
@@ -262,11 +285,8 @@ impl Loop {
     /// One message while a client dies: the sender, or the receiver while it reads.
     fn client_round(&mut self, kill: u64, number: u64) -> Result<u64, Fault> {
         let named = !kill.is_multiple_of(2);
-        let step = named.then(|| {
-            let step = self.pick(&CLIENT_POINTS);
-            let pass = 1 + self.below(6);
-            format!("{step}:{pass}")
-        });
+        let step = if named { self.next_of(&CLIENT, |step| *step) } else { None };
+        let step = step.map(|step| format!("{step}:{}", 1 + self.below(6)));
         let receiver = kill % 3 == 2;
         let mut running = if receiver {
             self.spawn("bob", &["--wait", "3", "chats"], step.as_deref())?
@@ -295,6 +315,14 @@ impl Loop {
     fn spawn_send(&self, who: &str, number: u64, crash_at: Option<&str>) -> Result<Lines, Fault> {
         let text = format!("message {number}");
         self.spawn(who, &["--wait", "3", "send", "1", &text], crash_at)
+    }
+
+    /// A file, which the relay keeps as a blob; its name is the message.
+    fn spawn_send_file(&self, who: &str, number: u64) -> Result<Lines, Fault> {
+        let path = self.folder.join(format!("message {number}"));
+        fs::write(&path, [7; 1000]).map_err(|error| error.to_string())?;
+        let path = path.to_str().ok_or("the folder's name is no text")?;
+        self.spawn(who, &["--wait", "3", "send-file", "1", path], None)
     }
 
     fn spawn(&self, who: &str, words: &[&str], crash_at: Option<&str>) -> Result<Lines, Fault> {
@@ -378,28 +406,41 @@ impl Loop {
 
     // --- the verdict --------------------------------------------------------------------------
 
-    /// Every accepted message is at the receiver, once, in the order of the sender's chat.
+    /// Every accepted message is at the receiver, once, texts in the order of the sender's chat.
     fn check_arrival(&self) -> Result<(), Fault> {
-        let sent = self.texts("alice")?;
+        let sent = self.chat_of("alice")?;
         for text in &self.accepted {
-            if sent.iter().filter(|known| *known == text).count() != 1 {
+            if sent.all().filter(|known| *known == text).count() != 1 {
                 return Err(format!("{text:?} was accepted and is not once in the sender's chat"));
             }
         }
         self.until("everything arrives", || {
             // The sender's client has to run to get out what is pending.
             self.say("alice", &["--wait", "5", "chats"])?;
-            Ok(self.texts("bob")? == sent)
+            Ok(self.chat_of("bob")? == sent)
         })
     }
 
-    fn texts(&self, who: &str) -> Result<Vec<String>, Fault> {
+    /// Every step that had some turns has killed at least once: else nothing was tested there.
+    fn check_visits(&self) -> Result<(), Fault> {
+        let unvisited = |(step, turns): (&&'static str, &u64)| {
+            (*turns >= VISIT_TURNS && !self.killed.contains_key(*step)).then_some(*step)
+        };
+        match self.turns.iter().find_map(unvisited) {
+            Some(step) => Err(format!("nothing came by {step}")),
+            None => Ok(()),
+        }
+    }
+
+    fn chat_of(&self, who: &str) -> Result<Chat, Fault> {
         let said = self.say(who, &["--wait", "5", "read", "1", "--count", "100000"])?;
-        Ok(said
-            .iter()
-            .filter(|record| text_of(record, "type") == Some("message"))
-            .filter_map(|record| text_of(record, "text").map(ToOwned::to_owned))
-            .collect())
+        let mut chat = Chat::default();
+        for record in said.iter().filter(|record| text_of(record, "type") == Some("message")) {
+            chat.texts.extend(text_of(record, "text").map(ToOwned::to_owned));
+            chat.files.extend(text_of(record, "file_name").map(ToOwned::to_owned));
+        }
+        chat.files.sort_unstable();
+        Ok(chat)
     }
 }
 
