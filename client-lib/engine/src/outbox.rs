@@ -6,7 +6,10 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{CommitBasis, GroupError, JoinerWelcome, KeyPackageReference, LogPlace},
+    group::{
+        CommitBasis, CommitIntent, GroupError, JoinerWelcome, KeyPackageReference, LogPlace,
+        VerifiedKeyPackage,
+    },
     identity::Fingerprint,
 };
 use hushwire_wire::{
@@ -71,6 +74,14 @@ fn welcome_records(welcomes: Vec<JoinerWelcome>, added: &[Joiner]) -> Vec<Welcom
 struct Joiner {
     reference: KeyPackageReference,
     person: Fingerprint,
+}
+
+fn joiners(intent: &CommitIntent) -> Vec<Joiner> {
+    let joiner = |package: &VerifiedKeyPackage| Joiner {
+        reference: package.reference(),
+        person: package.credential().identity(),
+    };
+    intent.add.iter().map(joiner).collect()
 }
 
 impl CommitRecord {
@@ -222,14 +233,7 @@ pub(crate) fn send_commit(
             return Ok(Step::Settled);
         }
     };
-    let added: Vec<Joiner> = intent
-        .add
-        .iter()
-        .map(|package| Joiner {
-            reference: package.reference(),
-            person: package.credential().identity(),
-        })
-        .collect();
+    let added = joiners(&intent);
     let basis = CommitBasis {
         read: LogPlace { read_to: Sequence(epoch.next), head: epoch.head },
         contested: contested.clone(),

@@ -11,16 +11,17 @@
 //! | fetching | whole | opening |
 //! | any | session lost | closed |
 
-use bytes::BytesMut;
+mod large_entry;
+
 use hushwire_wire::{
     error::Code,
     id::{ChannelId, EpochId, Timestamp},
     message::{
-        Answer, BlobReference, ChannelOpened, Content, Entry, EntryBody, Follow, Handle, Request,
-        RequestId,
+        Answer, ChannelOpened, Content, Entry, EntryBody, Follow, Handle, Request, RequestId,
     },
 };
 
+use self::large_entry::{Fetching, OtherContent};
 use super::Engine;
 use crate::{
     backoff, log,
@@ -30,11 +31,6 @@ use crate::{
     store::{Store, StoreError},
     wish::ChannelView,
 };
-
-/// How often a large entry is fetched whose content turns out to be another than named
-/// (spec: CLI-049). An honest relay has it, and a line does not change bytes under TLS: this is for
-/// a relay that mends its disk, not for one that lies.
-const OTHER_CONTENT_MAX: u32 = 8;
 
 /// A channel as it is used now.
 pub(super) struct ChannelLive {
@@ -48,13 +44,6 @@ pub(super) struct ChannelLive {
     contest_at: Option<Timestamp>,
     refusals: u32,
     other_content: Option<OtherContent>,
-}
-
-/// A large entry whose content was not what it names, and how often.
-#[derive(Clone, Copy)]
-struct OtherContent {
-    reference: BlobReference,
-    times: u32,
 }
 
 enum Phase {
@@ -73,12 +62,6 @@ struct Reading {
     base: EpochId,
     request: RequestId,
     caught_up: bool,
-}
-
-struct Fetching {
-    entry: Entry,
-    reference: BlobReference,
-    content: BytesMut,
 }
 
 impl ChannelLive {
@@ -377,109 +360,6 @@ impl<S: Store> Engine<S> {
             self.rest(&channel, 0);
         }
         Ok(())
-    }
-
-    /// Fetches a large entry whole, and reads on behind it afterwards (spec: CLI-041).
-    fn fetch_entry(
-        &mut self,
-        channel: ChannelId,
-        entry: Entry,
-        reference: BlobReference,
-    ) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
-        let number = self.ready(&live.key);
-        self.leave_reading(&channel);
-        let Some(number) = number else { return Ok(()) };
-        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        let fetching = Fetching { entry, reference, content: BytesMut::new() };
-        live.phase = Phase::Fetching(Box::new(fetching));
-        if reference.size > hushwire_wire::limit::Limits::V1.entry_blob_bytes_max {
-            // The entry's id does not cover the size, and no honest relay stores such an entry
-            // (CHN-009): the relay's fault, so not judged (spec: CLI-041).
-            return self.entry_differs(channel);
-        }
-        let read = Request::BlobRead { blob: reference.blob, offset: 0, length: reference.size };
-        self.send(number, read, Pending::FetchEntry { channel });
-        Ok(())
-    }
-
-    pub(super) fn entry_fetched(
-        &mut self,
-        channel: ChannelId,
-        answer: Answer,
-    ) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        let Phase::Fetching(fetching) = &mut live.phase else { return Ok(()) };
-        match answer {
-            Answer::BlobChunk { offset, content } => {
-                let stored = u64::try_from(fetching.content.len()).unwrap_or(u64::MAX);
-                let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
-                if offset != stored || stored.saturating_add(length) > fetching.reference.size {
-                    return self.entry_differs(channel);
-                }
-                fetching.content.extend_from_slice(&content);
-                Ok(())
-            }
-            Answer::ReadEnd(_) => self.entry_whole(channel),
-            Answer::Refused(refusal) if refusal.code == Code::Denied => self.entry_gone(channel),
-            // Not the blob that the entry names: that one is whole, and as long as the entry says.
-            Answer::Refused(refusal)
-                if matches!(refusal.code, Code::BlobIncomplete | Code::BeyondEnd) =>
-            {
-                self.entry_differs(channel)
-            }
-            Answer::Refused(refusal) => {
-                self.rest(&channel, refusal.retry_after_ms);
-                Ok(())
-            }
-            _ => {
-                self.rest(&channel, 0);
-                Ok(())
-            }
-        }
-    }
-
-    /// The relay has no such blob any more: a message is passed over, as an expired one; without a
-    /// commit there is no way on (spec: CLI-049).
-    fn entry_gone(&mut self, channel: ChannelId) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        let Phase::Fetching(fetching) = core::mem::replace(&mut live.phase, Phase::Closed) else {
-            return Ok(());
-        };
-        self.transact(|work| log::gone(work, &channel, &fetching.entry))
-    }
-
-    /// The relay's blob is not what the entry's id promises: its fault, so not judged. Fetched again,
-    /// but not for ever: a relay that goes on like this has lost the content (spec: CLI-049).
-    fn entry_differs(&mut self, channel: ChannelId) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        let Phase::Fetching(fetching) = &live.phase else { return Ok(()) };
-        let reference = fetching.reference;
-        let before = live.other_content.filter(|before| before.reference == reference);
-        let times = before.map_or(1, |before| before.times.saturating_add(1));
-        if times >= OTHER_CONTENT_MAX {
-            live.other_content = None;
-            return self.entry_gone(channel);
-        }
-        live.other_content = Some(OtherContent { reference, times });
-        self.rest(&channel, 0);
-        Ok(())
-    }
-
-    fn entry_whole(&mut self, channel: ChannelId) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        let Phase::Fetching(fetching) = &mut live.phase else { return Ok(()) };
-        let content = Content::Inline(core::mem::take(&mut fetching.content).freeze());
-        if content.hash() != fetching.reference.content_hash {
-            return self.entry_differs(channel);
-        }
-        live.other_content = None;
-        let Phase::Fetching(fetching) = core::mem::replace(&mut live.phase, Phase::Closed) else {
-            return Ok(());
-        };
-        let EntryBody::Whole { operation, .. } = fetching.entry.body else { return Ok(()) };
-        let body = EntryBody::Whole { content, operation };
-        self.apply_entry(channel, &Entry { body, ..fetching.entry })
     }
 
     /// Ends the reading, if there is one: the channel is opened anew when it is looked at again.

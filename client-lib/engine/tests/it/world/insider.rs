@@ -21,7 +21,7 @@ use hushwire_wire::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::{SeedableRng as _, TryCryptoRng, TryRng};
 
-use super::{Who, World, record};
+use super::{Who, World, thief::record};
 
 /// Bytes that the next draw of 32 bytes gives.
 pub(super) type Loaded = Arc<Mutex<Option<[u8; 32]>>>;

@@ -1,0 +1,128 @@
+//! What a relay says of a log, held against what it gave: at the opening, at the end of a reading, and
+//! at the end of an epoch so far.
+
+use hushwire_wire::{
+    id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence},
+    message::{ChannelOpened, Entry, EpochEnd},
+    transcript,
+};
+
+use super::{epoch_state, save_epoch, warn};
+use crate::{advance, event::Warning, groups, store::StoreError, work::Work};
+
+/// What a relay said of an epoch when it opened the channel there.
+#[derive(Clone, Debug)]
+pub(crate) struct Promise {
+    /// The epoch.
+    pub(crate) epoch: EpochId,
+    /// How many entries it has.
+    pub(crate) next: Sequence,
+    head: ChainHead,
+    candidates: Vec<EntryId>,
+}
+
+impl Promise {
+    /// Takes what the relay answered.
+    pub(crate) fn of(opened: &ChannelOpened) -> Self {
+        let ChannelOpened { epoch, next, head, ref candidates, .. } = *opened;
+        Self { epoch, next, head, candidates: candidates.clone() }
+    }
+
+    /// Whether an entry whose content is gone is a message, as the relay says: it was there when the
+    /// channel was opened, and the relay did not count it among the commits.
+    pub(super) fn is_message(&self, entry: &Entry, id: &EntryId) -> bool {
+        self.epoch == entry.epoch && entry.sequence < self.next && !self.candidates.contains(id)
+    }
+}
+
+/// Whether an answer goes with what the relay said before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Account {
+    /// It does.
+    Agrees,
+    /// The relay contradicts itself, or what it gave.
+    Contradicts,
+}
+
+/// What an opened channel calls for.
+pub(crate) enum Opened {
+    /// Read from here.
+    ReadFrom(Sequence),
+    /// The relay shows less than it had acknowledged.
+    RolledBack,
+}
+
+/// The channel is open: compares what the relay says of the epoch with what we know.
+pub(crate) fn opened(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    opened: &ChannelOpened,
+) -> Result<Opened, StoreError> {
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    if opened.epoch != *epoch {
+        return contradicts(work, channel).map(|_| Opened::RolledBack);
+    }
+    let behind = opened.next.0 < record.next.max(record.acknowledged);
+    let differs = opened.next.0 == record.next && opened.head != record.head;
+    // spec: CLI-042
+    if behind || differs {
+        warn(work, channel, |chat| Warning::RelayRolledBack { chat })?;
+        return Ok(Opened::RolledBack);
+    }
+    Ok(Opened::ReadFrom(Sequence(record.next)))
+}
+
+/// A reading has everything, as the relay says: at least what was there at the opening, with that
+/// head (spec: CLI-074).
+pub(crate) fn read_end(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    promise: &Promise,
+) -> Result<Account, StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(Account::Agrees) };
+    if group.epoch != promise.epoch {
+        // It moved on within this reading; the heads of that epoch were compared at its end.
+        return Ok(Account::Agrees);
+    }
+    let seen = advance::head_at(work, channel, &promise.epoch, promise.next.0)?;
+    if seen == Some(promise.head) { Ok(Account::Agrees) } else { contradicts(work, channel) }
+}
+
+/// Everything of an epoch so far: the relay's signed head is compared with ours (spec: CLI-074).
+pub(crate) fn epoch_end(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    end: &EpochEnd,
+    relay_key: Option<&PublicKey>,
+) -> Result<Account, StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(Account::Agrees) };
+    if group.epoch != end.epoch {
+        return Ok(Account::Agrees);
+    }
+    let (mut record, _) = epoch_state(work, channel, &end.epoch)?;
+    if end.next.0 != record.next {
+        return contradicts(work, channel);
+    }
+    let last = Sequence(record.next.saturating_sub(1));
+    let signed = match (relay_key, end.signature) {
+        (Some(key), Some(signature)) => {
+            let relay = transcript::relay_id(key);
+            let receipt = transcript::entry_receipt(&relay, channel, &end.epoch, last, &end.head);
+            receipt.verify(key, &signature).is_ok()
+        }
+        (_, None) => record.next == 0,
+        (None, Some(_)) => false,
+    };
+    if end.head != record.head || !signed {
+        return contradicts(work, channel);
+    }
+    record.acknowledged = record.acknowledged.max(record.next);
+    save_epoch(work, channel, &end.epoch, &record)?;
+    Ok(Account::Agrees)
+}
+
+fn contradicts(work: &mut Work<'_>, channel: &ChannelId) -> Result<Account, StoreError> {
+    warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
+    Ok(Account::Contradicts)
+}

@@ -1,0 +1,165 @@
+//! What somebody can do who has stolen a store, and what a relay can do by itself: go back, or be
+//! another one.
+
+use bytes::Bytes;
+use hushwire_engine::{
+    session::SessionNumber,
+    store::{Order, Range, Store as _, Table},
+};
+use hushwire_protocol::epoch::EpochKeys;
+use hushwire_wire::{
+    frame::RequestFrame,
+    id::{ChannelId, EpochId, Nonce, Sequence, Timestamp},
+    message::{Answer, Content, Handle, Hello, Request, RequestId},
+    transcript::{self, Operation},
+    version::VersionRange,
+};
+
+use super::{ClientStore, MemoryStore, Who, World, relay::RelayKey};
+
+impl World {
+    /// A person's keys and place in the group of a chat, as a thief of the open store has them.
+    pub(crate) fn steal(&mut self, who: Who, channel: &ChannelId) -> Stolen {
+        let store = self.people[who.0].engine.take().unwrap().into_store();
+        let group: StolenGroup = record(&store, Table::Group, channel.as_bytes());
+        let epoch = EpochId::from_slice(&group.epoch).unwrap();
+        let key = [&channel.as_bytes()[..], &epoch.as_bytes()[..]].concat();
+        let keys: StolenEpoch = record(&store, Table::Epoch, &key);
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        Stolen {
+            channel: *channel,
+            epoch,
+            keys: EpochKeys::from_secret_bytes(&(**keys.keys).try_into().unwrap()),
+        }
+    }
+
+    /// Where a person expects the next entry of a channel.
+    pub(crate) fn next_place(&mut self, who: Who, channel: &ChannelId) -> Sequence {
+        #[derive(serde::Deserialize)]
+        struct Place {
+            next: u64,
+        }
+        let store = self.people[who.0].engine.take().unwrap().into_store();
+        let group: StolenGroup = record(&store, Table::Group, channel.as_bytes());
+        let key = [&channel.as_bytes()[..], &group.epoch[..]].concat();
+        let place: Place = record(&store, Table::Epoch, &key);
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        Sequence(place.next)
+    }
+
+    /// The channels of a person's groups.
+    pub(crate) fn channels(&mut self, who: Who) -> Vec<ChannelId> {
+        let store = self.people[who.0].engine.take().unwrap().into_store();
+        let range = Range { prefix: &[], from: None, order: Order::Ascending, rows_max: 100 };
+        let rows = store.rows(Table::Group, range).unwrap();
+        let channels = rows.iter().map(|row| ChannelId::from_slice(&row.key).unwrap()).collect();
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        channels
+    }
+
+    pub(super) fn restart_on(&mut self, who: Who, store: ClientStore, now: Timestamp) {
+        let links: Vec<SessionNumber> = self.people[who.0].links.keys().copied().collect();
+        for session in links {
+            self.drop_link(who, session);
+        }
+        self.people[who.0].open(store, now);
+        self.work();
+    }
+
+    /// Appends bytes to a channel with stolen keys; what the relay answers.
+    pub(crate) fn inject(
+        &mut self,
+        relay: usize,
+        stolen: &Stolen,
+        operation: Operation,
+        envelope: &[u8],
+    ) -> Answer {
+        let now = self.now;
+        let (number, handle) = self.break_in(relay, stolen);
+        let content = Content::Inline(Bytes::copy_from_slice(envelope));
+        let request = Request::Append { handle, content, operation };
+        let relay = &mut self.relays[relay];
+        relay.take(now, number, RequestFrame { id: RequestId(2), request });
+        let answers = relay.sessions.remove(&number).unwrap().answers;
+        self.work();
+        answers.into_iter().find(|answer| answer.id == RequestId(2)).unwrap().answer
+    }
+
+    /// Opens a session with stolen keys.
+    fn break_in(&mut self, relay: usize, stolen: &Stolen) -> (u64, Handle) {
+        let now = self.now;
+        let relay = &mut self.relays[relay];
+        let number = relay.open();
+        let nonce = Nonce::from_bytes([9; 32]);
+        let versions = VersionRange::SUPPORTED;
+        let hello = Request::Hello(Hello { versions, nonce, capabilities: 0 });
+        relay.take(now, number, RequestFrame { id: RequestId(0), request: hello });
+        let reply = relay.sessions.get_mut(&number).unwrap().answers.pop_front().unwrap().answer;
+        let Answer::Hello(reply) = reply else { panic!("no hello") };
+        let session = transcript::session_id(1, &nonce, &reply.nonce, &reply.relay_key);
+        let id = transcript::relay_id(&reply.relay_key);
+        let signed = transcript::channel_open(&id, &session, &stolen.channel, &stolen.epoch);
+        let request = Request::ChannelOpen {
+            channel: stolen.channel,
+            epoch: stolen.epoch,
+            signature: signed.sign(&stolen.keys.signing),
+        };
+        relay.take(now, number, RequestFrame { id: RequestId(1), request });
+        let answer = relay.sessions.get_mut(&number).unwrap().answers.pop_front().unwrap().answer;
+        let Answer::ChannelOpened(opened) = answer else { panic!("not opened: {answer:?}") };
+        (number, opened.handle)
+    }
+
+    /// A copy of what a relay has stored.
+    pub(crate) fn backup(&self, relay: usize) -> MemoryStore {
+        self.relays[relay].store.clone()
+    }
+
+    /// Puts a relay back to what it had stored; its sessions end.
+    pub(crate) fn restore(&mut self, relay: usize, store: MemoryStore) {
+        self.set_up(relay, false);
+        self.relays[relay].store = store;
+        self.set_up(relay, true);
+    }
+
+    /// Another relay stands at this one's place, or the first one again. Returns who was there.
+    pub(crate) fn swap_key(&mut self, relay: usize, key: RelayKey) -> RelayKey {
+        self.set_up(relay, false);
+        let before = self.relays[relay].swap_key(key);
+        self.set_up(relay, true);
+        before
+    }
+
+    /// Gives a relay another key, as somebody who stands in its place has. Returns who was there.
+    pub(crate) fn replace_key(&mut self, relay: usize) -> RelayKey {
+        self.swap_key(relay, RelayKey::from_seed(77))
+    }
+}
+
+/// The keys of an epoch, in the wrong hands.
+pub(crate) struct Stolen {
+    pub(crate) channel: ChannelId,
+    pub(crate) epoch: EpochId,
+    pub(crate) keys: EpochKeys,
+}
+
+#[derive(serde::Deserialize)]
+struct StolenGroup {
+    epoch: serde_bytes::ByteBuf,
+}
+
+#[derive(serde::Deserialize)]
+struct StolenEpoch {
+    keys: serde_bytes::ByteBuf,
+}
+
+pub(super) fn record<R: serde::de::DeserializeOwned>(
+    store: &ClientStore,
+    table: Table,
+    key: &[u8],
+) -> R {
+    rmp_serde::from_slice(&store.row(table, key).unwrap().unwrap()).unwrap()
+}
