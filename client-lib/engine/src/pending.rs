@@ -28,6 +28,8 @@ pub(crate) enum Pending {
     CreateInbox,
     /// The reading of the own inbox.
     ReadInbox,
+    /// How far this device has got in the own inbox.
+    AdvanceInbox,
     /// Create the place where two devices meet.
     CreateMeeting,
     /// Open it.

@@ -103,28 +103,30 @@ pub enum ThisDevice {
 pub struct StatusInfo {
     /// Durable wishes that are not settled.
     pub waiting: u64,
-    /// Sessions with relays.
+    /// The relays in use, each once, by address.
     pub relays: Vec<RelayInfo>,
 }
 
-/// A session with a relay.
+/// A relay in use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelayInfo {
     /// Its address.
     pub address: String,
-    /// How it is.
+    /// How it is: of several sessions with it, the one that is worst.
     pub state: RelayState,
 }
 
-/// How a session with a relay is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a relay is, from the best to the worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RelayState {
-    /// Trying.
-    Connecting,
+    /// There; nothing is missing here, and it has everything that this device has for it.
+    Current,
+    /// There; nothing is missing here, but it does not have everything yet.
+    Sending,
     /// There, still reading what came meanwhile.
     CatchingUp,
-    /// There, and nothing is missing.
-    Current,
+    /// Trying.
+    Connecting,
     /// Not reachable; tried again later.
     Offline,
     /// It showed another key; not tried again before the profile is opened anew.

@@ -45,12 +45,21 @@ struct Reading {
     end: Sequence,
     /// When an inbox that was read to its end is looked after again.
     tend_at: Option<Timestamp>,
+    advance: Advance,
+}
+
+/// Whether the relay is being told how far this device has got (spec: CLI-098).
+enum Advance {
+    /// It has heard of everything.
+    Told,
+    /// A request is under way; this place was reached since.
+    UnderWay { reached: Option<Sequence> },
 }
 
 impl Reading {
     const fn begin(handle: Handle, places: Places) -> Self {
         let Places { from, fresh, end } = places;
-        Self { handle, next: from, fresh, end, tend_at: None }
+        Self { handle, next: from, fresh, end, tend_at: None, advance: Advance::Told }
     }
 
     /// Moves on over an item, if one can be at its place: items come in their order, and new ones
@@ -237,7 +246,6 @@ impl<S: Store> Engine<S> {
         let Some(InboxLive { phase: Phase::Reading(reading), .. }) = &self.inbox else {
             return Ok(());
         };
-        let (handle, cursor) = (reading.handle, item.sequence.next());
         // spec: CLI-095
         if item.sequence < reading.fresh && self.transact(|work| inbox::is_other(work, item))? {
             self.transact(inbox::rolled_back)?;
@@ -255,8 +263,33 @@ impl<S: Store> Engine<S> {
                 self.transact(|work| inbox::refuse(work, item, reason))?;
             }
         }
-        self.send(number, Request::InboxAdvance { handle, cursor }, Pending::Nothing);
+        self.advance_inbox(number, item.sequence.next());
         Ok(())
+    }
+
+    /// Tells the relay how far this device has got, or notes it while a request is under way.
+    fn advance_inbox(&mut self, number: SessionNumber, cursor: Sequence) {
+        let Some(InboxLive { phase: Phase::Reading(reading), .. }) = &mut self.inbox else {
+            return;
+        };
+        if let Advance::UnderWay { reached } = &mut reading.advance {
+            *reached = Some(cursor);
+            return;
+        }
+        reading.advance = Advance::UnderWay { reached: None };
+        let handle = reading.handle;
+        self.send(number, Request::InboxAdvance { handle, cursor }, Pending::AdvanceInbox);
+    }
+
+    /// The relay has heard how far this device had got.
+    pub(super) fn inbox_advanced(&mut self, number: SessionNumber) {
+        let Some(InboxLive { phase: Phase::Reading(reading), .. }) = &mut self.inbox else {
+            return;
+        };
+        let before = core::mem::replace(&mut reading.advance, Advance::Told);
+        if let Advance::UnderWay { reached: Some(cursor) } = before {
+            self.advance_inbox(number, cursor);
+        }
     }
 
     /// Follows the invitations of people who have become contacts since they came, and of devices

@@ -1,6 +1,6 @@
 //! Sessions: which are needed, connecting, and where a frame goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_protocol::address::RelayAddress;
 use hushwire_wire::{
@@ -237,23 +237,31 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// How the relays are, and what waits.
+    /// How the relays are, each once, and what waits (spec: CLI-100).
     pub(super) fn status(&self) -> StatusInfo {
-        let relays = self.sessions.values().map(|session| RelayInfo {
-            address: session.key.relay.to_string(),
-            state: match session.state {
-                State::Waiting { .. } if session.attempts > 0 => RelayState::Offline,
-                State::Waiting { .. } | State::Connecting | State::Greeting => {
-                    RelayState::Connecting
-                }
-                State::Ready if self.is_current(&session.key) => RelayState::Current,
-                State::Ready => RelayState::CatchingUp,
-                State::KeyMismatch => RelayState::KeyMismatch,
-            },
-        });
+        let mut relays: BTreeMap<String, RelayState> = BTreeMap::new();
+        for session in self.sessions.values() {
+            let state = self.state_of(session);
+            relays
+                .entry(session.key.relay.to_string())
+                .and_modify(|worst| *worst = state.max(*worst))
+                .or_insert(state);
+        }
+        let relays = relays.into_iter().map(|(address, state)| RelayInfo { address, state });
         StatusInfo {
             waiting: u64::try_from(self.wishes.len()).unwrap_or(u64::MAX),
             relays: relays.collect(),
+        }
+    }
+
+    fn state_of(&self, session: &Session) -> RelayState {
+        match session.state {
+            State::Waiting { .. } if session.attempts > 0 => RelayState::Offline,
+            State::Waiting { .. } | State::Connecting | State::Greeting => RelayState::Connecting,
+            State::Ready if !self.is_current(&session.key) => RelayState::CatchingUp,
+            State::Ready if self.is_wanted(&session.key) => RelayState::Sending,
+            State::Ready => RelayState::Current,
+            State::KeyMismatch => RelayState::KeyMismatch,
         }
     }
 

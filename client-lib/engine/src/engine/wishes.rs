@@ -73,6 +73,17 @@ impl<S: Store> Engine<S> {
         self.do_step(number, &desk, step)
     }
 
+    /// Whether a wish that is not settled needs this session.
+    pub(super) fn is_wanted(&self, key: &SessionKey) -> bool {
+        self.wishes.values().any(|live| match &live.target {
+            Some(Target::Channel { channel }) => {
+                self.channels.get(channel).is_some_and(|channel| channel.key == *key)
+            }
+            Some(Target::Inbox) => self.inbox.as_ref().is_some_and(|inbox| inbox.key == *key),
+            _ => live.session.as_ref() == Some(key),
+        })
+    }
+
     /// Finds out what a wish needs next.
     fn aim(&mut self, number: WishNumber) -> Result<Target, StoreError> {
         let target = self.transact(|work| wish::target(work, number))?;

@@ -203,3 +203,19 @@ fn a_relay_that_breaks_the_rules_all_day_gives_few_warnings() {
     assert_eq!(faults(&mut world, bob), [RelayFault::AnswerNotExpected; 8]);
     assert_eq!(world.events(bob).len(), before + 8);
 }
+
+#[test]
+fn a_relay_that_answers_nothing_is_told_once_how_far_its_items_were_handled() {
+    // spec: CLI-098
+    let mut world = World::new(1);
+    let bob = world.person("Bob", 0);
+    world.restart(bob);
+    world.settle();
+    world.set_mute(bob, true);
+    let before = world.advances(bob);
+    for place in 0..MANY {
+        world.whisper_inbox(bob, garbage_item(place));
+    }
+    world.work();
+    assert_eq!(world.advances(bob), before + 1);
+}
