@@ -35,6 +35,7 @@ JSON
   out. A \"done\" has a \"state\": settled, or queued after --no-network. Errors and notes go to
   standard error: {\"type\":\"error\",\"code\",\"error\",\"advice\",\"exit\"} and
   {\"type\":\"note\",\"note\"}. Each command's --help names its fields; new fields may be added.
+  docs/user.md has the table of all values of \"code\", \"failure\" and \"transfer_failure\".
 
 SCRIPTS
   HUSH_PROFILE     the profile's folder, as --profile
@@ -101,7 +102,9 @@ pub enum HushCommand {
     ///
     /// JSON: a "chat" object, as in `hush chats`.
     Add {
-        /// The link; `-` reads it from standard input, where other programs cannot see it
+        /// `-` asks for the link or reads it from standard input; the link itself as an argument can
+        /// be seen by other users of this computer
+        #[arg(default_value = "-")]
         link: String,
     },
     /// List the contacts
@@ -248,7 +251,8 @@ pub struct InitArgs {
     /// The relay's address, host:port#id, as its operator gave it
     #[arg(long, required_unless_present = "link", value_name = "ADDRESS")]
     pub relay: Option<String>,
-    /// The code that `hush device link` shows; `-` reads it from standard input
+    /// `-`: asks for the code that `hush device link` shows, or reads it from standard input; the code
+    /// itself as an argument can be seen by other users of this computer
     #[arg(long, value_name = "CODE", conflicts_with_all = ["name", "relay"], requires = "device_name")]
     pub link: Option<String>,
     /// A name for this device

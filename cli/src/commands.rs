@@ -52,11 +52,15 @@ pub(crate) async fn run<B: Backend>(
     }
 }
 
-/// Says each of several things.
+/// Says each of several things, or what to do when there is none.
 fn say_all<B: Backend, T>(
     session: &Session<'_, B>,
     things: Vec<T>,
+    none: &str,
     record: impl Fn(T) -> Record,
 ) -> Result<(), Fault> {
+    if things.is_empty() {
+        return session.note(none);
+    }
     things.into_iter().try_for_each(|thing| session.say(&record(thing)))
 }

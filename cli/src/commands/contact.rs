@@ -13,6 +13,9 @@ use crate::{
     session::{Session, expect_reply},
 };
 
+/// For somebody who knows nobody yet.
+const NOBODY: &str = "nobody yet: `hush link` makes a link for somebody, `hush add` takes theirs";
+
 pub(super) async fn add<B: Backend>(session: &Session<'_, B>, link: String) -> Result<(), Fault> {
     let link = match link.as_str() {
         "-" => session.console.ask("Contact link: ")?,
@@ -39,14 +42,14 @@ pub(super) async fn contacts<B: Backend>(session: &Session<'_, B>) -> Result<(),
     session.catch_up().await?;
     let people = session.people().await?;
     let record = |contact| Record::Contact(ContactRecord::new(contact, &people));
-    say_all(session, session.contacts().await?, record)
+    say_all(session, session.contacts().await?, NOBODY, record)
 }
 
 pub(super) async fn chats<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
     session.catch_up().await?;
     let people = session.people().await?;
     let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
-    say_all(session, session.chats().await?, record)
+    say_all(session, session.chats().await?, NOBODY, record)
 }
 
 pub(super) async fn status<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {

@@ -9,7 +9,7 @@ use crate::{
     fault::Fault,
     linking::{Linking, LinkingStep},
     names::{Candidate, Noun, resolve},
-    record::{CodeRecord, DoneRecord, Record},
+    record::{CodeRecord, DeviceRecord, DoneRecord, Record},
     session::{Session, expect_reply},
     visible,
 };
@@ -22,7 +22,8 @@ pub(super) async fn device<B: Backend>(
         DeviceCommand::Link { yes_if } => link(session, yes_if).await,
         DeviceCommand::List => {
             session.catch_up().await?;
-            say_all(session, session.devices().await?, |device| Record::Device(device.into()))
+            let record = |device| Record::Device(DeviceRecord::from(device));
+            say_all(session, session.devices().await?, "no device is listed yet", record)
         }
         DeviceCommand::Revoke { device } => revoke(session, &device).await,
     }

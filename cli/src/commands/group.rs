@@ -31,7 +31,7 @@ pub(super) async fn group<B: Backend>(
             let members = session.members(chat).await?;
             let people = session.people_in(chat).await?;
             let record = |member| Record::Member(MemberRecord::new(member, &people));
-            say_all(session, members, record)
+            say_all(session, members, "nobody is in it", record)
         }
         GroupCommand::List => {
             session.catch_up().await?;
@@ -39,7 +39,7 @@ pub(super) async fn group<B: Backend>(
             chats.retain(|chat| chat.kind == ChatKind::Group);
             let people = session.people().await?;
             let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
-            say_all(session, chats, record)
+            say_all(session, chats, "no group yet: `hush group new NAME` makes one", record)
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) async fn link<B: Backend>(
         None => make(session, &arguments).await,
         Some(LinkCommand::List) => {
             let record = |link| Record::Link(LinkRecord::new(link, Showing::InList));
-            say_all(session, session.links().await?, record)
+            say_all(session, session.links().await?, "no link yet: `hush link` makes one", record)
         }
         Some(LinkCommand::Revoke { link }) => revoke(session, link).await,
     }

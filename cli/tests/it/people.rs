@@ -36,12 +36,35 @@ async fn adding_says_the_chat_or_why_not() {
     let bench = Bench::new();
     bench.console.answer(&["hush:from input\n"]);
     assert_eq!(bench.objects(&["add", "-"]).await[0]["chat"], 1);
+    bench.console.answer(&["hush:typed"]);
+    assert_eq!(bench.objects(&["add"]).await[0]["chat"], 1, "without an argument it asks");
     bench.world().state().then =
         vec![Event::ContactFailed { chat: ChatNumber(1), reason: FailureReason::LinkNotValid }];
     assert_eq!(bench.run(&["add", "hush:used"]).await, 1);
     assert!(bench.console.notes().contains("ask for a new one"));
     assert_eq!(bench.run(&["add", "hush:short"]).await, 1);
-    assert!(bench.console.notes().contains("the link is incomplete; copy it whole"));
+    assert!(bench.console.notes().contains("the link is incomplete: its end is missing"));
+    assert!(bench.console.notes().contains("what to do: Copy it from its first"));
+}
+
+#[tokio::test]
+async fn an_empty_list_says_what_to_do() {
+    let bench = Bench::new();
+    {
+        let world = bench.world();
+        let mut state = world.state();
+        state.contacts.clear();
+        state.chats.clear();
+    }
+    for (list, advice) in [
+        (&["contacts"][..], "hush link"),
+        (&["chats"], "`hush add`"),
+        (&["link", "list"], "no link yet"),
+        (&["group", "list"], "hush group new"),
+    ] {
+        assert!(bench.prints(list).await.is_empty(), "{list:?}");
+        assert!(bench.console.notes().contains(advice), "{list:?}: {}", bench.console.notes());
+    }
 }
 
 #[tokio::test]
@@ -50,7 +73,7 @@ async fn what_waits_for_the_network_has_an_exit_code_of_its_own() {
     bench.world().state().fate = Fate::Waits;
     assert_eq!(bench.run(&["add", "hush:link", "--wait", "0"]).await, 4);
     assert!(bench.console.printed().contains("Bob"), "the chat is said all the same");
-    assert!(bench.console.notes().contains("still wait for the network after 0 s"));
+    assert!(bench.console.notes().contains("one change still waits for the network after 0 s"));
     assert_eq!(bench.run(&["add", "hush:link", "--no-network"]).await, 0);
 }
 
@@ -68,7 +91,20 @@ async fn a_relay_that_is_not_reached_is_said_and_what_is_here_is_shown() {
     let bench = Bench::new();
     bench.world().state().relay = RelayState::Offline;
     assert_eq!(bench.prints(&["contacts"]).await.len(), 2);
-    assert!(bench.console.notes().contains("1 relay(s) not reached"));
+    assert!(bench.console.notes().contains("a relay is not reached"));
+}
+
+#[tokio::test]
+async fn a_relay_that_does_not_have_everything_yet_is_not_up_to_date() {
+    // spec: CLI-100
+    let bench = Bench::new();
+    bench.world().state().relay = RelayState::Sending;
+    let lines = bench.prints(&["status"]).await;
+    let line = "relay        relay.example:4433  connected; not everything is sent";
+    assert!(lines.contains(&line.to_owned()), "{lines:?}");
+    // What is not sent is not missing here.
+    bench.prints(&["contacts"]).await;
+    assert!(!bench.console.notes().contains("not reached"));
 }
 
 #[tokio::test]
@@ -122,7 +158,7 @@ async fn groups_are_listed_left_and_their_members_shown() {
     let bench = Bench::new();
     assert_eq!(bench.prints(&["group", "list"]).await, ["  3  Climbing  group"]);
     let members = bench.prints(&["group", "members", "climbing"]).await;
-    assert_eq!(members[0], "Alice (you)  owner, 1 device(s)  aaaa1111");
+    assert_eq!(members[0], "Alice (you)  owner, one device  aaaa1111");
     assert_eq!(bench.prints(&["group", "leave", "3"]).await, ["you left Climbing"]);
     assert_eq!(
         bench.prints(&["group", "leave", "3", "--no-network"]).await,
