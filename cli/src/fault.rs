@@ -3,9 +3,12 @@
 use core::time::Duration;
 use std::{io, path::PathBuf};
 
-use hushwire::command::{CommandError, FailureReason};
+use hushwire::{
+    command::{CommandError, FailureReason},
+    words,
+};
 
-use crate::{code::code_of, names::NameError};
+use crate::names::NameError;
 
 /// What the process ends with. The table stands in `hush --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +87,7 @@ pub enum Fault {
     #[error("{0}")]
     Refused(FailureReason),
     /// It is durable, but the network was not reached in time.
-    #[error("{waiting} change(s) still wait for the network after {} s", .patience.as_secs())]
+    #[error("{} for the network after {} s", still_waiting(*waiting), .patience.as_secs())]
     StillWaiting {
         /// How many wishes are not settled.
         waiting: u64,
@@ -107,7 +110,7 @@ pub enum Fault {
     #[error("linking did not finish in time")]
     LinkingTimedOut,
     /// A file of the command line cannot be used. Blame: caller.
-    #[error("{}: {}", crate::visible::line(&path.to_string_lossy()), plain(*kind))]
+    #[error("{}: {}", crate::visible::line(&path.to_string_lossy()), words::of_io(*kind))]
     File {
         /// Which.
         path: PathBuf,
@@ -121,8 +124,11 @@ pub enum Fault {
     #[error("{}: the folder for it is missing", crate::visible::line(&.0.to_string_lossy()))]
     FolderMissing(PathBuf),
     /// Standard input or the terminal cannot be used.
-    #[error("the terminal cannot be used: {}", plain(*.0))]
+    #[error("the terminal cannot be used: {}", words::of_io(*.0))]
     Terminal(io::ErrorKind),
+    /// Something was asked, and standard input has ended. Blame: caller.
+    #[error("an answer is needed, and standard input has ended")]
+    NoAnswer,
     /// The reader of standard output is gone; nobody wants to hear more.
     #[error("nobody reads the output")]
     OutputClosed,
@@ -144,6 +150,7 @@ impl From<io::Error> for Fault {
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            io::ErrorKind::UnexpectedEof => Self::NoAnswer,
             kind => Self::Terminal(kind),
         }
     }
@@ -155,9 +162,10 @@ impl Fault {
         match self {
             Self::Open(fault) => fault.exit,
             Self::Usage(_) | Self::Name(_) | Self::NotText => Exit::Usage,
-            Self::NobodyToAsk | Self::PassphrasesDiffer | Self::PassphraseEmpty => {
-                Exit::NeedsAction
-            }
+            Self::NobodyToAsk
+            | Self::NoAnswer
+            | Self::PassphrasesDiffer
+            | Self::PassphraseEmpty => Exit::NeedsAction,
             Self::StillWaiting { .. } => Exit::Queued,
             Self::OutputClosed => Exit::Done,
             Self::Client(_)
@@ -173,32 +181,24 @@ impl Fault {
         }
     }
 
-    /// A name that stays the same, for scripts.
-    pub fn code(&self) -> String {
+    /// A name that stays the same, for scripts. The table stands in `docs/user.md`.
+    pub const fn code(&self) -> &'static str {
         match self {
-            Self::Open(fault) => fault.code.to_owned(),
-            Self::Client(ClientFault::Command(error)) => code_of(error),
-            Self::Refused(reason) => code_of(reason),
-            other => other.own_code().to_owned(),
-        }
-    }
-
-    const fn own_code(&self) -> &'static str {
-        match self {
+            Self::Open(fault) => fault.code,
+            Self::Client(ClientFault::Command(error)) => error.code(),
+            Self::Refused(reason) => reason.code(),
             Self::Usage(_) => "usage",
-            Self::Open(_) => "open",
-            Self::Client(ClientFault::Command(_)) => "command",
             Self::Client(ClientFault::Gone) => "owner_gone",
             Self::Client(ClientFault::Unanswered) => "unanswered",
             Self::Client(ClientFault::OtherVersion) => "owner_of_other_version",
             Self::Name(NameError::NoMatch { .. }) => "no_match",
             Self::Name(NameError::Ambiguous { .. }) => "ambiguous",
             Self::UnexpectedReply => "unexpected_reply",
-            Self::Refused(_) => "refused",
             Self::StillWaiting { .. } => "still_waiting",
             Self::PassphrasesDiffer => "passphrases_differ",
             Self::PassphraseEmpty => "passphrase_empty",
             Self::NobodyToAsk => "nobody_to_ask",
+            Self::NoAnswer => "no_answer",
             Self::CodesDiffer => "codes_differ",
             Self::LinkingTimedOut => "linking_timed_out",
             Self::File { .. } => "file",
@@ -229,7 +229,7 @@ impl Fault {
             }
             Self::Name(NameError::Ambiguous { .. }) => "Type more of the name, or the number.",
             Self::UnexpectedReply => "Report this as a bug.",
-            Self::Refused(_) => "Run `hush read` or `hush status` to see how things are.",
+            Self::Refused(reason) => failure_advice(*reason),
             Self::StillWaiting { .. } => {
                 "Nothing is lost: it goes out with the next command that reaches the relay; see `hush status`."
             }
@@ -237,7 +237,10 @@ impl Fault {
             Self::PassphraseEmpty => {
                 "Choose a passphrase, or say --no-passphrase to go without on purpose."
             }
-            Self::NobodyToAsk => "Use --passphrase-file or HUSH_PASSPHRASE in scripts.",
+            Self::NobodyToAsk => {
+                "Use --passphrase-file or HUSH_PASSPHRASE in scripts; `hush init --no-passphrase` makes a profile without."
+            }
+            Self::NoAnswer => "Run it at a terminal, or give the answer on standard input.",
             Self::CodesDiffer => {
                 "Somebody may stand in between, or a digit was misread: begin again on both devices."
             }
@@ -254,7 +257,14 @@ impl Fault {
     }
 }
 
-/// What a person can do about a refused command.
+fn still_waiting(waiting: u64) -> String {
+    match waiting {
+        1 => "one change still waits".into(),
+        more => format!("{more} changes still wait"),
+    }
+}
+
+/// What a person can do with `hush` about a refused command.
 const fn command_advice(error: CommandError) -> &'static str {
     match error {
         CommandError::IdentityExists => "Choose another --profile to have a second identity.",
@@ -265,33 +275,42 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::NoSuchLink => "Run `hush link list`.",
         CommandError::NoSuchDevice => "Run `hush device list`.",
         CommandError::NoSuchMember => "Run `hush group members`.",
-        CommandError::ChatClosed => "Ask to be added again.",
-        CommandError::NoRight => "Ask an owner or admin of the group.",
-        CommandError::BadRelayAddress => "Ask the relay's operator for the whole address.",
-        CommandError::LinkTruncated | CommandError::NotALink => {
-            "Copy it again; quote it so that the shell keeps it whole."
+        CommandError::WrongChatKind => {
+            "A direct chat has two people and keeps them; `hush group new` makes a group."
         }
-        CommandError::LinkTooNew => "Update this program.",
-        CommandError::OwnLink => "Give it to somebody else, and ask for theirs.",
+        CommandError::LastOwner => "Remove the others with `hush group remove`, then leave.",
+        CommandError::BadRelayAddress => {
+            "Ask the relay's operator for the whole address, as `hush-relay init` prints it."
+        }
+        CommandError::LinkTruncated => {
+            "Copy it from its first to its last character, and quote it for the shell: '…'."
+        }
+        CommandError::NotALink => {
+            "`hush link` shows a contact link, for `hush add`; `hush device link` a linking code, for `hush init`."
+        }
         CommandError::AlreadyAContact => "Run `hush chats` and write to them.",
-        CommandError::PhraseWord(_) | CommandError::PhraseIncomplete => {
-            "Compare each word with what you wrote down."
-        }
+        CommandError::AlreadyAMember => "Run `hush group members` to see who is there.",
         CommandError::PhraseOfAnother => "Look for the phrase of this identity; see `hush status`.",
-        CommandError::NotAManager => "Use a device that was linked to manage others.",
         CommandError::NotLinking => "Run `hush device link` first.",
-        CommandError::BadPath => "Choose a path where nothing is yet.",
-        CommandError::DiskFull => "Make room and run the command again.",
-        CommandError::StoreDamaged => {
-            "Put back no old copy: revoke this device from another one, and link it anew."
+        CommandError::NotApplicable => {
+            "`hush save` is for files, `hush retry` for messages that failed; see `hush read`."
         }
-        CommandError::DiskFailed => "Check the disk, then run the command again.",
-        CommandError::Internal => "Report this as a bug.",
-        _ => "Nothing was changed.",
+        other => other.advice(),
     }
 }
 
-/// The words for an operating system error; its own text may differ between systems.
-fn plain(kind: io::ErrorKind) -> String {
-    kind.to_string()
+/// What a person can do with `hush` about what was tried and will not happen.
+const fn failure_advice(reason: FailureReason) -> &'static str {
+    match reason {
+        FailureReason::FileExists => "Choose another name: hush save CHAT MESSAGE PATH.",
+        FailureReason::FolderMissing => "Make the folder first: mkdir -p FOLDER.",
+        FailureReason::FileChanged => {
+            "Leave the file as it is until it is sent: hush retry CHAT MESSAGE."
+        }
+        FailureReason::NoKeyPackage => {
+            "Try again when the other side has been online; see `hush contacts`."
+        }
+        FailureReason::DevicesChanged => "Run `hush device list`, and begin again.",
+        other => other.advice(),
+    }
 }

@@ -31,7 +31,7 @@ pub struct Output<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Aside<'a> {
-    Error { code: String, error: String, advice: String, exit: u8 },
+    Error { code: &'static str, error: String, advice: String, exit: u8 },
     Note { note: &'a str },
 }
 

@@ -8,6 +8,7 @@
 
 mod arguments;
 mod chats;
+mod codes;
 mod devices;
 mod fake;
 mod files;
