@@ -96,7 +96,11 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
             let mine = if member.whose == "mine" { " (you)" } else { "" };
             let (role, devices) = (&member.role, member.devices);
             let fingerprint = paint.faint(&visible::line(&member.fingerprint));
-            vec![format!("{name}{mine}  {role}, {devices} device(s)  {fingerprint}")]
+            let devices = match devices {
+                1 => "one device".to_owned(),
+                more => format!("{more} devices"),
+            };
+            vec![format!("{name}{mine}  {role}, {devices}  {fingerprint}")]
         }
         Record::Device(device) => {
             let name = paint.strong(&visible::line(&device.name));
@@ -173,7 +177,7 @@ fn link(link: &LinkRecord, paint: Paint) -> Vec<String> {
 fn device_code(code: &CodeRecord, paint: Paint) -> Vec<String> {
     let mut lines = qr_lines(code.code.expose(), paint);
     lines.push(visible::line(code.code.expose()));
-    lines.push("On the new device: hush init --link CODE --device-name NAME".into());
+    lines.push("On the new device: hush init --link - --device-name NAME".into());
     lines
 }
 
@@ -235,11 +239,13 @@ fn safety_number(number: &SafetyNumberRecord, paint: Paint) -> Vec<String> {
     ];
     let groups: Vec<String> = number.digits.split_whitespace().map(visible::line).collect();
     lines.extend(groups.chunks(SAFETY_COLUMNS).map(|row| format!("  {}", row.join("  "))));
-    lines.extend([
-        String::new(),
-        "Compare it by voice or in person: it is the same on both sides.".into(),
-        format!("If it is: hush verify {} --confirm", number.contact),
-    ]);
+    if number.verification != "verified" {
+        lines.extend([
+            String::new(),
+            "Compare it by voice or in person: it is the same on both sides.".into(),
+            format!("If it is: hush verify {} --confirm", number.contact),
+        ]);
+    }
     lines
 }
 
@@ -257,11 +263,13 @@ fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {
     lines.extend(status.relays.iter().map(|relay| {
         let state = match relay.state.as_str() {
             "current" => paint.good("up to date"),
+            "sending" => paint.fair("connected; not everything is sent"),
             "key_mismatch" => paint.bad("shows another key; do not trust it, ask its operator"),
             "offline" => paint.bad("not reachable; tried again later"),
             other => paint.fair(&other.replace('_', " ")),
         };
-        format!("relay        {}  {state}", visible::line(&relay.address))
+        let host = relay.address.split('#').next().unwrap_or_default();
+        format!("relay        {}  {state}", visible::line(host))
     }));
     lines
 }
