@@ -35,7 +35,7 @@ mod welcome;
 pub use binding::{Binding, LogPlace};
 pub use commit::{CommitBasis, CommitIntent, Cover, PendingCommit};
 pub use error::{GroupError, OpenError, Phase, Rejection};
-pub use join::Joined;
+pub use join::{Joined, packages_in};
 pub use key_package::{
     KeyPackageReference, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
 };

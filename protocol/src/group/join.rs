@@ -68,6 +68,14 @@ impl Group {
     }
 }
 
+/// The KeyPackages that a Welcome is for, as it says itself; nothing of it is verified.
+///
+/// # Errors
+/// [`OpenError::Rejected`] if the bytes are no Welcome.
+pub fn packages_in(welcome: &[u8]) -> Result<Vec<KeyPackageReference>, OpenError> {
+    parse_welcome(welcome).map(|welcome| packages_of(&welcome))
+}
+
 fn parse_welcome(welcome: &[u8]) -> Result<Welcome, OpenError> {
     let message =
         MlsMessageIn::tls_deserialize_exact(welcome).map_err(|_| Rejection::MalformedMessage)?;

@@ -3,6 +3,7 @@
 //! or from another own device (spec: LNK-047).
 
 use hushwire_protocol::{
+    group::packages_in,
     identity::{DeviceCredential, UnverifiedCredential},
     invitation::InboxContent,
 };
@@ -13,12 +14,15 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     inbox::Fault,
     record::{Record, SecretBytes, by_number},
+    shelf,
     store::{StoreError, Table},
     work::Work,
 };
 
 /// The most that are kept; the oldest gives way.
 const HELD_MAX: usize = 16;
+/// The most of one sender that are kept; their oldest gives way.
+const HELD_OF_ONE_MAX: usize = 2;
 const PREFIX: &[u8] = b"held ";
 
 /// An invitation that waits. Key: `held `, place of its item in the inbox.
@@ -33,23 +37,42 @@ impl Record for HeldRecord {
     const TABLE: Table = Table::Profile;
 }
 
-/// Keeps an invitation.
+/// Keeps an invitation, if it is for this device. Nobody drives out those of others (spec: LNK-063).
 pub(crate) fn hold(
     work: &Work<'_>,
     place: Sequence,
     sender: &DeviceCredential,
     content: &[u8],
 ) -> Result<(), StoreError> {
-    if !matches!(InboxContent::decode(content), Ok(InboxContent::Invitation(_))) {
+    let Ok(InboxContent::Invitation(invitation)) = InboxContent::decode(content) else {
+        return Ok(());
+    };
+    let packages = packages_in(&invitation.welcome).unwrap_or_default();
+    if !shelf::has_one(work, &packages)? {
         return Ok(());
     }
-    let keys = held(work)?;
-    let surplus = (keys.len() + 1).saturating_sub(HELD_MAX);
-    for oldest in keys.iter().take(surplus) {
-        forget_held(work, oldest)?;
+    let mut of_one = Vec::new();
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if credential(&row.record)?.identity() == sender.identity() {
+            of_one.push(row.key);
+        }
     }
+    make_room(work, &of_one, HELD_OF_ONE_MAX)?;
+    make_room(work, &held(work)?, HELD_MAX)?;
     let record = HeldRecord { sender: sender.to_bytes(), content: SecretBytes::new(content) };
     work.tx.save(&[PREFIX, &by_number(place.0)].concat(), &record)
+}
+
+/// Forgets the oldest, so that one more is not too many.
+fn make_room(work: &Work<'_>, keys: &[Vec<u8>], most: usize) -> Result<(), StoreError> {
+    let surplus = (keys.len() + 1).saturating_sub(most);
+    keys.iter().take(surplus).try_for_each(|oldest| forget_held(work, oldest))
+}
+
+fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreError> {
+    UnverifiedCredential::parse(&record.sender)
+        .and_then(UnverifiedCredential::verify)
+        .map_err(|_| StoreError::Damaged)
 }
 
 /// Keys of the invitations that wait, oldest first.
@@ -61,9 +84,7 @@ pub(crate) fn held(work: &Work<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
 /// Follows an invitation that waits, if its sender is a contact by now.
 pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
-    let sender = UnverifiedCredential::parse(&record.sender)
-        .and_then(UnverifiedCredential::verify)
-        .map_err(|_| StoreError::Damaged)?;
+    let sender = credential(&record)?;
     forget_held(work, key)?;
     super::take(work, &sender, record.content.expose())
 }

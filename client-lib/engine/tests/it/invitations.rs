@@ -266,3 +266,46 @@ fn a_tree_in_a_blob_is_refused_by_name() {
     assert_eq!(refused, [InvitationRefusal::TreeNotInline]);
     assert_eq!(refused[0].name(), "TREE_NOT_INLINE");
 }
+
+#[test]
+fn nobody_drives_out_the_invitations_of_others() {
+    // spec: LNK-063
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let mallory = world.person("Mallory", 0);
+    world.befriend(bob, alice);
+    world.befriend(mallory, alice);
+    // The laptop is away before it hears whom Alice knows.
+    let laptop = world.device("laptop");
+    let Reply::DeviceCode(code) = world.ask(alice, Command::DeviceLink) else { panic!() };
+    world.ask(laptop, Command::JoinIdentity { code, device_name: "laptop".into() });
+    world.settle();
+    world.ask(alice, Command::DeviceLinkConfirm(Comparison::Equal));
+    world.ask(laptop, Command::DeviceLinkConfirm(Comparison::Equal));
+    world.pass(100);
+    world.set_online(laptop, false);
+    world.pass(120_000);
+    let invite = |world: &mut World, who: Who, name: String| {
+        let Reply::Chat(chat) = world.ask(who, Command::GroupNew { name }) else { panic!() };
+        let Reply::Contacts(contacts) = world.ask(who, Command::Contacts) else { panic!() };
+        world.ask(who, Command::GroupAdd { chat: chat.number, contact: contacts[0].number });
+        world.settle();
+    };
+    invite(&mut world, bob, "Crew".into());
+    for number in 0..17 {
+        invite(&mut world, mallory, format!("Trap {number}"));
+    }
+    assert_eq!(world.chats(alice).len(), 2 + 1 + 17);
+    // It reads its inbox before it hears whom Alice knows.
+    world.set_tamper(|frame| (!matches!(frame.answer, Answer::Entry(_))).then_some(frame));
+    world.set_online(laptop, true);
+    world.pass(120_000);
+    assert!(refusals(&mut world, laptop).contains(&InvitationRefusal::NotAContact));
+    world.set_tamper(Some);
+    world.restart(laptop);
+    world.pass(120_000);
+    assert_eq!(world.chat(laptop, "Crew").state, ChatState::Open);
+    let traps = world.chats(laptop).into_iter().filter(|chat| chat.name.starts_with("Trap"));
+    assert_eq!(traps.count(), 2);
+}
