@@ -359,17 +359,18 @@ pub(crate) fn fail(
         Wish::SendItem { inbox, invites, .. } => {
             return inbox::not_sent(work, number, &inbox, invites.as_ref());
         }
-        // Nobody asked for them, and they mean nothing without their channel or inbox.
+        // They mean nothing without their group, whose end its chat tells.
         Wish::SendContent { message: None, .. }
         | Wish::SendReceipts { .. }
         | Wish::CreateChannel { .. }
         | Wish::CommitLeave { .. }
-        | Wish::Contest { .. }
-        | Wish::PutCapability { .. }
+        | Wish::Contest { .. } => {}
+        // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
+        Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
         | Wish::RotateInbox
-        | Wish::DropSlot { .. } => {}
+        | Wish::DropSlot { .. } => return Ok(()),
     }
     work.settle(number);
     Ok(())
