@@ -299,16 +299,16 @@ pub struct StatusRecord {
     pub device: Option<u64>,
     /// Durable wishes that are not settled.
     pub waiting: u64,
-    /// Sessions with relays.
+    /// The relays in use, each once.
     pub relays: Vec<RelayRecord>,
 }
 
-/// A session with a relay.
+/// A relay in use.
 #[derive(Debug, Serialize)]
 pub struct RelayRecord {
     /// Its address.
     pub address: String,
-    /// connecting, catching_up, current, offline or key_mismatch.
+    /// current, sending, catching_up, connecting, offline or key_mismatch.
     pub state: String,
 }
 

@@ -84,11 +84,14 @@ impl<B: Backend> Session<'_, B> {
                 matches!(relay.state, RelayState::Connecting | RelayState::CatchingUp)
             });
             if !moving || Instant::now() >= deadline {
-                let missing = relays.iter().filter(|relay| relay.state != RelayState::Current);
+                // What is not sent yet is not missing here.
+                let missing = relays.iter().filter(|relay| relay.state > RelayState::Sending);
                 return match missing.count() {
                     0 => Ok(()),
+                    1 => self
+                        .note("a relay is not reached; newer things may be missing (hush status)"),
                     count => self.note(&format!(
-                        "{count} relay(s) not reached; newer things may be missing (hush status)"
+                        "{count} relays are not reached; newer things may be missing (hush status)"
                     )),
                 };
             }
@@ -101,7 +104,7 @@ impl<B: Backend> Session<'_, B> {
     pub(crate) async fn flush(&self) {
         let Patience::Wait(patience) = self.patience else { return };
         let Ok(status) = self.status().await else { return };
-        if status.waiting > 0 && status.relays.iter().any(|it| it.state == RelayState::Current) {
+        if status.waiting > 0 && status.relays.iter().any(|it| it.state <= RelayState::CatchingUp) {
             tokio::select! {
                 () = self.console.interrupted() => {}
                 _ = self.backend.settled(patience.min(FLUSH_TIME_MAX)) => {}

@@ -1,7 +1,7 @@
 //! Stories of sessions and readings.
 
 use hushwire_engine::{
-    command::{ChatState, Command, Reply},
+    command::{ChatState, Command, LinkUse, RelayState, Reply},
     engine::{Isolation, Settings},
     event::{Event, Warning},
 };
@@ -232,4 +232,35 @@ fn a_group_stops_by_name_at_a_large_commit_whose_content_never_comes() {
     assert_eq!(world.chat(bob, "Crew").state, ChatState::Stuck);
     let missed = |event: &Event| matches!(event, Event::Warning(Warning::MissedTooMuch { .. }));
     assert!(world.events(bob).iter().any(missed));
+}
+
+#[test]
+fn each_relay_is_told_once_in_its_worst_state() {
+    // spec: CLI-100
+    let mut world = World::new(2);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    let (hers, _) = world.befriend(alice, bob);
+    let states = |world: &mut World| -> Vec<RelayState> {
+        let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
+        status.relays.into_iter().map(|relay| relay.state).collect()
+    };
+    assert_eq!(world.connections(alice), 2);
+    assert_eq!(states(&mut world), [RelayState::Current]);
+    // Nobody has noticed yet that it is gone.
+    world.set_mute(alice, true);
+    world.say(alice, hers, "on its way");
+    assert_eq!(states(&mut world), [RelayState::Sending]);
+    world.set_mute(alice, false);
+    world.set_up(0, false);
+    assert_eq!(states(&mut world), [RelayState::Offline]);
+    world.set_up(0, true);
+    world.settle();
+    assert_eq!(states(&mut world), [RelayState::Current]);
+    // A relay of somebody else's is one more.
+    let carol = world.person("Carol", 1);
+    let link = world.link(carol, LinkUse::Single);
+    world.set_up(1, false);
+    world.ask(alice, Command::AddContact { link });
+    world.settle();
+    assert_eq!(states(&mut world), [RelayState::Current, RelayState::Offline]);
 }
