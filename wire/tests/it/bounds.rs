@@ -67,7 +67,11 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("capability_items_least", "client-lib/engine/src/capabilities.rs", "RENEW_ITEMS_LEFT"),
     ("capability_retire_ms", "client-lib/engine/src/capabilities.rs", "RETIRE_AFTER_MS"),
     ("refusals_max", "client-lib/engine/src/packages.rs", "REFUSALS_MAX"),
-    ("other_content_max", "client-lib/engine/src/engine/channels/large_entry.rs", "OTHER_CONTENT_MAX"),
+    (
+        "other_content_max",
+        "client-lib/engine/src/engine/channels/large_entry.rs",
+        "OTHER_CONTENT_MAX",
+    ),
     ("item_memory_ms", "client-lib/engine/src/handled.rs", "MEMORY_MS"),
     ("equal_warnings_max", "client-lib/engine/src/warnings.rs", "EQUAL_MAX"),
     ("equal_warnings_span_ms", "client-lib/engine/src/warnings.rs", "EQUAL_SPAN_MS"),
