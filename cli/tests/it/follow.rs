@@ -1,6 +1,9 @@
 //! The stream of events.
 
-use hushwire::{command::ContactNumber, event::Event};
+use hushwire::{
+    command::ContactNumber,
+    event::{Event, EventNumber},
+};
 use serde_json::Value;
 
 use crate::fake::Bench;
@@ -68,4 +71,27 @@ async fn a_client_that_vanishes_ends_it() {
     let (exit, ()) = tokio::join!(bench.run(&["follow"]), vanish);
     assert_eq!(exit, 1);
     assert!(bench.console.notes().contains("has ended"));
+}
+
+#[tokio::test]
+async fn who_was_away_for_too_long_is_told_where_to_go_on() {
+    // spec: CLI-107
+    let bench = Bench::new();
+    for number in 1..=5 {
+        bench.world().happen(Event::ContactChanged(ContactNumber(number)));
+    }
+    bench.world().forget_before(EventNumber(4));
+    assert_eq!(bench.run(&["follow", "--from", "2"]).await, 1);
+    let notes = bench.console.notes();
+    assert!(notes.contains("events before number 4 are not kept"), "{notes}");
+    // What is gone does not hide where the events end.
+    let later = async {
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        bench.world().happen(Event::DevicesChanged);
+        assert_eq!(until_lines(&bench, 1).await[0]["number"], 6);
+        bench.interrupt_soon().await;
+    };
+    assert_eq!(tokio::join!(bench.run(&["follow"]), later).0, 0);
 }

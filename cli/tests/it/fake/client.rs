@@ -56,6 +56,10 @@ impl World {
         self.changed.notify_waiters();
     }
 
+    pub(crate) fn forget_before(&self, oldest: EventNumber) {
+        self.state().oldest = oldest;
+    }
+
     pub(crate) fn vanish(&self) {
         self.state().gone = true;
         self.changed.notify_waiters();
@@ -71,6 +75,9 @@ impl Backend for FakeClient {
             let mut state = self.0.state();
             if state.gone {
                 return Err(ClientFault::Gone);
+            }
+            if let Command::Events { from, .. } = &command {
+                state.check_kept(*from)?;
             }
             if state.unanswered && state.read(&command).is_none() {
                 return Err(ClientFault::Unanswered);
@@ -104,6 +111,7 @@ impl Backend for FakeClient {
                 if state.gone {
                     return Err(ClientFault::Gone);
                 }
+                state.check_kept(from)?;
                 let events = state.events.iter().filter(|event| event.number >= from);
                 let events: Vec<_> = events.cloned().collect();
                 if !events.is_empty() {

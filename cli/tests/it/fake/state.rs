@@ -43,6 +43,8 @@ pub(crate) struct State {
     /// Events that follow a command.
     pub(crate) then: Vec<Event>,
     pub(crate) gone: bool,
+    /// The oldest event that is kept.
+    pub(crate) oldest: EventNumber,
     /// The owner of the profile ends before it answers a change.
     pub(crate) unanswered: bool,
 }
@@ -72,6 +74,7 @@ impl State {
             asked: Vec::new(),
             then: Vec::new(),
             gone: false,
+            oldest: EventNumber(1),
             unanswered: false,
         }
     }
@@ -187,6 +190,12 @@ impl State {
         for (chat, message) in changed {
             self.add_event(Event::MessageStateChanged { chat, message });
         }
+    }
+
+    /// Whether events from this number on are kept.
+    pub(crate) fn check_kept(&self, from: EventNumber) -> Result<(), CommandError> {
+        let oldest = self.oldest;
+        if from < oldest { Err(CommandError::EventsGone { oldest }) } else { Ok(()) }
     }
 
     pub(crate) fn read(&self, command: &Command) -> Option<Reply> {
