@@ -29,7 +29,7 @@ pub enum Record {
     /// A chat.
     Chat(ChatRecord),
     /// A message.
-    Message(MessageRecord),
+    Message(Box<MessageRecord>),
     /// A file was saved.
     Saved(SavedRecord),
     /// A member of a chat.

@@ -90,7 +90,7 @@ async fn show_history<B: Backend>(session: &Session<'_, B>, chat: &ChatInfo) -> 
     let messages = session.messages(chat.number, MessageNumber(first), HISTORY_COUNT).await?;
     let people = session.people_in(chat.number).await?;
     for message in messages {
-        session.say(&Record::Message(MessageRecord::new(message, &people)))?;
+        session.say(&Record::Message(Box::new(MessageRecord::new(message, &people))))?;
     }
     if chat.unread > 0 {
         let command = Command::MarkRead { chat: chat.number, upto: chat.last };
@@ -177,7 +177,7 @@ impl<B: Backend> Talk<'_, B> {
         self.sent += 1;
         let message = session.message(self.chat, message).await?;
         // Of oneself: it has no name that could be another's.
-        self.print(&Record::Message(MessageRecord::new(message, &People::default())))
+        self.print(&Record::Message(Box::new(MessageRecord::new(message, &People::default()))))
     }
 
     async fn handle_event(&mut self, event: NumberedEvent) -> Result<(), Fault> {
@@ -212,7 +212,7 @@ impl<B: Backend> Talk<'_, B> {
     /// A new message as itself, a change of one's own as its state, anything else as an event.
     fn show(&mut self, mut record: EventRecord) -> Result<(), Fault> {
         match (record.event.as_str(), self.session.output.form(), record.message.take()) {
-            ("message_added", _, Some(message)) => self.print(&Record::Message(message)),
+            ("message_added", _, Some(message)) => self.print(&Record::Message(Box::new(message))),
             ("message_state_changed", Form::Human(paint), Some(message)) => {
                 match human::state(&message, paint) {
                     Some(state) => self.print_line(format!("{:>4} {state}", message.message)),
@@ -220,7 +220,7 @@ impl<B: Backend> Talk<'_, B> {
                 }
             }
             ("message_state_changed" | "transfer_ended", _, Some(message)) => {
-                self.print(&Record::Message(message))
+                self.print(&Record::Message(Box::new(message)))
             }
             (_, _, message) => {
                 record.message = message;

@@ -72,7 +72,7 @@ pub(super) fn say_sent<B: Backend>(
 ) -> Result<(), Fault> {
     let state = message.state.clone();
     // Of oneself: it has no name that could be another's.
-    session.say(&Record::Message(MessageRecord::new(message, &People::default())))?;
+    session.say(&Record::Message(Box::new(MessageRecord::new(message, &People::default()))))?;
     match (state, session.patience) {
         (MessageState::Failed(reason), _) => Err(Fault::Refused(reason)),
         (MessageState::Pending, Patience::Wait(patience)) => {
@@ -97,7 +97,7 @@ pub(super) async fn read<B: Backend>(
     let upto = messages.last().map(|message| message.number);
     let people = session.people_in(chat.number).await?;
     for message in messages {
-        session.say(&Record::Message(MessageRecord::new(message, &people)))?;
+        session.say(&Record::Message(Box::new(MessageRecord::new(message, &people))))?;
     }
     match (upto, seen) {
         (Some(upto), Seen::Mark) if chat.unread > 0 => mark_read(session, chat.number, upto).await,

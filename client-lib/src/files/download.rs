@@ -142,7 +142,7 @@ fn finish_missing(target: &Path, length: u64) -> Result<(), FileError> {
         Ok(_) => Err(FileError::Exists),
         Err(_) if length == 0 => match private_file::create(target) {
             Err(error) if is_without_folder(&error) => Err(FileError::FolderMissing),
-            created => Ok(drop(created?)),
+            created => created.map(drop).map_err(FileError::from),
         },
         Err(_) => Err(FileError::Incomplete),
     }
