@@ -69,7 +69,7 @@ pub(crate) fn give_up(
             match (row.wish, record.channel) {
                 (Wish::SendContent { content, message, .. }, Some(channel)) if open => {
                     let moved = Wish::SendContent { channel, content, message };
-                    work.file_wish(row.number, &moved);
+                    work.file_wish(row.number, &moved)?;
                     work.update_wish(row.number, moved)?;
                     work.effects.wished.push(row.number);
                 }

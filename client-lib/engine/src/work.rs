@@ -93,18 +93,20 @@ impl Work<'_> {
     /// Adds a wish.
     pub(crate) fn wish(&mut self, wish: Wish) -> Result<WishNumber, StoreError> {
         let number = self.count(|counters| &mut counters.wish)?;
-        self.file_wish(WishNumber(number), &wish);
+        self.file_wish(WishNumber(number), &wish)?;
         self.tx.save(&by_number(number), &WishRecord { wish })?;
         self.effects.wished.push(WishNumber(number));
         Ok(WishNumber(number))
     }
 
     /// Notes which channel a wish is about.
-    pub(crate) fn file_wish(&self, number: WishNumber, wish: &Wish) {
-        if let Some(channel) = wish.channel() {
-            let key = by_channel_wish(channel, number);
+    pub(crate) fn file_wish(&self, number: WishNumber, wish: &Wish) -> Result<(), StoreError> {
+        let Some(channel) = wish.channel() else { return Ok(()) };
+        let key = by_channel_wish(channel, number);
+        if self.tx.row(Table::ChannelWish, &key)?.is_none() {
             self.tx.put(Table::ChannelWish, &key, zeroize::Zeroizing::default());
         }
+        Ok(())
     }
 
     /// Writes a wish's new state; it stays about the same channel.
