@@ -36,6 +36,9 @@ use crate::{
 
 /// How long a linking may take, in milliseconds (spec: IDN-051).
 const LINKING_LIFE_MS: u64 = 10 * 60 * 1000;
+/// How long after it took a code a device believes that the other's rendezvous is yet to be made, in
+/// milliseconds (spec: LNK-064).
+const RENDEZVOUS_WAIT_MS: u64 = 30_000;
 /// The only slot at a rendezvous: one device reads there.
 const MEETING_SLOT: SlotId = SlotId::from_bytes([0; 16]);
 /// Items that a linking brings to a rendezvous: a request; or a reveal and a grant.
@@ -307,6 +310,14 @@ fn send(work: &mut Work<'_>, record: &LinkingRecord, sealed: &[u8]) -> Result<()
         letter: None,
     })?;
     Ok(())
+}
+
+/// Whether the other device may yet make the rendezvous that a relay does not know (spec: LNK-064).
+pub(crate) fn may_appear(work: &Work<'_>, inbox: &InboxId) -> Result<bool, StoreError> {
+    let Some(record) = load(work)? else { return Ok(false) };
+    let begun_ms = record.expires_at_ms.saturating_sub(LINKING_LIFE_MS);
+    let young = work.now.0 < begun_ms.saturating_add(RENDEZVOUS_WAIT_MS);
+    Ok(young && record.there()?.inbox == *inbox)
 }
 
 /// A message will not arrive. Says whether it was one of the linking that is under way.

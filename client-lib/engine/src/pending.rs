@@ -31,15 +31,15 @@ pub(crate) enum Pending {
     /// How far this device has got in the own inbox.
     AdvanceInbox,
     /// Create the place where two devices meet.
-    CreateMeeting,
+    CreateRendezvous,
     /// Open it.
-    OpenMeeting,
+    OpenRendezvous,
     /// Let the other device write to it.
-    AdmitToMeeting,
+    AdmitToRendezvous,
     /// The reading of it.
-    ReadMeeting,
+    ReadRendezvous,
     /// The last step of clearing it away.
-    ClearMeeting,
+    ClearRendezvous,
     /// What is on this device's shelf.
     ShelfStatus,
     /// A key package was put on the shelf.

@@ -15,7 +15,7 @@ use crate::{
     command::FailureReason,
     contacts, devices,
     event::RelayFault,
-    files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
+    files, groups, inbox, invitations, leaving, linking, links, outbox, packages, receipts,
     record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     revoking,
     session::{ServerLimits, SessionNumber},
@@ -282,6 +282,11 @@ fn refused(
             if !outbox::is_sealed(work, number)? =>
         {
             packages::refused(work, number, wish, FailureReason::NotReachable)
+        }
+        (Wish::SendItem { letter: None, inbox, .. }, Code::Denied)
+            if linking::may_appear(work, inbox)? =>
+        {
+            Ok(later)
         }
         (Wish::SendItem { .. }, Code::Denied | Code::CapabilitySpent) => {
             invitations::refused(work, number, wish, refusal.retry_after_ms)

@@ -50,6 +50,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("events_kept_max", "client-lib/engine/src/work.rs", "EVENTS_KEPT_MAX"),
     ("refused_rest_ms", "client-lib/engine/src/backoff.rs", "REFUSED_REST_MS"),
     ("rendezvous_rest_ms", "client-lib/engine/src/backoff.rs", "RENDEZVOUS_REST_MS"),
+    ("rendezvous_wait_ms", "client-lib/engine/src/linking.rs", "RENDEZVOUS_WAIT_MS"),
     ("turn_rest_ms", "client-lib/engine/src/backoff.rs", "TURN_REST_MS"),
     ("pending_rest_ms", "client-lib/engine/src/backoff.rs", "PENDING_REST_MS"),
     ("unjudged_rest_ms", "client-lib/engine/src/backoff.rs", "UNJUDGED_REST_MS"),

@@ -96,7 +96,7 @@ impl<S: Store> Engine<S> {
         let relay = key.relay.relay();
         let create = self.transact(|work| linking::create_request(work, &relay, &id))?;
         self.set_rendezvous(Phase::Creating);
-        self.send(number, create, Pending::CreateMeeting);
+        self.send(number, create, Pending::CreateRendezvous);
         Ok(())
     }
 
@@ -108,8 +108,10 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         let Some(live) = &self.rendezvous else { return Ok(()) };
         match (pending, &live.phase, answer) {
-            (Pending::CreateMeeting, Phase::Creating, Answer::Done) => self.open_rendezvous(number),
-            (Pending::OpenMeeting, Phase::Opening, Answer::InboxOpened { handle, next, .. })
+            (Pending::CreateRendezvous, Phase::Creating, Answer::Done) => {
+                self.open_rendezvous(number)
+            }
+            (Pending::OpenRendezvous, Phase::Opening, Answer::InboxOpened { handle, next, .. })
                 if live.use_now == PlaceUse::Clear =>
             {
                 let requests = self.transact(|work| linking::clear_requests(work, handle, next))?;
@@ -117,35 +119,35 @@ impl<S: Store> Engine<S> {
                 let [advance, revoke, drop] = requests;
                 self.send(number, advance, Pending::Nothing);
                 self.send(number, revoke, Pending::Nothing);
-                self.send(number, drop, Pending::ClearMeeting);
+                self.send(number, drop, Pending::ClearRendezvous);
                 Ok(())
             }
-            (Pending::ClearMeeting, Phase::Clearing, Answer::Done) => {
+            (Pending::ClearRendezvous, Phase::Clearing, Answer::Done) => {
                 self.transact(linking::forget)
             }
             // What was asked before the linking was over.
-            (Pending::ReadMeeting | Pending::AdmitToMeeting, phase, _)
+            (Pending::ReadRendezvous | Pending::AdmitToRendezvous, phase, _)
                 if !matches!(phase, Phase::Reading { .. }) =>
             {
                 Ok(())
             }
-            (Pending::OpenMeeting, Phase::Opening, Answer::InboxOpened { handle, .. }) => {
+            (Pending::OpenRendezvous, Phase::Opening, Answer::InboxOpened { handle, .. }) => {
                 let admit = self.transact(|work| linking::admit_request(work, handle))?;
                 self.set_rendezvous(Phase::Reading { handle });
-                self.send(number, admit, Pending::AdmitToMeeting);
+                self.send(number, admit, Pending::AdmitToRendezvous);
                 Ok(())
             }
-            (Pending::AdmitToMeeting, Phase::Reading { handle }, Answer::Done) => {
+            (Pending::AdmitToRendezvous, Phase::Reading { handle }, Answer::Done) => {
                 let handle = *handle;
                 let from = self.transact(linking::ready)?;
                 let read = Request::InboxRead { handle, from, follow: Follow::Onward };
-                self.send(number, read, Pending::ReadMeeting);
+                self.send(number, read, Pending::ReadRendezvous);
                 Ok(())
             }
-            (Pending::ReadMeeting, Phase::Reading { .. }, Answer::InboxItem(item)) => {
+            (Pending::ReadRendezvous, Phase::Reading { .. }, Answer::InboxItem(item)) => {
                 self.transact(|work| linking::take(work, &item))
             }
-            (Pending::ReadMeeting, Phase::Reading { .. }, Answer::ReadEnd(Follow::Onward)) => {
+            (Pending::ReadRendezvous, Phase::Reading { .. }, Answer::ReadEnd(Follow::Onward)) => {
                 Ok(())
             }
             (_, _, Answer::Refused(refusal)) => {
@@ -165,7 +167,7 @@ impl<S: Store> Engine<S> {
         let relay = session.relay();
         let open = self.transact(|work| linking::open_request(work, &relay, &id))?;
         self.set_rendezvous(Phase::Opening);
-        self.send(number, open, Pending::OpenMeeting);
+        self.send(number, open, Pending::OpenRendezvous);
         Ok(())
     }
 

@@ -123,11 +123,11 @@ impl<S: Store> Engine<S> {
                 | Pending::ReadInbox
                 | Pending::ShelfStatus
                 | Pending::ShelfPut { .. } => self.close_inbox(),
-                Pending::CreateMeeting
-                | Pending::OpenMeeting
-                | Pending::AdmitToMeeting
-                | Pending::ReadMeeting
-                | Pending::ClearMeeting => self.close_rendezvous(),
+                Pending::CreateRendezvous
+                | Pending::OpenRendezvous
+                | Pending::AdmitToRendezvous
+                | Pending::ReadRendezvous
+                | Pending::ClearRendezvous => self.close_rendezvous(),
                 Pending::Wish { wish } | Pending::Chunk { wish, .. } => self.unasked(*wish),
                 Pending::Hello | Pending::AdvanceInbox | Pending::Nothing => {}
             }
@@ -198,11 +198,11 @@ impl<S: Store> Engine<S> {
             Pending::OpenInbox => self.inbox_opened(number, frame.answer),
             Pending::CreateInbox => self.inbox_created(number, frame.answer),
             Pending::ReadInbox => self.inbox_read(number, frame.answer),
-            Pending::CreateMeeting
-            | Pending::OpenMeeting
-            | Pending::AdmitToMeeting
-            | Pending::ReadMeeting
-            | Pending::ClearMeeting => self.rendezvous_answered(number, &pending, frame.answer),
+            Pending::CreateRendezvous
+            | Pending::OpenRendezvous
+            | Pending::AdmitToRendezvous
+            | Pending::ReadRendezvous
+            | Pending::ClearRendezvous => self.rendezvous_answered(number, &pending, frame.answer),
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
             Pending::ShelfPut { package, before } => {
                 self.shelf_put_answered(package, before, &frame.answer)

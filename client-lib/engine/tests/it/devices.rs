@@ -200,6 +200,26 @@ fn a_code_works_once_and_not_for_long() {
 }
 
 #[test]
+fn a_device_that_shows_its_code_before_it_has_a_network_is_waited_for() {
+    // spec: LNK-064
+    for (late_ms, arrives) in [(15_000, true), (60_000, false)] {
+        let mut world = World::new(1);
+        let alice = world.person("Alice", 0);
+        let laptop = world.device("laptop");
+        world.set_online(alice, false);
+        begin(&mut world, alice, laptop);
+        world.pass(late_ms);
+        world.set_online(alice, true);
+        world.pass(60_000);
+        if arrives {
+            assert_eq!(digits(&mut world, alice), digits(&mut world, laptop));
+        } else {
+            assert_eq!(failures(&mut world, laptop), [FailureReason::LinkNotValid]);
+        }
+    }
+}
+
+#[test]
 fn linking_goes_on_after_a_restart_at_any_step() {
     // spec: IDN-050
     for step in 1..40 {
