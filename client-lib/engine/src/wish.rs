@@ -3,25 +3,25 @@
 //! Every step is idempotent at the relay, so a wish that is asked again after a crash has the same
 //! effect as one that was asked once (spec: CLI-010).
 
+mod refusal;
+
 use hushwire_protocol::{address::RelayAddress, identity::DeviceId};
 use hushwire_wire::{
-    error::{Code, Refusal, Retry},
     id::{CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
     message::{Answer, Handle, Request},
 };
 
 use crate::{
-    answer, capabilities,
-    command::FailureReason,
-    contacts, devices,
+    answer, capabilities, contacts, devices,
     event::RelayFault,
-    files, groups, inbox, invitations, leaving, linking, links, outbox, packages, receipts,
+    files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
     record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     revoking,
     session::{ServerLimits, SessionNumber},
     store::{Order, Range, StoreError, Table},
     work::Work,
 };
+pub(crate) use refusal::{ends_with_relay, fail};
 
 /// What a wish needs before it can be tried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +209,7 @@ pub(crate) fn answered(
 ) -> Result<Progress, StoreError> {
     let Some(wish) = load(work, number)? else { return Ok(Progress::Settled) };
     if let Answer::Refused(refusal) = &answer {
-        return refused(work, number, wish, refusal);
+        return refusal::refused(work, number, wish, refusal);
     }
     // A code of a later version: what it means is not known, so it is asked again.
     if let Answer::RefusedUnknown { retry_after_ms, .. } = answer {
@@ -256,129 +256,6 @@ pub(crate) fn answered(
         // Their answers go to the live half.
         Wish::Upload { .. } | Wish::Download { .. } => Ok(Progress::Next),
     }
-}
-
-fn refused(
-    work: &mut Work<'_>,
-    number: WishNumber,
-    wish: Wish,
-    refusal: &Refusal,
-) -> Result<Progress, StoreError> {
-    let later = Progress::Refused { retry_after_ms: refusal.retry_after_ms };
-    match (&wish, refusal.code) {
-        (Wish::SendContent { message: Some(_), .. }, _) if refusal.code.retry() == Retry::Never => {
-            fail(work, number, FailureReason::Refused)?;
-            Ok(Progress::Settled)
-        }
-        // The log goes on elsewhere: reading it decides what becomes of the sealed bytes.
-        (_, Code::Stale | Code::CandidatesExhausted) => Ok(Progress::AwaitLog),
-        (Wish::ReachContact { .. }, Code::Denied | Code::CapabilitySpent) => {
-            fail(work, number, FailureReason::LinkNotValid)?;
-            Ok(Progress::Settled)
-        }
-        // The person is known by a used link only; its own card comes when it comes online.
-        (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
-        (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied)
-            if !outbox::is_sealed(work, number)? =>
-        {
-            packages::refused(work, number, wish, FailureReason::NotReachable)
-        }
-        (Wish::SendItem { letter: None, inbox, .. }, Code::Denied)
-            if linking::may_appear(work, inbox)? =>
-        {
-            Ok(later)
-        }
-        (Wish::SendItem { .. }, Code::Denied | Code::CapabilitySpent) => {
-            invitations::refused(work, number, wish, refusal.retry_after_ms)
-        }
-        (Wish::SendItem { inbox, invites, .. }, Code::TooLarge) => {
-            inbox::not_sent(work, number, inbox, invites.as_ref())?;
-            Ok(Progress::Settled)
-        }
-        _ if refusal.code.retry() == Retry::Never && can_fail(&wish) => {
-            fail(work, number, FailureReason::Refused)?;
-            Ok(Progress::Settled)
-        }
-        _ => Ok(later),
-    }
-}
-
-/// Whether a person can be told of a wish that a relay will never grant. Others wait: what they are
-/// for is done already, or nobody asked for it, and a relay that lied once must not end them
-/// (spec: CLI-093).
-const fn can_fail(wish: &Wish) -> bool {
-    match wish {
-        Wish::SendContent { message, .. } => message.is_some(),
-        Wish::AddPerson { .. }
-        | Wish::RemovePerson { .. }
-        | Wish::AddDevice { .. }
-        | Wish::RemoveDevice { .. }
-        | Wish::Leave { .. }
-        | Wish::ReachContact { .. }
-        | Wish::Upload { .. }
-        | Wish::Download { .. } => true,
-        Wish::CreateChannel { .. }
-        | Wish::SendReceipts { .. }
-        | Wish::CommitLeave { .. }
-        | Wish::Contest { .. }
-        | Wish::SendItem { .. }
-        | Wish::PutCapability { .. }
-        | Wish::RevokeCapability { .. }
-        | Wish::PutDeviceList
-        | Wish::RotateInbox
-        | Wish::DropSlot { .. } => false,
-    }
-}
-
-/// Whether a wish ends when the relay it needs shows another key: a person waits for its outcome, and
-/// can ask again. What follows from something done already waits until the key is back
-/// (spec: CLI-093).
-pub(crate) fn ends_with_relay(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
-    let wish = load(work, number)?;
-    Ok(matches!(
-        wish,
-        Some(Wish::ReachContact { .. } | Wish::Upload { .. } | Wish::Download { .. })
-    ))
-}
-
-/// A wish will not come true: says so where a person sees it, and forgets it.
-pub(crate) fn fail(
-    work: &mut Work<'_>,
-    number: WishNumber,
-    reason: FailureReason,
-) -> Result<(), StoreError> {
-    let Some(wish) = load(work, number)? else { return Ok(()) };
-    match wish {
-        Wish::SendContent { message: Some(shown), .. } => {
-            crate::messages::set_failed(work, shown, reason)?;
-        }
-        Wish::AddPerson { channel, .. }
-        | Wish::RemovePerson { channel, .. }
-        | Wish::AddDevice { channel, .. }
-        | Wish::RemoveDevice { channel, .. }
-        | Wish::Leave { channel } => groups::change_failed(work, &channel, reason)?,
-        Wish::ReachContact { chat, .. } => contacts::not_reached(work, chat, reason)?,
-        Wish::Upload { transfer } | Wish::Download { transfer } => {
-            return files::failed(work, TransferNumber(transfer), reason);
-        }
-        Wish::SendItem { inbox, invites, .. } => {
-            return inbox::not_sent(work, number, &inbox, invites.as_ref());
-        }
-        // They mean nothing without their group, whose end its chat tells.
-        Wish::SendContent { message: None, .. }
-        | Wish::SendReceipts { .. }
-        | Wish::CreateChannel { .. }
-        | Wish::CommitLeave { .. }
-        | Wish::Contest { .. } => {}
-        // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
-        Wish::PutCapability { .. }
-        | Wish::RevokeCapability { .. }
-        | Wish::PutDeviceList
-        | Wish::RotateInbox
-        | Wish::DropSlot { .. } => return Ok(()),
-    }
-    work.settle(number);
-    Ok(())
 }
 
 /// Wishes about a channel, in order (spec: CLI-106).
