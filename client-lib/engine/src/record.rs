@@ -168,3 +168,41 @@ pub(crate) mod id {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_build_that_called_wishes_intents_are_read() {
+        // spec: CLI-133
+        // {"event": 3, "intent": 9, "chat": 2}
+        let counters: Counters = decode(b"\x83\xa5event\x03\xa6intent\x09\xa4chat\x02").unwrap();
+        assert_eq!((counters.event, counters.wish, counters.chat), (3, 9, 2));
+
+        let bytes = |length: u8| [vec![0xc4, length], vec![length; length.into()]].concat();
+        let sealed = [
+            &b"\x88\xa7channel"[..],
+            &bytes(32),
+            b"\xa5epoch",
+            &bytes(32),
+            b"\xa5entry",
+            &bytes(32),
+            b"\xa8envelope",
+            &bytes(5),
+            b"\xa6commit\xc0\xa6upload",
+            &bytes(32),
+            b"\xa8uploaded\x01\xa6intent\x09",
+        ];
+        assert_eq!(decode::<SealedRecord>(&sealed.concat()).unwrap().wish, 9);
+
+        let download = b"\x81\xa4Down\x84\xa3tag\xc4\x0c000000000000\xa6chunks\x01\xa5bytes\x02\xa7checked\xc2";
+        let transfer = [
+            &b"\x87\xa6intent\x09\xa4chat\x01\xa7message\x02\xa7channel"[..],
+            &bytes(32),
+            b"\xa5relay\xa1r\xa4path\xa1p\xa9direction",
+            download,
+        ];
+        assert_eq!(decode::<TransferRecord>(&transfer.concat()).unwrap().wish, 9);
+    }
+}

@@ -12,12 +12,12 @@ use super::{chunks, error::OpenError};
 /// "Hush", in `application_id`.
 const APPLICATION_ID: i32 = 0x4875_7368;
 /// The schema this program writes.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Leads from the version of its place in the list to the next one.
 type Migration = fn(&Transaction<'_>) -> Result<(), OpenError>;
 
-const MIGRATIONS: &[Migration] = &[from_0_whole_values, from_1_wishes_by_channel];
+const MIGRATIONS: &[Migration] = &[from_0_whole_values, from_1_wishes_by_channel, from_2_intents];
 
 /// Fills an empty database.
 pub(super) fn create(connection: &mut Connection) -> Result<(), OpenError> {
@@ -91,6 +91,15 @@ fn from_1_wishes_by_channel(transaction: &Transaction<'_>) -> Result<(), OpenErr
     Ok(create_table(transaction, Table::ChannelWish)?)
 }
 
+/// Builds of versions 0 and 1 called wishes intents, the table too, and one that led to version 2
+/// left the table's name as it was (spec: CLI-133). The fields of that name are read by the engine.
+fn from_2_intents(transaction: &Transaction<'_>) -> Result<(), OpenError> {
+    if transaction.table_exists(None, "intent")? {
+        transaction.execute_batch("ALTER TABLE intent RENAME TO wish")?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn version_2_has_these_tables() {
+    fn version_3_has_these_tables() {
         // A table more or less is another schema: raise VERSION and write a migration.
         let names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
         let expected = "profile mls groups epoch chat message message_place receipt contact link \
@@ -140,15 +149,65 @@ mod tests {
         assert_eq!(chat, [2]);
     }
 
+    /// A database as builds of version 1 made it: nothing here follows today's names.
+    const VERSION_1: &str = "
+        CREATE TABLE profile (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE mls (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE groups (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE epoch (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE chat (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE message (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE message_place (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL)
+            WITHOUT ROWID, STRICT;
+        CREATE TABLE receipt (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE contact (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE link (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE intent (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE sealed (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE transfer (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE head (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE event (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE own_entry (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL) WITHOUT ROWID, STRICT;
+        CREATE TABLE mls_chunk (id INTEGER PRIMARY KEY, chunk BLOB NOT NULL) STRICT;
+        INSERT INTO intent VALUES (x'0000000000000007', x'81a477697368ad5075744465766963654c697374');
+        PRAGMA application_id = 0x48757368;
+        PRAGMA user_version = 1;";
+
+    #[test]
+    fn wishes_that_a_build_of_version_1_left_are_wishes_still() {
+        // spec: CLI-056, CLI-133
+        // A build that knew version 2 led there and stopped, as it looked for another table.
+        const LED_TO_2: &str = "
+            CREATE TABLE channel_wish (k BLOB PRIMARY KEY NOT NULL, v BLOB NOT NULL)
+                WITHOUT ROWID, STRICT;
+            PRAGMA user_version = 2;";
+        for led_to_2 in ["", LED_TO_2] {
+            let mut connection = Connection::open_in_memory().unwrap();
+            connection.execute_batch(VERSION_1).unwrap();
+            connection.execute_batch(led_to_2).unwrap();
+
+            migrate(&mut connection).unwrap();
+
+            for table in Table::ALL {
+                assert!(connection.table_exists(None, table.name()).unwrap(), "{table:?}");
+            }
+            let wish: Vec<u8> = connection
+                .query_one("SELECT v FROM wish WHERE k = x'0000000000000007'", [], |r| r.get(0))
+                .unwrap();
+            assert!(wish.ends_with(b"PutDeviceList"));
+            assert!(!connection.table_exists(None, "intent").unwrap());
+        }
+    }
+
     #[test]
     fn newer_and_foreign_databases_are_refused_unchanged() {
         // spec: CLI-057
         let mut connection = Connection::open_in_memory().unwrap();
         assert_eq!(migrate(&mut connection), Err(OpenError::Foreign));
         create(&mut connection).unwrap();
-        connection.pragma_update(None, "user_version", 3).unwrap();
-        let refused = Err(OpenError::Newer { found: 3, supported: 2 });
+        connection.pragma_update(None, "user_version", 4).unwrap();
+        let refused = Err(OpenError::Newer { found: 4, supported: 3 });
         assert_eq!(migrate(&mut connection), refused);
-        assert_eq!(integer(&connection, "user_version").unwrap(), 3);
+        assert_eq!(integer(&connection, "user_version").unwrap(), 4);
     }
 }

@@ -95,6 +95,9 @@ pub(crate) struct OldSealKey {
 #[serde(default)]
 pub(crate) struct Counters {
     pub(crate) event: u64,
+    /// Builds of store version 1 called it an intent; without that name the count would begin anew,
+    /// and new wishes would replace those that wait (spec: CLI-133).
+    #[serde(alias = "intent")]
     pub(crate) wish: u64,
     pub(crate) chat: u64,
     pub(crate) contact: u64,

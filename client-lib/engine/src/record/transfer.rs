@@ -16,7 +16,8 @@ pub struct TransferNumber(pub u64);
 /// A transfer. Key: number.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TransferRecord {
-    /// The wish that it serves.
+    /// The wish that it serves; builds of store version 1 called it an intent (spec: CLI-133).
+    #[serde(alias = "intent")]
     pub(crate) wish: u64,
     pub(crate) chat: ChatNumber,
     pub(crate) message: MessageNumber,
