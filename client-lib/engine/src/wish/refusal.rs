@@ -24,8 +24,11 @@ pub(super) fn refused(
             fail(work, number, FailureReason::Refused)?;
             Ok(Progress::Settled)
         }
-        // The log goes on elsewhere: reading it decides what becomes of the sealed bytes.
-        (_, Code::Stale | Code::CandidatesExhausted) => Ok(Progress::AwaitLog),
+        // The log goes on elsewhere: reading it decides what becomes of the sealed bytes. Nothing
+        // else is decided by a log (spec: CLI-109).
+        (_, Code::Stale | Code::CandidatesExhausted) if outbox::is_sealed(work, number)? => {
+            Ok(Progress::AwaitLog)
+        }
         (Wish::ReachContact { .. }, Code::Denied | Code::CapabilitySpent) => {
             fail(work, number, FailureReason::LinkNotValid)?;
             Ok(Progress::Settled)

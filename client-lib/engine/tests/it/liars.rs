@@ -5,6 +5,7 @@ use hushwire_engine::{
     event::{Event, RelayFault, Warning},
 };
 use hushwire_wire::{
+    error::{Code, Refusal},
     id::{CapabilityId, ItemId, Sequence, Signature, Timestamp},
     message::{Answer, Content, Entry, EntryBody, InboxItem, PackageKindsPresent},
     transcript::Operation,
@@ -87,6 +88,47 @@ fn an_item_is_sent_when_the_relay_has_signed_that() {
         assert_eq!(world.chats(alice)[0].state, ChatState::Open);
         let his = world.chats(bob)[0].number;
         assert_eq!(world.texts(bob, his), ["waits"]);
+    }
+}
+
+/// A refusal that makes sense for an append only.
+fn stale() -> Answer {
+    Answer::Refused(Refusal::from(Code::Stale))
+}
+
+#[test]
+fn what_no_log_decides_is_asked_again() {
+    // spec: CLI-109
+    let refused: [fn(&Answer) -> bool; 5] = [
+        |answer| matches!(answer, Answer::InboxSent { .. }),
+        |answer| matches!(answer, Answer::Card { .. }),
+        |answer| matches!(answer, Answer::KeyPackage { .. }),
+        |answer| matches!(answer, Answer::ChannelOpened(_)),
+        |answer| matches!(answer, Answer::Done),
+    ];
+    for is_refused in refused {
+        let mut world = World::new(1);
+        let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+        let link = world.link(bob, LinkUse::Lasting);
+        world.set_tamper(move |mut frame| {
+            if is_refused(&frame.answer) {
+                frame.answer = stale();
+            }
+            Some(frame)
+        });
+        let Reply::Chat(chat) = world.ask(alice, Command::AddContact { link }) else { panic!() };
+        let link = Command::MakeLink { usage: LinkUse::Single, expires_in_ms: None };
+        let Reply::Link(link) = world.ask(alice, link) else { panic!() };
+        world.say(alice, chat.number, "waits");
+        world.pass(30_000);
+        world.set_tamper(Some);
+        // On the same session, in the same process.
+        world.pass(120_000);
+        let his = world.chats(bob)[0].number;
+        assert_eq!(world.texts(bob, his), ["waits"]);
+        let Reply::Links(links) = world.ask(alice, Command::Links) else { panic!() };
+        let known = links.iter().find(|known| known.number == link.number).unwrap();
+        assert_eq!(known.state, LinkState::Active);
     }
 }
 
