@@ -10,6 +10,9 @@ const CAP_MS: u64 = 60_000;
 /// No try follows another sooner, in milliseconds.
 const LEAST_MS: u64 = 50;
 
+/// The longest wait that a relay can ask for, in milliseconds (spec: CLI-111).
+const RETRY_AFTER_MAX_MS: u64 = 600_000;
+
 /// How long the own inbox rests after a refusal, in milliseconds; jitter up to the same is added, as
 /// it is to the rest of a refused channel, which grows.
 pub(crate) const REFUSED_REST_MS: u64 = 5_000;
@@ -34,6 +37,12 @@ pub(crate) fn wait_ms(attempts: u32, rng: &mut dyn CryptoRng) -> u64 {
     LEAST_MS + jitter_ms(span_ms(attempts), rng)
 }
 
+/// A rest that is at least as long as the relay asks for, as far as that can be asked
+/// (spec: CLI-111).
+pub(crate) fn rest_ms(least_ms: u64, retry_after_ms: u64) -> u64 {
+    least_ms.max(retry_after_ms.min(RETRY_AFTER_MAX_MS))
+}
+
 /// A number of milliseconds below `span_ms`. The bias of the remainder does not matter here.
 pub(crate) fn jitter_ms(span_ms: u64, rng: &mut dyn CryptoRng) -> u64 {
     rng.next_u64() % span_ms.max(1)
@@ -54,6 +63,16 @@ mod tests {
             assert_eq!(span_ms(attempts), span, "after {attempts}");
         }
         assert_eq!(span_ms(u32::MAX), CAP_MS);
+    }
+
+    #[test]
+    fn a_relay_cannot_ask_for_a_rest_without_end() {
+        // spec: CLI-111
+        let table = [(0, 5_000), (5_001, 5_001), (600_000, 600_000), (1 << 63, 600_000)];
+        for (asked, rest) in table {
+            assert_eq!(rest_ms(5_000, asked), rest, "{asked} asked");
+        }
+        assert_eq!(rest_ms(700_000, u64::MAX), 700_000);
     }
 
     #[test]

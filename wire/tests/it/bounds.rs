@@ -46,6 +46,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("leave_wait_span_ms", "client-lib/engine/src/leaving.rs", "COMMIT_SPAN_MS"),
     ("connect_wait_ms", "client-lib/engine/src/backoff.rs", "BASE_MS"),
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
+    ("retry_after_max_ms", "client-lib/engine/src/backoff.rs", "RETRY_AFTER_MAX_MS"),
     ("clock_off_ms", "client-lib/engine/src/packages.rs", "CLOCK_OFF_MS"),
     ("events_kept_max", "client-lib/engine/src/work.rs", "EVENTS_KEPT_MAX"),
     ("refused_rest_ms", "client-lib/engine/src/backoff.rs", "REFUSED_REST_MS"),

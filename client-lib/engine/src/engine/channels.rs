@@ -390,8 +390,8 @@ impl<S: Store> Engine<S> {
         let now = self.now();
         if let Some(live) = self.channels.get_mut(channel) {
             live.refusals = live.refusals.saturating_add(1);
-            let rest = backoff::span_ms(live.refusals).max(retry_after_ms).saturating_add(jitter);
-            live.phase = Phase::Waiting { until: now.plus_ms(rest) };
+            let rest = backoff::rest_ms(backoff::span_ms(live.refusals), retry_after_ms);
+            live.phase = Phase::Waiting { until: now.plus_ms(rest).plus_ms(jitter) };
         }
     }
 

@@ -317,8 +317,8 @@ impl<S: Store> Engine<S> {
 
     fn rest_inbox(&mut self, retry_after_ms: u64) {
         let jitter = backoff::jitter_ms(backoff::REFUSED_REST_MS, &mut *self.rng);
-        let rest = retry_after_ms.max(backoff::REFUSED_REST_MS).saturating_add(jitter);
-        let until = self.now().plus_ms(rest);
+        let rest = backoff::rest_ms(backoff::REFUSED_REST_MS, retry_after_ms);
+        let until = self.now().plus_ms(rest).plus_ms(jitter);
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Waiting { until };
         }

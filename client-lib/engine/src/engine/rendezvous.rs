@@ -173,8 +173,8 @@ impl<S: Store> Engine<S> {
 
     fn rest_rendezvous(&mut self, retry_after_ms: u64) {
         let jitter = backoff::jitter_ms(backoff::RENDEZVOUS_REST_MS, &mut *self.rng);
-        let rest = retry_after_ms.max(backoff::RENDEZVOUS_REST_MS).saturating_add(jitter);
-        let until = self.now().plus_ms(rest);
+        let rest = backoff::rest_ms(backoff::RENDEZVOUS_REST_MS, retry_after_ms);
+        let until = self.now().plus_ms(rest).plus_ms(jitter);
         self.set_rendezvous(Phase::Waiting { until });
     }
 }

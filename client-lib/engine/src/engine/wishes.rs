@@ -280,7 +280,7 @@ impl<S: Store> Engine<S> {
 
     fn refused(&mut self, number: WishNumber, retry_after_ms: u64) {
         let attempts = self.wishes.get(&number).map_or(0, |live| live.attempts);
-        let wait = backoff::wait_ms(attempts, &mut *self.rng).max(retry_after_ms);
+        let wait = backoff::rest_ms(backoff::wait_ms(attempts, &mut *self.rng), retry_after_ms);
         self.again(number, self.now().plus_ms(wait));
         if let Some(live) = self.wishes.get_mut(&number) {
             live.attempts = live.attempts.saturating_add(1);

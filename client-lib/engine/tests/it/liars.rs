@@ -1,7 +1,7 @@
 //! A relay that answers something else than was asked.
 
 use hushwire_engine::{
-    command::{ChatState, Command, LinkState, LinkUse, MessageState, Reply},
+    command::{ChatState, Command, LinkState, LinkUse, MessageState, RelayState, Reply},
     event::{Event, RelayFault, Warning},
 };
 use hushwire_wire::{
@@ -129,6 +129,43 @@ fn what_no_log_decides_is_asked_again() {
         let Reply::Links(links) = world.ask(alice, Command::Links) else { panic!() };
         let known = links.iter().find(|known| known.number == link.number).unwrap();
         assert_eq!(known.state, LinkState::Active);
+    }
+}
+
+#[test]
+fn a_relay_cannot_ask_for_a_rest_without_end() {
+    // spec: CLI-111
+    let refused: [fn(&Answer) -> bool; 4] = [
+        |answer| matches!(answer, Answer::InboxOpened { .. }),
+        |answer| matches!(answer, Answer::ChannelOpened(_)),
+        |answer| matches!(answer, Answer::Appended(_)),
+        |answer| matches!(answer, Answer::Done),
+    ];
+    for is_refused in refused {
+        let mut world = World::new(1);
+        let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+        let (hers, his) = world.befriend(alice, bob);
+        world.set_tamper(move |mut frame| {
+            if is_refused(&frame.answer) {
+                let busy = Refusal { retry_after_ms: 1 << 63, ..Refusal::from(Code::Busy) };
+                frame.answer = Answer::Refused(busy);
+            }
+            Some(frame)
+        });
+        world.restart(bob);
+        world.ask(bob, Command::MakeLink { usage: LinkUse::Single, expires_in_ms: None });
+        world.say(bob, his, "waits");
+        world.pass(30_000);
+        world.set_tamper(Some);
+        world.pass(660_000);
+        assert_eq!(world.texts(alice, hers), ["waits"]);
+        world.say(alice, hers, "heard");
+        world.settle();
+        assert_eq!(world.texts(bob, his), ["waits", "heard"]);
+        let Reply::Links(links) = world.ask(bob, Command::Links) else { panic!() };
+        assert_eq!(links.last().unwrap().state, LinkState::Active);
+        let Reply::Status(status) = world.ask(bob, Command::Status) else { panic!() };
+        assert!(status.relays.iter().all(|relay| relay.state == RelayState::Current));
     }
 }
 
