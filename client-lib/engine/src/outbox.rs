@@ -124,6 +124,18 @@ pub(crate) fn is_sealed(work: &Work<'_>, number: WishNumber) -> Result<bool, Sto
     Ok(sealed(work, number)?.is_some())
 }
 
+/// Whether a part of the sealed bytes of a wish is at the relay, or was.
+pub(crate) fn is_uploaded(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
+    Ok(sealed(work, number)?.is_some_and(|row| row.uploaded > 0))
+}
+
+/// Forgets how much of the sealed bytes is at the relay: it is asked that by the next try.
+pub(crate) fn upload_anew(work: &Work<'_>, number: WishNumber) -> Result<(), StoreError> {
+    let Some(mut row) = sealed(work, number)? else { return Ok(()) };
+    row.uploaded = 0;
+    work.tx.save(&by_number(number.0), &row)
+}
+
 /// Seals content for the current epoch, or takes what was sealed for it, and appends it.
 pub(crate) fn send_content(
     work: &mut Work<'_>,

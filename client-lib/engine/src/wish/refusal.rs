@@ -4,6 +4,7 @@ use hushwire_wire::error::{Code, Refusal, Retry};
 
 use super::{Progress, load};
 use crate::{
+    backoff,
     command::FailureReason,
     contacts, files, groups, inbox, invitations, linking, outbox, packages,
     record::{TransferNumber, Wish, WishNumber},
@@ -28,6 +29,14 @@ pub(super) fn refused(
         // else is decided by a log (spec: CLI-109).
         (_, Code::Stale | Code::CandidatesExhausted) if outbox::is_sealed(work, number)? => {
             Ok(Progress::AwaitLog)
+        }
+        // The relay has less of an upload than it said (spec: CLI-110).
+        (_, Code::BlobMissing | Code::WrongOffset | Code::Denied)
+            if outbox::is_uploaded(work, number)? =>
+        {
+            outbox::upload_anew(work, number)?;
+            let retry_after_ms = refusal.retry_after_ms.max(backoff::REFUSED_REST_MS);
+            Ok(Progress::Refused { retry_after_ms })
         }
         (Wish::ReachContact { .. }, Code::Denied | Code::CapabilitySpent) => {
             fail(work, number, FailureReason::LinkNotValid)?;

@@ -142,6 +142,31 @@ fn entries_too_large_for_a_frame_travel_as_blobs() {
 }
 
 #[test]
+fn an_upload_of_which_the_relay_has_less_than_it_said_is_begun_anew() {
+    // spec: CLI-110
+    let stored: [fn(u64) -> u64; 3] = [|_| u64::MAX, |_| 10_400, |stored| stored + 1];
+    for lie in stored {
+        let mut world = World::with_inline_max(1_000);
+        let alice = world.person("Alice", 0);
+        let bob = world.person("Bob", 0);
+        let (hers, his) = world.befriend(alice, bob);
+        let mut told = false;
+        world.set_tamper(move |mut frame| {
+            if let Answer::BlobState { stored, .. } = &mut frame.answer
+                && !told
+            {
+                told = true;
+                *stored = lie(*stored);
+            }
+            Some(frame)
+        });
+        world.say(alice, hers, &"long ".repeat(2_000));
+        world.pass(60_000);
+        assert_eq!(world.texts(bob, his), ["long ".repeat(2_000)]);
+    }
+}
+
+#[test]
 fn a_large_message_whose_blob_is_gone_is_passed_over() {
     // spec: CLI-049
     let mut world = World::with_inline_max(1_000);
