@@ -99,6 +99,7 @@ pub(crate) fn fill(
     let mut puts = Vec::new();
     let last_resorts = rows(work, Kind::LastResort)?;
     if stale {
+        forget_unanswered(work, &last_resorts)?;
         puts.push(put(work, handle, PackageKind::LastResort, ShelfBefore::Clear)?);
     } else if last_resorts.len() < PACKAGES_MAX
         && (shelf.last_resort == PackageKindsPresent::SingleOnly
@@ -113,6 +114,17 @@ pub(crate) fn fill(
         puts.push(put(work, handle, PackageKind::Single, ShelfBefore::Keep)?);
     }
     Ok(puts)
+}
+
+/// Makes room for one more last resort: a relay that answers no put would have one made each time
+/// that it is asked what it has (spec: CLI-112).
+fn forget_unanswered(
+    work: &mut Work<'_>,
+    last_resorts: &[Keyed<PackageRecord>],
+) -> Result<(), StoreError> {
+    let surplus = (last_resorts.len() + 1).saturating_sub(PACKAGES_MAX);
+    let unanswered = last_resorts.iter().filter(|row| !row.record.stored);
+    unanswered.take(surplus).try_for_each(|row| forget(work, row))
 }
 
 /// The relay may have packages on the shelf that were used already: they are replaced, as long as

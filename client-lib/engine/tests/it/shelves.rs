@@ -9,7 +9,7 @@ use hushwire_engine::command::{ChatState, Command, Reply};
 use hushwire_protocol::invitation::{ContactCard, InboxContent};
 use hushwire_wire::{
     error::Code,
-    id::ChannelId,
+    id::{ChannelId, Sequence},
     message::{Answer, PackageKind, PackageKindsPresent},
 };
 
@@ -66,6 +66,43 @@ fn a_relay_does_not_draw_key_packages_without_end() {
         world.settle();
     }
     assert_eq!(world.own_packages(alice), 201);
+}
+
+#[test]
+fn a_relay_that_never_answers_a_put_does_not_draw_key_packages_without_end() {
+    // spec: CLI-089, CLI-112
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    world.befriend(bob, alice);
+    let mut asked = 0;
+    world.set_tamper(move |mut frame| {
+        match &mut frame.answer {
+            // Its copy is old, so that the shelf has to be cleared.
+            Answer::InboxOpened { next, .. } => {
+                *next = Sequence::FIRST;
+                asked = 0;
+            }
+            // What is on the shelf is answered, and no put.
+            Answer::ShelfState { .. } => {
+                asked += 1;
+                return (asked == 1).then_some(frame);
+            }
+            _ => {}
+        }
+        Some(frame)
+    });
+    for _ in 0..230 {
+        world.restart(alice);
+    }
+    assert_eq!(world.own_packages(alice), 200 + 200);
+    // An honest relay gives out the last resort, and it is good.
+    world.set_tamper(Some);
+    world.restart(alice);
+    world.settle();
+    let carol = world.person("Carol", 0);
+    world.befriend(carol, alice);
+    assert_eq!(world.chat(alice, "Carol").state, ChatState::Open);
 }
 
 #[test]
