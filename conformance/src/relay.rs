@@ -256,6 +256,7 @@ fn limits(given: Input<'_>) -> Limits {
             "blob_chunk_bytes" => limits.blob_chunk_bytes = small(),
             "message_retention_ms" => limits.message_retention_ms = value,
             "commit_retention_ms" => limits.commit_retention_ms = value,
+            "epoch_retention_ms" => limits.epoch_retention_ms = value,
             "item_retention_ms" => limits.item_retention_ms = value,
             "blob_retention_ms" => limits.blob_retention_ms = value,
             "slot_lapse_ms" => limits.slot_lapse_ms = value,

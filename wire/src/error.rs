@@ -76,7 +76,8 @@ codes! {
     HelloMisplaced = 4, "HELLO_MISPLACED", Client, Never;
     /// The operation or a reserved field is not part of the agreed version.
     Unsupported = 5, "UNSUPPORTED", Client, Never;
-    /// The session uses more handles, readings or requests than it may.
+    /// More handles, readings or requests of a session, or more slots, capabilities or packages of an
+    /// inbox, than there may be.
     LimitExceeded = 6, "LIMIT_EXCEEDED", Client, Later;
     /// The request id is already in use.
     RequestIdInUse = 7, "REQUEST_ID_IN_USE", Client, Never;

@@ -34,4 +34,5 @@ pub fn suite() -> Suite {
         .group(readings::trees())
         .group(readings::refusals())
         .group(readings::kept())
+        .group(appends::expired())
 }

@@ -180,6 +180,7 @@ pub fn suite() -> Suite {
         .group(grouped("removing", &["GRP-033", "GRP-041", "GRP-043", "GRP-044"], removals()))
         .group(grouped("changing the state", &["GRP-011", "GRP-012", "GRP-042"], changes()))
         .group(grouped("kinds of groups", &["GRP-011", "GRP-013", "GRP-044"], kinds()))
+        .group(grouped("the state before decides", &["GRP-040", "GRP-042"], at_once()))
 }
 
 fn additions() -> Cases {
@@ -213,7 +214,11 @@ fn removals() -> Cases {
         ("a leave without cut", uncut(by(1).leave(3)), Some(Rejection::RemovalWithoutCut)),
         ("a member removes a member", by(2).remove(3), Some(Rejection::NoRight)),
         ("a member removes an own device", two_devices(2).remove(3), None),
-        ("an admin removes the owner", by(1).remove(0), Some(Rejection::NoRight)),
+        (
+            "an admin removes the owner",
+            by(1).remove(0).then(group().with_roles(&[(2, 1)])),
+            Some(Rejection::NoRight),
+        ),
         ("the owner removes an admin", by(0).remove(1).then(without_admin.clone()), None),
         ("and leaves the role", by(0).remove(1), Some(Rejection::BadGroupState)),
         ("a member adds a device again", by(2).remove(3).add(4, 41), None),
@@ -277,6 +282,19 @@ fn changes() -> Cases {
             Some(Rejection::BadGroupState),
         ),
         ("other rules", by(0).then(State { rules: 2, ..group() }), Some(Rejection::BadGroupState)),
+    ]
+}
+
+fn at_once() -> Cases {
+    let by = |leaf| Case::new(&group(), leaf).add(5, 51);
+    let roles = |roles: &[(u8, u8)]| group().with_roles(roles);
+    vec![
+        ("the owner hands over and adds", by(0).then(roles(&[(2, 1), (3, 2)])), None),
+        (
+            "a member makes itself an admin and adds",
+            by(2).then(roles(&[(1, 2), (2, 1), (3, 1)])),
+            Some(Rejection::NoRight),
+        ),
     ]
 }
 

@@ -29,4 +29,6 @@ pub fn suite() -> Suite {
         .group(writer::quotas())
         .group(writer::denials())
         .group(writer::shelves())
+        .group(writer::spent())
+        .group(owner::absences())
 }

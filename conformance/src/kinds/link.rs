@@ -177,5 +177,16 @@ fn addresses() -> Group {
         let input = json!({ "operation": "address", "text": text });
         group = group.test("no relay id", &[], input, refused("RELAY_ID"));
     }
+    for (place, name) in [
+        ("[::ffff:1.2.3.4]:443", None),
+        ("[::ffff:102:304]:443", Some("HOST")),
+        ("[::1.2.3.4]:443", Some("HOST")),
+        ("[fe80::1%eth0]:443", Some("HOST")),
+        ("a.0x1f:443", None),
+        ("a.31:443", Some("HOST")),
+    ] {
+        let input = json!({ "operation": "address", "text": format!("{place}#{id}") });
+        group = group.test(place, &[], input, name.map_or_else(Outcome::accepted, refused));
+    }
     group
 }

@@ -104,6 +104,7 @@ fn of_inbox(step: Input<'_>, handle: impl Fn() -> Handle) -> Request {
             },
             before: if flag(step, "clear") { ShelfBefore::Clear } else { ShelfBefore::Keep },
         },
+        "shelf_status" => Request::ShelfStatus(handle()),
         "shelf_take" => Request::ShelfTake {
             inbox: step.id("inbox"),
             secret: secret(step),

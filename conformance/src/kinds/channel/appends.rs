@@ -237,3 +237,35 @@ pub(super) fn bounds() -> Group {
     }
     group
 }
+
+pub(super) fn expired() -> Group {
+    let rules = ["CHN-007", "CHN-008", "CHN-017", "CHN-030"];
+    let mut group = Group::new("a first epoch whose time came before its child's", &rules);
+    let late = || {
+        let mut s = Script::new(json!({ "epoch_retention_ms": "6400" }));
+        let mut log = Log::create(&mut s, 1);
+        let mut child = log.child(&mut s, 2, Cut::Cut);
+        s.wait_ms(6_000);
+        child.message(&mut s, "still used");
+        s.wait_ms(6_000);
+        (s, log, child)
+    };
+    let (mut s, _, child) = late();
+    let fields = create_fields(&s, "a", 1, 1);
+    s.refused("a", "channel_create", fields, Code::AlreadyExists);
+    child.open(&mut s);
+    group = s.into_test(group, "is not created again");
+
+    let (mut s, log, _) = late();
+    let fields = open_fields(&s, "a", &log.epoch, 1);
+    s.refused("a", "channel_open", fields, Code::Denied);
+    group = s.into_test(group, "is not opened");
+
+    let (mut s, log, _) = late();
+    s.refused("a", "append", log.fields("late", &Operation::Message), Code::Expired);
+    group = s.into_test(group, "takes no entry by a handle of its");
+
+    let (mut s, log, _) = late();
+    s.refused("a", "channel_read", log.read_fields(&log.epoch, 0), Code::Expired);
+    s.into_test(group, "is not read by a handle of its")
+}

@@ -4,8 +4,8 @@ use hushwire_wire::error::Code;
 use serde_json::json;
 
 use super::desk::{
-    Sent, advance_fields, create_fields, done, inbox, open_fields, opened, put, read, read_fields,
-    rotate_fields, send, slot,
+    Sent, advance_fields, capability, create_fields, done, inbox, open_fields, opened, put, read,
+    read_fields, rotate_fields, send, slot,
 };
 use crate::{relay::script::Script, suite::Group};
 
@@ -139,4 +139,41 @@ pub(super) fn slots() -> Group {
     let mut s = two_devices();
     s.refused("a", "inbox_read", read_fields(3), Code::BeyondEnd);
     s.into_test(group, "read beyond the end")
+}
+
+pub(super) fn absences() -> Group {
+    let rules = ["INB-015", "INB-017", "INB-027"];
+    let mut group = Group::new("what is not there, and what is over", &rules);
+    let mut s = inbox(json!({}));
+    let fields = json!({ "handle": "slot 1", "capability": hex::encode(capability(9)) });
+    s.step("a", "capability_revoke", fields, done());
+    group = s.into_test(group, "a capability that never was is revoked");
+
+    let mut s = inbox(json!({}));
+    let fields = json!({ "handle": "slot 1", "slot": hex::encode(slot(9)) });
+    s.step("a", "slot_drop", fields, done());
+    group = s.into_test(group, "a slot that never was is dropped");
+
+    let mut s = inbox(json!({}));
+    put(&mut s, 1, 0, 0);
+    send(&mut s, 1, "one", Sent::First);
+    s.step("a", "inbox_advance", advance_fields(1, 1), done());
+    s.step("a", "inbox_advance", advance_fields(1, 0), done());
+    let fields = open_fields(&s, "a", 1, 5);
+    s.step("a", "inbox_open", fields, opened(1, 1));
+    group = s.into_test(group, "a cursor does not go back");
+
+    for (operation, mut fields) in [
+        ("inbox_advance", json!({ "cursor": "0" })),
+        ("shelf_status", json!({})),
+        ("shelf_put", json!({ "package": "aa", "last_resort": false, "clear": false })),
+    ] {
+        let mut s = inbox(json!({}));
+        let drop = json!({ "handle": "slot 1", "slot": hex::encode(slot(1)) });
+        s.step("a", "slot_drop", drop, done());
+        fields["handle"] = "slot 1".into();
+        s.refused("a", operation, fields, Code::UnknownHandle);
+        group = s.into_test(group, &format!("{operation} by the handle of a dropped slot"));
+    }
+    group
 }

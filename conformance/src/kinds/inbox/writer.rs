@@ -200,3 +200,25 @@ pub(super) fn shelves() -> Group {
     s.refused("a", "shelf_take", take_fields(1), Code::Denied);
     s.into_test(group, "a shelf without a capability")
 }
+
+pub(super) fn spent() -> Group {
+    let mut group = Group::new("a capability that has written its bound", &["INB-007", "INB-008"]);
+    let spent = || {
+        let mut s = inbox(json!({}));
+        put(&mut s, 1, 1, 0);
+        s.step("a", "shelf_put", shelf_fields("a", false, false), state(1, false));
+        send(&mut s, 1, "one", Sent::First);
+        s
+    };
+    let mut s = spent();
+    s.refused("a", "card_fetch", secret_fields(1), Code::CapabilitySpent);
+    group = s.into_test(group, "shows no card");
+
+    let mut s = spent();
+    s.refused("a", "shelf_take", take_fields(1), Code::CapabilitySpent);
+    group = s.into_test(group, "gives no key package");
+
+    let mut s = spent();
+    send(&mut s, 1, "one", Sent::Again);
+    s.into_test(group, "repeats what it has written")
+}

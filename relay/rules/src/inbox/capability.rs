@@ -49,7 +49,7 @@ impl Put<'_> {
     }
 }
 
-/// Removes a capability; an unknown one is gone already (spec: INB-005).
+/// Removes a capability; an unknown one is gone already (spec: INB-005, INB-027).
 pub(crate) fn plan_revoke<V: Read>(
     scene: &Scene<'_, V>,
     door: &InboxDoor,

@@ -62,7 +62,7 @@ pub(crate) fn plan_advance<V: Read>(
     Ok(Planned::quiet(changes, Effect::Done))
 }
 
-/// Removes a slot with its shelf; what only it had not passed goes too (spec: INB-017).
+/// Removes a slot with its shelf; what only it had not passed goes too (spec: INB-017); one that is not there is gone already (spec: INB-027).
 pub(crate) fn plan_drop<V: Read>(
     scene: &Scene<'_, V>,
     door: &InboxDoor,
