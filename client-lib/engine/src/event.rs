@@ -214,6 +214,8 @@ pub enum InvitationRefusal {
     CardOfAnother,
     /// The ratchet tree is in a blob, which this version does not fetch.
     TreeNotInline,
+    /// The direct chat with the sender has as many groups as it may have.
+    TooManyGroups,
 }
 
 impl InvitationRefusal {
@@ -232,6 +234,7 @@ impl InvitationRefusal {
             Self::OtherPurpose => "OTHER_PURPOSE",
             Self::CardOfAnother => "CARD_OF_ANOTHER",
             Self::TreeNotInline => "TREE_NOT_INLINE",
+            Self::TooManyGroups => "TOO_MANY_GROUPS",
         }
     }
 }

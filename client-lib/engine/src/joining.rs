@@ -30,6 +30,9 @@ use crate::{
 };
 pub(crate) use held::{forget_held, held, hold, refuse_held, take_held};
 
+/// Groups of a direct chat that this device is in at a time (spec: LNK-065).
+const DIRECT_GROUPS_MAX: usize = 4;
+
 /// Does what an inbox item says.
 pub(crate) fn take(
     work: &mut Work<'_>,
@@ -110,7 +113,8 @@ fn follow(
         }
         _ if own => {}
         // Who has a link begins a direct chat, and is a contact from then on.
-        Purpose::Direct | Purpose::OwnDevices => {}
+        Purpose::Direct => check_direct(work, &channel, &sender.identity())?,
+        Purpose::OwnDevices => {}
         Purpose::Group => check_contact(work, &sender.identity())?,
     }
     let device = profile::device(work)?;
@@ -131,6 +135,17 @@ fn follow(
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
     enter(work, sender, invitation, &joined, known.map(|known| known.purpose))
+}
+
+/// Two groups carry a direct chat that both sides began at once, and a chat that was begun anew has
+/// one more; who goes on beginning wants something else (spec: LNK-065).
+fn check_direct(work: &Work<'_>, channel: &ChannelId, person: &Fingerprint) -> Result<(), Fault> {
+    let open = device::open_channels(work, person)?;
+    if open.iter().filter(|open| *open != channel).count() < DIRECT_GROUPS_MAX {
+        Ok(())
+    } else {
+        Err(Fault::Refused(InvitationRefusal::TooManyGroups))
+    }
 }
 
 /// Whether this device is in the group, or is about to be out by its own wish.

@@ -5,6 +5,7 @@
 //! | closed | session ready | opening |
 //! | opening | opened | reading |
 //! | opening | refused | waiting |
+//! | opening | refused for want of room, a newer one is open | closed, the newer one waiting |
 //! | reading | entry | reading, perhaps at a later epoch |
 //! | reading | large entry | fetching |
 //! | reading | caught up at a later epoch than the handle's | opening |
@@ -24,7 +25,9 @@ use hushwire_wire::{
 use self::large_entry::{Fetching, OtherContent};
 use super::Engine;
 use crate::{
-    backoff, log,
+    backoff,
+    command::ChatNumber,
+    log,
     pending::Pending,
     record::{GroupRecord, GroupState, WishNumber},
     session::{SessionKey, SessionNumber},
@@ -35,6 +38,8 @@ use crate::{
 /// A channel as it is used now.
 pub(super) struct ChannelLive {
     pub(super) key: SessionKey,
+    /// The chat that it carries; none: the own group.
+    chat: Option<ChatNumber>,
     state: GroupState,
     epoch: EpochId,
     phase: Phase,
@@ -44,6 +49,13 @@ pub(super) struct ChannelLive {
     contest_at: Option<Timestamp>,
     refusals: u32,
     other_content: Option<OtherContent>,
+}
+
+/// The place of a channel in the order of opening: the own group, then the oldest chat.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Age {
+    chat: Option<ChatNumber>,
+    channel: ChannelId,
 }
 
 enum Phase {
@@ -68,6 +80,7 @@ impl ChannelLive {
     fn new(key: SessionKey, record: &GroupRecord) -> Self {
         let mut live = Self {
             key,
+            chat: record.purpose.chat(),
             state: record.state,
             epoch: record.epoch,
             phase: Phase::Closed,
@@ -82,9 +95,14 @@ impl ChannelLive {
     }
 
     fn follow(&mut self, record: &GroupRecord) {
+        self.chat = record.purpose.chat();
         self.state = record.state;
         self.epoch = record.epoch;
         self.contest_at = record.contest.as_ref().map(|contest| Timestamp(contest.at_ms));
+    }
+
+    const fn age(&self, channel: &ChannelId) -> Age {
+        Age { chat: self.chat, channel: *channel }
     }
 
     /// Whether nothing is missing, as far as the relay says.
@@ -143,11 +161,31 @@ impl<S: Store> Engine<S> {
     }
 
     pub(super) fn pump_channels(&mut self) -> Result<(), StoreError> {
-        let channels: Vec<ChannelId> = self.channels.keys().copied().collect();
-        for channel in channels {
-            self.pump_channel(channel)?;
+        // Who made a chat's channel chose its id: ids give no order (spec: CLI-113).
+        let mut ages: Vec<Age> =
+            self.channels.iter().map(|(channel, live)| live.age(channel)).collect();
+        ages.sort_unstable();
+        for age in ages {
+            self.pump_channel(age.channel)?;
         }
         Ok(())
+    }
+
+    /// The relay has no room for one more on this session. The newest of those behind it gives way,
+    /// if there is one (spec: CLI-113).
+    fn take_place(&mut self, channel: &ChannelId) {
+        let Some(live) = self.channels.get(channel) else { return };
+        let age = live.age(channel);
+        let open = self
+            .channels
+            .iter()
+            .filter(|(_, other)| other.key == live.key && matches!(other.phase, Phase::Reading(_)))
+            .map(|(id, other)| other.age(id));
+        let Some(newest) = open.max().filter(|newest| *newest > age) else {
+            return self.rest(channel, 0);
+        };
+        self.rest(&newest.channel, 0);
+        self.close_channel(channel);
     }
 
     fn pump_channel(&mut self, channel: ChannelId) -> Result<(), StoreError> {
@@ -203,6 +241,10 @@ impl<S: Store> Engine<S> {
         match answer {
             Answer::ChannelOpened(opened) => self.begin_reading(session, channel, epoch, &opened),
             Answer::Refused(refusal) => {
+                if refusal.code == Code::LimitExceeded {
+                    self.take_place(&channel);
+                    return Ok(());
+                }
                 if refusal.code == Code::Denied {
                     self.transact(|work| log::denied(work, &channel, &epoch))?;
                 }

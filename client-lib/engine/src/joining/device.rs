@@ -51,7 +51,10 @@ fn is_known(
 }
 
 /// The channels of the direct chat with somebody in which they are.
-fn open_channels(work: &Work<'_>, person: &Fingerprint) -> Result<Vec<ChannelId>, StoreError> {
+pub(super) fn open_channels(
+    work: &Work<'_>,
+    person: &Fingerprint,
+) -> Result<Vec<ChannelId>, StoreError> {
     let Some(number) = contacts::load(work, person)?.map(|contact| contact.number) else {
         return Ok(Vec::new());
     };

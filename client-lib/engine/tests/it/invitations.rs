@@ -309,3 +309,68 @@ fn nobody_drives_out_the_invitations_of_others() {
     let traps = world.chats(laptop).into_iter().filter(|chat| chat.name.starts_with("Trap"));
     assert_eq!(traps.count(), 2);
 }
+
+#[test]
+fn who_has_a_link_begins_few_direct_groups() {
+    // spec: LNK-065, LNK-048
+    let mut world = World::new(1);
+    let [alice, bob, eve] = ["Alice", "Bob", "Eve"].map(|name| world.person(name, 0));
+    let link = world.link(bob, LinkUse::Lasting);
+    let before = world.profile(eve);
+    for _ in 0..6 {
+        world.put_back(eve, before.clone());
+        world.ask(eve, Command::AddContact { link: link.clone() });
+        world.settle();
+    }
+    let refused = refusals(&mut world, bob);
+    assert_eq!(refused, [InvitationRefusal::TooManyGroups; 2]);
+    assert_eq!(refused[0].name(), "TOO_MANY_GROUPS");
+    // Those, and the own group.
+    assert_eq!(world.channels(bob).len(), 5);
+    // Others begin theirs as ever.
+    let (hers, _) = world.befriend(alice, bob);
+    world.say(alice, hers, "hello");
+    world.settle();
+    let his = world.chat(bob, "Alice").number;
+    assert_eq!(world.texts(bob, his), ["hello"]);
+}
+
+#[test]
+fn chats_of_one_contact_do_not_make_the_older_ones_deaf() {
+    // spec: CLI-113
+    let mut world = World::with_handles_max(5);
+    let [alice, bob, eve] = ["Alice", "Bob", "Eve"].map(|name| world.person(name, 0));
+    let (hers, his) = world.befriend(alice, bob);
+    let link = world.link(bob, LinkUse::Lasting);
+    world.ask(eve, Command::AddContact { link });
+    world.settle();
+    let before = world.profile(eve);
+    for number in 0..8 {
+        // Each with a channel id before all others.
+        world.put_back(eve, before.clone());
+        let mut id = [0; 32];
+        id[31] = number;
+        world.load_dice(eve, id);
+        let name = format!("Trap {number}");
+        let Reply::Chat(trap) = world.ask(eve, Command::GroupNew { name }) else { panic!() };
+        let Reply::Contacts(contacts) = world.ask(eve, Command::Contacts) else { panic!() };
+        world.ask(eve, Command::GroupAdd { chat: trap.number, contact: contacts[0].number });
+        world.settle();
+    }
+    assert_eq!(world.chats(bob).len(), 2 + 8);
+    world.restart(bob);
+    world.settle();
+    world.say(alice, hers, "one");
+    world.settle();
+    assert_eq!(world.texts(bob, his), ["one"]);
+    // Its reading ends, and all that waited try to take its place.
+    let of_bob = world.channels(bob);
+    let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
+    let epoch = world.steal(bob, &channel).epoch;
+    world.pass(120_000);
+    world.whisper(bob, epoch, Answer::Done);
+    world.pass(300_000);
+    world.say(alice, hers, "two");
+    world.settle();
+    assert_eq!(world.texts(bob, his), ["one", "two"]);
+}

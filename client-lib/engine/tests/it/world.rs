@@ -27,6 +27,7 @@ use hushwire_wire::{
 
 mod doings;
 pub(crate) mod insider;
+mod past;
 mod relay;
 mod thief;
 pub(crate) mod witness;
@@ -97,6 +98,14 @@ impl World {
     pub(crate) fn with_inline_max(bytes: u32) -> Self {
         let mut world = Self::new(1);
         let limits = Limits { entry_inline_bytes_max: bytes, ..Limits::V1 };
+        world.relays[0].limits = Arc::new(limits);
+        world
+    }
+
+    /// A world whose relays open only so many handles on a session.
+    pub(crate) fn with_handles_max(handles: u16) -> Self {
+        let mut world = Self::new(1);
+        let limits = Limits { handles_max: handles, ..Limits::V1 };
         world.relays[0].limits = Arc::new(limits);
         world
     }
@@ -259,11 +268,15 @@ impl World {
         self.work();
     }
 
-    fn crash(&mut self, who: Who) {
+    fn crash_links(&mut self, who: Who) {
         let links: Vec<SessionNumber> = self.people[who.0].links.keys().copied().collect();
         for session in links {
             self.drop_link(who, session);
         }
+    }
+
+    fn crash(&mut self, who: Who) {
+        self.crash_links(who);
         let store = self.people[who.0].engine.take().unwrap().into_store();
         let now = self.time_of(who);
         self.people[who.0].disk.close_all();

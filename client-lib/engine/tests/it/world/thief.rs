@@ -60,6 +60,17 @@ impl World {
         channels
     }
 
+    /// A copy of what a device has stored.
+    pub(crate) fn profile(&self, who: Who) -> ClientStore {
+        self.people[who.0].engine.as_ref().unwrap().store().clone()
+    }
+
+    /// Puts a device back to what it had stored.
+    pub(crate) fn put_back(&mut self, who: Who, store: ClientStore) {
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+    }
+
     pub(super) fn restart_on(&mut self, who: Who, store: ClientStore, now: Timestamp) {
         let links: Vec<SessionNumber> = self.people[who.0].links.keys().copied().collect();
         for session in links {
