@@ -103,7 +103,7 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
             vec![format!("{name}{mine}  {role}, {devices}  {fingerprint}")]
         }
         Record::Device(device) => {
-            let name = paint.strong(&visible::line(&device.name));
+            let name = paint.strong(&visible::name(&device.name));
             let current = if device.current == "yes" { "  (this one)" } else { "" };
             vec![format!("{:>3}  {name}{current}", device.device)]
         }

@@ -97,7 +97,7 @@ pub fn resolve(query: &str, noun: Noun, candidates: &[Candidate]) -> Result<u64,
 
 fn listed(candidates: &[Candidate]) -> String {
     let each = |candidate: &Candidate| {
-        format!("{} ({})", candidate.number, visible::line(&candidate.name))
+        format!("{} ({})", candidate.number, visible::name(&candidate.name))
     };
     candidates.iter().map(each).collect::<Vec<_>>().join(", ")
 }

@@ -1,19 +1,23 @@
 //! Who is who. Anybody may call themselves anything, so a name that could pass for somebody else's
-//! is shown with the beginning of its fingerprint, which nobody else can have (spec: CLI-121).
+//! is shown with the beginning of its fingerprint, so much of it that nobody can find another that
+//! begins so (spec: CLI-121).
 //!
-//! Names are compared without case and blanks. Letters of different scripts that look alike are
-//! not told apart; `hush verify` is for that.
+//! Names are compared without case and blanks, and letters in their plain form: `Ｂob` and `Bob` are
+//! alike. Letters of different scripts that look alike are not told apart; `hush verify` is for that.
 
 use hushwire::command::{ChatInfo, ChatKind, ContactInfo, ContactNumber};
+use unicode_normalization::UnicodeNormalization as _;
 
 use crate::visible;
 
 /// How own messages are signed.
 const OWN: &str = "me";
-/// Digits of a fingerprint that are shown; the library names somebody without a name by as many.
-const DIGITS: usize = 8;
-/// What ends a name in a line of ours, or begins what we add to it.
-const OUR_MARKS: [char; 6] = [':', '\u{ff1a}', '[', ']', '>', '\u{ff1e}'];
+/// The fewest digits of a fingerprint that are shown: 64 bits, since 32 are found again in hours.
+const DIGITS_LEAST: usize = 16;
+/// So many digits in a name or more could be taken for a fingerprint.
+const NAME_DIGITS_LEAST: usize = 8;
+/// What ends a name in a line of ours, or begins what we add to it; in their plain form.
+const OUR_MARKS: [char; 6] = [':', '[', ']', '(', ')', '>'];
 
 /// The names and fingerprints known in one place, one's own among them.
 #[derive(Debug, Default)]
@@ -42,15 +46,28 @@ impl People {
 
     /// What a person is called on the screen, safe to show.
     pub fn label(&self, name: &str, fingerprint: &str) -> String {
-        let digits = fingerprint.get(..DIGITS).unwrap_or(fingerprint);
         let likeness = likeness(name);
         let of_another =
-            |known: &Known| known.likeness == likeness && known.fingerprint != fingerprint;
-        let doubtful = self.0.iter().any(of_another)
-            || could_be_ours(name, &likeness)
-            || (is_fingerprint(&likeness) && likeness != digits.to_lowercase());
-        let shown = visible::line(name);
-        if doubtful { format!("{shown} [{}]", visible::line(digits)) } else { shown }
+            |known: &&Known| known.likeness == likeness && known.fingerprint != fingerprint;
+        let others = || self.0.iter().filter(of_another);
+        let doubtful = others().next().is_some()
+            || could_be_ours(&likeness)
+            || (is_digits(&likeness) && !begins(fingerprint, &likeness))
+            || (is_digits(&likeness) && self.has_other(fingerprint, &likeness));
+        let shown = visible::name(name);
+        if !doubtful {
+            return shown;
+        }
+        let told_apart = others().map(|known| common(fingerprint, &known.fingerprint) + 1);
+        let digits = told_apart.max().unwrap_or(0).max(DIGITS_LEAST);
+        let digits = fingerprint.get(..digits).unwrap_or(fingerprint);
+        format!("{shown} [{}]", visible::line(digits))
+    }
+
+    /// Whether the fingerprint of somebody else begins with these digits.
+    fn has_other(&self, fingerprint: &str, digits: &str) -> bool {
+        let begins = |known: &Known| begins(&known.fingerprint, digits);
+        self.0.iter().any(|known| known.fingerprint != fingerprint && begins(known))
     }
 
     /// What a chat is called on the screen, safe to show: as its group, or as the person on its other
@@ -70,38 +87,52 @@ impl People {
     pub fn group_label(&self, name: &str) -> String {
         let likeness = likeness(name);
         let doubtful = self.0.iter().any(|known| known.likeness == likeness)
-            || could_be_ours(name, &likeness)
-            || is_fingerprint(&likeness);
-        let shown = visible::line(name);
+            || could_be_ours(&likeness)
+            || is_digits(&likeness);
+        let shown = visible::name(name);
         if doubtful { format!("{shown} [group]") } else { shown }
     }
 }
 
-/// Whether a line with this name could be read as one that the terminal means otherwise.
-fn could_be_ours(name: &str, likeness: &str) -> bool {
-    likeness.is_empty() || likeness == OWN || name.contains(OUR_MARKS)
+/// Whether a line with a name of this likeness could be read as one that the terminal means otherwise.
+fn could_be_ours(likeness: &str) -> bool {
+    likeness.is_empty() || likeness == OWN || likeness.contains(OUR_MARKS)
 }
 
-fn is_fingerprint(likeness: &str) -> bool {
-    likeness.len() == DIGITS && likeness.bytes().all(|byte| byte.is_ascii_hexdigit())
+/// Whether a name of this likeness could be taken for a fingerprint.
+fn is_digits(likeness: &str) -> bool {
+    likeness.len() >= NAME_DIGITS_LEAST && likeness.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// What two names that look alike have in common.
+fn begins(fingerprint: &str, digits: &str) -> bool {
+    fingerprint.get(..digits.len()).is_some_and(|start| start.eq_ignore_ascii_case(digits))
+}
+
+/// How many digits two fingerprints have in common at their beginning.
+fn common(one: &str, other: &str) -> usize {
+    one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count()
+}
+
+/// What two names that look alike have in common: their characters in plain form (NFKC), without
+/// case and blanks.
 fn likeness(name: &str) -> String {
-    let seen = name.chars().filter(|&character| !visible::is_blank(character));
-    seen.flat_map(char::to_lowercase).collect()
+    let plain: String = name.nfkc().collect();
+    // By way of capitals, since those bring together more: ß and SS, both small sigmas.
+    let folded = plain.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    folded.nfkc().filter(|&character| !visible::is_blank(character)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const BOB: &str = "b0b0b0b0b0b0";
-    const EVE: &str = "e7e7e7e7e7e7";
+    const ALICE: &str = "a11ce000a11ce000a11ce000";
+    const BOB: &str = "b0b0b0b0b0b0b0b0b0b0b0b0";
+    const EVE: &str = "e7e7e7e7e7e7e7e7e7e7e7e7";
 
     fn people(name_of_eve: &str) -> People {
         let mut people = People::default();
-        people.insert("Alice", "a11ce000a11c");
+        people.insert("Alice", ALICE);
         people.insert("Bob", BOB);
         people.insert(name_of_eve, EVE);
         people
@@ -125,16 +156,67 @@ mod tests {
             "Bob: yes, send it",
             "Bob [b0b0b0b0]",
             "Bob\u{ff1a}",
+            "Alice (you)",
+            "Alice \u{ff08}you)",
+            "\u{ff22}ob",
+            "B\u{1d428}b",
+            "B\u{24de}\u{2060}b",
+            "Al\u{2170}ce",
+            "b0b0b0b0b0b0b0b0b0",
+            "B0B0\u{ff22}0b0",
         ];
         for name in doubtful {
             let label = people(name).label(name, EVE);
-            assert!(label.ends_with(" [e7e7e7e7]"), "{name:?}: {label}");
+            assert!(label.ends_with(" [e7e7e7e7e7e7e7e7]"), "{name:?}: {label}");
         }
-        for name in ["Bobby", "Eve", "e7e7e7e7", "meg"] {
+        for name in ["Bobby", "Eve", "e7e7e7e7", "E7E7e7e7e7", "meg"] {
             assert_eq!(people(name).label(name, EVE), name);
         }
-        assert_eq!(people("bob").label("Bob", BOB), "Bob [b0b0b0b0]", "both of them");
+        assert_eq!(people("bob").label("Bob", BOB), "Bob [b0b0b0b0b0b0b0b0]", "both of them");
         assert_eq!(people("Eve").label("Bob", BOB), "Bob");
+    }
+
+    #[test]
+    fn so_many_digits_are_shown_that_those_who_look_alike_differ() {
+        // spec: CLI-121
+        let people = |name: &str, others: &[&str]| {
+            let mut people = People::default();
+            others.iter().for_each(|fingerprint| people.insert(name, fingerprint));
+            people
+        };
+        // Found again by trying, as far as anybody gets, and further.
+        let (near, nearer) = ("b0b0b0b0b0b0b0b1b0b0b0b0", "b0b0b0b0b0b0b0b0b0b0b1b0");
+        let label = |others: &[&str]| people("Bob", others).label("bob", BOB);
+        assert_eq!(label(&[BOB, near]), "bob [b0b0b0b0b0b0b0b0]");
+        assert_eq!(label(&[BOB, near, nearer]), "bob [b0b0b0b0b0b0b0b0b0b0b0]");
+        assert_eq!(
+            people("Bob", &[BOB, near, nearer]).label("Bob", nearer),
+            "Bob [b0b0b0b0b0b0b0b0b0b0b1]"
+        );
+        // Who is called by the digits that two have in common.
+        assert_eq!(
+            people("b0b0b0b0", &[BOB, nearer]).label("b0b0b0b0", nearer),
+            "b0b0b0b0 [b0b0b0b0b0b0b0b0b0b0b1]"
+        );
+        assert_eq!(
+            people("Bob", &[BOB]).label("b0b0b0b0", nearer),
+            "b0b0b0b0 [b0b0b0b0b0b0b0b0]",
+            "the beginning of Bob's"
+        );
+    }
+
+    #[test]
+    fn letters_that_differ_in_form_only_are_alike() {
+        // spec: CLI-121
+        for (one, other) in [
+            ("Zo\u{eb}", "Zoe\u{308}"),
+            ("STRASSE", "stra\u{df}e"),
+            ("ΟΔΟΣ", "οδος"),
+            ("ﬁn", "Fin"),
+        ] {
+            assert_eq!(likeness(one), likeness(other));
+        }
+        assert_ne!(likeness("Zo\u{eb}"), likeness("Zoe"));
     }
 
     #[test]

@@ -2,14 +2,15 @@
 //!
 //! Control characters become their pictures (U+2400 block), and characters that turn the reading
 //! direction or take no room are written as their number. Long runs of blanks, which could push text
-//! to where it looks like something else, are counted. What is left is what a person reads.
+//! to where it looks like something else, are counted, and in names there are none. What is left is
+//! what a person reads.
 
 use hushwire::hidden::is_hidden;
 
 /// The longest run of blanks that is shown as it is.
 const BLANKS_MAX: usize = 8;
 
-/// One line of foreign text: a name, a file name, a media type. Line breaks become visible too.
+/// One line of foreign text: a file name, a media type. Line breaks become visible too.
 pub fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -31,17 +32,43 @@ pub fn line(text: &str) -> String {
     shown
 }
 
+/// A name that stands in a line with something else, as [`line()`]. Each run of blanks in it is one
+/// blank, and there is none at its ends: it cannot pass for the name and the columns behind it
+/// (spec: CLI-122).
+pub fn name(text: &str) -> String {
+    let mut name = String::with_capacity(text.len());
+    let mut gap = true;
+    for character in text.chars() {
+        if is_blank(character) && !joins(character) && !is_hidden(character) {
+            gap = true;
+        } else if !(gap && joins(character)) {
+            // Else it would part two blanks, and joins nothing.
+            if gap && !name.is_empty() {
+                name.push(' ');
+            }
+            gap = false;
+            name.push(character);
+        }
+    }
+    line(&name)
+}
+
 /// Whether nothing is to be seen of a character, in most fonts, though it may take room.
 pub fn is_blank(character: char) -> bool {
     (character.is_whitespace() && !character.is_control())
-        || matches!(
-            character,
-            '\u{34f}'                     // combining grapheme joiner
-            | '\u{200c}' | '\u{200d}'     // joiners, which scripts and emoji need
-            | '\u{2800}'                  // Braille without dots
-            | '\u{fe00}'..='\u{fe0f}' // selectors of variants
-        )
+        || character == '\u{2800}' // Braille without dots
+        || joins(character)
         || is_hidden(character)
+}
+
+/// Whether a character takes no room and acts on its neighbours, which scripts and emoji need.
+const fn joins(character: char) -> bool {
+    matches!(
+        character,
+        '\u{34f}'                     // combining grapheme joiner
+        | '\u{200c}' | '\u{200d}'     // joiners
+        | '\u{fe00}'..='\u{fe0f}' // selectors of variants
+    )
 }
 
 /// Foreign text of several lines. The caller indents all but the first, so that a line break in a
@@ -127,6 +154,23 @@ mod tests {
             assert_eq!(line(&format!("a{run}b{run}")), "a<9 blanks>b<9 blanks>", "{blank:?}");
         }
         assert_eq!(lines("ok\t\t\tx"), ["ok<12 blanks>x"]);
+    }
+
+    #[test]
+    fn a_name_has_no_columns() {
+        // spec: CLI-122
+        let cases = [
+            ("Bob", "Bob"),
+            ("  Bob  verified   chat 4 ", "Bob verified chat 4"),
+            ("Bob\u{a0}\u{3000}\u{2800} x", "Bob x"),
+            ("\u{200d} Bob \u{200d} \u{fe0f}x \u{200c}", "Bob x"),
+            ("a\u{200b} \tb", "a<U+200B> \u{2409}b"),
+            ("👩\u{200d}💻 Zoë", "👩\u{200d}💻 Zoë"),
+            (" \u{3000}", ""),
+        ];
+        for (text, shown) in cases {
+            assert_eq!(name(text), shown);
+        }
     }
 
     #[test]

@@ -92,7 +92,7 @@ async fn revoke<B: Backend>(session: &Session<'_, B>, query: &str) -> Result<(),
         .collect();
     let number = resolve(query, Noun::Device, &candidates)?;
     let found = candidates.into_iter().find(|candidate| candidate.number == number);
-    let name = found.map_or_else(String::new, |candidate| visible::line(&candidate.name));
+    let name = found.map_or_else(String::new, |candidate| visible::name(&candidate.name));
     let since = session.next_event_number().await?;
     session.perform(Command::DeviceRevoke(DeviceNumber(number))).await?;
     session.settle(since, |_| None).await?;

@@ -13,7 +13,6 @@ use crate::{
     names::{Candidate, NameError, Noun, resolve},
     record::{ChatRecord, DoneRecord, MemberRecord, Record},
     session::{Session, expect_reply},
-    visible,
 };
 
 pub(super) async fn group<B: Backend>(
@@ -131,7 +130,7 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     session.done(DoneRecord {
         done: "group_left",
         chat: Some(chat.number.0),
-        words: format!("you left {}", visible::line(&chat.name)),
+        words: format!("you left {}", session.people().await?.chat_label(&chat)),
         ..DoneRecord::default()
     })
 }

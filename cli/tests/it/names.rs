@@ -53,26 +53,50 @@ async fn a_borrowed_name_is_shown_with_its_fingerprint() {
         state.contacts[1].name = "bob ".into();
         state.chats[1].name = "bob ".into();
         state.chats[2].name = "Bob".into();
-        for (name, fingerprint) in [("ME", "e7e7e7e7e7e7"), ("Carol", "ca01")] {
+        for (name, fingerprint) in [("ME", "e7e7e7e7e7e7e7e7e7"), ("Carol", "ca01")] {
             let sender = Sender::Other { fingerprint: fingerprint.into(), name: name.into() };
             state.add_message(3, sender, MessageBody::Text("hi".into()), MessageState::Received);
         }
         state.members[1].name = "Alice".into();
-        state.members[1].fingerprint = "e7e7e7e7e7e7".into();
+        state.members[1].fingerprint = "e7e7e7e7e7e7e7e7e7".into();
     }
     let lines = bench.prints(&["contacts"]).await;
     assert!(lines[0].starts_with("  1  Bob [b0b0]  "), "{lines:?}");
-    assert!(lines[1].starts_with("  2  bob  [ca01]  "), "{lines:?}");
+    assert!(lines[1].starts_with("  2  bob [ca01]  "), "{lines:?}");
     let lines = bench.prints(&["chats"]).await;
     assert!(lines[0].starts_with("  1  Bob [b0b0]  direct"), "{lines:?}");
     assert!(lines[2].starts_with("  3  Bob [group]  group"), "{lines:?}");
     let lines = bench.prints(&["read", "3"]).await;
-    assert!(lines[0].contains(" ME [e7e7e7e7]: hi"), "{lines:?}");
+    assert!(lines[0].contains(" ME [e7e7e7e7e7e7e7e7]: hi"), "{lines:?}");
     assert!(lines[1].contains(" Carol: hi"), "{lines:?}");
     let lines = bench.prints(&["group", "members", "3"]).await;
     assert!(lines[0].starts_with("Alice [aaaa1111] (you)"), "{lines:?}");
-    assert!(lines[1].starts_with("Alice [e7e7e7e7]  "), "{lines:?}");
+    assert!(lines[1].starts_with("Alice [e7e7e7e7e7e7e7e7]  "), "{lines:?}");
     let record = &bench.objects(&["contacts"]).await[1];
     assert_eq!(record["name"], "bob ", "scripts have the name as it is, and the fingerprint");
     assert!(record.get("label").is_none());
+}
+
+#[tokio::test]
+async fn a_name_does_not_carry_the_columns_behind_it() {
+    // spec: CLI-122
+    let bench = Bench::new();
+    {
+        let world = bench.world();
+        let mut state = world.state();
+        state.contacts[1].name = "Dave  verified  chat 4  da7e".into();
+        state.chats[2].name = " Climbing  direct\u{a0} 2 new".into();
+        state.members[1].name = "Alice (you)  owner, one device".into();
+        state.devices[0].name = "desk  (this one)".into();
+    }
+    let lines = bench.prints(&["contacts"]).await;
+    assert!(lines[1].starts_with("  2  Dave verified chat 4 da7e  unverified"), "{lines:?}");
+    let lines = bench.prints(&["chats"]).await;
+    assert!(lines[2].starts_with("  3  Climbing direct 2 new  group"), "{lines:?}");
+    let lines = bench.prints(&["group", "members", "3"]).await;
+    assert!(lines[1].starts_with("Alice (you) owner, one device [b0b0]  "), "{lines:?}");
+    let lines = bench.prints(&["device", "list"]).await;
+    assert!(lines[0].starts_with("  1  desk (this one)"), "{lines:?}");
+    let lines = bench.prints(&["group", "leave", "3"]).await;
+    assert_eq!(lines, ["you left Climbing direct 2 new"]);
 }
