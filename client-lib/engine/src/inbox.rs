@@ -238,7 +238,7 @@ pub(crate) fn refuse(
     handled::note(work, &id(work, item)?)?;
     work.effects.shelf = true;
     if let (true, Ok(opened)) = (reason.may_pass(), open(work, item)) {
-        joining::hold(work, item.sequence, &opened.sender, &opened.content)?;
+        joining::hold(work, item, &opened.sender, &opened.content)?;
     }
     work.event(Event::Warning(Warning::InvitationRefused { reason }))
 }

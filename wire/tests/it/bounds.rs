@@ -80,6 +80,12 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("invitations_held_of_one_max", "client-lib/engine/src/joining/held.rs", "HELD_OF_ONE_MAX"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
     ("direct_groups_max", "client-lib/engine/src/joining.rs", "DIRECT_GROUPS_MAX"),
+    (
+        "invitations_held_of_capability_max",
+        "client-lib/engine/src/joining/held.rs",
+        "HELD_OF_CAPABILITY_MAX",
+    ),
+    ("invitations_held_ms", "client-lib/engine/src/joining/held.rs", "HELD_LIFE_MS"),
     ("frames_waiting_max", "client-lib/src/driver/connection.rs", "FRAMES_WAITING_MAX"),
     ("idle_wait_ms", "client-lib/src/driver.rs", "IDLE_WAIT"),
     ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),

@@ -7,22 +7,26 @@ use hushwire_protocol::{
     identity::{DeviceCredential, UnverifiedCredential},
     invitation::InboxContent,
 };
-use hushwire_wire::id::Sequence;
+use hushwire_wire::{id::CapabilityId, message::InboxItem};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{Event, InvitationRefusal, Warning},
     inbox::Fault,
-    record::{Record, SecretBytes, by_number},
+    record::{Record, SecretBytes, by_number, id},
     shelf,
     store::{StoreError, Table},
     work::Work,
 };
 
-/// The most that are kept; the oldest gives way.
+/// The most that are kept.
 const HELD_MAX: usize = 16;
+/// The most that are kept of those that came by one capability: identities cost nothing.
+const HELD_OF_CAPABILITY_MAX: usize = 4;
 /// The most of one sender that are kept; their oldest gives way.
 const HELD_OF_ONE_MAX: usize = 2;
+/// How long one is kept, in milliseconds: 30 days.
+const HELD_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 const PREFIX: &[u8] = b"held ";
 
 /// An invitation that waits. Key: `held `, place of its item in the inbox.
@@ -31,16 +35,22 @@ struct HeldRecord {
     #[serde(with = "serde_bytes")]
     sender: Vec<u8>,
     content: SecretBytes,
+    /// What it came by; none in a row of a build before.
+    #[serde(with = "id::option", default)]
+    capability: Option<CapabilityId>,
+    #[serde(default)]
+    until_ms: u64,
 }
 
 impl Record for HeldRecord {
     const TABLE: Table = Table::Profile;
 }
 
-/// Keeps an invitation, if it is for this device. Nobody drives out those of others (spec: LNK-063).
+/// Keeps an invitation, if it is for this device. Nobody drives out those of others: where there is no
+/// room left it is the new one that is passed over (spec: LNK-063, LNK-066).
 pub(crate) fn hold(
     work: &Work<'_>,
-    place: Sequence,
+    item: &InboxItem,
     sender: &DeviceCredential,
     content: &[u8],
 ) -> Result<(), StoreError> {
@@ -48,25 +58,43 @@ pub(crate) fn hold(
         return Ok(());
     };
     let packages = packages_in(&invitation.welcome).unwrap_or_default();
-    if !shelf::has_one(work, &packages)? {
+    if !shelf::has_one(work, &packages)? || !make_room(work, item, sender)? {
         return Ok(());
     }
-    let mut of_one = Vec::new();
-    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
-        if credential(&row.record)?.identity() == sender.identity() {
-            of_one.push(row.key);
-        }
-    }
-    make_room(work, &of_one, HELD_OF_ONE_MAX)?;
-    make_room(work, &held(work)?, HELD_MAX)?;
-    let record = HeldRecord { sender: sender.to_bytes(), content: SecretBytes::new(content) };
-    work.tx.save(&[PREFIX, &by_number(place.0)].concat(), &record)
+    let record = HeldRecord {
+        sender: sender.to_bytes(),
+        content: SecretBytes::new(content),
+        capability: Some(item.capability),
+        until_ms: work.now.plus_ms(HELD_LIFE_MS).0,
+    };
+    work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)
 }
 
-/// Forgets the oldest, so that one more is not too many.
-fn make_room(work: &Work<'_>, keys: &[Vec<u8>], most: usize) -> Result<(), StoreError> {
-    let surplus = (keys.len() + 1).saturating_sub(most);
-    keys.iter().take(surplus).try_for_each(|oldest| forget_held(work, oldest))
+/// Forgets what waited too long, and the sender's oldest so that one more is not too many. Says
+/// whether there is room for one more.
+fn make_room(
+    work: &Work<'_>,
+    item: &InboxItem,
+    sender: &DeviceCredential,
+) -> Result<bool, StoreError> {
+    let mut of_sender = Vec::new();
+    let mut others = Vec::new();
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if row.record.until_ms <= work.now.0 {
+            forget_held(work, &row.key)?;
+        } else if credential(&row.record)?.identity() == sender.identity() {
+            of_sender.push(row);
+        } else {
+            others.push(row);
+        }
+    }
+    let surplus = (of_sender.len() + 1).saturating_sub(HELD_OF_ONE_MAX);
+    for oldest in of_sender.drain(..surplus) {
+        forget_held(work, &oldest.key)?;
+    }
+    let kept = of_sender.iter().chain(&others);
+    let of_capability = kept.filter(|row| row.record.capability == Some(item.capability)).count();
+    Ok(of_capability < HELD_OF_CAPABILITY_MAX && of_sender.len() + others.len() < HELD_MAX)
 }
 
 fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreError> {

@@ -1,5 +1,7 @@
 //! Who may bring a person into a chat, and back into one.
 
+use std::sync::{Arc, Mutex};
+
 use hushwire_engine::{
     command::{ChatInfo, ChatState, Command, Comparison, LinkUse, Reply},
     event::{Event, InvitationRefusal, Warning},
@@ -271,21 +273,7 @@ fn a_tree_in_a_blob_is_refused_by_name() {
 fn nobody_drives_out_the_invitations_of_others() {
     // spec: LNK-063
     let mut world = World::new(1);
-    let alice = world.person("Alice", 0);
-    let bob = world.person("Bob", 0);
-    let mallory = world.person("Mallory", 0);
-    world.befriend(bob, alice);
-    world.befriend(mallory, alice);
-    // The laptop is away before it hears whom Alice knows.
-    let laptop = world.device("laptop");
-    let Reply::DeviceCode(code) = world.ask(alice, Command::DeviceLink) else { panic!() };
-    world.ask(laptop, Command::JoinIdentity { code, device_name: "laptop".into() });
-    world.settle();
-    world.ask(alice, Command::DeviceLinkConfirm(Comparison::Equal));
-    world.ask(laptop, Command::DeviceLinkConfirm(Comparison::Equal));
-    world.pass(100);
-    world.set_online(laptop, false);
-    world.pass(120_000);
+    let [alice, bob, mallory, laptop] = with_laptop_away(&mut world);
     let invite = |world: &mut World, who: Who, name: String| {
         let Reply::Chat(chat) = world.ask(who, Command::GroupNew { name }) else { panic!() };
         let Reply::Contacts(contacts) = world.ask(who, Command::Contacts) else { panic!() };
@@ -373,4 +361,75 @@ fn chats_of_one_contact_do_not_make_the_older_ones_deaf() {
     world.say(alice, hers, "two");
     world.settle();
     assert_eq!(world.texts(bob, his), ["one", "two"]);
+}
+
+/// Alice, Bob and Mallory, who are contacts of hers, and a laptop of hers that is away before it hears
+/// of that.
+fn with_laptop_away(world: &mut World) -> [Who; 4] {
+    let [alice, bob, mallory] = ["Alice", "Bob", "Mallory"].map(|name| world.person(name, 0));
+    world.befriend(bob, alice);
+    world.befriend(mallory, alice);
+    let laptop = world.device("laptop");
+    let Reply::DeviceCode(code) = world.ask(alice, Command::DeviceLink) else { panic!() };
+    world.ask(laptop, Command::JoinIdentity { code, device_name: "laptop".into() });
+    world.settle();
+    world.ask(alice, Command::DeviceLinkConfirm(Comparison::Equal));
+    world.ask(laptop, Command::DeviceLinkConfirm(Comparison::Equal));
+    world.pass(100);
+    world.set_online(laptop, false);
+    world.pass(120_000);
+    [alice, bob, mallory, laptop]
+}
+
+/// What the invitations of one person to another say, one for each device.
+fn seen_invitations(world: &mut World, from: Who, to: Who) -> Vec<Vec<u8>> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let items = Arc::clone(&seen);
+    world.set_tamper(move |frame| {
+        if let Answer::InboxItem(item) = &frame.answer {
+            items.lock().unwrap().push(item.item.to_vec());
+        }
+        Some(frame)
+    });
+    let name = "Crew".to_owned();
+    let Reply::Chat(crew) = world.ask(from, Command::GroupNew { name }) else { panic!() };
+    let Reply::Contacts(contacts) = world.ask(from, Command::Contacts) else { panic!() };
+    world.ask(from, Command::GroupAdd { chat: crew.number, contact: contacts[0].number });
+    world.settle();
+    world.set_tamper(Some);
+    let seen = core::mem::take(&mut *seen.lock().unwrap());
+    seen.iter().map(|item| world.open_item(to, item)).collect()
+}
+
+#[test]
+fn made_up_identities_do_not_drive_out_the_invitations_of_others() {
+    // spec: LNK-066
+    for links in [1, 5] {
+        let mut world = World::new(1);
+        let [alice, bob, _, laptop] = with_laptop_away(&mut world);
+        let copies = seen_invitations(&mut world, bob, alice);
+        assert_eq!(copies.len(), 2, "one for each device");
+        let links: Vec<_> = (0..links).map(|_| world.link(alice, LinkUse::Lasting)).collect();
+        for (place, link) in links.iter().cycle().take(20).enumerate() {
+            let stranger = world.person(&format!("Stranger {place}"), 0);
+            let card = world.card(stranger, CapabilitySecret::from_bytes([4; 32]));
+            for copy in &copies {
+                let Ok(InboxContent::Invitation(mut copy)) = InboxContent::decode(copy) else {
+                    panic!()
+                };
+                copy.sender = ContactCard::decode(&card.to_bytes()).unwrap();
+                let content = InboxContent::Invitation(copy).to_bytes();
+                world.write_item(stranger, alice, capability_of(link), &content);
+            }
+        }
+        // It reads its inbox before it hears whom Alice knows.
+        world.set_tamper(|frame| (!matches!(frame.answer, Answer::Entry(_))).then_some(frame));
+        world.set_online(laptop, true);
+        world.pass(120_000);
+        assert!(refusals(&mut world, laptop).contains(&InvitationRefusal::NotAContact));
+        world.set_tamper(Some);
+        world.restart(laptop);
+        world.pass(120_000);
+        assert_eq!(world.chat(laptop, "Crew").state, ChatState::Open);
+    }
 }
