@@ -117,7 +117,7 @@ impl Group {
         let Some(mls) = MlsGroup::load(provider.0.storage(), &mls_group_id(channel))? else {
             return Ok(None);
         };
-        let state = profile::state_of(mls.extensions())
+        let state = profile::agreed_state_of(mls.extensions())
             .map_err(|_| GroupError::Store(crate::storage::MlsStoreError::Malformed))?;
         Ok(Some(Self { channel: *channel, mls, state }))
     }

@@ -7,6 +7,8 @@ use crate::hidden::is_hidden;
 
 /// The longest name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 128;
+/// Stands for a stored name of which nothing can be shown.
+const NOTHING_LEFT: &str = "?";
 
 /// A name as its owner chose it: 1 to 128 bytes of UTF-8 without control and hidden characters. It proves
 /// nothing; two people may have the same one (spec: LNK-024).
@@ -32,6 +34,18 @@ impl ProfileName {
         }
     }
 
+    /// Takes a name that was taken before and stored since: what it has that no name may have by
+    /// today's list is left out, so that it can be shown and sent (spec: CLI-134).
+    pub fn from_stored(text: &str) -> Self {
+        let mut name: String =
+            text.chars().filter(|character| !is_unprintable(*character)).collect();
+        name.truncate(name.floor_char_boundary(NAME_BYTES_MAX));
+        if name.trim().is_empty() {
+            NOTHING_LEFT.clone_into(&mut name);
+        }
+        Self(name)
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,6 +53,11 @@ impl ProfileName {
 
     pub(crate) fn write(&self, writer: Writer) -> Writer {
         writer.variable(self.0.as_bytes())
+    }
+
+    /// Reads a name of a stored card (spec: CLI-134).
+    pub(crate) fn read_stored(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self::from_stored(reader.text(NAME_BYTES_MAX)?))
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -76,6 +95,29 @@ mod tests {
             assert_eq!(ProfileName::new(text), Err(NotAName));
         }
         assert_eq!(ProfileName::read(&mut Reader::new(&[0])), Err(DecodeError::UndefinedValue));
+    }
+
+    #[test]
+    fn every_stored_text_gives_a_name() {
+        // spec: CLI-134
+        let long = format!("{}é", "x".repeat(127));
+        for (stored, name) in [
+            ("Ana", "Ana"),
+            ("\u{5d0}\u{200f}", "\u{5d0}"),
+            ("a\u{ad}b\n", "ab"),
+            ("\u{202e}", "?"),
+            (" \u{ad}", "?"),
+            ("", "?"),
+            (&long, &long[..127]),
+        ] {
+            let read = ProfileName::from_stored(stored);
+            assert_eq!(read.as_str(), name, "{stored:?}");
+            assert_eq!(ProfileName::new(read.as_str()), Ok(read));
+        }
+    }
+
+    #[test]
+    fn debug_prints_the_type_only() {
         assert_eq!(format!("{:?}", ProfileName::new("a").unwrap()), "ProfileName(..)");
     }
 }

@@ -124,16 +124,20 @@ fn successor(
     record: &ContactRecord,
     card: &ContactCard,
 ) -> Result<Option<ContactCard>, StoreError> {
-    let decode = |bytes: &[u8]| ContactCard::decode(bytes).map_err(|_| StoreError::Damaged);
     let rank = |card: &ContactCard| (card.statement.counter(), card.device_list_minimum);
-    let mut card = decode(&card.to_bytes())?;
+    let mut card = stored_card(&card.to_bytes())?;
     let Some(known) = &record.card else { return Ok(Some(card)) };
-    let known = decode(known.expose())?;
+    let known = stored_card(known.expose())?;
     if rank(&card) < rank(&known) {
         return Ok(None);
     }
     card.device_list_minimum = card.device_list_minimum.max(known.device_list_minimum);
     Ok(Some(card))
+}
+
+/// A card that was taken before, whatever characters its name has (spec: CLI-134).
+fn stored_card(bytes: &[u8]) -> Result<ContactCard, StoreError> {
+    ContactCard::decode_stored(bytes).map_err(|_| StoreError::Damaged)
 }
 
 fn rename_chat(work: &mut Work<'_>, chat: ChatNumber, name: &str) -> Result<(), StoreError> {
@@ -176,7 +180,7 @@ pub(crate) fn card(
     person: &Fingerprint,
 ) -> Result<Option<ContactCard>, StoreError> {
     let card = load(work, person)?.and_then(|record| record.card);
-    card.map(|card| ContactCard::decode(card.expose()).map_err(|_| StoreError::Damaged)).transpose()
+    card.map(|card| stored_card(card.expose())).transpose()
 }
 
 /// Contacts get capabilities of their own anew with the next card; those they have still work for a
@@ -328,9 +332,7 @@ pub(crate) fn reached(
         _ => None,
     };
     let known = match (&card, &sealed_card) {
-        (Some(card), _) => {
-            Some(ContactCard::decode(card.expose()).map_err(|_| StoreError::Damaged)?)
-        }
+        (Some(card), _) => Some(stored_card(card.expose())?),
         (None, Some(sealed)) => open_card(&parsed, sealed),
         (None, None) => None,
     };

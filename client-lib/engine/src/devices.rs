@@ -6,6 +6,7 @@ use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
     identity::{DeviceEntry, DeviceId, DeviceList, DeviceListVersion, Fingerprint},
     invitation::ContactCard,
+    profile::ProfileName,
 };
 use hushwire_wire::{id::ChannelId, message::Request};
 use serde::{Deserialize, Serialize};
@@ -367,12 +368,14 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     for entry in device_list(work)?.devices() {
         let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
         let Some(named) = named else { continue };
-        let payload = [entry.device.as_ref(), named.name.as_bytes()].concat();
+        let name = ProfileName::from_stored(&named.name);
+        let payload = [entry.device.as_ref(), name.as_str().as_bytes()].concat();
         entries.push(ControlEntry { kind: ControlKind::DeviceNamed, payload });
     }
     for row in work.tx.list::<ContactRecord>(&[], usize::MAX)? {
-        let Some(card) = row.record.card else { continue };
-        let payload = card.expose().to_vec();
+        let person = Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)?;
+        let Some(card) = contacts::card(work, &person)? else { continue };
+        let payload = card.to_bytes().to_vec();
         entries.push(ControlEntry { kind: ControlKind::ContactAdded, payload });
         if row.record.verification == Verification::Verified {
             entries.push(verified_entry(&row.key, Verification::Verified));

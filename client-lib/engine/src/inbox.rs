@@ -323,7 +323,7 @@ fn link_card(work: &mut Work<'_>, link: &LinkRecord) -> Result<Vec<u8>, StoreErr
             manager_counter: statement.counter(),
             version: DeviceListVersion(record.device_list_version),
         },
-        name: ProfileName::new(&identity.name).map_err(|_| StoreError::Damaged)?,
+        name: ProfileName::from_stored(&identity.name),
     };
     let secret = links::secret(link)?;
     Card::sign(&manager, &statement, &record.inbox, terms)

@@ -209,7 +209,7 @@ pub(crate) fn own_card(
         statement,
         inbox_key: record.inbox_key()?.public().map_err(|_| StoreError::Damaged)?,
         shelf_key: record.shelf_key()?,
-        name: ProfileName::new(&identity.name).map_err(|_| StoreError::Damaged)?,
+        name: ProfileName::from_stored(&identity.name),
     })
 }
 

@@ -12,12 +12,12 @@ use super::Group;
 use super::binding::{Binding, LogPlace};
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::{VerifiedKeyPackage, credential_with_key, verify_added_leaf};
-use super::members::{LeafIndex, LeafSelector, Roster, Selected};
-use super::profile::{context_extensions, state_of};
+use super::members::{LeafIndex, LeafSelector, Member, Roster, Selected};
+use super::profile::{agreed_state_of, context_extensions, state_after};
 use super::receive::LeaveProposal;
 use super::report::Report;
 use super::rights::{Change, identities_after, judge, prune_roles};
-use super::state::GroupState;
+use super::state::{Allowed, GroupState, Right};
 use super::welcome::{JoinerWelcome, split};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, seal};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
@@ -138,7 +138,7 @@ impl Group {
             return Err(GroupError::NoCommitPending);
         }
         self.mls.merge_pending_commit(&provider.0).map_err(|_| GroupError::Mls)?;
-        self.state = state_of(self.mls.extensions()).map_err(|_| GroupError::Mls)?;
+        self.state = agreed_state_of(self.mls.extensions()).map_err(|_| GroupError::Mls)?;
         Ok(())
     }
 
@@ -235,7 +235,7 @@ impl Group {
     /// Judges our own commit as every member will.
     fn judge_pending(&self, roster: &Roster, cut: Cut) -> Result<(), GroupError> {
         let staged = self.mls.pending_commit().ok_or(GroupError::Mls)?;
-        let change = read_change(staged, self.own_leaf(), cut);
+        let change = read_change(staged, &self.state, self.own_leaf(), cut);
         change.and_then(|change| judge(roster, &change)).map_err(GroupError::WouldBeRejected)
     }
 
@@ -292,8 +292,14 @@ impl Plan {
         if remove.contains(&group.own_leaf()) {
             return Err(GroupError::CannotRemoveOwnLeaf);
         }
-        let wanted = intent.set_state.unwrap_or_else(|| roster.state.clone());
-        let CommitIntent { add, leave, credential, cover, .. } = intent;
+        let CommitIntent { add, leave, set_state, credential, cover, .. } = intent;
+        let mut wanted = set_state.unwrap_or_else(|| roster.state.clone());
+        let me = roster.at(group.own_leaf()).map(Member::identity);
+        let describes = me.is_some_and(|me| wanted.allows(&me, Right::Describe) == Allowed::Yes);
+        if describes && !add.is_empty() {
+            // Who joins would refuse them (spec: CLI-135).
+            wanted.leave_out_refused();
+        }
         Ok(Self { roster, add, remove, leave, wanted, credential, cover })
     }
 
@@ -309,10 +315,11 @@ impl Plan {
 /// What a staged commit does, if it does nothing else (spec: GRP-035).
 pub(crate) fn read_change(
     staged: &StagedCommit,
+    before: &GroupState,
     committer: LeafIndex,
     cut: Cut,
 ) -> Result<Change, Rejection> {
-    let state = state_of(staged.group_context().extensions())?;
+    let state = state_after(staged.group_context().extensions(), before)?;
     let mut change = Change { committer, added: vec![], removed: vec![], left: vec![], state, cut };
     for queued in staged.queued_proposals() {
         read_proposal(queued, &mut change)?;

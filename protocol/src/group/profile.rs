@@ -9,6 +9,7 @@ use openmls::prelude::{
 
 use super::error::{GroupError, Rejection};
 use super::state::{EXTENSION_TYPE, GroupState};
+use crate::encoding::DecodeError;
 use crate::provider::Suite;
 
 /// How many messages of one sender may be missing before a later one, and still be opened
@@ -88,8 +89,35 @@ pub(crate) fn context_extensions(
 
 /// The state in a GroupContext that has exactly our extensions (spec: GRP-014).
 pub(crate) fn state_of(extensions: &Extensions<GroupContext>) -> Result<GroupState, Rejection> {
+    read_state(extensions, GroupState::from_bytes)
+}
+
+/// The state in a GroupContext that this member agreed to before (spec: CLI-134).
+pub(crate) fn agreed_state_of(
+    extensions: &Extensions<GroupContext>,
+) -> Result<GroupState, Rejection> {
+    read_state(extensions, GroupState::from_agreed)
+}
+
+/// The state that a commit leads to: texts that it leaves as they are were agreed to before, so no
+/// member refuses a commit for them (spec: CLI-135).
+pub(crate) fn state_after(
+    extensions: &Extensions<GroupContext>,
+    before: &GroupState,
+) -> Result<GroupState, Rejection> {
+    let state = agreed_state_of(extensions)?;
+    if state.name == before.name && state.description == before.description {
+        return Ok(state);
+    }
+    state_of(extensions)
+}
+
+fn read_state(
+    extensions: &Extensions<GroupContext>,
+    read: fn(&[u8]) -> Result<GroupState, DecodeError>,
+) -> Result<GroupState, Rejection> {
     let bytes = &extensions.unknown(EXTENSION_TYPE).ok_or(Rejection::BadGroupState)?.0;
-    let state = GroupState::from_bytes(bytes).map_err(|_| Rejection::BadGroupState)?;
+    let state = read(bytes).map_err(|_| Rejection::BadGroupState)?;
     let expected = context_extensions(&state).map_err(|_| Rejection::BadGroupState)?;
     if *extensions == expected { Ok(state) } else { Err(Rejection::BadGroupState) }
 }
@@ -97,4 +125,38 @@ pub(crate) fn state_of(extensions: &Extensions<GroupContext>) -> Result<GroupSta
 /// The suite of a group; stored groups have one of ours.
 pub(crate) fn suite_of(mls: &MlsGroup) -> Result<Suite, GroupError> {
     Suite::of(mls.ciphersuite()).ok_or(GroupError::Mls)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::GroupKind;
+    use crate::identity::Fingerprint;
+
+    #[test]
+    fn a_commit_is_refused_for_texts_that_it_brings_only() {
+        // spec: CLI-135, GRP-010
+        let named = |name: &str, description: &str| {
+            let creator = Fingerprint::from_bytes([1; 32]);
+            let mut state = GroupState::new(GroupKind::Group, creator);
+            (state.name, state.description) = (name.to_owned(), description.to_owned());
+            state
+        };
+        let after = |before: &GroupState, after: &GroupState| {
+            state_after(&context_extensions(after).unwrap(), before)
+        };
+        let hidden = named("a\u{ad}", "b");
+        let mut promoted = hidden.clone();
+        promoted.set_role(Fingerprint::from_bytes([2; 32]), crate::group::Role::Admin);
+        assert_eq!(after(&hidden, &hidden).as_ref(), Ok(&hidden));
+        assert_eq!(after(&hidden, &promoted).as_ref(), Ok(&promoted));
+        assert!(after(&hidden, &named("c", "b")).is_ok());
+        for (before, next) in [
+            (&named("a", "b"), &hidden),
+            (&hidden, &named("a\u{ad}", "c")),
+            (&hidden, &named("a\u{ad}\u{ad}", "b")),
+        ] {
+            assert_eq!(after(before, next), Err(Rejection::BadGroupState));
+        }
+    }
 }

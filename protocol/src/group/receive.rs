@@ -25,7 +25,7 @@ use super::commit::read_change;
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::verify_leaf;
 use super::members::{LeafIndex, Member, Roster, stored_credential};
-use super::profile::state_of;
+use super::profile::agreed_state_of;
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
 use super::state::GroupState;
@@ -167,7 +167,7 @@ impl StagedCandidate {
             return Err(GroupError::CommitPending);
         }
         group.mls.merge_staged_commit(&provider.0, self.staged).map_err(|_| GroupError::Mls)?;
-        group.state = state_of(group.mls.extensions()).map_err(|_| GroupError::Mls)?;
+        group.state = agreed_state_of(group.mls.extensions()).map_err(|_| GroupError::Mls)?;
         let roster = group.roster()?;
         let came = |member: &Member| self.added.contains(&member.credential);
         Ok(Applied {
@@ -308,7 +308,7 @@ impl Group {
         };
         let outcome = derive_keys(provider, &mut staged, mark)?;
         verify_path(&staged, &committer)?;
-        let change = read_change(&staged, committer.leaf, mark.cut)?;
+        let change = read_change(&staged, &self.state, committer.leaf, mark.cut)?;
         if change.left.len() != content.proposals.len() {
             return Err(Rejection::UnreferencedProposal.into());
         }

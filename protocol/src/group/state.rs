@@ -168,6 +168,16 @@ impl GroupState {
         }
     }
 
+    /// Leaves out of the texts what is refused in them where they come in (spec: CLI-135).
+    pub(crate) fn leave_out_refused(&mut self) {
+        let named = !self.name.is_empty();
+        self.name.retain(|character| !is_unprintable(character));
+        if named && self.name.is_empty() {
+            "?".clone_into(&mut self.name);
+        }
+        self.description.retain(|character| !is_no_text(character));
+    }
+
     /// Whether an identity has a right.
     pub fn allows(&self, identity: &Fingerprint, right: Right) -> Allowed {
         if self.role(identity) >= self.rights.least(right) { Allowed::Yes } else { Allowed::No }
@@ -205,6 +215,19 @@ impl GroupState {
     /// # Errors
     /// [`DecodeError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let state = Self::from_agreed(bytes)?;
+        if state.name.contains(is_unprintable) || state.description.contains(is_no_text) {
+            return Err(DecodeError::UndefinedValue);
+        }
+        Ok(state)
+    }
+
+    /// Reads a state that this member agreed to before, whatever characters its texts have: the list
+    /// of those that are refused grows (spec: CLI-134).
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub(crate) fn from_agreed(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         reader.version(VERSION)?;
         let rules = RuleVersion(reader.short()?);
@@ -222,9 +245,6 @@ impl GroupState {
         let roles = read_roles(reader.variable(ROLES_MAX * (Fingerprint::LENGTH + 1))?)?;
         let rights = read_rights(reader.variable(Right::ALL.len())?)?;
         reader.finish()?;
-        if name.contains(is_unprintable) || description.contains(is_no_text) {
-            return Err(DecodeError::UndefinedValue);
-        }
         if kind != GroupKind::Group && !roles.is_empty() {
             return Err(DecodeError::UndefinedValue);
         }
@@ -354,6 +374,9 @@ mod tests {
                 Err(DecodeError::UndefinedValue)
             };
             assert_eq!(with("a", &text), described, "{text:?}");
+            // What was agreed to before is read all the same (spec: CLI-134).
+            let state = GroupState { name: text.clone(), description: text, ..state() };
+            assert_eq!(GroupState::from_agreed(&state.to_bytes()), Ok(state));
         }
     }
 

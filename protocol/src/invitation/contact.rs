@@ -9,6 +9,9 @@ use crate::identity::{DeviceListRank, Fingerprint, ManagerStatement};
 use crate::profile::ProfileName;
 use crate::seal::InboxPublicKey;
 
+/// How the name of a card is read: strictly where the card comes from outside.
+type NameReading = fn(&mut Reader<'_>) -> Result<ProfileName, DecodeError>;
+
 /// A contact's card: who they are, and how to write to them. It comes inside a signed inbox item or
 /// a group; by itself only the statement in it is signed (spec: LNK-043).
 #[derive(Debug, PartialEq, Eq)]
@@ -53,8 +56,21 @@ impl ContactCard {
     /// # Errors
     /// [`DecodeError`].
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::whole(bytes, ProfileName::read)
+    }
+
+    /// Reads a card that was taken before and stored since: a character of the name that no name
+    /// may have by today's list is left out, and does not make the store unreadable (spec: CLI-134).
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode_stored(bytes: &[u8]) -> Result<Self, DecodeError> {
+        Self::whole(bytes, ProfileName::read_stored)
+    }
+
+    fn whole(bytes: &[u8], name: NameReading) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let card = Self::read(&mut reader)?;
+        let card = Self::read_with(&mut reader, name)?;
         reader.finish()?;
         Ok(card)
     }
@@ -70,6 +86,10 @@ impl ContactCard {
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::read_with(reader, ProfileName::read)
+    }
+
+    fn read_with(reader: &mut Reader<'_>, name: NameReading) -> Result<Self, DecodeError> {
         let card = Self {
             relay: address::read(reader)?,
             inbox: InboxId::from_bytes(reader.array()?),
@@ -78,7 +98,7 @@ impl ContactCard {
             inbox_key: InboxPublicKey::read(reader)?,
             shelf_key: ShelfKey::from_bytes(reader.array()?),
             device_list_minimum: DeviceListRank::read(reader)?,
-            name: ProfileName::read(reader)?,
+            name: name(reader)?,
         };
         card.statement.verify().map_err(|_| DecodeError::BadSignature)?;
         Ok(card)
@@ -105,5 +125,19 @@ pub(crate) mod tests {
             device_list_minimum: DeviceListRank::default(),
             name: ProfileName::new("Ana").unwrap(),
         }
+    }
+
+    #[test]
+    fn a_stored_card_is_read_whatever_characters_its_name_has() {
+        // spec: CLI-134
+        let mut bytes = contact_card(1).to_bytes().to_vec();
+        let at = bytes.len() - 3;
+        bytes.splice(at.., "A\u{ad}".bytes());
+        assert_eq!(ContactCard::decode(&bytes), Err(DecodeError::UndefinedValue));
+        let card = ContactCard::decode_stored(&bytes).unwrap();
+        assert_eq!(card.name.as_str(), "A");
+        assert_eq!(ContactCard::decode(&card.to_bytes()), Ok(card));
+        bytes.push(0);
+        assert_eq!(ContactCard::decode_stored(&bytes), Err(DecodeError::TrailingBytes));
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
         relay: inbox.relay.parse().map_err(|_| CommandError::StoreDamaged)?,
         inbox: inbox.inbox,
         device_list: devices::device_list(work)?.rank(),
-        name: ProfileName::new(&identity.name).map_err(|_| CommandError::StoreDamaged)?,
+        name: ProfileName::from_stored(&identity.name),
         secrets: GrantedSecrets {
             inbox_owner: InboxOwnerKey::from_bytes(&*owner_seed(&inbox)?),
             inbox_key: inbox.inbox_key()?,

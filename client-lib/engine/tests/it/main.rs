@@ -17,6 +17,7 @@ mod hostile;
 mod impostors;
 mod invitations;
 mod liars;
+mod names;
 mod outbox;
 mod replays;
 mod sessions;

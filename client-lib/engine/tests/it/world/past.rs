@@ -1,0 +1,46 @@
+//! Stores as builds of the past left them.
+
+use hushwire_engine::store::{Change, Order, Range, Store as _, Table};
+use zeroize::Zeroizing;
+
+use super::{Who, World};
+
+impl World {
+    /// Puts one text in the place of another wherever a device has stored it, and opens it again.
+    /// Both are equally long, so that what stands around them is as it was.
+    pub(crate) fn amend(&mut self, who: Who, from: &str, to: &str) {
+        assert_eq!(from.len(), to.len());
+        self.crash_links(who);
+        let mut store = self.people[who.0].engine.take().unwrap().into_store();
+        let mut changes = Vec::new();
+        for table in Table::ALL {
+            let range =
+                Range { prefix: &[], from: None, order: Order::Ascending, rows_max: usize::MAX };
+            for row in store.rows(table, range).unwrap() {
+                let mut value = row.value.to_vec();
+                if replace(&mut value, from.as_bytes(), to.as_bytes()) {
+                    let value = Some(Zeroizing::new(value));
+                    changes.push(Change { table, key: row.key, value });
+                }
+            }
+        }
+        assert!(!changes.is_empty());
+        store.apply(changes).unwrap();
+        let now = self.time_of(who);
+        self.people[who.0].open(store, now);
+        self.work();
+    }
+}
+
+fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) -> bool {
+    let places: Vec<usize> = bytes
+        .windows(from.len())
+        .enumerate()
+        .filter(|(_, window)| *window == from)
+        .map(|(place, _)| place)
+        .collect();
+    for place in &places {
+        bytes[*place..place + to.len()].copy_from_slice(to);
+    }
+    !places.is_empty()
+}
