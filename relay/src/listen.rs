@@ -17,7 +17,7 @@ use crate::{
     key::RelayKey,
     relay::Shared,
     reset, session,
-    source::Sources,
+    source::{Crowd, Sources},
     tls::{self, TlsError},
 };
 
@@ -111,7 +111,7 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Conn
                 let address = incoming.remote_address();
                 let load = Load {
                     sessions: sessions.len(),
-                    from_source: sources.connections_of(address),
+                    crowd: sources.crowd_at(address),
                     // One is the original.
                     handshakes: Arc::strong_count(&handshakes).saturating_sub(1),
                 };
@@ -153,11 +153,11 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Conn
 pub(crate) struct Handshake(#[expect(dead_code, reason = "its count is what matters")] Arc<()>);
 
 /// What the relay has to do already.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Load {
     sessions: usize,
-    /// Connections of the source that asks for one more.
-    from_source: usize,
+    /// Connections from where one more is asked for.
+    crowd: Crowd,
     handshakes: usize,
 }
 
@@ -179,7 +179,7 @@ impl Proof {
 enum Reason {
     /// The relay has all the connections that it takes.
     Full,
-    /// The source has its share of them.
+    /// The source has its share of them, or the site around it.
     SourceFull,
 }
 
@@ -191,20 +191,21 @@ enum Admission {
     Refuse(Reason),
 }
 
-/// Whether a connection is let in (spec: RLY-005, RLY-044).
+/// Whether a connection is let in (spec: RLY-005, RLY-044, RLY-046).
 ///
 /// From half of its share on, a source proves its address: else whoever writes the address of
-/// another as his own could use up the other's share.
+/// another as his own could use up the other's share. So does a site, whose share is twice that.
 fn admit(load: &Load, bounds: &Connections, proof: Proof) -> Admission {
     let reaches = |count, bound: u32| usize::try_from(bound).is_ok_and(|bound| count >= bound);
-    let share = bounds.share();
+    let (share, crowd) = (bounds.share(), load.crowd);
     let doubtful = reaches(load.handshakes, bounds.handshakes_before_retry)
-        || reaches(load.from_source, share / 2);
+        || reaches(crowd.source, share / 2)
+        || reaches(crowd.site, share);
     if reaches(load.sessions, bounds.connections_max) {
         Admission::Refuse(Reason::Full)
     } else if doubtful && proof == Proof::Missing {
         Admission::AskForProof
-    } else if reaches(load.from_source, share) {
+    } else if reaches(crowd.source, share) || reaches(crowd.site, share.saturating_mul(2)) {
         Admission::Refuse(Reason::SourceFull)
     } else {
         Admission::Serve
@@ -237,7 +238,7 @@ impl Refusals {
                 tracing::warn!("connections are refused: connections.connections_max is reached");
             }
             Reason::SourceFull => tracing::warn!(
-                "connections are refused: one source has its share, see connections.connections_per_source_max"
+                "connections are refused: one source, or one IPv6 /48, has its share, see connections.connections_per_source_max"
             ),
         }
     }
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_connection_is_let_in_asked_for_proof_or_refused() {
-        // spec: RLY-005, RLY-044
+        // spec: RLY-005, RLY-044, RLY-046
         use Admission::{AskForProof, Refuse, Serve};
         use Proof::{Given, Missing};
         let bounds = Connections {
@@ -281,27 +282,27 @@ mod tests {
             handshakes_before_retry: 8,
             ..Connections::default()
         };
-        // All sessions, those of the source, handshakes.
+        // All sessions, those of the source, of the site, handshakes.
         let cases = [
-            ((0, 0, 0), Missing, Serve),
-            ((99, 4, 7), Missing, Serve),
-            ((50, 0, 8), Missing, AskForProof),
-            ((50, 0, 8), Given, Serve),
+            ((0, 0, 0, 0), Missing, Serve),
+            ((99, 4, 9, 7), Missing, Serve),
+            ((50, 0, 0, 8), Missing, AskForProof),
+            ((50, 0, 0, 8), Given, Serve),
             // Half of a share is the most that an address that is not its sender's can be charged.
-            ((50, 5, 0), Missing, AskForProof),
-            ((50, 9, 0), Given, Serve),
-            ((50, 10, 0), Missing, AskForProof),
-            ((50, 10, 0), Given, Refuse(Reason::SourceFull)),
-            ((100, 0, 0), Missing, Refuse(Reason::Full)),
-            ((100, 10, 9), Given, Refuse(Reason::Full)),
+            ((50, 5, 5, 0), Missing, AskForProof),
+            ((50, 9, 9, 0), Given, Serve),
+            ((50, 10, 10, 0), Missing, AskForProof),
+            ((50, 10, 10, 0), Given, Refuse(Reason::SourceFull)),
+            ((50, 0, 10, 0), Missing, AskForProof),
+            ((50, 0, 19, 0), Given, Serve),
+            ((50, 0, 20, 0), Missing, AskForProof),
+            ((50, 0, 20, 0), Given, Refuse(Reason::SourceFull)),
+            ((100, 0, 0, 0), Missing, Refuse(Reason::Full)),
+            ((100, 10, 10, 9), Given, Refuse(Reason::Full)),
         ];
-        for ((sessions, from_source, handshakes), proof, expected) in cases {
-            let load = Load { sessions, from_source, handshakes };
-            assert_eq!(
-                admit(&load, &bounds, proof),
-                expected,
-                "{sessions} {from_source} {proof:?}"
-            );
+        for ((sessions, source, site, handshakes), proof, expected) in cases {
+            let load = Load { sessions, crowd: Crowd { source, site }, handshakes };
+            assert_eq!(admit(&load, &bounds, proof), expected, "{load:?} {proof:?}");
         }
     }
 }

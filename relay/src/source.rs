@@ -1,7 +1,8 @@
 //! Where connections come from, and how many each source has: one host does not fill the relay.
 //!
-//! Owns a count for each source that has a connection, and no other: an entry goes with its last
-//! one. Invariant: the counts add up to the [`Seat`]s that live.
+//! Owns a count for each source, and each site around sources, that has a connection, and no other:
+//! an entry goes with its last one. Invariant: the counts of sources add up to the [`Seat`]s that
+//! live, and so do those of sites to the seats of IPv6.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -9,13 +10,35 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// Who shares one share (spec: RLY-044).
+/// Who shares one share (spec: RLY-044, RLY-046).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
     /// An IPv4 address, also when it came to an IPv6 socket.
     V4(Ipv4Addr),
     /// The first 56 bits of an IPv6 address: what one customer of a provider is given, and more.
     V6([u8; 7]),
+    /// The first 48 bits of an IPv6 address: what one customer is given at most places that give
+    /// more than a /56.
+    Site([u8; 6]),
+}
+
+impl Source {
+    /// The site around it.
+    const fn site(self) -> Option<Self> {
+        match self {
+            Self::V6([a, b, c, d, e, f, _]) => Some(Self::Site([a, b, c, d, e, f])),
+            Self::V4(_) | Self::Site(_) => None,
+        }
+    }
+}
+
+/// How many connections there are from where an address is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Crowd {
+    /// From its source.
+    pub(crate) source: usize,
+    /// From the site around it; none for IPv4.
+    pub(crate) site: usize,
 }
 
 impl From<SocketAddr> for Source {
@@ -35,25 +58,32 @@ impl From<SocketAddr> for Source {
 pub(crate) struct Sources(Arc<Mutex<BTreeMap<Source, usize>>>);
 
 impl Sources {
-    /// How many connections the source of this address has.
-    pub(crate) fn connections_of(&self, address: SocketAddr) -> usize {
-        self.counts().get(&Source::from(address)).copied().unwrap_or(0)
+    /// How many connections the source of this address has, and the site around it.
+    pub(crate) fn crowd_at(&self, address: SocketAddr) -> Crowd {
+        let (source, counts) = (Source::from(address), self.counts());
+        let count = |source| counts.get(&source).copied().unwrap_or(0);
+        Crowd { source: count(source), site: source.site().map_or(0, count) }
     }
 
     /// Counts one connection more from there, until the seat is dropped.
     pub(crate) fn take_seat(&self, address: SocketAddr) -> Seat {
         let source = Source::from(address);
         let mut counts = self.counts();
-        let count = counts.entry(source).or_insert(0);
-        *count = count.saturating_add(1);
+        for source in [Some(source), source.site()].into_iter().flatten() {
+            let count = counts.entry(source).or_insert(0);
+            *count = count.saturating_add(1);
+        }
         Seat { source, sources: self.clone() }
     }
 
     fn leave(&self, source: Source) {
-        if let Entry::Occupied(mut count) = self.counts().entry(source) {
-            *count.get_mut() = count.get().saturating_sub(1);
-            if *count.get() == 0 {
-                count.remove();
+        let mut counts = self.counts();
+        for source in [Some(source), source.site()].into_iter().flatten() {
+            if let Entry::Occupied(mut count) = counts.entry(source) {
+                *count.get_mut() = count.get().saturating_sub(1);
+                if *count.get() == 0 {
+                    count.remove();
+                }
             }
         }
     }
@@ -113,10 +143,25 @@ mod tests {
         let address = |last| SocketAddr::from(([192, 0, 2, last], 1));
         let mut seats: Vec<_> = (0..=255).map(|last| sources.take_seat(address(last))).collect();
         seats.push(sources.take_seat(address(7)));
-        assert_eq!(sources.connections_of(address(7)), 2);
+        assert_eq!(sources.crowd_at(address(7)), Crowd { source: 2, site: 0 });
         assert_eq!(sources.counts().len(), 256);
         seats.pop();
-        assert_eq!(sources.connections_of(address(7)), 1);
+        assert_eq!(sources.crowd_at(address(7)), Crowd { source: 1, site: 0 });
+        drop(seats);
+        assert!(sources.counts().is_empty());
+    }
+
+    #[test]
+    fn the_sources_of_a_site_are_counted_together_too() {
+        // spec: RLY-046
+        let sources = Sources::default();
+        let address = |text: &str| SocketAddr::new(text.parse().unwrap(), 4433);
+        let (one, other) = (address("2001:db8:1:100::1"), address("2001:db8:1:200::1"));
+        let elsewhere = address("2001:db8:2:100::1");
+        let seats = [one, one, other].map(|address| sources.take_seat(address));
+        assert_eq!(sources.crowd_at(one), Crowd { source: 2, site: 3 });
+        assert_eq!(sources.crowd_at(other), Crowd { source: 1, site: 3 });
+        assert_eq!(sources.crowd_at(elsewhere), Crowd::default());
         drop(seats);
         assert!(sources.counts().is_empty());
     }
