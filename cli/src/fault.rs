@@ -278,12 +278,12 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::WrongChatKind => {
             "A direct chat has two people and keeps them; `hush group new` makes a group."
         }
+        CommandError::DeviceRevoked => {
+            "Run `hush device link` on another device, and `hush init --link` here with another --profile."
+        }
         CommandError::LastOwner => "Remove the others with `hush group remove`, then leave.",
         CommandError::BadRelayAddress => {
             "Ask the relay's operator for the whole address, as `hush-relay init` prints it."
-        }
-        CommandError::LinkTruncated => {
-            "Copy it from its first to its last character, and quote it for the shell: '…'."
         }
         CommandError::NotALink => {
             "`hush link` shows a contact link, for `hush add`; `hush device link` a linking code, for `hush init`."

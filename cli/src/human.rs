@@ -255,10 +255,17 @@ fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {
         format!("fingerprint  {}", visible::line(&status.fingerprint)),
         format!("home relay   {}", visible::line(&status.relay)),
     ];
-    lines.extend(status.device.map(|device| format!("device       {device}")));
+    lines.push(match status.device {
+        Some(device) => format!("device       {device}"),
+        None => {
+            let out = paint.bad("revoked: it is shut out; link it anew under another --profile");
+            format!("device       {out}")
+        }
+    });
     lines.push(match status.waiting {
         0 => format!("waiting      {}", paint.good("nothing")),
-        waiting => format!("waiting      {}", paint.fair(&format!("{waiting} change(s)"))),
+        1 => format!("waiting      {}", paint.fair("one change")),
+        waiting => format!("waiting      {}", paint.fair(&format!("{waiting} changes"))),
     });
     lines.extend(status.relays.iter().map(|relay| {
         let state = match relay.state.as_str() {

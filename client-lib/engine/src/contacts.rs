@@ -34,15 +34,21 @@ pub(crate) fn add(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, Comma
     if link.identity == profile::fingerprint(work)? {
         return Err(CommandError::OwnLink);
     }
-    if load(work, &link.identity)?.is_some_and(|contact| contact.chat.is_some()) {
-        return Err(CommandError::AlreadyAContact);
-    }
     let contact = ensure(work, &link.identity, None)?;
     let channel = ChannelId::from_bytes(work.random());
-    let name = name_of(work, &link.identity)?;
-    let chat =
-        chats::add(work, name, ChatKind::Direct, ChatState::Opening, Some(channel), Some(contact))?;
-    set_chat(work, &link.identity, chat)?;
+    let chat = match load(work, &link.identity)?.and_then(|contact| contact.chat) {
+        Some(chat) => {
+            direct::begin_anew(work, chat, channel)?;
+            chat
+        }
+        None => {
+            let name = name_of(work, &link.identity)?;
+            let (kind, state) = (ChatKind::Direct, ChatState::Opening);
+            let chat = chats::add(work, name, kind, state, Some(channel), Some(contact))?;
+            set_chat(work, &link.identity, chat)?;
+            chat
+        }
+    };
     direct::form(work, channel, chat, contact)?;
     let link = SecretBytes::new(text.expose().trim().as_bytes());
     work.wish(Wish::ReachContact { link, chat, packages: Packages::default(), card: None })?;

@@ -8,8 +8,8 @@ use hushwire_protocol::{
 use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices, invitations, messages,
-    record::{GroupRecord, PurposeRecord, Wish},
+    contacts, devices, groups, invitations, messages,
+    record::{GroupRecord, GroupState, PurposeRecord, Wish},
     store::StoreError,
     work::Work,
 };
@@ -67,6 +67,10 @@ pub(crate) fn send(
     channel: &ChannelId,
     entries: Vec<ControlEntry>,
 ) -> Result<(), StoreError> {
+    if groups::record(work, channel)?.is_some_and(|group| group.state == GroupState::Out) {
+        // Nobody hears this device there any more.
+        return Ok(());
+    }
     let message = ControlMessage::new(entries).map_err(|_| StoreError::Failed)?;
     let salt = messages::salt(work);
     let content = Content::control(salt, &message).encode().map_err(|_| StoreError::Failed)?;

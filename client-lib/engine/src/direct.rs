@@ -29,6 +29,23 @@ pub(crate) fn form(
     groups::form(work, channel, GroupKind::Direct, "", purpose)
 }
 
+/// A chat that is over, or that never came about because its link was not valid, goes on by another
+/// link, on another channel (spec: LNK-070).
+pub(crate) fn begin_anew(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    channel: ChannelId,
+) -> Result<(), CommandError> {
+    let mut record = chats::named(work, chat)?;
+    match record.state {
+        ChatState::Left | ChatState::Removed | ChatState::Stuck => {}
+        ChatState::Open | ChatState::Opening => return Err(CommandError::AlreadyAContact),
+    }
+    record.channel = Some(channel);
+    chats::save(work, chat, &record)?;
+    Ok(chats::set_state(work, chat, ChatState::Opening)?)
+}
+
 /// The other side is in the group of this channel.
 pub(crate) fn opened(
     work: &mut Work<'_>,

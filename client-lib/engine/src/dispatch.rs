@@ -24,10 +24,31 @@ pub(crate) fn dispatch(work: &mut Work<'_>, command: Command) -> Result<Reply, C
         Command::DeviceLinkConfirm(comparison) => linking::confirm(work, comparison),
         // Everything else needs an identity.
         command => {
-            profile::require(work)?;
+            // spec: IDN-070
+            if profile::require(work)?.revoked && !only_reads(&command) {
+                return Err(CommandError::DeviceRevoked);
+            }
             with_identity(work, command)
         }
     }
+}
+
+/// Whether a command leaves the identity and its chats as they are.
+const fn only_reads(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Profile
+            | Command::CheckPhrase(_)
+            | Command::Links
+            | Command::Contacts
+            | Command::SafetyNumber(_)
+            | Command::Chats
+            | Command::Messages { .. }
+            | Command::MarkRead { .. }
+            | Command::Download { .. }
+            | Command::GroupMembers(_)
+            | Command::Devices
+    )
 }
 
 fn with_identity(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandError> {

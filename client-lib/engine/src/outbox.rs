@@ -100,16 +100,17 @@ impl CommitRecord {
 
 /// What content for a group needs next (spec: CLI-012, CLI-016): the channel, with somebody there who can read it.
 pub(crate) fn content_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
+    let target = groups::channel_target(work, channel)?;
     let Some(group) = groups::record(work, channel)?.filter(|group| group.opened) else {
         return Ok(Target::Nothing);
     };
+    // Of a group that this device is not in any more there is no epoch left to look at.
+    if target == Target::Nothing {
+        return Ok(target);
+    }
     let (epoch, _) = epoch_state(work, channel, &group.epoch)?;
     // An epoch with a commit takes no messages any more; they wait for the next one.
-    if epoch.candidates.is_empty() {
-        groups::channel_target(work, channel)
-    } else {
-        Ok(Target::Nothing)
-    }
+    if epoch.candidates.is_empty() { Ok(target) } else { Ok(Target::Nothing) }
 }
 
 pub(crate) fn sealed(

@@ -142,12 +142,13 @@ fn make_inbox(
 pub(crate) fn info(work: &Work<'_>) -> Result<ProfileInfo, CommandError> {
     let identity = require(work)?;
     let inbox = work.inbox()?.ok_or(CommandError::NoIdentity)?;
-    let device = devices::number_of(work, &identity.device)?;
+    let number = devices::number_of(work, &identity.device)?;
+    let device = (!identity.revoked).then_some(number);
     Ok(ProfileInfo {
         fingerprint: identity.fingerprint().to_hex(),
         name: identity.name,
         relay: inbox.relay,
-        device: Some(device),
+        device,
     })
 }
 

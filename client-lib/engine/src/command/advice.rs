@@ -72,6 +72,7 @@ impl CommandError {
             Self::NoSuchContact => "no_such_contact",
             Self::NoSuchLink => "no_such_link",
             Self::NoSuchDevice => "no_such_device",
+            Self::DeviceRevoked => "device_revoked",
             Self::ThisDevice => "this_device",
             Self::NoSuchMember => "no_such_member",
             Self::WrongChatKind => "wrong_chat_kind",
@@ -112,13 +113,18 @@ impl CommandError {
             | Self::NoSuchLink
             | Self::NoSuchDevice
             | Self::NoSuchMember => "Look at what there is, and choose from that.",
+            Self::DeviceRevoked => {
+                "Link it anew, as a new profile, from a device that was not revoked."
+            }
             Self::ThisDevice => "Revoke it from another device of yours.",
             Self::WrongChatKind => "A direct chat has two people and keeps them; make a group.",
-            Self::ChatClosed => "Ask to be added again.",
+            Self::ChatClosed => {
+                "Ask to be added again; for a direct chat, ask for a new link and add it."
+            }
             Self::NoRight => "Ask an owner or admin of the group.",
             Self::LastOwner => "Remove the other members, then leave.",
             Self::BadRelayAddress => "Ask who runs the relay for its whole address.",
-            Self::LinkTruncated => "It has to be there from its first to its last character.",
+            Self::LinkTruncated => "Copy it again, from its first to its last character.",
             Self::NotALink => "Look where it came from, and take it from there once more.",
             Self::LinkTooNew => "Update this program.",
             Self::OwnLink => "Give it to somebody else, and ask for theirs.",

@@ -98,6 +98,9 @@ pub enum CommandError {
     /// There is no such device.
     #[error("there is no such device")]
     NoSuchDevice,
+    /// This device was revoked.
+    #[error("this device was revoked: it can only read what it has")]
+    DeviceRevoked,
     /// A device does not revoke itself.
     #[error("this is the device you are using; revoke it from another one")]
     ThisDevice,
@@ -108,7 +111,7 @@ pub enum CommandError {
     #[error("this kind of chat does not allow it")]
     WrongChatKind,
     /// The chat is over.
-    #[error("this chat is over: you left it or were removed")]
+    #[error("this chat is over, or could not be set up")]
     ChatClosed,
     /// The rights of the group do not allow it.
     #[error("your role in this group does not allow it")]
@@ -119,8 +122,8 @@ pub enum CommandError {
     /// The relay address is not of the form `host:port#id`.
     #[error("the relay address is not valid; it reads host:port#id")]
     BadRelayAddress,
-    /// The link is incomplete: characters are missing at its end.
-    #[error("the link is incomplete: its end is missing")]
+    /// The link is not as it was made: characters are missing, or others.
+    #[error("the link was cut off or altered")]
     LinkTruncated,
     /// The text is no link of this system.
     #[error("this is no link or code of Hushwire")]

@@ -13,7 +13,7 @@ pub struct ProfileInfo {
     pub fingerprint: String,
     /// The home relay's address.
     pub relay: String,
-    /// This device's place in the device list.
+    /// This device's number; none once it was revoked.
     pub device: Option<DeviceNumber>,
 }
 

@@ -251,6 +251,19 @@ fn a_used_or_revoked_link_fails_with_its_reason() {
     world.pass(120_000);
     let failed = MessageState::Failed(FailureReason::LinkNotValid);
     assert_eq!(world.states(carol, chat.number), [failed]);
+
+    // spec: LNK-070
+    let link = world.link(bob, LinkUse::Single);
+    let Reply::Chat(again) = world.ask(carol, Command::AddContact { link }) else { panic!() };
+    assert_eq!(again.number, chat.number);
+    world.say(carol, chat.number, "you!");
+    world.pass(120_000);
+    assert_eq!(world.chat(carol, "Bob").state, ChatState::Open);
+    let his = world.chat(bob, "Carol").number;
+    assert_eq!(world.texts(bob, his), ["you!"]);
+    let link = world.link(bob, LinkUse::Single);
+    let known = world.try_ask(carol, Command::AddContact { link }).map(|_| ());
+    assert_eq!(known, Err(CommandError::AlreadyAContact));
 }
 
 #[test]

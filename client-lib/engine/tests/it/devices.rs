@@ -584,3 +584,41 @@ fn nothing_is_left_where_two_devices_met() {
     assert_eq!(write(&mut world), [Some(Code::Denied); 2]);
     assert_eq!(world.connections(laptop), 0);
 }
+
+#[test]
+fn a_revoked_device_is_told_so_and_changes_nothing() {
+    // spec: IDN-070
+    for asks_before_it_knows in [false, true] {
+        let mut world = World::new(1);
+        let alice = world.person("Alice", 0);
+        let laptop = link(&mut world, alice);
+        let bob = world.person("Bob", 0);
+        world.befriend(bob, alice);
+        world.pass(60_000);
+        world.set_online(laptop, false);
+        let number = devices(&mut world, alice)[1].number;
+        world.ask(alice, Command::DeviceRevoke(number));
+        world.pass(60_000);
+        let commands = || {
+            let make = Command::MakeLink { usage: LinkUse::Lasting, expires_in_ms: None };
+            [make, Command::GroupNew { name: "zz".into() }, Command::DeviceLink]
+        };
+        if asks_before_it_knows {
+            for command in commands() {
+                world.ask(laptop, command);
+            }
+        }
+        world.set_online(laptop, true);
+        world.pass(60_000);
+        for command in commands() {
+            let refused = world.try_ask(laptop, command).map(|_| ());
+            assert_eq!(refused, Err(CommandError::DeviceRevoked));
+        }
+        world.restart(laptop);
+        world.pass(60_000);
+        assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked));
+        let Reply::Profile(profile) = world.ask(laptop, Command::Profile) else { panic!() };
+        assert_eq!(profile.device, None);
+        assert!(!world.chats(laptop).is_empty());
+    }
+}
