@@ -206,7 +206,7 @@ pub enum InvitationRefusal {
     DeviceNotKnown,
     /// The sender was no member of the chat as this device last knew it.
     NotAMember,
-    /// The chat is at another relay than the one named.
+    /// The chat is at another relay than the one named, or a direct one at neither side's.
     OtherRelay,
     /// The chat is of another kind than the one named.
     OtherPurpose,
@@ -216,6 +216,8 @@ pub enum InvitationRefusal {
     TreeNotInline,
     /// The direct chat with the sender has as many groups as it may have.
     TooManyGroups,
+    /// It would bring one more relay than this device connects to.
+    TooManyRelays,
 }
 
 impl InvitationRefusal {
@@ -235,6 +237,7 @@ impl InvitationRefusal {
             Self::CardOfAnother => "CARD_OF_ANOTHER",
             Self::TreeNotInline => "TREE_NOT_INLINE",
             Self::TooManyGroups => "TOO_MANY_GROUPS",
+            Self::TooManyRelays => "TOO_MANY_RELAYS",
         }
     }
 }

@@ -139,6 +139,7 @@ pub(crate) fn form(
         opened: !matches!(purpose, PurposeRecord::Direct { .. }),
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
+        invited_by: None,
     };
     save(work, &channel, &group)?;
     work.effects.channels.insert(channel);

@@ -7,6 +7,7 @@
 
 mod device;
 mod held;
+mod relays;
 
 use hushwire_protocol::{
     group::{Group, GroupError, GroupKind, Joined, OpenError},
@@ -116,6 +117,9 @@ fn follow(
         Purpose::Direct => check_direct(work, &channel, &sender.identity())?,
         Purpose::OwnDevices => {}
         Purpose::Group => check_contact(work, &sender.identity())?,
+    }
+    if !own {
+        relays::check(work, &sender.identity(), invitation)?;
     }
     let device = profile::device(work)?;
     let provider = work.provider();
@@ -228,6 +232,7 @@ fn enter(
         opened: true,
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
+        invited_by: (!from_me).then(|| sender.identity()),
     };
     groups::save(work, &channel, &record)?;
     work.effects.channels.insert(channel);

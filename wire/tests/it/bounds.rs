@@ -86,6 +86,8 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
         "HELD_OF_CAPABILITY_MAX",
     ),
     ("invitations_held_ms", "client-lib/engine/src/joining/held.rs", "HELD_LIFE_MS"),
+    ("relays_brought_max", "client-lib/engine/src/joining/relays.rs", "RELAYS_MAX"),
+    ("relays_brought_of_one_max", "client-lib/engine/src/joining/relays.rs", "RELAYS_OF_ONE_MAX"),
     ("frames_waiting_max", "client-lib/src/driver/connection.rs", "FRAMES_WAITING_MAX"),
     ("idle_wait_ms", "client-lib/src/driver.rs", "IDLE_WAIT"),
     ("transfer_chunks_max", "client-lib/engine/src/engine/files.rs", "WINDOW_CHUNKS"),

@@ -122,6 +122,14 @@ impl ChannelLive {
         rest.into_iter().chain(self.contest_at).min()
     }
 
+    /// Whether anything is to be done at its relay.
+    pub(super) const fn wants_session(&self) -> bool {
+        match self.state {
+            GroupState::Creating | GroupState::Member | GroupState::Leaving => true,
+            GroupState::Out | GroupState::Stuck => false,
+        }
+    }
+
     fn wants_reading(&self) -> bool {
         matches!(self.state, GroupState::Member | GroupState::Leaving)
     }

@@ -62,7 +62,9 @@ impl<S: Store> Engine<S> {
 
     fn needed_sessions(&self) -> BTreeSet<SessionKey> {
         let inbox = self.inbox.as_ref().map(|inbox| inbox.key.clone());
-        let channels = self.channels.values().map(|channel| channel.key.clone());
+        // A group that cannot go on needs nothing from its relay (spec: CLI-114).
+        let channels = self.channels.values().filter(|channel| channel.wants_session());
+        let channels = channels.map(|channel| channel.key.clone());
         let wishes = self.wishes.values().filter_map(|wish| wish.session.clone());
         let rendezvous = self.rendezvous.as_ref().map(|rendezvous| rendezvous.key.clone());
         inbox.into_iter().chain(rendezvous).chain(channels).chain(wishes).collect()

@@ -27,6 +27,9 @@ pub(crate) struct GroupRecord {
     /// Whose devices were in it when this device went out; only they may invite it again.
     #[serde(with = "id::list", default)]
     pub(crate) last_roster: Vec<Fingerprint>,
+    /// Who invited this device, if that was another identity.
+    #[serde(with = "id::option", default)]
+    pub(crate) invited_by: Option<Fingerprint>,
 }
 
 impl Record for GroupRecord {

@@ -357,6 +357,23 @@ fn an_entry_that_may_be_a_commit_is_not_passed_over() {
 }
 
 #[test]
+fn a_group_that_cannot_go_on_keeps_no_connection() {
+    // spec: CLI-114
+    let mut world = World::new(2);
+    let [alice, bob] = [("Alice", 1), ("Bob", 0)].map(|(name, relay)| world.person(name, relay));
+    let (hers, his) = world.befriend(alice, bob);
+    let of_bob = world.channels(bob);
+    let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
+    let mut pair = Pair { world, alice, bob, hers, his, channel };
+    pair.world.settle();
+    // The inbox, the own group, and the chat at her relay.
+    assert_eq!(pair.world.connections(bob), 3);
+    show(&mut pair, EntryBody::Expired(EntryId::from_bytes([1; 32])));
+    assert_eq!(pair.world.chats(bob)[0].state, ChatState::Stuck);
+    assert_eq!(pair.world.connections(bob), 2);
+}
+
+#[test]
 fn an_entry_with_a_size_that_no_relay_takes_is_not_judged() {
     // spec: CLI-041
     let mut pair = pair();

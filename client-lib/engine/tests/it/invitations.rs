@@ -435,3 +435,51 @@ fn made_up_identities_do_not_drive_out_the_invitations_of_others() {
         assert_eq!(world.chat(laptop, "Crew").state, ChatState::Open);
     }
 }
+
+#[test]
+fn one_contact_brings_few_relays() {
+    // spec: LNK-067, LNK-048
+    let mut world = World::new(4);
+    let [bob, mallory] = ["Bob", "Mallory"].map(|name| world.person(name, 0));
+    world.befriend(mallory, bob);
+    for relay in 1..4 {
+        world.move_inbox(mallory, relay - 1, relay);
+        let name = format!("Trap {relay}");
+        let Reply::Chat(trap) = world.ask(mallory, Command::GroupNew { name }) else { panic!() };
+        let Reply::Contacts(contacts) = world.ask(mallory, Command::Contacts) else { panic!() };
+        world.ask(mallory, Command::GroupAdd { chat: trap.number, contact: contacts[0].number });
+        world.settle();
+    }
+    let refused = refusals(&mut world, bob);
+    assert_eq!(refused, [InvitationRefusal::TooManyRelays]);
+    assert_eq!(refused[0].name(), "TOO_MANY_RELAYS");
+    assert_eq!(world.chats(bob).len(), 1 + 2);
+}
+
+#[test]
+fn strangers_together_bring_few_relays() {
+    // spec: LNK-067
+    let mut world = World::new(18);
+    let bob = world.person("Bob", 0);
+    let link = world.link(bob, LinkUse::Lasting);
+    for relay in 1..18 {
+        let stranger = world.person(&format!("Stranger {relay}"), relay);
+        world.ask(stranger, Command::AddContact { link: link.clone() });
+        world.settle();
+    }
+    assert_eq!(refusals(&mut world, bob), [InvitationRefusal::TooManyRelays]);
+    assert_eq!(world.chats(bob).len(), 16);
+}
+
+#[test]
+fn a_direct_group_is_at_the_relay_of_one_of_the_two() {
+    // spec: LNK-068
+    let mut world = World::new(2);
+    let [bob, eve] = ["Bob", "Eve"].map(|name| world.person(name, 0));
+    let far = world.person("Far", 1);
+    let channel = ChannelId::from_bytes([7; 32]);
+    let elsewhere =
+        Invitation { purpose: Purpose::Direct, ..invitation(&mut world, eve, far, channel) };
+    invite(&mut world, eve, bob, elsewhere);
+    assert_eq!(refusals(&mut world, bob), [InvitationRefusal::OtherRelay]);
+}

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use hushwire_engine::store::{Order, Range, Store as _, Table};
+use hushwire_engine::store::{Change, Order, Range, Store as _, Table};
 use hushwire_protocol::{
     identity::{DeviceKey, ManagerStatement, UnverifiedCredential},
     invitation::ContactCard,
@@ -101,6 +101,19 @@ impl World {
     /// A relay's address, as people write it.
     pub(crate) fn address(&self, relay: usize) -> String {
         self.relays[relay].address.clone()
+    }
+
+    /// Makes a device believe that its inbox is at another relay: what it forms from then on is there.
+    pub(crate) fn move_inbox(&mut self, who: Who, from: usize, to: usize) {
+        let mut store = self.people[who.0].engine.take().unwrap().into_store();
+        let mut value = store.row(Table::Profile, b"inbox").unwrap().unwrap();
+        let [from, to] = [from, to].map(|relay| self.relays[relay].address.clone());
+        let at = value.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
+        value[at..at + from.len()].copy_from_slice(to.as_bytes());
+        let change = Change { table: Table::Profile, key: b"inbox".to_vec(), value: Some(value) };
+        store.apply(vec![change]).unwrap();
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
     }
 
     /// A row of a device's store.
