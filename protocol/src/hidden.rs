@@ -17,7 +17,9 @@ pub const fn is_hidden(character: char) -> bool {
         | '\u{2060}'..='\u{206f}'     // invisible operators and isolates
         | '\u{3164}' | '\u{ffa0}'     // Hangul fillers
         | '\u{feff}'                  // byte order mark
-        | '\u{fff9}'..='\u{fffb}'     // interlinear annotation
+        | '\u{fff0}'..='\u{fffb}'     // unassigned ignorables, interlinear annotation
+        | '\u{1bca0}'..='\u{1bca3}'   // shorthand format controls
+        | '\u{1d173}'..='\u{1d17a}'   // musical format controls
         | '\u{e0000}'..='\u{e0fff}'   // tags and selectors
     )
 }
@@ -29,8 +31,8 @@ mod tests {
     #[test]
     fn what_hides_is_told_from_what_is_seen() {
         // spec: ATT-016
-        let hidden = "\u{ad}\u{61c}\u{115f}\u{17b5}\u{180e}\u{200b}\u{200f}\u{2029}\u{202e}\u{2069}\u{3164}\u{feff}\u{fffb}\u{e0041}\u{e0fff}";
+        let hidden = "\u{ad}\u{61c}\u{115f}\u{17b5}\u{180e}\u{200b}\u{200f}\u{2029}\u{202e}\u{2069}\u{3164}\u{feff}\u{fff0}\u{fff8}\u{fffb}\u{1bca0}\u{1bca3}\u{1d173}\u{1d17a}\u{e0041}\u{e0fff}";
         assert!(hidden.chars().all(is_hidden));
-        assert!(!"aé 文\u{200c}\u{200d}\u{a0}\u{fe0f}👩-".chars().any(is_hidden));
+        assert!(!"aé 文\u{200c}\u{200d}\u{a0}\u{fe0f}👩-\u{ffef}\u{fffc}\u{1bc9f}\u{1bca4}\u{1d172}\u{1d17b}".chars().any(is_hidden));
     }
 }

@@ -174,6 +174,9 @@ fn signatures() -> Group {
         ("name written backwards", card(ours, &INBOX, "a\u{202e}b".as_bytes()), "UNDEFINED_VALUE"),
         ("name with a soft hyphen", card(ours, &INBOX, "a\u{ad}b".as_bytes()), "UNDEFINED_VALUE"),
         ("name with a tag", card(ours, &INBOX, "a\u{e0041}".as_bytes()), "UNDEFINED_VALUE"),
+        ("name with U+FFF8", card(ours, &INBOX, "a\u{fff8}b".as_bytes()), "UNDEFINED_VALUE"),
+        ("musical control", card(ours, &INBOX, "a\u{1d173}b".as_bytes()), "UNDEFINED_VALUE"),
+        ("shorthand control", card(ours, &INBOX, "a\u{1bca3}b".as_bytes()), "UNDEFINED_VALUE"),
         ("name not UTF-8", card(ours, &INBOX, &[0xff]), "NOT_TEXT"),
         ("name of 129 bytes", card(ours, &INBOX, &[b'x'; 129]), "TOO_LONG"),
     ] {
