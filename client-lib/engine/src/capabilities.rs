@@ -142,6 +142,18 @@ pub(crate) fn retirement(now: Timestamp) -> Timestamp {
     now.plus_ms(RETIRE_AFTER_MS)
 }
 
+/// None ends later than one that is replaced now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
+    let latest_ms = retirement(work.now).0;
+    for Keyed { key, mut record } in work.tx.list::<CapabilityRecord>(OWN_PREFIX, usize::MAX)? {
+        if record.retires_at_ms.is_some_and(|at| at > latest_ms) {
+            record.retires_at_ms = Some(latest_ms);
+            work.tx.save(&key, &record)?;
+        }
+    }
+    Ok(())
+}
+
 /// Ends a capability now.
 pub(crate) fn revoke(work: &mut Work<'_>, capability: CapabilityId) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, &own_key(&capability));

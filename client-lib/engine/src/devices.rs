@@ -24,6 +24,7 @@ use crate::{
         Record, Wish,
     },
     revoking,
+    session::OwnClock,
     store::{StoreError, Table},
     wish::{self, Desk, Step},
     work::Work,
@@ -237,13 +238,16 @@ fn sign_again(
 
 /// Signs the device list anew, with the same devices, long before it cannot be used any more: a
 /// person whom nobody could add would not know why. Each device begins at another time, so that
-/// as a rule one of them does it (spec: IDN-064).
-pub(crate) fn renew_list(work: &mut Work<'_>) -> Result<(), StoreError> {
+/// as a rule one of them does it (spec: IDN-064). A list from the future was signed by a wrong clock,
+/// and others do not take it. A clock that the relay's contradicts would make it worse: what it signs
+/// may be over already, or not begun (spec: IDN-067).
+pub(crate) fn renew_list(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreError> {
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let list = device_list(work)?;
     let turn = identity.device.as_ref().first().copied().map_or(0, u64::from);
     let due = list.issued_at().plus_ms(LIST_RENEW_MS).plus_ms(turn.saturating_mul(TURN_MS));
-    if work.now < due || identity.revoked {
+    let is_due = work.now >= due || work.now < list.issued_at();
+    if !is_due || identity.revoked || clock == OwnClock::Differs {
         return Ok(());
     }
     sign_again(work, list.rank().version, list.devices().to_vec())

@@ -18,6 +18,7 @@ use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
 use crate::{
+    clock,
     command::{Command, CommandError, Reply},
     engine::{
         channels::ChannelLive, files::TransferLive, inbox::InboxLive, rendezvous::RendezvousLive,
@@ -25,7 +26,7 @@ use crate::{
     },
     io::{Deadline, Input, Output},
     record::{TransferNumber, WishNumber},
-    session::{Session, SessionNumber},
+    session::{Session, SessionNumber, State},
     store::{Store, StoreError},
     transaction::Transaction,
     work::{Effects, Work},
@@ -93,14 +94,22 @@ impl<S: Store> Engine<S> {
             wishes: BTreeMap::new(),
             transfers: BTreeMap::new(),
             outputs: VecDeque::new(),
-            held_due: true,
+            held_due: false,
         };
-        engine.load_wishes()?;
-        engine.load_channels()?;
-        engine.load_inbox()?;
-        engine.load_rendezvous()?;
+        engine.load()?;
         engine.pump()?;
         Ok(engine)
+    }
+
+    /// Takes from the store what is under way.
+    fn load(&mut self) -> Result<(), StoreError> {
+        self.transact(clock::cut_times)?;
+        self.load_wishes()?;
+        self.load_channels()?;
+        self.load_inbox()?;
+        self.load_rendezvous()?;
+        self.held_due = true;
+        Ok(())
     }
 
     /// Does or answers what an app asks. When this returns, it is durable.
@@ -108,7 +117,10 @@ impl<S: Store> Engine<S> {
     /// # Errors
     /// [`CommandError`]; nothing was changed.
     pub fn command(&mut self, now: Timestamp, command: Command) -> Result<Reply, CommandError> {
-        self.now = self.now.max(now);
+        if let Err(error) = self.take_time(now) {
+            self.store_failed();
+            return Err(error.into());
+        }
         let status = matches!(command, Command::Status).then(|| self.status());
         let reply = match status {
             Some(status) => Reply::Status(status),
@@ -127,8 +139,7 @@ impl<S: Store> Engine<S> {
     /// [`StoreError`] if the store failed. Nothing was changed; every session is closed, and what
     /// they brought is read again once the store works.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), StoreError> {
-        self.now = self.now.max(now);
-        let result = self.take(input).and_then(|()| self.pump());
+        let result = self.take_time(now).and_then(|()| self.take(input)).and_then(|()| self.pump());
         if result.is_err() {
             self.store_failed();
         }
@@ -160,6 +171,37 @@ impl<S: Store> Engine<S> {
     /// The store, to be kept when the engine ends.
     pub fn into_store(self) -> S {
         self.store
+    }
+
+    /// Takes the time. If the clock went back, every wait is by a clock that was wrong: all that is
+    /// not durable is forgotten, as if the profile was opened now (spec: CLI-136).
+    fn take_time(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if self.now.ms_since(now) < clock::CLOCK_BACK_MS {
+            self.now = self.now.max(now);
+            return Ok(());
+        }
+        let before = core::mem::replace(&mut self.now, now);
+        self.drop_transfers(|_| true);
+        // A relay that showed another key stays out of use (spec: CLI-033).
+        let outputs = &mut self.outputs;
+        self.sessions.retain(|number, session| {
+            let stays = session.state == State::KeyMismatch;
+            if !stays {
+                outputs.push_back(Output::Close(*number));
+            }
+            stays
+        });
+        self.wishes.clear();
+        self.channels.clear();
+        self.inbox = None;
+        self.rendezvous = None;
+        self.outputs.push_back(Output::StatusChanged);
+        let loaded = self.load();
+        if loaded.is_err() {
+            // It is tried again with the next input.
+            self.now = before;
+        }
+        loaded
     }
 
     fn take(&mut self, input: Input) -> Result<(), StoreError> {

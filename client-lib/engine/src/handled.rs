@@ -39,6 +39,17 @@ pub(crate) fn contains(work: &Work<'_>, item: &ItemId) -> Result<bool, StoreErro
     Ok(work.tx.load::<HandledRecord>(&row_key(item))?.is_some())
 }
 
+/// None is kept longer than one that is handled now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
+    let latest_ms = work.now.plus_ms(MEMORY_MS).0;
+    for row in work.tx.list::<HandledRecord>(PREFIX, usize::MAX)? {
+        if row.record.until_ms > latest_ms {
+            work.tx.save(&row.key, &HandledRecord { until_ms: latest_ms })?;
+        }
+    }
+    Ok(())
+}
+
 /// Forgets what no relay keeps any more.
 pub(crate) fn tend(work: &Work<'_>) -> Result<(), StoreError> {
     for row in work.tx.list::<HandledRecord>(PREFIX, usize::MAX)? {

@@ -22,7 +22,9 @@ use crate::{
     handled, invitations, joining, linking, links,
     pending::Pending,
     record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, WishNumber, by_number},
-    revoking, shelf,
+    revoking,
+    session::OwnClock,
+    shelf,
     store::StoreError,
     warnings,
     wish::{Ask, Desk, Step},
@@ -164,12 +166,12 @@ fn move_cursor(work: &Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
 
 /// The inbox was read to its end, and once a day from then on: what came too late by now is not
 /// waited for any more (spec: IDN-062), and what will run out is made anew.
-pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
+pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreError> {
     capabilities::tend(work)?;
     handled::tend(work)?;
     shelf::tend(work)?;
     warnings::tend(work)?;
-    devices::renew_list(work)?;
+    devices::renew_list(work, clock)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
     record.old_seal_keys.retain(|old| old.until_ms > work.now.0);
@@ -177,6 +179,19 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
         work.tx.save(InboxRecord::KEY, &record)?;
     }
     Ok(())
+}
+
+/// No earlier inbox key ends later than one that is replaced now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
+    let Some(mut record) = work.inbox()? else { return Ok(()) };
+    let latest_ms = revoking::old_key_end(work.now).0;
+    if record.old_seal_keys.iter().all(|old| old.until_ms <= latest_ms) {
+        return Ok(());
+    }
+    for old in &mut record.old_seal_keys {
+        old.until_ms = old.until_ms.min(latest_ms);
+    }
+    work.tx.save(InboxRecord::KEY, &record)
 }
 
 /// Takes an item: opens it, and does what it says. The cursor moves in the same transaction

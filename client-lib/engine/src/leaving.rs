@@ -7,7 +7,7 @@ use hushwire_wire::{
 };
 
 use crate::{
-    backoff, groups, log, outbox,
+    backoff, clock, groups, log, outbox,
     record::{GroupState, Wish, WishNumber},
     store::StoreError,
     wish::{Desk, Step},
@@ -77,7 +77,7 @@ pub(crate) fn commit(
         work.settle(number);
         return Ok(Step::Settled);
     }
-    if work.now.0 < *not_before_ms {
+    if !clock::is_over(work.now, *not_before_ms, COMMIT_SPAN_MS) {
         return Ok(Step::Later(Timestamp(*not_before_ms)));
     }
     outbox::send_commit(work, number, desk, wish)

@@ -20,6 +20,7 @@ mod answer;
 mod backoff;
 mod capabilities;
 mod chats;
+mod clock;
 pub mod command;
 mod contacts;
 mod control;

@@ -320,6 +320,17 @@ pub(crate) fn may_appear(work: &Work<'_>, inbox: &InboxId) -> Result<bool, Store
     Ok(young && record.there()?.inbox == *inbox)
 }
 
+/// No linking ends later than one that begins now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
+    let Some(mut record) = stored(work)? else { return Ok(()) };
+    let latest_ms = work.now.plus_ms(LINKING_LIFE_MS).0;
+    if record.expires_at_ms > latest_ms {
+        record.expires_at_ms = latest_ms;
+        save(work, &record)?;
+    }
+    Ok(())
+}
+
 /// A message will not arrive. Says whether it was one of the linking that is under way.
 pub(crate) fn not_sent(work: &mut Work<'_>, inbox: &InboxId) -> Result<bool, StoreError> {
     let Some(record) = load(work)? else { return Ok(false) };

@@ -390,6 +390,18 @@ fn plan_contest(
     groups::save(work, channel, &group)
 }
 
+/// No contest begins later than one that is planned now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
+    let Some(contest) = &mut group.contest else { return Ok(()) };
+    let latest_ms = work.now.plus_ms(CONTEST_WAIT_MS + CONTEST_SPAN_MS).0;
+    if contest.at_ms > latest_ms {
+        contest.at_ms = latest_ms;
+        groups::save(work, channel, &group)?;
+    }
+    Ok(())
+}
+
 /// The wait is over and no valid candidate has come: this device offers one.
 pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     // A commit that is wished for anyway contests as well as an empty one.

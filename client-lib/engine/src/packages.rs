@@ -24,6 +24,7 @@ use crate::{
     groups::{self, Change},
     inbox, log, outbox, profile,
     record::{Packages, Wish, WishNumber},
+    session::CLOCK_OFF_MS,
     store::StoreError,
     wish::{self, Ask, Desk, Progress, Step, Target},
     work::Work,
@@ -32,8 +33,6 @@ use crate::{
 /// The suite of every group of version 1 that this client forms.
 pub(crate) const SUITE: Suite = Suite::Hybrid;
 
-/// How far the relay's clock is from ours, in milliseconds, when ours is said to be wrong: a day.
-const CLOCK_OFF_MS: u64 = 24 * 60 * 60 * 1000;
 /// How often a person's inbox may refuse before a wish fails; with the wait between attempts, that is
 /// a quarter of an hour (spec: IDN-060).
 pub(crate) const REFUSALS_MAX: u8 = 20;

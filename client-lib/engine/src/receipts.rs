@@ -8,7 +8,7 @@ use hushwire_wire::id::ChannelId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    backoff, messages,
+    backoff, clock, messages,
     record::{Record, Wish, WishNumber},
     store::{StoreError, Table},
     wish::{self, Desk, Step},
@@ -108,7 +108,7 @@ pub(crate) fn send(
     owed: &[serde_bytes::ByteArray<32>],
     not_before_ms: u64,
 ) -> Result<Step, StoreError> {
-    if work.now.0 < not_before_ms {
+    if !clock::is_over(work.now, not_before_ms, WAIT_MS + WAIT_SPAN_MS) {
         return Ok(Step::Later(hushwire_wire::id::Timestamp(not_before_ms)));
     }
     let ids = owed.iter().filter_map(|id| MessageId::from_slice(&id[..]).ok());

@@ -6,7 +6,7 @@ use hushwire_protocol::{
     identity::DeviceListVersion,
     seal::InboxKey,
 };
-use hushwire_wire::{SigningKey, message::Request, transcript};
+use hushwire_wire::{SigningKey, id::Timestamp, message::Request, transcript};
 
 use crate::{
     capabilities::{self, Uses},
@@ -76,9 +76,14 @@ fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
 
 /// The old key stays until what was sealed to it has come (spec: IDN-062).
 fn replace_seal_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes) {
-    let until = capabilities::retirement(work.now).plus_ms(OLD_KEY_SPARE_MS);
+    let until = old_key_end(work.now);
     let key = core::mem::replace(&mut record.seal_key, key);
     record.old_seal_keys.push(OldSealKey { key, until_ms: until.0 });
+}
+
+/// When an inbox key that is replaced now ends.
+pub(crate) fn old_key_end(now: Timestamp) -> Timestamp {
+    capabilities::retirement(now).plus_ms(OLD_KEY_SPARE_MS)
 }
 
 /// Asks the relay to take the next owner key.

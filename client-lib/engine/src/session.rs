@@ -63,6 +63,18 @@ pub(crate) enum BadHello {
     Version,
 }
 
+/// What the relay's clock says of the own one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OwnClock {
+    /// They are close enough.
+    Agrees,
+    /// One of them is wrong by more than a day.
+    Differs,
+}
+
+/// How far the relay's clock is from ours, in milliseconds, when ours is said to be wrong: a day.
+pub(crate) const CLOCK_OFF_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// One session.
 pub(crate) struct Session {
     pub(crate) key: SessionKey,
@@ -118,6 +130,11 @@ impl Session {
 
     pub(crate) fn relay(&self) -> RelayId {
         self.key.relay.relay()
+    }
+
+    /// What the relay's clock said of ours at its hello.
+    pub(crate) const fn own_clock(&self) -> OwnClock {
+        if self.clock_off_ms > CLOCK_OFF_MS { OwnClock::Differs } else { OwnClock::Agrees }
     }
 
     pub(crate) fn is_ready(&self) -> bool {

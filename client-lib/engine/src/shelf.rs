@@ -270,6 +270,20 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// No package was made, or taken off the shelf, later than now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
+    let now_ms = work.now.0;
+    for mut row in work.tx.list::<PackageRecord>(PREFIX, usize::MAX)? {
+        let off_since_ms = row.record.off_since_ms.map(|off| off.min(now_ms));
+        if row.record.made_at_ms > now_ms || row.record.off_since_ms != off_since_ms {
+            row.record.made_at_ms = row.record.made_at_ms.min(now_ms);
+            row.record.off_since_ms = off_since_ms;
+            work.tx.save(&row.key, &row.record)?;
+        }
+    }
+    Ok(())
+}
+
 fn forget(work: &mut Work<'_>, row: &Keyed<PackageRecord>) -> Result<(), StoreError> {
     let reference = KeyPackageReference::from_bytes(*row.record.reference);
     OwnKeyPackage::forget(&work.provider(), &reference).map_err(log::store_error)?;

@@ -60,6 +60,17 @@ const fn told_max(warning: &Warning) -> u32 {
     }
 }
 
+/// No count lasts longer than one that begins now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
+    let latest_ms = work.now.plus_ms(EQUAL_SPAN_MS).0;
+    for row in work.tx.list::<WarnedRecord>(PREFIX, usize::MAX)? {
+        if row.record.until_ms > latest_ms {
+            work.tx.save(&row.key, &WarnedRecord { until_ms: latest_ms, ..row.record })?;
+        }
+    }
+    Ok(())
+}
+
 /// Forgets what is not counted any more.
 pub(crate) fn tend(work: &Work<'_>) -> Result<(), StoreError> {
     for row in work.tx.list::<WarnedRecord>(PREFIX, usize::MAX)? {

@@ -36,6 +36,7 @@ const BETWEEN_CLIENTS: &[(&str, &str, &str)] = &[
 
 const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("epochs_watched_max", "relay/rules/src/reading/watch.rs", "EPOCHS_WATCHED_MAX"),
+    ("crowd_window_bytes", "relay/src/window.rs", "CROWD_WINDOW_BYTES"),
     ("flush_wait_ms", "relay/src/session.rs", "FLUSH_WAIT"),
     ("receipt_people_max", "client-lib/engine/src/receipts.rs", "RECEIPT_PEOPLE_MAX"),
     ("receipts_owed_max", "client-lib/engine/src/receipts.rs", "RECEIPTS_OWED_MAX"),
@@ -47,7 +48,8 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("connect_wait_ms", "client-lib/engine/src/backoff.rs", "BASE_MS"),
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
     ("retry_after_max_ms", "client-lib/engine/src/backoff.rs", "RETRY_AFTER_MAX_MS"),
-    ("clock_off_ms", "client-lib/engine/src/packages.rs", "CLOCK_OFF_MS"),
+    ("clock_back_ms", "client-lib/engine/src/clock.rs", "CLOCK_BACK_MS"),
+    ("clock_off_ms", "client-lib/engine/src/session.rs", "CLOCK_OFF_MS"),
     ("events_kept_max", "client-lib/engine/src/work.rs", "EVENTS_KEPT_MAX"),
     ("refused_rest_ms", "client-lib/engine/src/backoff.rs", "REFUSED_REST_MS"),
     ("rendezvous_rest_ms", "client-lib/engine/src/backoff.rs", "RENDEZVOUS_REST_MS"),

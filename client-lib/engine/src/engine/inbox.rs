@@ -13,7 +13,7 @@ use crate::{
     inbox::{self, Places},
     joining,
     pending::Pending,
-    session::{Purpose, SessionKey, SessionNumber},
+    session::{OwnClock, Purpose, Session, SessionKey, SessionNumber},
     store::{Store, StoreError},
 };
 
@@ -132,7 +132,7 @@ impl<S: Store> Engine<S> {
         {
             *at = now.plus_ms(TEND_EVERY_MS);
             live.shelf.look(now);
-            return self.transact(inbox::tend);
+            return self.tend_inbox();
         }
         if matches!(live.phase, Phase::Waiting { until } if until <= now) {
             live.phase = Phase::Closed;
@@ -152,6 +152,13 @@ impl<S: Store> Engine<S> {
         }
         self.send(number, opening.request, opening.pending);
         Ok(())
+    }
+
+    fn tend_inbox(&mut self) -> Result<(), StoreError> {
+        let number = self.inbox.as_ref().and_then(|live| self.ready(&live.key));
+        let session = number.and_then(|number| self.sessions.get(&number));
+        let clock = session.map_or(OwnClock::Agrees, Session::own_clock);
+        self.transact(|work| inbox::tend(work, clock))
     }
 
     pub(super) fn inbox_created(
@@ -231,7 +238,7 @@ impl<S: Store> Engine<S> {
             }
             Answer::ReadEnd(Follow::Onward) => {
                 reading.tend_at = Some(now.plus_ms(TEND_EVERY_MS));
-                self.transact(inbox::tend)?;
+                self.tend_inbox()?;
                 self.outputs.push_back(crate::io::Output::StatusChanged);
             }
             Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),

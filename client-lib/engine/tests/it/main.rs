@@ -10,6 +10,7 @@
 mod backlog;
 mod capabilities;
 mod chats;
+mod clocks;
 mod devices;
 mod disk;
 mod files;

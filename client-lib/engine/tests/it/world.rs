@@ -202,9 +202,11 @@ impl World {
         Timestamp(self.now.0.saturating_add_signed(self.people[who.0].skew_ms))
     }
 
-    /// Sets a person's clock off.
+    /// Sets a person's clock off. A driver looks at the clock twice a minute.
     pub(crate) fn skew(&mut self, who: Who, milliseconds: i64) {
         self.people[who.0].skew_ms = milliseconds;
+        self.feed(who, Input::Timeout);
+        self.work();
     }
 
     /// Cuts a device off, or connects it again.
