@@ -46,6 +46,7 @@ mod signers;
 mod source;
 pub mod store;
 pub mod tls;
+mod window;
 mod writer;
 
 pub use config::Config;

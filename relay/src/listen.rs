@@ -7,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use quinn::{
-    Endpoint, Incoming, ServerConfig, TransportConfig, VarInt, crypto::rustls::QuicServerConfig,
-};
+use quinn::{Endpoint, Incoming, ServerConfig, VarInt, crypto::rustls::QuicServerConfig};
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
@@ -19,6 +17,7 @@ use crate::{
     reset, session,
     source::{Crowd, Sources},
     tls::{self, TlsError},
+    window::{Width, Widths},
 };
 
 /// Why the relay cannot listen. Blame: who runs it, or the machine.
@@ -64,41 +63,37 @@ impl ListenError {
     }
 }
 
+/// A bound endpoint, and how it serves.
+pub(crate) struct Listener {
+    endpoint: Endpoint,
+    widths: Widths,
+}
+
 /// Binds the endpoint.
 ///
 /// # Errors
 /// [`ListenError`] if the address cannot be bound or TLS cannot be set up.
-pub(crate) fn bind(config: &Config, key: &RelayKey) -> Result<Endpoint, ListenError> {
+pub(crate) fn bind(config: &Config, key: &RelayKey) -> Result<Listener, ListenError> {
     let tls = tls::server_config(key, config.classical_key_exchange)?;
     let crypto = QuicServerConfig::try_from(tls).map_err(TlsError::from)?;
     let mut server = ServerConfig::with_crypto(Arc::new(crypto));
-    server.transport_config(Arc::new(transport(&config.connections)));
     // Handshakes that wait to be looked at; the loop below is quick, so they are few.
     server.max_incoming(1024);
     server.incoming_buffer_size(64 * 1024);
     server.incoming_buffer_size_total(16 * 1024 * 1024);
+    let widths = Widths::new(server, &config.connections);
+    let server = Arc::unwrap_or_clone(widths.server(Width::Full));
     let socket = UdpSocket::bind(config.listen)
         .map_err(|error| ListenError::of(error, config.listen.ip()))?;
     let runtime = Arc::new(quinn::TokioRuntime);
-    Endpoint::new(reset::endpoint(key), Some(server), socket, runtime).map_err(ListenError::Bind)
-}
-
-/// spec: RLY-006
-fn transport(bounds: &Connections) -> TransportConfig {
-    let mut transport = TransportConfig::default();
-    transport
-        .max_concurrent_bidi_streams(VarInt::from_u32(bounds.streams_max.into()))
-        .max_concurrent_uni_streams(VarInt::from_u32(0))
-        .stream_receive_window(VarInt::from_u32(bounds.stream_window_bytes))
-        .receive_window(VarInt::from_u32(bounds.receive_window_bytes))
-        .send_window(bounds.send_window_bytes.into())
-        .max_idle_timeout(Some(VarInt::from_u32(bounds.idle_max_ms).into()))
-        .datagram_receive_buffer_size(None);
-    transport
+    let endpoint = Endpoint::new(reset::endpoint(key), Some(server), socket, runtime)
+        .map_err(ListenError::Bind)?;
+    Ok(Listener { endpoint, widths })
 }
 
 /// Takes connections in until the relay stops, then waits for their sessions, within the bound.
-pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Connections) {
+pub(crate) async fn accept(listener: Listener, shared: Arc<Shared>, bounds: Connections) {
+    let Listener { endpoint, widths } = listener;
     let mut sessions = JoinSet::new();
     let handshakes = Arc::new(());
     let sources = Sources::default();
@@ -118,10 +113,11 @@ pub(crate) async fn accept(endpoint: Endpoint, shared: Arc<Shared>, bounds: Conn
                 match admit(&load, &bounds, Proof::of(&incoming)) {
                     Admission::Serve => {
                         let (seat, shared) = (sources.take_seat(address), Arc::clone(&shared));
+                        let server = widths.server(Width::of(load.crowd, &bounds));
                         let handshake = Handshake(Arc::clone(&handshakes));
                         sessions.spawn(async move {
                             let _seat = seat;
-                            session::serve(shared, incoming, handshake).await;
+                            session::serve(shared, (incoming, server), handshake).await;
                         });
                     }
                     // An error says that it may not be asked twice: the packet is dropped with it.
@@ -245,8 +241,8 @@ impl Refusals {
 }
 
 /// Where the endpoint listens; port 0 is resolved.
-pub(crate) fn address(endpoint: &Endpoint) -> Result<SocketAddr, ListenError> {
-    endpoint.local_addr().map_err(ListenError::Bind)
+pub(crate) fn address(listener: &Listener) -> Result<SocketAddr, ListenError> {
+    listener.endpoint.local_addr().map_err(ListenError::Bind)
 }
 
 #[cfg(test)]

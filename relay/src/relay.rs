@@ -131,8 +131,8 @@ impl Relay {
         let Identity { key, origin } = Identity::load_or_make(&directory)?;
         let store = RocksStore::open(&directory.store(), &Bounds::from(&self.config.store))?;
         crash::pass(Point::StartOpened);
-        let endpoint = listen::bind(&self.config, &key)?;
-        let address = listen::address(&endpoint)?;
+        let listener = listen::bind(&self.config, &key)?;
+        let address = listen::address(&listener)?;
         // Last of what may fail by what the operator has to mend: a start in vain leaves no file.
         let recorder = self.record.as_deref().map(Recorder::create).transpose()?;
         let limits = Arc::new(self.config.limits());
@@ -152,7 +152,7 @@ impl Relay {
             recorder,
             stop: stopping,
         });
-        let accept = tokio::spawn(listen::accept(endpoint, shared, self.config.connections));
+        let accept = tokio::spawn(listen::accept(listener, shared, self.config.connections));
         Ok(RunningRelay {
             address,
             id: *key.id(),

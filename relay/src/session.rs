@@ -20,7 +20,7 @@ use std::{
 
 use hushwire_relay_rules::Session;
 use hushwire_wire::{error::Code, id::Nonce, message::RequestId};
-use quinn::{Connection, Incoming, VarInt};
+use quinn::{Connection, Incoming, ServerConfig, VarInt};
 use tokio::{
     sync::Notify,
     task::JoinSet,
@@ -109,11 +109,15 @@ impl SessionState {
     }
 }
 
-/// Serves one incoming connection to its end.
-pub(crate) async fn serve(shared: Arc<Shared>, incoming: Incoming, handshake: Handshake) {
+/// Serves one incoming connection, within the bounds of this server, to its end.
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    (incoming, server): (Incoming, Arc<ServerConfig>),
+    handshake: Handshake,
+) {
     let hello_until = Instant::now() + Duration::from_millis(shared.limits.hello_wait_ms);
     // A handshake that fails or dawdles is the client's affair (spec: RLY-005).
-    let Ok(connecting) = incoming.accept() else { return };
+    let Ok(connecting) = incoming.accept_with(server) else { return };
     let Ok(Ok(connection)) = timeout_at(hello_until, connecting).await else { return };
     drop(handshake);
     let Ok(nonce) = random::secret_bytes() else {

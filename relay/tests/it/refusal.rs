@@ -198,3 +198,41 @@ async fn streams_beyond_the_bound_wait() {
     assert!(tokio::time::timeout(wait, client.connection.open_uni()).await.is_err());
     relay.stop().await;
 }
+
+/// How many bytes a stream takes that the relay does not read: the second, before a hello. It
+/// opens as many as it may.
+async fn bytes_ahead(connection: &quinn::Connection, streams: usize) -> usize {
+    let mut opened = Vec::new();
+    let wait = std::time::Duration::from_millis(300);
+    while let Ok(stream) = tokio::time::timeout(wait, connection.open_bi()).await {
+        opened.push(stream.unwrap());
+    }
+    assert_eq!(opened.len(), streams);
+    let (send, _) = &mut opened[1];
+    let (mut taken, piece) = (0, [0; 4096]);
+    while let Ok(written) = tokio::time::timeout(wait, send.write(&piece)).await {
+        taken += written.unwrap();
+    }
+    taken
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_of_one_source_has_less_ahead_each() {
+    // spec: RLY-047
+    let (relay, _directory) = relay(|config| config.connections.connections_per_source_max = 20);
+    let dialler = Dialler::new(*relay.relay_id());
+    let mut connections = Vec::new();
+    for _ in 0..17 {
+        connections.push(dialler.connect(&endpoint(), relay.address()).await.unwrap());
+    }
+    let crowded = connections.pop().unwrap();
+    assert_eq!(bytes_ahead(&crowded, 2).await, 64 * 1024);
+    // Those before it keep what they have, and who is out of a crowd is served.
+    assert_eq!(bytes_ahead(&connections.pop().unwrap(), 4).await, 384 * 1024);
+    let connection = dialler.connect(&endpoint(), relay.address()).await.unwrap();
+    let mut client = Client::greet(connection, *relay.relay_id()).await;
+    assert_eq!(code(client.ask(Request::Ping).await), None);
+    // A stop waits for those who have yet to say hello.
+    drop((connections, crowded));
+    relay.stop().await;
+}
