@@ -130,7 +130,10 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     session.done(DoneRecord {
         done: "group_left",
         chat: Some(chat.number.0),
-        words: format!("you left {}", session.people().await?.chat_label(&chat)),
+        words: format!(
+            "you left {}; the others see it when one of them is online",
+            session.people().await?.chat_label(&chat)
+        ),
         ..DoneRecord::default()
     })
 }

@@ -98,5 +98,5 @@ async fn a_name_does_not_carry_the_columns_behind_it() {
     let lines = bench.prints(&["device", "list"]).await;
     assert!(lines[0].starts_with("  1  desk (this one)"), "{lines:?}");
     let lines = bench.prints(&["group", "leave", "3"]).await;
-    assert_eq!(lines, ["you left Climbing direct 2 new"]);
+    assert!(lines[0].starts_with("you left Climbing direct 2 new; the others"), "{lines:?}");
 }

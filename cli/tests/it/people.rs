@@ -44,7 +44,7 @@ async fn adding_says_the_chat_or_why_not() {
     assert!(bench.console.notes().contains("ask for a new one"));
     assert_eq!(bench.run(&["add", "hush:short"]).await, 1);
     assert!(bench.console.notes().contains("the link was cut off or altered"));
-    assert!(bench.console.notes().contains("what to do: Copy it from its first"));
+    assert!(bench.console.notes().contains("what to do: Copy it again, from its first"));
 }
 
 #[tokio::test]
@@ -159,10 +159,15 @@ async fn groups_are_listed_left_and_their_members_shown() {
     assert_eq!(bench.prints(&["group", "list"]).await, ["  3  Climbing  group"]);
     let members = bench.prints(&["group", "members", "climbing"]).await;
     assert_eq!(members[0], "Alice (you)  owner, one device  aaaa1111");
-    assert_eq!(bench.prints(&["group", "leave", "3"]).await, ["you left Climbing"]);
+    assert_eq!(
+        bench.prints(&["group", "leave", "3"]).await,
+        ["you left Climbing; the others see it when one of them is online"]
+    );
     assert_eq!(
         bench.prints(&["group", "leave", "3", "--no-network"]).await,
-        ["you left Climbing (queued for the network)"]
+        [
+            "you left Climbing; the others see it when one of them is online (queued for the network)"
+        ]
     );
 }
 

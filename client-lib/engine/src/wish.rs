@@ -157,6 +157,12 @@ pub(crate) fn relay_target(relay: &str) -> Target {
     relay.parse().map_or(Target::Nothing, Target::Relay)
 }
 
+/// Whether a wish that the relay has taken is fulfilled by another person's device: a leaving is
+/// committed by who stays.
+pub(crate) fn waits_for_others(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
+    Ok(matches!(load(work, number)?, Some(Wish::Leave { .. })))
+}
+
 /// Tries a wish at the place it needs.
 pub(crate) fn step(
     work: &mut Work<'_>,

@@ -249,9 +249,10 @@ impl<S: Store> Engine<S> {
                 .and_modify(|worst| *worst = state.max(*worst))
                 .or_insert(state);
         }
+        let waiting = self.wishes.values().filter(|live| !live.with_others);
         let relays = relays.into_iter().map(|(address, state)| RelayInfo { address, state });
         StatusInfo {
-            waiting: u64::try_from(self.wishes.len()).unwrap_or(u64::MAX),
+            waiting: u64::try_from(waiting.count()).unwrap_or(u64::MAX),
             relays: relays.collect(),
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct WishLive {
     pub(super) session: Option<SessionKey>,
     /// A request or a transfer is under way.
     pub(super) asked: bool,
+    /// The relay has what this device can do about it: it waits for another person's device.
+    pub(super) with_others: bool,
     not_before: Timestamp,
     attempts: u32,
 }
@@ -75,7 +77,7 @@ impl<S: Store> Engine<S> {
 
     /// Whether a wish that is not settled needs this session.
     pub(super) fn is_wanted(&self, key: &SessionKey) -> bool {
-        self.wishes.values().any(|live| match &live.target {
+        self.wishes.values().filter(|live| !live.with_others).any(|live| match &live.target {
             Some(Target::Channel { channel }) => {
                 self.channels.get(channel).is_some_and(|channel| channel.key == *key)
             }
@@ -196,6 +198,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn again(&mut self, number: WishNumber, until: Timestamp) {
         if let Some(live) = self.wishes.get_mut(&number) {
             live.asked = false;
+            live.with_others = false;
             live.target = None;
             live.not_before = until;
         }
@@ -214,6 +217,7 @@ impl<S: Store> Engine<S> {
             match &live.target {
                 Some(Target::Channel { channel: own }) if own == channel => {
                     live.asked = false;
+                    live.with_others = false;
                     live.target = None;
                     for session in self.sessions.values_mut() {
                         session.forget_wish(*number);
@@ -271,9 +275,12 @@ impl<S: Store> Engine<S> {
             Progress::Fault(_) => self.refused(number, 0),
             // The log will say; until then the wish is not asked again.
             Progress::AwaitLog => {
+                let with_others = self.transact(|work| wish::waits_for_others(work, number));
                 if let Some(live) = self.wishes.get_mut(&number) {
                     live.asked = true;
+                    live.with_others = with_others.unwrap_or(false);
                 }
+                self.outputs.push_back(Output::StatusChanged);
             }
         }
     }

@@ -2,7 +2,8 @@
 
 use hushwire_engine::{
     command::{
-        ChatState, Command, CommandError, FailureReason, LinkUse, MessageState, Reply, SecretText,
+        ChatState, Command, CommandError, FailureReason, LinkUse, MessageState, RelayState, Reply,
+        SecretText,
     },
     event::Event,
 };
@@ -228,7 +229,14 @@ fn a_member_without_the_right_is_refused_and_can_leave() {
     assert_eq!(refused, Err(CommandError::NoRight));
     assert_eq!(world.try_ask(alice, Command::GroupLeave(chat)), Err(CommandError::LastOwner));
 
+    // It waits for her device, and not for the network.
+    world.set_online(alice, false);
     world.ask(bob, Command::GroupLeave(his));
+    world.pass(5_000);
+    let Reply::Status(status) = world.ask(bob, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+    assert!(status.relays.iter().all(|relay| relay.state == RelayState::Current));
+    world.set_online(alice, true);
     world.pass(120_000);
     assert_eq!(world.chat(bob, "Crew").state, ChatState::Left);
     let Reply::Members(members) = world.ask(alice, Command::GroupMembers(chat)) else { panic!() };
