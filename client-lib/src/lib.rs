@@ -26,8 +26,8 @@
 //! | every other | `Done` |
 //!
 //! **Events** are numbered without gaps: an app keeps the number of the last one that it handled and
-//! asks for the next, and so misses none and handles none twice. The newest 100,000 are kept; who asks
-//! for an older one is told which is the oldest ([`command::CommandError::EventsGone`]).
+//! asks for the next, and so misses none; one that was handled just before a crash comes again. The
+//! newest 100,000 are kept; who asks for an older one is told which is the oldest ([`command::CommandError::EventsGone`]).
 //!
 //! **Runtime.** A client needs a tokio runtime with time and I/O, of one thread or many; its engine
 //! has a thread of its own. [`client::Client::close`] waits until all has ended. A client that is
