@@ -8,7 +8,7 @@ use hushwire::{
     words,
 };
 
-use crate::names::NameError;
+use crate::names::{NameError, Noun};
 
 /// What the process ends with. The table stands in `hush --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,8 +103,14 @@ pub enum Fault {
     /// There is nobody to ask. Blame: caller.
     #[error("a passphrase is needed, and there is no terminal to ask at")]
     NobodyToAsk,
+    /// A passphrase was given for a profile that has none. Blame: caller.
+    #[error("this profile has no passphrase: its key is in a file beside it")]
+    PassphraseUnused,
+    /// A profile with a passphrase is to have none. Blame: caller.
+    #[error("a profile with a passphrase is here already, of an `init` that did not finish")]
+    PassphraseNeeded,
     /// The comparison codes are not the same.
-    #[error("the comparison codes are not the same; the new device was not linked")]
+    #[error("the digits are not the same: the devices are not linked")]
     CodesDiffer,
     /// Nobody used the linking code in time.
     #[error("linking did not finish in time")]
@@ -165,7 +171,9 @@ impl Fault {
             Self::NobodyToAsk
             | Self::NoAnswer
             | Self::PassphrasesDiffer
-            | Self::PassphraseEmpty => Exit::NeedsAction,
+            | Self::PassphraseEmpty
+            | Self::PassphraseUnused
+            | Self::PassphraseNeeded => Exit::NeedsAction,
             Self::StillWaiting { .. } => Exit::Queued,
             Self::OutputClosed => Exit::Done,
             Self::Client(_)
@@ -197,6 +205,8 @@ impl Fault {
             Self::StillWaiting { .. } => "still_waiting",
             Self::PassphrasesDiffer => "passphrases_differ",
             Self::PassphraseEmpty => "passphrase_empty",
+            Self::PassphraseUnused => "passphrase_unused",
+            Self::PassphraseNeeded => "passphrase_needed",
             Self::NobodyToAsk => "nobody_to_ask",
             Self::NoAnswer => "no_answer",
             Self::CodesDiffer => "codes_differ",
@@ -224,9 +234,14 @@ impl Fault {
             Self::Client(ClientFault::OtherVersion) => {
                 "End the other process, or use the same version of this program."
             }
-            Self::Name(NameError::NoMatch { .. }) => {
-                "Run `hush chats`, `hush contacts` or the like to see what there is."
-            }
+            Self::Name(NameError::NoMatch { noun, .. }) => match noun {
+                Noun::Chat => "Run `hush chats` to see what there is.",
+                Noun::Contact => "Run `hush contacts` to see who there is.",
+                Noun::Device => "Run `hush device list` to see what there is.",
+                Noun::Member => {
+                    "Run `hush group members` to see who there is; to go yourself: `hush group leave`."
+                }
+            },
             Self::Name(NameError::Ambiguous { .. }) => "Type more of the name, or the number.",
             Self::UnexpectedReply => "Report this as a bug.",
             Self::Refused(reason) => failure_advice(*reason),
@@ -240,9 +255,13 @@ impl Fault {
             Self::NobodyToAsk => {
                 "Use --passphrase-file or HUSH_PASSPHRASE in scripts; `hush init --no-passphrase` makes a profile without."
             }
+            Self::PassphraseUnused => {
+                "Leave the passphrase out (--passphrase-file, HUSH_PASSPHRASE), or choose another --profile."
+            }
+            Self::PassphraseNeeded => "Give its passphrase, or choose another --profile.",
             Self::NoAnswer => "Run it at a terminal, or give the answer on standard input.",
             Self::CodesDiffer => {
-                "Somebody may stand in between, or a digit was misread: begin again on both devices."
+                "Answer n on the other device too, and begin again on both; if the other one lists a new device all the same, revoke it there."
             }
             Self::LinkingTimedOut => "Begin again on both devices, both with the network.",
             Self::File { .. } => "Check the path and its permissions.",

@@ -131,7 +131,7 @@ fn opening<O: Opener>(
     let profile = profile_folder(global, &environment)?;
     let lock = match opener.lock_kind(&profile) {
         None => return Err(no_profile().into()),
-        Some(LockKind::KeyFile) => Lock::KeyFile,
+        Some(LockKind::KeyFile) => key_file(&sources(global, &environment))?,
         Some(LockKind::Passphrase) => {
             passphrase::lock(&sources(global, &environment), console, Creation::Existing)?
         }
@@ -152,11 +152,21 @@ fn opening_of_init<O: Opener>(
     let kind = opener.lock_kind(&profile);
     let creation = if kind.is_some() { Creation::Existing } else { Creation::New };
     let lock = match kind {
-        Some(LockKind::KeyFile) => Lock::KeyFile,
-        None if init.no_passphrase => Lock::KeyFile,
+        Some(LockKind::KeyFile) => key_file(&sources(global, &environment))?,
+        Some(LockKind::Passphrase) if init.no_passphrase => return Err(Fault::PassphraseNeeded),
+        None if init.no_passphrase => key_file(&sources(global, &environment))?,
         _ => passphrase::lock(&sources(global, &environment), console, creation)?,
     };
     Ok(Opening { profile, creation, lock })
+}
+
+/// The lock for a profile without passphrase. One that was given is not passed over: who gives it
+/// thinks that it locks the profile.
+fn key_file(sources: &passphrase::Sources<'_>) -> Result<Lock, Fault> {
+    match sources {
+        passphrase::Sources { file: None, environment: None } => Ok(Lock::KeyFile),
+        _ => Err(Fault::PassphraseUnused),
+    }
 }
 
 fn sources<'a>(global: &'a GlobalArgs, environment: &'a Environment) -> passphrase::Sources<'a> {

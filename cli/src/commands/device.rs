@@ -70,11 +70,16 @@ pub(super) fn compare<B: Backend>(
                 == digits(code.expose())
         }
         Some(given) => digits(given) == digits(code.expose()),
-        None => {
+        None => loop {
             let answer =
                 session.console.ask("Does the other device show the same digits? [y/n] ")?;
-            matches!(answer.expose().trim(), "y" | "Y" | "yes" | "Yes")
-        }
+            // Anything else says nothing about the digits.
+            match answer.expose().trim().to_ascii_lowercase().as_str() {
+                "y" | "yes" => break true,
+                "n" | "no" => break false,
+                _ => session.note("Answer y or n.")?,
+            }
+        },
     };
     Ok(if equal { Comparison::Equal } else { Comparison::Different })
 }

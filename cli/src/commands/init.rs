@@ -95,7 +95,7 @@ async fn join<B: Backend>(
                 if comparison == Comparison::Different {
                     return Err(Fault::CodesDiffer);
                 }
-                session.note("Waiting for the other device to confirm.")?;
+                session.note("Waiting for the other device to confirm; Ctrl-C ends it.")?;
             }
             LinkingStep::Linked => {
                 let profile = session.profile().await?;

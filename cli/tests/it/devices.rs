@@ -33,12 +33,18 @@ async fn linking_shows_the_code_then_the_digits_and_asks() {
 }
 
 #[tokio::test]
-async fn anything_but_yes_stops_linking() {
-    for answer in ["n", "", "123456"] {
+async fn only_a_clear_answer_counts() {
+    for answers in [&["n"][..], &["", "NO"], &["maybe", "123456", "no"]] {
         let bench = linking();
-        bench.console.answer(&[answer]);
+        bench.console.answer(answers);
         assert_eq!(bench.run(&["device", "link"]).await, 1);
-        assert_eq!(confirmed(&bench), Some(Comparison::Different), "{answer}");
+        assert_eq!(confirmed(&bench), Some(Comparison::Different), "{answers:?}");
+    }
+    for answers in [&["Y"][..], &["what", "yes"]] {
+        let bench = linking();
+        bench.console.answer(answers);
+        bench.prints(&["device", "link"]).await;
+        assert_eq!(confirmed(&bench), Some(Comparison::Equal), "{answers:?}");
     }
 }
 

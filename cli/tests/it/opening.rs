@@ -100,6 +100,18 @@ async fn a_profile_without_passphrase_asks_for_none() {
 }
 
 #[tokio::test]
+async fn a_passphrase_that_would_lock_nothing_is_refused() {
+    let mut bench = new_bench();
+    bench.opener.lock = Some(LockKind::KeyFile);
+    assert_eq!(bench.run(&["chats"]).await, 3);
+    assert!(bench.console.notes().contains("this profile has no passphrase"));
+    assert_eq!(bench.run(&INIT).await, 3);
+    bench.opener.lock = Some(LockKind::Passphrase);
+    assert_eq!(bench.run(&[&INIT[..], &["--no-passphrase"]].concat()).await, 3);
+    assert!(bench.console.notes().contains("a profile with a passphrase is here already"));
+}
+
+#[tokio::test]
 async fn an_init_that_was_interrupted_can_be_repeated_but_no_identity_is_replaced() {
     let mut bench = new_bench();
     bench.opener.lock = Some(LockKind::Passphrase);
