@@ -21,7 +21,7 @@ pub enum AddressError {
     #[error("the host is not a lower-case host name or an address")]
     Host,
     /// The port is missing, or not a number from 1 to 65535 without leading zeros.
-    #[error("the port is not a number from 1 to 65535")]
+    #[error("the port after `:` is missing, or no number from 1 to 65535")]
     Port,
     /// The relay id is missing, or not 43 characters of base64url.
     #[error("the relay id after `#` is missing or malformed")]

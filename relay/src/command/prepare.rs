@@ -16,7 +16,13 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         let config = Config::read(&path)?;
         if arguments.public_address.is_some() && arguments.public_address != config.public_address {
             let file = path.display();
-            return Err(format!("{file} names another public_address: change it there").into());
+            let what = match (&config.public_address, &arguments.public_address) {
+                (None, Some(place)) => {
+                    format!("sets no public_address: add `public_address = \"{place}\"` there")
+                }
+                _ => "names another public_address: change it there".to_owned(),
+            };
+            return Err(format!("{file} is there already and {what}").into());
         }
         config
     } else {
@@ -33,6 +39,13 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         Config::parse(&text)?
     };
     let port = config.listen.port();
+    let note = match &config.public_address {
+        Some(_) => String::new(),
+        None => format!(
+            "note clients on other machines cannot use localhost: set public_address in {}\n",
+            path.display()
+        ),
+    };
     let place = config.public_address.map_or_else(|| super::localhost(port), Ok);
     // With port 0 the place is known only while the relay runs.
     let address = place.map_or_else(
@@ -41,6 +54,7 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
     );
     let id = hex::encode(key.id());
     print(
-        format!("relay id {id}\naddress {address}\nconfiguration {}\n", path.display()).as_bytes(),
+        format!("relay id {id}\naddress {address}\nconfiguration {}\n{note}", path.display())
+            .as_bytes(),
     )
 }

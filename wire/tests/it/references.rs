@@ -60,7 +60,7 @@ fn each_limit_that_a_document_names_exists() {
         .flat_map(|heading| table(&limits, heading))
         .map(|row| row[0].clone())
         // Fields of frames and records that end alike.
-        .chain(["retry_after_ms", "time_ms"].map(str::to_owned))
+        .chain(["expires_at_ms", "retry_after_ms", "time_ms"].map(str::to_owned))
         .collect();
     for (name, text) in documents() {
         let is_limit = |word: &&str| {
