@@ -199,6 +199,20 @@ fn removed(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
+    mls: Group,
+) -> Result<(), StoreError> {
+    shut_out(work, channel, group, mls)?;
+    match group.purpose {
+        PurposeRecord::OwnDevices => crate::devices::this_device_revoked(work),
+        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => Ok(()),
+    }
+}
+
+/// Ends a group for this device: what waits for it fails, and its keys go.
+pub(crate) fn shut_out(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
     mut mls: Group,
 ) -> Result<(), StoreError> {
     let left = group.state == GroupState::Leaving;
@@ -215,9 +229,7 @@ fn removed(
     let provider = work.provider();
     mls.delete(&provider).map_err(log::store_error)?;
     forget_epochs(work, channel, &[])?;
-    let Some(chat) = group.purpose.chat() else {
-        return crate::devices::this_device_revoked(work);
-    };
+    let Some(chat) = group.purpose.chat() else { return Ok(()) };
     if left {
         return chats::set_state(work, chat, ChatState::Left);
     }

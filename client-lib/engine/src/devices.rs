@@ -12,16 +12,16 @@ use hushwire_wire::{id::ChannelId, message::Request};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    advance::Moved,
+    advance::{self, Moved},
     capabilities, chats,
     command::{ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice, Verification},
-    contacts, control,
+    contacts, control, direct,
     event::Event,
     groups, inbox, links, log, outbox,
     profile::{self, SignedList},
     record::{
-        ContactRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages, PurposeRecord,
-        Record, Wish,
+        ContactRecord, GroupRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages,
+        PurposeRecord, Record, Wish,
     },
     revoking,
     session::OwnClock,
@@ -341,13 +341,26 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
     work.event(Event::DevicesChanged)
 }
 
-/// This device is out of its own identity: it stops, and says so.
+/// This device is out of its own identity: it stops, and says so. It is out of every group, also
+/// where nobody has removed it yet, and nothing that it wished happens (spec: IDN-070).
 pub(crate) fn this_device_revoked(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut identity = work.identity()?.ok_or(StoreError::Damaged)?;
     identity.revoked = true;
     work.tx.save(IdentityRecord::KEY, &identity)?;
     work.effects.inbox = true;
-    work.event(Event::ThisDeviceRevoked)
+    work.event(Event::ThisDeviceRevoked)?;
+    for row in work.tx.list::<GroupRecord>(&[], usize::MAX)? {
+        let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
+        if direct::is_carrying(&row.record) {
+            let group = log::load_group(work, &channel)?;
+            advance::shut_out(work, &channel, &row.record, group)?;
+        }
+    }
+    for number in wish::open(work)? {
+        wish::fail(work, number, FailureReason::NotAMember)?;
+        work.settle(number);
+    }
+    Ok(())
 }
 
 /// Tells the other own devices of a contact and how to write to it.

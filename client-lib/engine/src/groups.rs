@@ -21,7 +21,7 @@ use crate::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, MemberInfo,
         MemberRole, Reply, Whose,
     },
-    contacts, devices,
+    contacts, devices, direct,
     event::Event,
     log, packages, profile,
     record::{GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish, WishNumber},
@@ -186,10 +186,17 @@ pub(crate) fn change_failed(
     channel: &ChannelId,
     reason: FailureReason,
 ) -> Result<(), StoreError> {
-    let Some(chat) = record(work, channel)?.and_then(|group| group.purpose.chat()) else {
-        return Ok(());
-    };
-    work.event(Event::GroupChangeFailed { chat, reason })
+    let Some(group) = record(work, channel)? else { return Ok(()) };
+    match group.purpose {
+        // It is begun anew by another link (spec: LNK-070).
+        PurposeRecord::Direct { chat, .. } if !group.opened => {
+            direct::give_up(work, chat, channel, reason)
+        }
+        PurposeRecord::Direct { chat, .. } | PurposeRecord::Group { chat } => {
+            work.event(Event::GroupChangeFailed { chat, reason })
+        }
+        PurposeRecord::OwnDevices => Ok(()),
+    }
 }
 
 /// What a wish asks of a group.

@@ -75,8 +75,9 @@ pub(crate) fn not_sent(work: &mut Work<'_>, invites: Option<&ChannelId>) -> Resu
     let Some(channel) = invites else { return Ok(()) };
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     match group.purpose {
+        _ if !direct::is_carrying(&group) => Ok(()),
         PurposeRecord::Direct { chat, .. } if !group.opened => {
-            contacts::not_reached(work, chat, FailureReason::LinkNotValid)
+            contacts::not_reached(work, chat, Some(*channel), FailureReason::LinkNotValid)
         }
         _ => groups::change_failed(work, channel, FailureReason::NotReachable),
     }

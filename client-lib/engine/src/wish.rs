@@ -12,7 +12,9 @@ use hushwire_wire::{
 };
 
 use crate::{
-    answer, capabilities, contacts, devices,
+    answer, capabilities,
+    command::ChatNumber,
+    contacts, devices,
     event::RelayFault,
     files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
     record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
@@ -284,6 +286,17 @@ pub(crate) fn of_channel(
         }
     }
     Ok(found)
+}
+
+/// Wishes to reach the person of a chat by a link.
+pub(crate) fn reaching(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumber>, StoreError> {
+    let mut numbers = Vec::new();
+    for row in work.tx.list::<WishRecord>(&[], usize::MAX)? {
+        if matches!(&row.record.wish, Wish::ReachContact { chat: of, .. } if *of == chat) {
+            numbers.push(number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged)?);
+        }
+    }
+    Ok(numbers)
 }
 
 /// Wishes to add a person, or to write to them.

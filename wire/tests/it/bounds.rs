@@ -81,7 +81,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("equal_warnings_span_ms", "client-lib/engine/src/warnings.rs", "EQUAL_SPAN_MS"),
     ("invitations_held_of_one_max", "client-lib/engine/src/joining/held.rs", "HELD_OF_ONE_MAX"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
-    ("direct_groups_max", "client-lib/engine/src/joining.rs", "DIRECT_GROUPS_MAX"),
+    ("direct_groups_max", "client-lib/engine/src/direct.rs", "DIRECT_GROUPS_MAX"),
     (
         "invitations_held_of_capability_max",
         "client-lib/engine/src/joining/held.rs",
