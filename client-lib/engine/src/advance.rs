@@ -16,7 +16,7 @@ use crate::{
     command::{ChatState, FailureReason},
     entered,
     event::Event,
-    groups, invitations,
+    groups, invitations, joining,
     log::{self, Fault},
     outbox::{self, OwnCommit},
     record::{EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel},
@@ -230,7 +230,10 @@ pub(crate) fn shut_out(
     mls.delete(&provider).map_err(log::store_error)?;
     forget_epochs(work, channel, &[])?;
     let Some(chat) = group.purpose.chat() else { return Ok(()) };
+    // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
+    work.effects.contacts = true;
     if left {
+        joining::forget_held_of(work, channel)?;
         return chats::set_state(work, chat, ChatState::Left);
     }
     chats::set_state(work, chat, ChatState::Removed)?;

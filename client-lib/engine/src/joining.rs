@@ -31,7 +31,7 @@ use crate::{
     store::StoreError,
     work::Work,
 };
-pub(crate) use held::{forget_held, held, hold, refuse_held, take_held};
+pub(crate) use held::{forget_held, forget_held_of, held, hold, refuse_held, take_held};
 
 /// Does what an inbox item says.
 pub(crate) fn take(
@@ -95,9 +95,10 @@ fn follow(
     };
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?;
-    if known.as_ref().is_some_and(is_in) {
-        // An invitation for another device of this identity, or a repeated one.
-        return Ok(());
+    if let Some(known) = known.as_ref().filter(|known| is_in(known)) {
+        // A repeated one, or one that follows a removal of which this device has not read yet.
+        let repeated = known.epoch == invitation.group.epoch;
+        return if repeated { Ok(()) } else { Err(Fault::Early) };
     }
     check_card(sender, &invitation.sender)?;
     device::check(work, sender)?;

@@ -269,6 +269,7 @@ impl<S: Store> Engine<S> {
             Err(inbox::Fault::Refused(reason)) => {
                 self.transact(|work| inbox::refuse(work, item, reason))?;
             }
+            Err(inbox::Fault::Early) => self.transact(|work| inbox::put_by(work, item))?,
         }
         self.advance_inbox(number, item.sequence.next());
         Ok(())
@@ -308,8 +309,9 @@ impl<S: Store> Engine<S> {
         for key in self.transact(|work| joining::held(work))? {
             match self.transact(|work| joining::take_held(work, &key)) {
                 Ok(()) => {}
-                // Still no contact, or not known: it goes on waiting.
+                // Still no contact, or not known, or in: it goes on waiting.
                 Err(inbox::Fault::Refused(reason)) if reason.may_pass() => {}
+                Err(inbox::Fault::Early) => {}
                 Err(inbox::Fault::Store(error)) => return Err(error),
                 Err(inbox::Fault::Rejected(_)) => {
                     self.transact(|work| joining::forget_held(work, &key))?;

@@ -7,7 +7,10 @@ use hushwire_protocol::{
     identity::{DeviceCredential, UnverifiedCredential},
     invitation::InboxContent,
 };
-use hushwire_wire::{id::CapabilityId, message::InboxItem};
+use hushwire_wire::{
+    id::{CapabilityId, ChannelId},
+    message::InboxItem,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -125,6 +128,17 @@ pub(crate) fn refuse_held(
 ) -> Result<(), StoreError> {
     forget_held(work, key)?;
     work.event(Event::Warning(Warning::InvitationRefused { reason }))
+}
+
+/// Forgets the invitations to a group that wait: its person left it.
+pub(crate) fn forget_held_of(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        let content = InboxContent::decode(row.record.content.expose());
+        if matches!(content, Ok(InboxContent::Invitation(to)) if to.group.channel == *channel) {
+            forget_held(work, &row.key)?;
+        }
+    }
+    Ok(())
 }
 
 /// Forgets an invitation that waits.
