@@ -47,6 +47,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::MarkRead { .. }
             | Command::Download { .. }
             | Command::GroupMembers(_)
+            | Command::GroupCode(_)
             | Command::Devices
     )
 }
@@ -84,6 +85,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupRemove { chat, member } => done(groups::remove(work, chat, &member)),
         Command::GroupLeave(chat) => done(groups::leave(work, chat)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
+        Command::GroupCode(chat) => Ok(Reply::GroupCode(groups::code(work, chat)?)),
         Command::DeviceLink => linking::offer(work),
         Command::DeviceRevoke(device) => done(revoking::revoke(work, device)),
         Command::Devices => Ok(Reply::Devices(devices::list(work)?)),

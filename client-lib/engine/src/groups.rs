@@ -7,6 +7,7 @@ use hushwire_protocol::{
         Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member,
         Report, Right, Role,
     },
+    group_code::group_code,
     identity::Fingerprint,
 };
 use hushwire_wire::{
@@ -18,8 +19,8 @@ use hushwire_wire::{
 use crate::{
     advance, chats,
     command::{
-        ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, MemberInfo,
-        MemberRole, Reply, Whose,
+        ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, GroupCodeInfo,
+        MemberInfo, MemberRole, Reply, Whose,
     },
     contacts, devices, direct,
     event::Event,
@@ -439,6 +440,18 @@ pub(crate) fn members(
         });
     }
     Ok(members)
+}
+
+/// What members compare to know that they see one group with one history (spec: GRP-054).
+pub(crate) fn code(work: &mut Work<'_>, chat: ChatNumber) -> Result<GroupCodeInfo, CommandError> {
+    let channel = chats::named(work, chat)?.channel;
+    let (Some(channel), Some(group)) = (channel, of_chat(work, chat)?) else {
+        return Err(CommandError::ChatClosed);
+    };
+    let epoch = record(work, &channel)?.ok_or(CommandError::StoreDamaged)?.epoch;
+    let code = group_code(&channel, &epoch, &group.epoch_authenticator());
+    let epoch = epoch.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(GroupCodeInfo { epoch, code })
 }
 
 /// How many other people are in a chat.
