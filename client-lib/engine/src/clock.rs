@@ -14,6 +14,9 @@ use crate::{
 /// How far the clock goes back before the engine takes the lower time, in milliseconds; in smaller
 /// steps its time stands still meanwhile.
 pub(crate) const CLOCK_BACK_MS: u64 = 60 * 1000;
+/// How long the engine waits, at most, before it tries again to begin anew from a store that failed,
+/// in milliseconds.
+pub(crate) const RELOAD_REST_MS: u64 = 5 * 1000;
 
 /// Whether a wait is over that was at most `span_ms` long: its end has come, or is further away than
 /// it ever was (spec: CLI-137).
