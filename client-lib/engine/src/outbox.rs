@@ -411,8 +411,8 @@ fn receipt_came(
 /// The content of a wish is in the log. The entry's id stays known until it was read back.
 fn stored(work: &mut Work<'_>, number: WishNumber) -> Result<Progress, StoreError> {
     match wish::load(work, number)? {
-        // Asked for; it is settled when a member has done it.
-        Some(Wish::Leave { .. }) => return Ok(Progress::AwaitLog),
+        // Handed over; it is settled when a member has done it (spec: CLI-139).
+        Some(Wish::Leave { .. }) => return Ok(Progress::AwaitOthers),
         Some(Wish::SendContent { message: Some(shown), .. }) => {
             messages::set_stored(work, shown)?;
         }

@@ -248,9 +248,8 @@ impl<S: Store> Engine<S> {
             self.close_inbox();
         }
         // While the log decides, nothing else is appended there.
-        if let (Some(Target::Channel { channel }), false) =
-            (&target, progress == Progress::AwaitLog)
-        {
+        let waits = matches!(progress, Progress::AwaitLog | Progress::AwaitOthers);
+        if let (Some(Target::Channel { channel }), false) = (&target, waits) {
             self.appending(channel, None);
         }
         self.progressed(number, progress);
@@ -274,11 +273,10 @@ impl<S: Store> Engine<S> {
             Progress::Refused { retry_after_ms } => self.refused(number, retry_after_ms),
             Progress::Fault(_) => self.refused(number, 0),
             // The log will say; until then the wish is not asked again.
-            Progress::AwaitLog => {
-                let with_others = self.transact(|work| wish::waits_for_others(work, number));
+            Progress::AwaitLog | Progress::AwaitOthers => {
                 if let Some(live) = self.wishes.get_mut(&number) {
                     live.asked = true;
-                    live.with_others = with_others.unwrap_or(false);
+                    live.with_others = progress == Progress::AwaitOthers;
                 }
                 self.outputs.push_back(Output::StatusChanged);
             }
