@@ -92,6 +92,8 @@ pub(crate) enum Progress {
     Settled,
     /// On to its next step.
     Next,
+    /// On to the next part of its upload: until the relay has taken the append, nothing is achieved.
+    Uploading,
     /// Refused for now.
     Refused { retry_after_ms: u64 },
     /// The log decides.

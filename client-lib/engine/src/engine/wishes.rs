@@ -263,9 +263,11 @@ impl<S: Store> Engine<S> {
         let now = self.now();
         match progress {
             Progress::Settled => {}
-            Progress::Next => {
+            Progress::Next | Progress::Uploading => {
                 self.again(number, now);
-                if let Some(live) = self.wishes.get_mut(&number) {
+                if let Some(live) = self.wishes.get_mut(&number)
+                    && progress == Progress::Next
+                {
                     live.attempts = 0;
                 }
                 self.outputs.push_back(Output::StatusChanged);
