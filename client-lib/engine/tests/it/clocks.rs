@@ -5,12 +5,12 @@ use std::{cell::Cell, rc::Rc};
 use hushwire_engine::{
     command::{Command, FailureReason, LinkUse, Reply},
     engine::{Engine, Settings},
-    event::Event,
+    event::{Event, Warning},
     io::{Disconnect, Input, Output},
     memory::MemoryStore,
     store::{Change, Range, Row, Store, StoreError, Table},
 };
-use hushwire_wire::id::Timestamp;
+use hushwire_wire::{id::Timestamp, message::Answer};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
@@ -95,6 +95,40 @@ fn a_list_that_a_wrong_clock_signed_is_signed_anew_by_a_right_one_only() {
     world.set_online(laptop, true);
     world.pass(3 * DAY_MS);
     assert_eq!(added_by_a_stranger(&mut world, "Erin", alice), Ok(()));
+}
+
+fn clock_warnings(world: &mut World, who: Who) -> usize {
+    let warned = |event: &Event| matches!(event, Event::Warning(Warning::ClockDiffers { .. }));
+    world.events(who).into_iter().filter(warned).count()
+}
+
+#[test]
+fn a_relay_whose_clock_is_wrong_ends_nobody_s_device_list() {
+    // spec: IDN-067, CLI-141
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    world.set_tamper(|mut frame| {
+        if let Answer::Hello(hello) = &mut frame.answer {
+            hello.time.0 += 2 * DAY_MS;
+        }
+        Some(frame)
+    });
+    world.restart(alice);
+    world.restart(alice);
+    world.settle();
+    assert_eq!(clock_warnings(&mut world, alice), 1, "of a state that lasts, once a day");
+    // It waits while it can.
+    let before = world.lists_put(alice);
+    for _ in 0..45 {
+        world.pass(DAY_MS);
+    }
+    assert_eq!(world.lists_put(alice), before);
+    for _ in 0..55 {
+        world.pass(DAY_MS);
+    }
+    assert_eq!(world.lists_put(alice), before + 1);
+    world.set_tamper(Some);
+    assert_eq!(added_by_a_stranger(&mut world, "Bob", alice), Ok(()));
 }
 
 /// A store whose disk can be full.
