@@ -29,7 +29,7 @@ use crate::{
     store::StoreError,
     work::Work,
 };
-pub(crate) use held::{forget_held, held, hold, refuse_held, take_held};
+pub(crate) use held::{cut_times, forget_held, held, hold, refuse_held, take_held};
 
 /// Groups of a direct chat that this device is in at a time (spec: LNK-065).
 const DIRECT_GROUPS_MAX: usize = 4;
