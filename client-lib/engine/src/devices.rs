@@ -239,15 +239,26 @@ fn sign_again(
 /// Signs the device list anew, with the same devices, long before it cannot be used any more: a
 /// person whom nobody could add would not know why. Each device begins at another time, so that
 /// as a rule one of them does it (spec: IDN-064). A list from the future was signed by a wrong clock,
-/// and others do not take it. A clock that the relay's contradicts would make it worse: what it signs
-/// may be over already, or not begun (spec: IDN-067).
+/// and others do not take it. A clock that the relay's contradicts could make it worse: what it signs
+/// may be over already, or not begun. It waits while it can: a relay's clock stops nobody's list
+/// (spec: IDN-067).
 pub(crate) fn renew_list(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreError> {
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let list = device_list(work)?;
     let turn = identity.device.as_ref().first().copied().map_or(0, u64::from);
-    let due = list.issued_at().plus_ms(LIST_RENEW_MS).plus_ms(turn.saturating_mul(TURN_MS));
-    let is_due = work.now >= due || work.now < list.issued_at();
-    if !is_due || identity.revoked || clock == OwnClock::Differs {
+    let turn = turn.saturating_mul(TURN_MS);
+    let is_due = match clock {
+        OwnClock::Agrees => {
+            let due = list.issued_at().plus_ms(LIST_RENEW_MS).plus_ms(turn);
+            work.now >= due || work.now < list.issued_at()
+        }
+        OwnClock::Differs => {
+            let last_third_ms = list.expires_at().ms_since(list.issued_at()) / 3;
+            let left_ms = list.expires_at().ms_since(work.now);
+            left_ms <= last_third_ms.saturating_sub(turn)
+        }
+    };
+    if !is_due || identity.revoked {
         return Ok(());
     }
     sign_again(work, list.rank().version, list.devices().to_vec())

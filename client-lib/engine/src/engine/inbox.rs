@@ -11,7 +11,7 @@ use crate::{
     backoff,
     event::RelayFault,
     inbox::{self, Places},
-    joining,
+    joining, linking,
     pending::Pending,
     session::{OwnClock, Purpose, Session, SessionKey, SessionNumber},
     store::{Store, StoreError},
@@ -108,7 +108,9 @@ impl<S: Store> Engine<S> {
     /// Takes the inbox from the store; begins anew if its relay is another one.
     pub(super) fn load_inbox(&mut self) -> Result<(), StoreError> {
         let Some(relay) = self.transact(|work| inbox::relay(work))? else {
+            // There is none yet, or this device was revoked.
             self.inbox = None;
+            self.transact(linking::end_if_revoked)?;
             return Ok(());
         };
         let key = SessionKey { relay, purpose: Purpose::Inbox };

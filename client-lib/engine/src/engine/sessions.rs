@@ -16,7 +16,7 @@ use crate::{
     event::{Event, RelayFault, Warning},
     io::{Disconnect, Lane, Output},
     pending::Pending,
-    session::{BadHello, Purpose, Session, SessionKey, SessionNumber, State},
+    session::{BadHello, OwnClock, Purpose, Session, SessionKey, SessionNumber, State},
     store::{Store, StoreError},
 };
 
@@ -231,12 +231,23 @@ impl<S: Store> Engine<S> {
             _ => Err(BadHello::Version),
         };
         self.outputs.push_back(Output::StatusChanged);
-        let Err(bad) = greeting else { return Ok(()) };
+        let Err(bad) = greeting else { return self.compare_clocks(number) };
         self.outputs.push_back(Output::Close(number));
         match bad {
             BadHello::KeyMismatch => self.disconnected(number, Disconnect::KeyMismatch),
             BadHello::Version => self.disconnected(number, Disconnect::Garbage),
         }
+    }
+
+    /// Says so when the relay of the inbox shows another time than the own clock: which of them is
+    /// wrong, a person can tell (spec: CLI-141).
+    fn compare_clocks(&mut self, number: SessionNumber) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&number) else { return Ok(()) };
+        if session.key.purpose != Purpose::Inbox || session.own_clock() == OwnClock::Agrees {
+            return Ok(());
+        }
+        let relay = session.key.relay.to_string();
+        self.transact(|work| work.event(Event::Warning(Warning::ClockDiffers { relay })))
     }
 
     /// How the relays are, each once, and what waits (spec: CLI-100).
