@@ -31,9 +31,7 @@ use crate::{
     store::StoreError,
     work::Work,
 };
-pub(crate) use held::{
-    cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held,
-};
+pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
 
 /// Does what an inbox item says.
 pub(crate) fn take(
