@@ -41,6 +41,8 @@ pub(crate) struct Client {
     pub(crate) disk: Disk,
     pub(crate) links: BTreeMap<SessionNumber, LinkId>,
     pub(crate) skew_ms: i64,
+    /// Whether its clock was ever wrong.
+    pub(crate) skewed: bool,
     pub(crate) wake_at: Option<Timestamp>,
     /// It has no network before.
     pub(crate) whole_at: Timestamp,
@@ -64,6 +66,7 @@ impl Client {
             disk: Disk::default(),
             links: BTreeMap::new(),
             skew_ms: 0,
+            skewed: false,
             wake_at: None,
             whole_at: Timestamp(0),
             slow_until: Timestamp(0),

@@ -312,6 +312,7 @@ impl World {
                 let skews =
                     [0, 3_600_000, -3_600_000, 86_400_000, 40 * 86_400_000, 315_360_000_000];
                 self.clients[client].skew_ms = *pick(&skews, third)?;
+                self.clients[client].skewed = true;
                 self.tick(client);
                 Some("clock")
             }

@@ -8,14 +8,15 @@ use std::{
 };
 
 use hushwire_sim::{
-    plan::Plan,
+    plan::{Detail, Plan},
     run::{Outcome, run},
     shrink::shrink,
     tally::Tally,
 };
 
 const USAGE: &str = "usage: cargo sim [--seed S] [--seeds N] [--first S] [--seconds N]
-  --seed S     runs one seed and shows its journal
+  --seed S     runs one seed and shows its journal; with --keep 3,7 only these of its moves,
+               with --frames yes every request and answer too
   --seeds N    runs N seeds, from --first (0) on
   --seconds N  runs fresh seeds for that long";
 
@@ -24,14 +25,27 @@ struct Wanted {
     seeds: Option<u64>,
     first: u64,
     seconds: Option<u64>,
+    keep: Option<Vec<usize>>,
+    detail: Detail,
 }
 
 fn main() -> ExitCode {
-    let mut wanted = Wanted { seed: None, seeds: None, first: 0, seconds: None };
+    let mut wanted = Wanted {
+        seed: None,
+        seeds: None,
+        first: 0,
+        seconds: None,
+        keep: None,
+        detail: Detail::People,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value = arguments.next().and_then(|value| value.parse().ok());
-        match (name.as_str(), value) {
+        let text = arguments.next().unwrap_or_default();
+        match (name.as_str(), text.parse().ok()) {
+            ("--keep", _) => {
+                wanted.keep = text.split(',').map(|place| place.parse().ok()).collect();
+            }
+            ("--frames", _) => wanted.detail = Detail::Frames,
             ("--seed", Some(value)) => wanted.seed = Some(value),
             ("--seeds", Some(value)) => wanted.seeds = Some(value),
             ("--first", Some(value)) => wanted.first = value,
@@ -45,21 +59,28 @@ fn main() -> ExitCode {
     // A violation is printed once it is small; what panics on the way there is not.
     std::panic::set_hook(Box::new(|_| {}));
     match wanted {
-        Wanted { seed: Some(seed), .. } => one(seed),
+        Wanted { seed: Some(seed), keep, detail, .. } => one(seed, keep.as_deref(), detail),
         Wanted { seeds, first, seconds, .. } => many(seeds, first, seconds),
     }
 }
 
 /// Runs one seed and shows what happened.
-fn one(seed: u64) -> ExitCode {
-    let plan = Plan::draw(seed);
+fn one(seed: u64, keep: Option<&[usize]>, detail: Detail) -> ExitCode {
+    let mut plan = Plan::draw(seed);
+    plan.detail = detail;
+    if let Some(places) = keep {
+        plan.keep(places);
+    }
     let outcome = run(&plan);
     for line in &outcome.journal {
         println!("{line}");
     }
     let mut total = Tally::default();
     total.add(&outcome.tally);
-    let failed = show(&plan, outcome);
+    let failed = outcome.violation.is_some();
+    if let Some(violation) = &outcome.violation {
+        println!("{violation}");
+    }
     sum(1, u64::from(failed), &total, None);
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
@@ -107,7 +128,8 @@ fn show(plan: &Plan, outcome: Outcome) -> bool {
     if let Some(violation) = &found.violation {
         println!("  {violation}");
     }
-    println!("  replay: cargo sim --seed {}", plan.seed);
+    let places: Vec<String> = least.moves.iter().map(|one| one.place.to_string()).collect();
+    println!("  replay: cargo sim --seed {} --keep {}", plan.seed, places.join(","));
     true
 }
 

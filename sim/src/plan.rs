@@ -85,6 +85,8 @@ const WEIGHTS: [(Deed, u64); 21] = [
 /// One move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Move {
+    /// Its place in the seed's whole plan.
+    pub place: usize,
     /// When, in milliseconds from the beginning.
     pub at_ms: u64,
     /// What.
@@ -98,7 +100,7 @@ impl fmt::Display for Move {
         let [a, b, c] = self.draws;
         let seconds = self.at_ms / 1_000;
         let rest = self.at_ms % 1_000;
-        write!(f, "{seconds:>5}.{rest:03} s  {:?}({a}, {b}, {c})", self.deed)
+        write!(f, "{:>4}  {seconds:>5}.{rest:03} s  {:?}({a}, {b}, {c})", self.place, self.deed)
     }
 }
 
@@ -111,8 +113,19 @@ pub struct Plan {
     pub people: u8,
     /// Relays.
     pub relays: u8,
-    /// What happens, in order of time.
+    /// What happens, in order of time, with its place in the seed's whole plan.
     pub moves: Vec<Move>,
+    /// How much a journal says.
+    pub detail: Detail,
+}
+
+/// How much a journal says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What people do and see, and what breaks.
+    People,
+    /// Every request and answer as well.
+    Frames,
 }
 
 impl Plan {
@@ -138,12 +151,20 @@ impl Plan {
                     });
                 let [a, b, c] =
                     [dice.draw(), dice.draw(), dice.draw()].map(|draw| (draw >> 32) as u32);
-                Move { at_ms, deed: deed.unwrap_or(Deed::Say), draws: [a, b, c] }
+                Move { place: 0, at_ms, deed: deed.unwrap_or(Deed::Say), draws: [a, b, c] }
             })
             .collect();
         moves.sort_by_key(|one| one.at_ms);
+        for (place, one) in moves.iter_mut().enumerate() {
+            one.place = place;
+        }
         let [people, relays] = [people, relays].map(|count| u8::try_from(count).unwrap_or(u8::MAX));
-        Self { seed, people, relays, moves }
+        Self { seed, people, relays, moves, detail: Detail::People }
+    }
+
+    /// The same with these moves only.
+    pub fn keep(&mut self, places: &[usize]) {
+        self.moves.retain(|one| places.contains(&one.place));
     }
 }
 

@@ -7,7 +7,7 @@ use hushwire_engine::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, Comparison, LinkNumber,
         LinkState, MessageBody, MessageInfo, MessageState, Reply, SecretText, Sender,
     },
-    event::{Event, NumberedEvent},
+    event::{Event, NumberedEvent, Warning},
     io::{Disconnect, Input, Lane, Output},
     session::SessionNumber,
 };
@@ -26,7 +26,7 @@ use crate::{
     dice::Dice,
     ledger::{Agreed, ChatKey, Fate, Ledger},
     network::{Line, LinkId, Network, Pace, delay_ms},
-    plan::Plan,
+    plan::{Detail, Plan},
     relay::{Life, Relay, Said as RelaySaid},
     tally::Tally,
 };
@@ -36,7 +36,7 @@ const DAWN: Timestamp = Timestamp(1_800_000_000_000);
 /// How long the world has, once it is whole, until nothing may wait any more.
 const REST_MS: u64 = 6 * 3_600_000;
 /// Lines that a journal keeps.
-const JOURNAL_MAX: usize = 400;
+const JOURNAL_MAX: usize = 2_000;
 /// Steps that one run takes at most: more is somebody who is never done.
 const STEPS_MAX: u64 = 3_000_000;
 /// The stream of a seed that everything but its plan is drawn from.
@@ -88,6 +88,7 @@ pub(crate) struct World {
     pub(crate) promised: BTreeMap<(usize, LinkNumber), usize>,
     pub(crate) violation: Option<Violation>,
     seed: u64,
+    detail: Detail,
     lines: VecDeque<String>,
 }
 
@@ -107,6 +108,7 @@ impl World {
             promised: BTreeMap::new(),
             violation: None,
             seed: plan.seed,
+            detail: plan.detail,
             lines: VecDeque::new(),
         }
     }
@@ -137,6 +139,11 @@ impl World {
         }
         let since = self.now.ms_since(DAWN);
         self.lines.push_back(format!("{:>5}.{:03} s  {}", since / 1_000, since % 1_000, line()));
+    }
+
+    fn frame(&mut self, client: usize, what: &str) {
+        let what: String = what.chars().take(240).collect();
+        self.note(|| format!("    device {client} {what}"));
     }
 
     /// A person comes to be, with one device.
@@ -350,7 +357,12 @@ impl World {
         let now = self.now;
         let Some(id) = self.clients[client].links.get(&session).copied() else { return };
         let Some(link) = self.network.links.get_mut(&id) else { return };
-        if link.line == Line::Whole {
+        let line = link.line;
+        if self.detail == Detail::Frames {
+            self.frame(client, &format!("{line:?} asks {:?} {:?}", frame.id, frame.request));
+        }
+        let Some(link) = self.network.links.get_mut(&id) else { return };
+        if line == Line::Whole {
             let at = link.request_at(now, delay, lane, frame.id);
             self.agenda.put(at, Happening::Request { link: id, frame });
         }
@@ -396,6 +408,9 @@ impl World {
         let is_current = self.clients[client].links.get(&session) == Some(&id);
         if link.line == Line::Broken || !is_current {
             return;
+        }
+        if self.detail == Detail::Frames {
+            self.frame(client, &format!("hears {:?} {:?}", frame.id, frame.answer));
         }
         let bytes = encode_answer(&frame);
         match decode_answer(bytes.slice(4..)) {
@@ -549,6 +564,7 @@ impl World {
             }
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
+            Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
             Event::Warning(warning) if check::accuses(&warning) => {
                 return Err(Violation::FalseAlarm(format!("device {client}: {warning:?}")));
             }

@@ -179,39 +179,41 @@ impl<S: Store> Engine<S> {
         self.store
     }
 
-    /// Takes the time. If the clock went back, every wait is by a clock that was wrong: all that is
-    /// not durable is forgotten, as if the profile was opened now (spec: CLI-136).
+    /// Takes the time. If the clock went back, every wait is by a clock that was wrong, those of
+    /// sessions too (spec: CLI-136).
     fn take_time(&mut self, now: Timestamp) -> Result<(), StoreError> {
         if self.now.ms_since(now) >= clock::CLOCK_BACK_MS {
             self.now = now;
-            return self.reload();
+            // A relay that showed another key stays out of use (spec: CLI-033).
+            let outputs = &mut self.outputs;
+            self.sessions.retain(|number, session| {
+                let stays = session.state == State::KeyMismatch;
+                if !stays {
+                    outputs.push_back(Output::Close(*number));
+                }
+                stays
+            });
+            self.begin_again();
         }
         self.now = self.now.max(now);
-        // The store failed when that was tried, whatever the clock says by now (spec: CLI-138).
-        if self.reload_due.is_some() { self.reload() } else { Ok(()) }
+        // Also when that failed before, whatever the clock says by now (spec: CLI-138).
+        if self.reload_due.is_some() {
+            self.load()?;
+            self.reload_due = None;
+        }
+        Ok(())
     }
 
-    /// Forgets all that is not durable, and takes from the store what is under way.
-    fn reload(&mut self) -> Result<(), StoreError> {
+    /// Forgets all that is not durable, but for sessions: before anything else is done, it is taken
+    /// from the store what is under way, as if the profile was opened then.
+    pub(super) fn begin_again(&mut self) {
         self.reload_due = Some(self.now.plus_ms(clock::RELOAD_REST_MS));
         self.drop_transfers(|_| true);
-        // A relay that showed another key stays out of use (spec: CLI-033).
-        let outputs = &mut self.outputs;
-        self.sessions.retain(|number, session| {
-            let stays = session.state == State::KeyMismatch;
-            if !stays {
-                outputs.push_back(Output::Close(*number));
-            }
-            stays
-        });
         self.wishes.clear();
         self.channels.clear();
         self.inbox = None;
         self.rendezvous = None;
         self.outputs.push_back(Output::StatusChanged);
-        self.load()?;
-        self.reload_due = None;
-        Ok(())
     }
 
     fn take(&mut self, input: Input) -> Result<(), StoreError> {

@@ -160,21 +160,20 @@ impl<S: Store> Engine<S> {
         self.fail_wishes_for(relay)
     }
 
-    /// Closes every session: the store failed, so nothing that comes can be kept.
+    /// The store failed in the midst of something: what is in memory may be ahead of it or behind. The
+    /// sessions end, and what they were for begins again from what is stored (spec: CLI-143).
     pub(super) fn store_failed(&mut self) {
         let numbers: Vec<SessionNumber> = self.sessions.keys().copied().collect();
         for number in numbers {
             let Some(session) = self.sessions.get_mut(&number) else { continue };
             let open = !matches!(session.state, State::Waiting { .. } | State::KeyMismatch);
             let wait = backoff::wait_ms(session.attempts, &mut *self.rng);
-            let waiting = session.lost(self.now.plus_ms(wait));
-            self.forget(&waiting);
-            self.transfers_lost(number);
+            session.lost(self.now.plus_ms(wait));
             if open {
                 self.outputs.push_back(Output::Close(number));
             }
         }
-        self.outputs.push_back(Output::StatusChanged);
+        self.begin_again();
     }
 
     pub(super) fn frame(
