@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hushwire_engine::{
     command::{
-        ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, Comparison, LinkNumber,
-        LinkState, MessageBody, MessageInfo, MessageState, Reply, SecretText, Sender,
+        ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, Comparison,
+        FailureReason, LinkNumber, LinkState, MessageBody, MessageInfo, MessageState, Reply,
+        SecretText, Sender,
     },
     event::{Event, NumberedEvent, Warning},
     io::{Disconnect, Input, Lane, Output},
@@ -86,6 +87,8 @@ pub(crate) struct World {
     pub(crate) texts: u64,
     /// Links that are not published yet, and who gets them then.
     pub(crate) promised: BTreeMap<(usize, LinkNumber), usize>,
+    /// Direct chats that could not be set up, for a reason that the person was told.
+    pub(crate) excused: BTreeSet<(usize, ChatNumber)>,
     pub(crate) violation: Option<Violation>,
     seed: u64,
     detail: Detail,
@@ -106,6 +109,7 @@ impl World {
             people: Vec::new(),
             texts: 0,
             promised: BTreeMap::new(),
+            excused: BTreeSet::new(),
             violation: None,
             seed: plan.seed,
             detail: plan.detail,
@@ -562,6 +566,13 @@ impl World {
                     self.clients[client].standing = Standing::Out;
                 }
             }
+            // Some clock was wrong: the person is told, and begins anew.
+            Event::ContactFailed {
+                chat,
+                reason: FailureReason::NotFresh | FailureReason::ClockWrong,
+            } if self.clients.iter().any(|device| device.skewed) => {
+                self.excused.insert((client, chat));
+            }
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
             Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
@@ -737,7 +748,8 @@ impl World {
             }
             for chat in self.chats(client) {
                 let Some(key) = self.key(client, &chat) else { continue };
-                if chat.state == ChatState::Stuck {
+                if chat.state == ChatState::Stuck && !self.excused.contains(&(client, chat.number))
+                {
                     return Err(Violation::Stuck(format!("device {client}, chat {}", key.0)));
                 }
                 if chat.state != ChatState::Open {

@@ -374,6 +374,8 @@ fn close_alone(
     chat: ChatNumber,
 ) -> Result<(), CommandError> {
     for row in crate::wish::of_channel(work, channel)? {
+        // What was not sent is shown as failed.
+        crate::wish::fail(work, row.number, FailureReason::NotAMember)?;
         work.settle(row.number);
     }
     drop_group(work, channel)?;

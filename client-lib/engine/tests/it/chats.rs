@@ -373,3 +373,17 @@ fn who_is_removed_and_added_again_while_away_is_in() {
         }
     }
 }
+
+#[test]
+fn what_was_not_sent_when_the_last_one_leaves_is_shown_as_failed() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let Reply::Chat(crew) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    world.set_online(alice, false);
+    world.say(alice, crew.number, "waits");
+    world.ask(alice, Command::GroupLeave(crew.number));
+    let failed = MessageState::Failed(FailureReason::NotAMember);
+    assert_eq!(world.states(alice, crew.number), [failed]);
+}
