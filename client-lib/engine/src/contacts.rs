@@ -284,10 +284,17 @@ pub(crate) fn by_contact(
     work: &Work<'_>,
     contact: ContactNumber,
 ) -> Result<Fingerprint, CommandError> {
+    of_number(work, contact)?.ok_or(CommandError::NoSuchContact)
+}
+
+/// Whose number this is.
+pub(crate) fn of_number(
+    work: &Work<'_>,
+    contact: ContactNumber,
+) -> Result<Option<Fingerprint>, StoreError> {
     let rows = work.tx.list::<ContactRecord>(&[], usize::MAX)?;
     let row = rows.iter().find(|row| row.record.number == contact.0);
-    let row = row.ok_or(CommandError::NoSuchContact)?;
-    Fingerprint::try_from(&row.key[..]).map_err(|_| CommandError::StoreDamaged)
+    row.map(|row| Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)).transpose()
 }
 
 /// The number that two people compare.

@@ -5,13 +5,13 @@
 //! the other side could not read it. Of several open groups the one with the lowest channel id is
 //! written to; all are read (spec: CLI-016).
 
-use hushwire_protocol::group::GroupKind;
+use hushwire_protocol::{group::GroupKind, identity::Fingerprint};
 use hushwire_wire::id::ChannelId;
 
 use crate::{
     chats,
     command::{ChatNumber, ChatState, CommandError, ContactNumber, FailureReason},
-    devices,
+    contacts, devices,
     event::Event,
     groups, messages, outbox,
     record::{GroupRecord, GroupState, PurposeRecord, Shown, Wish, WishNumber},
@@ -169,7 +169,35 @@ pub(crate) fn opened(
     };
     record.channel = Some(current.map_or(*channel, |current| current.min(*channel)));
     chats::save(work, chat, &record)?;
-    chats::set_state(work, chat, ChatState::Open)
+    chats::set_state(work, chat, ChatState::Open)?;
+    wake_additions(work, &group)
+}
+
+/// Whether this group of several has to wait for the direct chat with somebody to open: until then
+/// they are known by a link, and what is sent by it may be all that it takes (spec: LNK-081).
+pub(crate) fn is_opening(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<bool, StoreError> {
+    let purpose = groups::record(work, channel)?.map(|group| group.purpose);
+    if !matches!(purpose, Some(PurposeRecord::Group { .. })) {
+        return Ok(false);
+    }
+    let Some(chat) = contacts::load(work, person)?.and_then(|contact| contact.chat) else {
+        return Ok(false);
+    };
+    Ok(chats::load(work, chat)?.is_some_and(|chat| chat.state == ChatState::Opening))
+}
+
+/// A direct chat has opened, or will not: groups that its person is to come into wait no more.
+fn wake_additions(work: &mut Work<'_>, group: &GroupRecord) -> Result<(), StoreError> {
+    if let PurposeRecord::Direct { contact, .. } = group.purpose
+        && let Some(person) = contacts::of_number(work, contact)?
+    {
+        work.effects.wished.extend(wish::of_person(work, &person)?);
+    }
+    Ok(())
 }
 
 /// Whether a group can carry its chat.
@@ -207,7 +235,7 @@ pub(crate) fn give_up(
     if !open {
         chats::set_state(work, chat, ChatState::Stuck)?;
     }
-    Ok(())
+    wake_additions(work, &group)
 }
 
 /// The groups that carry a direct chat, or did.

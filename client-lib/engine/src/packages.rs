@@ -20,7 +20,7 @@ use hushwire_wire::{
 
 use crate::{
     command::FailureReason,
-    contacts,
+    contacts, direct,
     groups::{self, Change},
     inbox, log, outbox, profile,
     record::{Packages, Wish, WishNumber},
@@ -257,6 +257,9 @@ pub(crate) fn person_target(
 ) -> Result<Target, StoreError> {
     if complete(packages) {
         return groups::channel_target(work, channel);
+    }
+    if direct::is_opening(work, channel, person)? {
+        return Ok(Target::Nothing);
     }
     Ok(contacts::card(work, person)?.map_or(Target::Nothing, |card| Target::Relay(card.relay)))
 }

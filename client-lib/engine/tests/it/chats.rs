@@ -8,6 +8,11 @@ use hushwire_engine::{
     event::Event,
 };
 
+use hushwire_wire::{
+    error::{Code, Refusal},
+    message::Answer,
+};
+
 use crate::world::World;
 
 #[test]
@@ -386,4 +391,34 @@ fn what_was_not_sent_when_the_last_one_leaves_is_shown_as_failed() {
     world.ask(alice, Command::GroupLeave(crew.number));
     let failed = MessageState::Failed(FailureReason::NotAMember);
     assert_eq!(world.states(alice, crew.number), [failed]);
+}
+
+#[test]
+fn who_is_added_to_a_group_while_their_chat_opens_gets_both() {
+    // spec: LNK-081
+    let mut world = World::new(2);
+    let (alice, bob) = (world.person("Alice", 0), world.person("Bob", 1));
+    let Reply::Chat(crew) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    world.settle();
+    let link = world.link(bob, LinkUse::Single);
+    // No channel can be made for a while, so that the chat does not open though his card is there.
+    world.set_tamper(|mut frame| {
+        if matches!(frame.answer, Answer::ChannelOpened(_)) {
+            frame.answer = Answer::Refused(Refusal::from(Code::Busy));
+        }
+        Some(frame)
+    });
+    world.ask(alice, Command::AddContact { link });
+    world.pass(10_000);
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let add = Command::GroupAdd { chat: crew.number, contact: contacts[0].number };
+    world.ask(alice, add);
+    world.pass(60_000);
+    world.set_tamper(Some);
+    world.pass(180_000);
+    assert_eq!(world.chat(alice, "Bob").state, ChatState::Open);
+    assert_eq!(world.chat(bob, "Alice").state, ChatState::Open);
+    assert_eq!(world.chat(bob, "Crew").state, ChatState::Open);
 }
