@@ -103,12 +103,14 @@ pub(crate) fn created(work: &Work<'_>) -> Result<(), StoreError> {
     work.tx.save(InboxRecord::KEY, &record)
 }
 
+/// While a rotation is under way another owner key is expected: the next one, or another's. Says
+/// whether there is one.
+pub(crate) fn try_other_key(work: &Work<'_>) -> Result<bool, StoreError> {
+    revoking::try_other_key(work)
+}
+
 /// The relay does not let this device open the inbox: another owner key, or the inbox is gone.
 pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
-    // While a rotation is under way another owner key is expected: the next one, or another's.
-    if revoking::try_other_key(work)? {
-        return Ok(());
-    }
     let relay = required(work)?.relay;
     work.event(Event::Warning(Warning::InboxDenied { relay }))
 }

@@ -5,7 +5,7 @@ use hushwire_engine::{
         Command, CommandError, Comparison, DeviceInfo, DeviceNumber, FailureReason, LinkUse, Reply,
         SecretText, Sender, ThisDevice, Verification,
     },
-    event::Event,
+    event::{Event, Warning},
 };
 
 use bytes::Bytes;
@@ -621,4 +621,40 @@ fn a_revoked_device_is_told_so_and_changes_nothing() {
         assert_eq!(profile.device, None);
         assert!(!world.chats(laptop).is_empty());
     }
+}
+
+fn is_inbox_denied(event: &Event) -> bool {
+    matches!(event, Event::Warning(Warning::InboxDenied { .. }))
+}
+
+#[test]
+fn a_device_that_was_away_while_another_was_revoked_is_not_alarmed() {
+    // spec: CLI-144, IDN-058
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, _tablet] = [(); 2].map(|()| link(&mut world, alice));
+    world.set_online(laptop, false);
+    let number = devices(&mut world, alice)[2].number;
+    world.ask(alice, Command::DeviceRevoke(number));
+    world.pass(60_000);
+    world.set_online(laptop, true);
+    world.pass(120_000);
+    assert!(!world.events(laptop).iter().any(is_inbox_denied));
+    let bob = world.person("Bob", 0);
+    let (his, _) = world.befriend(bob, alice);
+    world.say(bob, his, "hello");
+    world.pass(60_000);
+    let hers = world.chat(laptop, "Bob").number;
+    assert_eq!(world.texts(laptop, hers), ["hello"]);
+    // One whose relay goes on denying it says so, once.
+    world.set_tamper(|mut frame| {
+        if matches!(frame.answer, Answer::InboxOpened { .. }) {
+            frame.answer = Answer::Refused(hushwire_wire::error::Refusal::from(Code::Denied));
+        }
+        Some(frame)
+    });
+    world.restart(laptop);
+    world.pass(600_000);
+    let denied = world.events(laptop).into_iter().filter(is_inbox_denied).count();
+    assert_eq!(denied, 1);
 }
