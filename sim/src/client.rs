@@ -13,10 +13,14 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
 use crate::{
+    dice::Dice,
     disk::Disk,
     network::LinkId,
     store::{SimStore, Trigger},
 };
+
+/// The stream of a device's seed that its network is drawn from.
+const NETWORK: u64 = 3;
 
 /// How far a device is in an identity's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,8 @@ pub(crate) struct Client {
     pub(crate) next_event: EventNumber,
     /// How often it was opened.
     pub(crate) lives: u64,
+    /// What its network draws: what happens to others changes nothing of it.
+    pub(crate) dice: Dice,
     seed: u64,
 }
 
@@ -72,6 +78,7 @@ impl Client {
             slow_until: Timestamp(0),
             next_event: EventNumber(1),
             lives: 0,
+            dice: Dice::new(seed, NETWORK),
             seed,
         }
     }

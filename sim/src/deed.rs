@@ -19,6 +19,8 @@ use crate::{
 
 /// Longest file that is sent, in bytes: several chunks of a blob.
 const FILE_BYTES_MAX: u64 = 700_000;
+/// A client's trouble comes within so many batches.
+const BATCHES_MAX: u32 = 40;
 /// Devices of one person at most.
 const DEVICES_MAX: usize = 3;
 
@@ -334,19 +336,19 @@ impl World {
                 Some("client dies")
             }
             Deed::CrashAtBatch if third.is_multiple_of(2) => {
-                trigger.set(second % 12, Fault::CrashBefore);
+                trigger.set(second % BATCHES_MAX, Fault::CrashBefore);
                 Some("client dies before a batch")
             }
             Deed::CrashAtBatch => {
-                trigger.set(second % 12, Fault::CrashAfter);
+                trigger.set(second % BATCHES_MAX, Fault::CrashAfter);
                 Some("client dies behind a batch")
             }
             _ if third.is_multiple_of(2) => {
-                trigger.set(second % 8, Fault::Full(1 + third % 6));
+                trigger.set(second % BATCHES_MAX, Fault::Full(1 + third % 6));
                 Some("client's disk is full")
             }
             _ => {
-                trigger.set(second % 8, Fault::Failed(1 + third % 6));
+                trigger.set(second % BATCHES_MAX, Fault::Failed(1 + third % 6));
                 Some("client's disk fails")
             }
         }

@@ -216,10 +216,12 @@ impl World {
             }
             Happening::RelayHeals(relay) => self.relays[relay].set_disk(None),
             Happening::Confirms(client) => {
-                self.ask(client, Command::DeviceLinkConfirm(Comparison::Equal));
+                let confirm = Command::DeviceLinkConfirm(Comparison::Equal);
+                self.insist(client, confirm, Happening::Confirms(client));
             }
             Happening::Adds { client, link } => {
-                self.ask(client, Command::AddContact { link });
+                let again = Happening::Adds { client, link: link.clone() };
+                self.insist(client, Command::AddContact { link }, again);
             }
         }
     }
@@ -253,7 +255,7 @@ impl World {
             }
         }
         self.clients[client].links.clear();
-        let again = self.now.plus_ms(self.dice.between(100, 20_000));
+        let again = self.now.plus_ms(self.clients[client].dice.between(100, 20_000));
         self.agenda.put(again, Happening::Opens(client));
     }
 
@@ -274,6 +276,17 @@ impl World {
         }
         self.after(client);
         Some(reply)
+    }
+
+    /// Asks as a person does who wants it: again after a while, if the device could not.
+    fn insist(&mut self, client: usize, command: Command, again: Happening) {
+        let reply = self.ask(client, command);
+        let could = |error: &CommandError| {
+            !matches!(error, CommandError::DiskFull | CommandError::DiskFailed)
+        };
+        if !reply.is_some_and(|reply| reply.as_ref().err().is_none_or(could)) {
+            self.agenda.put(self.now.plus_ms(5_000), again);
+        }
     }
 
     fn feed(&mut self, client: usize, input: Input) {
@@ -341,7 +354,7 @@ impl World {
 
     fn delay(&mut self, client: usize) -> u64 {
         let slow = self.clients[client].slow_until > self.now;
-        delay_ms(&mut self.dice, if slow { Pace::Slow } else { Pace::Usual })
+        delay_ms(&mut self.clients[client].dice, if slow { Pace::Slow } else { Pace::Usual })
     }
 
     fn connects(&mut self, client: usize, session: SessionNumber, relay: Option<usize>) {
@@ -430,14 +443,16 @@ impl World {
     pub(crate) fn break_link(&mut self, id: LinkId, client_ms: u64, relay_ms: u64) {
         if let Some(link) = self.network.links.get_mut(&id) {
             link.line = Line::Broken;
-            let client = self.now.plus_ms(self.dice.between(1, client_ms));
-            self.agenda.put(client, Happening::ClientLoses(id));
+            let dice = &mut self.clients[link.client].dice;
+            let at = self.now.plus_ms(dice.between(1, client_ms));
+            self.agenda.put(at, Happening::ClientLoses(id));
             self.lose_at_relay(id, relay_ms);
         }
     }
 
     fn lose_at_relay(&mut self, id: LinkId, within_ms: u64) {
-        let at = self.now.plus_ms(self.dice.between(0, within_ms));
+        let Some(link) = self.network.links.get(&id) else { return };
+        let at = self.now.plus_ms(self.clients[link.client].dice.between(0, within_ms));
         self.agenda.put(at, Happening::RelayLoses(id));
     }
 
@@ -457,7 +472,7 @@ impl World {
         self.relays[relay].close(seat);
         // The client hears of it in any case; it is forgotten when both know.
         if self.clients[client].links.get(&session) == Some(&id) {
-            let at = self.now.plus_ms(self.dice.between(1, 2_000));
+            let at = self.now.plus_ms(self.clients[client].dice.between(1, 2_000));
             self.agenda.put(at, Happening::ClientLoses(id));
         } else {
             self.network.links.remove(&id);
@@ -553,7 +568,7 @@ impl World {
                 self.compare(client, chat)?;
             }
             Event::DeviceCompare { .. } => {
-                let at = self.now.plus_ms(self.dice.between(500, 5_000));
+                let at = self.now.plus_ms(self.clients[client].dice.between(500, 5_000));
                 self.agenda.put(at, Happening::Confirms(client));
             }
             Event::DeviceLinked => {
@@ -592,7 +607,7 @@ impl World {
         if let Some(link) = found
             && let Some(other) = self.promised.remove(&(client, number))
         {
-            let at = self.now.plus_ms(self.dice.between(100, 30_000));
+            let at = self.now.plus_ms(self.clients[other].dice.between(100, 30_000));
             self.agenda.put(at, Happening::Adds { client: other, link: link.text });
         }
     }

@@ -1,22 +1,60 @@
-//! Worlds that found something: each stays.
+//! Worlds in which one thing goes wrong at every place where it can, and worlds of whole seeds.
 
-use hushwire_sim::{plan::Plan, run::run};
+use hushwire_sim::{
+    plan::{Deed, Detail, Move, Plan},
+    run::run,
+};
 
-/// The moves of a seed that were enough, and what they showed.
-const FOUND: &[(u64, &[usize], &str)] = &[
-    // spec: CLI-143
-    (9, &[0, 9, 10], "an answer that came while the disk was full was waited for again for ever"),
-];
+/// Batches that the trouble is tried at, one after the other.
+const BATCHES: u32 = 40;
+
+/// Two people become contacts, one links a device, both write; at one batch of the first one's
+/// device something goes wrong.
+fn story(deed: Deed, batch: u32, kind: u32) -> Plan {
+    let moves = [
+        (0, deed, [0, batch, kind]),
+        (1_000, Deed::Befriend, [0, 1, 0]),
+        (50_000, Deed::Say, [0, 0, 0]),
+        (60_000, Deed::LinkDevice, [0, 0, 0]),
+        (90_000, Deed::Say, [0, 0, 0]),
+        (91_000, Deed::Say, [1, 0, 0]),
+        (95_000, Deed::SendFile, [0, 0, 70_000]),
+    ];
+    let moves = moves.into_iter().enumerate();
+    let moves = moves.map(|(place, (at_ms, deed, draws))| Move { place, at_ms, deed, draws });
+    Plan { seed: 1, people: 2, relays: 1, moves: moves.collect(), detail: Detail::People }
+}
+
+fn nothing_is_held_up(deed: Deed, kind: u32) {
+    for batch in 0..BATCHES {
+        let outcome = run(&story(deed, batch, kind));
+        assert!(outcome.violation.is_none(), "{deed:?} {batch}: {:?}", outcome.violation);
+        assert!(outcome.tally.acknowledged >= 2, "{deed:?} {batch}");
+    }
+}
 
 #[test]
-fn what_was_found_stays_mended() {
-    for (seed, places, what) in FOUND {
-        let mut plan = Plan::draw(*seed);
-        plan.keep(places);
-        assert_eq!(plan.moves.len(), places.len());
-        let outcome = run(&plan);
-        assert!(outcome.violation.is_none(), "{seed}: {what}: {:?}", outcome.violation);
-    }
+fn a_disk_that_is_full_at_any_batch_holds_nothing_up() {
+    // spec: CLI-143
+    nothing_is_held_up(Deed::DiskFails, 0);
+}
+
+#[test]
+fn a_disk_that_fails_at_any_batches_holds_nothing_up() {
+    // spec: CLI-143
+    nothing_is_held_up(Deed::DiskFails, 1);
+}
+
+#[test]
+fn a_client_that_dies_before_any_batch_loses_nothing() {
+    // spec: CLI-001
+    nothing_is_held_up(Deed::CrashAtBatch, 0);
+}
+
+#[test]
+fn a_client_that_dies_behind_any_batch_repeats_nothing() {
+    // spec: CLI-001
+    nothing_is_held_up(Deed::CrashAtBatch, 1);
 }
 
 #[test]
