@@ -571,15 +571,11 @@ impl World {
                 let at = self.now.plus_ms(self.clients[client].dice.between(500, 5_000));
                 self.agenda.put(at, Happening::Confirms(client));
             }
-            Event::DeviceLinked => {
-                if self.clients[client].standing == Standing::Linking {
-                    self.clients[client].standing = Standing::In;
-                }
+            Event::DeviceLinked if self.clients[client].standing == Standing::Linking => {
+                self.clients[client].standing = Standing::In;
             }
-            Event::DeviceLinkFailed(_) => {
-                if self.clients[client].standing == Standing::Linking {
-                    self.clients[client].standing = Standing::Out;
-                }
+            Event::DeviceLinkFailed(_) if self.clients[client].standing == Standing::Linking => {
+                self.clients[client].standing = Standing::Out;
             }
             // Some clock was wrong: the person is told, and begins anew.
             Event::ContactFailed {
