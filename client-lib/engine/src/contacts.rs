@@ -56,11 +56,11 @@ pub(crate) fn add(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, Comma
     Ok(Reply::Chat(chats::info(work, chat, &record)?))
 }
 
-fn parse(text: &SecretText) -> Result<ContactLink, CommandError> {
+/// Reads the text of a contact link.
+pub(crate) fn parse(text: &SecretText) -> Result<ContactLink, CommandError> {
     let link = ContactLink::parse(text.expose()).map_err(|error| match error {
-        LinkError::Foreign | LinkError::OtherKind | LinkError::UnknownKind => {
-            CommandError::NotALink
-        }
+        LinkError::OtherKind => CommandError::LinkingCode,
+        LinkError::Foreign | LinkError::UnknownKind => CommandError::NotALink,
         LinkError::UnknownVersion => CommandError::LinkTooNew,
         _ => CommandError::LinkTruncated,
     })?;

@@ -18,6 +18,7 @@ mod hostile;
 mod impostors;
 mod invitations;
 mod liars;
+mod links;
 mod names;
 mod outbox;
 mod replays;
