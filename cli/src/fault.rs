@@ -320,7 +320,7 @@ impl Fault {
             Self::Terminal(_) => "Check how this program was started.",
             Self::OutputClosed => "Nothing needs to be done.",
             Self::Output { outcome: Some(_), .. } => {
-                "Do not run it again: make room, and look with `hush read` or `hush status`."
+                "Make room, and look with `hush status` or `hush read` before you run it again."
             }
             Self::Output { outcome: None, .. } => "Make room, or choose another place for it.",
             Self::NotText => "Send it as a file: `hush send-file`.",

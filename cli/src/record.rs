@@ -56,7 +56,7 @@ impl Record {
     pub fn outcome(&self) -> Option<String> {
         match self {
             Self::Identity(IdentityRecord { phrase: Some(_), .. }) => Some(
-                "the identity is made, but nobody has its recovery phrase; better delete the profile, and begin again"
+                "the identity is made, but its recovery phrase was shown to nobody: to have one, delete the profile and begin again"
                     .to_owned(),
             ),
             Self::Identity(IdentityRecord { phrase: None, .. }) => None,

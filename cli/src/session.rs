@@ -4,8 +4,8 @@ use core::{future::Future, time::Duration};
 
 use hushwire::{
     command::{
-        ChatInfo, ChatNumber, Command, CommandError, ContactInfo, DeviceInfo, LinkInfo, MemberInfo,
-        MessageInfo, MessageNumber, ProfileInfo, Reply, StatusInfo,
+        ChatInfo, ChatNumber, ChatState, Command, CommandError, ContactInfo, DeviceInfo, LinkInfo,
+        MemberInfo, MessageInfo, MessageNumber, ProfileInfo, Reply, StatusInfo,
     },
     event::{EventNumber, NumberedEvent},
 };
@@ -202,8 +202,18 @@ impl<B: Backend> Session<'_, B> {
         }
     }
 
-    /// The chat that a person means.
+    /// The chat that a person means. One that is over may have begun again meanwhile, so that is
+    /// asked of the relays first.
     pub(crate) async fn chat_named(&self, query: &str) -> Result<ChatInfo, Fault> {
+        let chat = self.chat_here(query).await?;
+        if !matches!(chat.state, ChatState::Left | ChatState::Removed) {
+            return Ok(chat);
+        }
+        self.catch_up().await?;
+        self.chat_here(query).await
+    }
+
+    async fn chat_here(&self, query: &str) -> Result<ChatInfo, Fault> {
         self.named(
             || self.chats(),
             |chats| {

@@ -2,8 +2,8 @@
 
 use hushwire::{
     command::{
-        ChatInfo, ChatKind, ChatNumber, ChatState, Command, ContactInfo, FailureReason, Reply,
-        Whose,
+        ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
+        FailureReason, Reply, Whose,
     },
     event::{Event, EventNumber},
 };
@@ -60,7 +60,11 @@ async fn add<B: Backend>(
     group: &str,
     contacts: &[String],
 ) -> Result<(), Fault> {
-    let chat = session.chat_named(group).await?.number;
+    let chat = session.chat_named(group).await?;
+    if chat.kind == ChatKind::Direct {
+        return Err(CommandError::WrongChatKind.into());
+    }
+    let chat = chat.number;
     let people = to_add(session, chat, contacts).await?;
     let since = session.next_event_number().await?;
     for contact in &people {

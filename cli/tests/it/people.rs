@@ -181,6 +181,22 @@ async fn an_unknown_name_is_looked_for_at_the_relay_once() {
 }
 
 #[tokio::test]
+async fn a_chat_that_is_over_is_looked_for_at_the_relay_once() {
+    let bench = Bench::new();
+    bench.world().state().chats[2].state = ChatState::Removed;
+    bench.world().state().relay = RelayState::CatchingUp;
+    let world = bench.world();
+    let added_again = async {
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        let mut state = world.state();
+        state.chats[2].state = ChatState::Open;
+        state.relay = RelayState::Current;
+    };
+    let (exit, ()) = tokio::join!(bench.run(&["send", "climbing", "hi"]), added_again);
+    assert_eq!(exit, 0, "{}", bench.console.notes());
+}
+
+#[tokio::test]
 async fn a_relay_that_is_not_reached_is_said_and_what_is_here_is_shown() {
     let bench = Bench::new();
     bench.world().state().relay = RelayState::Offline;
@@ -235,6 +251,8 @@ async fn who_is_in_a_group_already_is_said_and_who_is_named_twice_is_added_once(
     assert_eq!(bench.run(&["group", "add", "climbing", "bob"]).await, 1);
     assert!(bench.console.notes().contains("error: Bob is in the group already"));
     assert_eq!(bench.asked().len(), 1);
+    assert_eq!(bench.run(&["group", "add", "bob", "bob"]).await, 1);
+    assert!(bench.console.notes().contains("this kind of chat does not allow it"));
 }
 
 #[tokio::test]

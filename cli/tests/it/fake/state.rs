@@ -152,8 +152,10 @@ impl State {
     }
 
     fn send(&mut self, chat: ChatNumber, body: MessageBody) -> Result<Reply, CommandError> {
-        if !self.chats.iter().any(|known| known.number == chat) {
-            return Err(CommandError::NoSuchChat);
+        match self.chats.iter().find(|known| known.number == chat).map(|known| known.state) {
+            None => return Err(CommandError::NoSuchChat),
+            Some(ChatState::Left | ChatState::Removed) => return Err(CommandError::ChatClosed),
+            Some(_) => {}
         }
         let message = self.add_message(chat.0, Sender::Me, body, MessageState::Pending);
         self.add_event(Event::MessageAdded { chat, message });
