@@ -17,9 +17,9 @@ pub use link::{LinkArgs, LinkCommand};
 
 const AFTER_HELP: &str = "\
 NAMES
-  Chats, contacts and devices are named by number, or by the beginning of their name, in any case of
-  letters. Digits are always a number. A beginning that fits several is an error, also when it is the
-  whole name of one. Members are named by the beginning of their name or of their fingerprint.
+  Chats, contacts and devices are named by number, or by the beginning of their name, in any case
+  of letters. Digits are always a number. A beginning that fits several is an error, also when it
+  is the whole name of one. Members are named by the beginning of their name or fingerprint.
 
 EXIT CODES
   0  done
