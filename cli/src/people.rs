@@ -19,6 +19,40 @@ const NAME_DIGITS_LEAST: usize = 8;
 /// What ends a name in a line of ours, or begins what we add to it; in their plain form.
 const OUR_MARKS: [char; 6] = [':', '[', ']', '(', ')', '>'];
 
+/// What looks like a colon and is none in plain form: those of Unicode's list of confusable characters
+/// (UTS 39) and of scripts and notations beside it. Signs like the Burmese visarga, which every other
+/// name of its script has, are not among them.
+const LIKE_COLONS: [char; 28] = [
+    '\u{2d0}',
+    '\u{2f8}',
+    '\u{589}',
+    '\u{5c3}',
+    '\u{703}',
+    '\u{704}',
+    '\u{903}',
+    '\u{a83}',
+    '\u{1361}',
+    '\u{1365}',
+    '\u{16ec}',
+    '\u{1803}',
+    '\u{1804}',
+    '\u{1809}',
+    '\u{205a}',
+    '\u{2236}',
+    '\u{2237}',
+    '\u{2254}',
+    '\u{2255}',
+    '\u{2982}',
+    '\u{a4fd}',
+    '\u{a6f4}',
+    '\u{a789}',
+    '\u{fe30}',
+    '\u{10af5}',
+    '\u{10f88}',
+    '\u{1d108}',
+    '\u{1da8a}',
+];
+
 /// The names and fingerprints known in one place, one's own among them.
 #[derive(Debug, Default)]
 pub struct People(Vec<Known>);
@@ -51,7 +85,7 @@ impl People {
             |known: &&Known| known.likeness == likeness && known.fingerprint != fingerprint;
         let others = || self.0.iter().filter(of_another);
         let doubtful = others().next().is_some()
-            || could_be_ours(&likeness)
+            || could_be_ours(name, &likeness)
             || (is_digits(&likeness) && !begins(fingerprint, &likeness))
             || (is_digits(&likeness) && self.has_other(fingerprint, &likeness));
         let shown = visible::name(name);
@@ -85,16 +119,21 @@ impl People {
     pub fn group_label(&self, name: &str) -> String {
         let likeness = likeness(name);
         let doubtful = self.0.iter().any(|known| known.likeness == likeness)
-            || could_be_ours(&likeness)
+            || could_be_ours(name, &likeness)
             || is_digits(&likeness);
         let shown = visible::name(name);
         if doubtful { format!("{shown} [group]") } else { shown }
     }
 }
 
-/// Whether a line with a name of this likeness could be read as one that the terminal means otherwise.
-fn could_be_ours(likeness: &str) -> bool {
-    likeness.is_empty() || likeness == OWN || likeness.contains(OUR_MARKS)
+/// Whether a line with this name could be read as one that the terminal means otherwise.
+fn could_be_ours(name: &str, likeness: &str) -> bool {
+    likeness.is_empty()
+        || likeness == OWN
+        || likeness.contains(OUR_MARKS)
+        || likeness.contains(LIKE_COLONS)
+        // In plain form some are two dots beside each other.
+        || name.contains(LIKE_COLONS)
 }
 
 /// Whether a name of this likeness could be taken for a fingerprint.
@@ -176,6 +215,13 @@ mod tests {
         for name in doubtful {
             let label = people(name).label(name, EVE);
             assert!(label.ends_with(" [e7e7e7e7e7e7e7e7]"), "{name:?}: {label}");
+        }
+        for colon in LIKE_COLONS {
+            for name in [format!("Bob{colon} yes, send it"), format!("Bob{colon}")] {
+                let label = people(&name).label(&name, EVE);
+                assert!(label.ends_with(" [e7e7e7e7e7e7e7e7]"), "{name:?}: {label}");
+                assert!(people("Eve").group_label(&name).ends_with(" [group]"), "{name:?}");
+            }
         }
         for name in ["Bobby", "Eve", "e7e7e7e7", "E7E7e7e7e7", "meg"] {
             assert_eq!(people(name).label(name, EVE), name);

@@ -15,6 +15,7 @@ pub mod ed25519;
 pub mod envelope;
 pub mod epoch_keys;
 pub mod group_binding;
+pub mod group_code;
 pub mod identity;
 pub mod inbox;
 pub mod inbox_content;
@@ -73,6 +74,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: seal::NAME, suite: seal::suite, run: seal::run },
     Kind { name: inbox_content::NAME, suite: inbox_content::suite, run: inbox_content::run },
     Kind { name: linking::NAME, suite: linking::suite, run: linking::run },
+    Kind { name: group_code::NAME, suite: group_code::suite, run: group_code::run },
     Kind { name: safety_number::NAME, suite: safety_number::suite, run: safety_number::run },
 ];
 

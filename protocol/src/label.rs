@@ -94,6 +94,8 @@ labels! {
     LinkingGrant = "hushwire/1 linking grant";
     /// Key: the digits of a safety number.
     SafetyNumber = "hushwire/1 safety number";
+    /// Key: the digits that the members of a group compare.
+    GroupCode = "hushwire/1 group code";
     /// Key: the signing key of an epoch.
     EpochKey = "hushwire/1 epoch key";
     /// Key: what the envelopes of an epoch are sealed with.

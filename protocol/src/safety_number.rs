@@ -8,6 +8,7 @@ use core::fmt;
 use data_encoding::BASE64URL_NOPAD;
 
 use crate::derive::derive;
+use crate::digits;
 use crate::identity::Fingerprint;
 use crate::label::Label;
 
@@ -53,11 +54,7 @@ impl SafetyNumber {
         let (low, high) = (self.own.min(self.their), self.own.max(self.their));
         let joined = [&low.as_bytes()[..], high.as_bytes()].concat();
         let bytes = derive::<{ GROUPS * 5 }>(&joined, Label::SafetyNumber, b"");
-        let group = |bytes: &[u8]| {
-            let value = bytes.iter().fold(0u64, |value, byte| value << 8 | u64::from(*byte));
-            format!("{:05}", value % 100_000)
-        };
-        bytes.chunks_exact(5).map(group).collect::<Vec<_>>().join(" ")
+        digits::groups(&*bytes)
     }
 
     /// What this side shows to be scanned (spec: IDN-041).

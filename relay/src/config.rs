@@ -69,8 +69,8 @@ pub struct Connections {
     /// Connections at once.
     pub connections_max: u32,
     /// Connections at once from one source, an IPv4 address or an IPv6 /56 prefix; 0: an eighth of
-    /// `connections_max`, at least 64. An IPv6 /48 prefix has twice that. See
-    /// [`Connections::share`].
+    /// `connections_max`, at least 64. An IPv6 /48 prefix has twice that while the relay has
+    /// more than half of `connections_max`. See [`Connections::share`].
     pub connections_per_source_max: u32,
     /// While so many handshakes are under way, a new address first proves that it receives
     /// (stateless retry); 0: always.

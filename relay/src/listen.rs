@@ -190,18 +190,22 @@ enum Admission {
 /// Whether a connection is let in (spec: RLY-005, RLY-044, RLY-046).
 ///
 /// From half of its share on, a source proves its address: else whoever writes the address of
-/// another as his own could use up the other's share. So does a site, whose share is twice that.
+/// another as his own could use up the other's share. So does a site, whose share is twice that; it
+/// counts only while the relay is more than half full, since many customers can share a site.
 fn admit(load: &Load, bounds: &Connections, proof: Proof) -> Admission {
     let reaches = |count, bound: u32| usize::try_from(bound).is_ok_and(|bound| count >= bound);
     let (share, crowd) = (bounds.share(), load.crowd);
     let doubtful = reaches(load.handshakes, bounds.handshakes_before_retry)
         || reaches(crowd.source, share / 2)
         || reaches(crowd.site, share);
+    let crowded = load.sessions > usize::try_from(bounds.connections_max / 2).unwrap_or(usize::MAX);
     if reaches(load.sessions, bounds.connections_max) {
         Admission::Refuse(Reason::Full)
     } else if doubtful && proof == Proof::Missing {
         Admission::AskForProof
-    } else if reaches(crowd.source, share) || reaches(crowd.site, share.saturating_mul(2)) {
+    } else if reaches(crowd.source, share)
+        || (crowded && reaches(crowd.site, share.saturating_mul(2)))
+    {
         Admission::Refuse(Reason::SourceFull)
     } else {
         Admission::Serve
@@ -290,9 +294,14 @@ mod tests {
             ((50, 10, 10, 0), Missing, AskForProof),
             ((50, 10, 10, 0), Given, Refuse(Reason::SourceFull)),
             ((50, 0, 10, 0), Missing, AskForProof),
-            ((50, 0, 19, 0), Given, Serve),
+            ((51, 0, 19, 0), Given, Serve),
+            // A site gets more where nobody else wants it.
             ((50, 0, 20, 0), Missing, AskForProof),
-            ((50, 0, 20, 0), Given, Refuse(Reason::SourceFull)),
+            ((50, 0, 20, 0), Given, Serve),
+            ((50, 9, 49, 0), Given, Serve),
+            ((50, 10, 49, 0), Given, Refuse(Reason::SourceFull)),
+            ((51, 0, 20, 0), Missing, AskForProof),
+            ((51, 0, 20, 0), Given, Refuse(Reason::SourceFull)),
             ((100, 0, 0, 0), Missing, Refuse(Reason::Full)),
             ((100, 10, 10, 9), Given, Refuse(Reason::Full)),
         ];

@@ -109,6 +109,7 @@ impl EventRecord {
         match warning {
             Warning::RelayKeyMismatch { relay }
             | Warning::InboxRolledBack { relay }
+            | Warning::ClockDiffers { relay }
             | Warning::InboxDenied { relay } => {
                 self.relay = Some(relay);
             }

@@ -117,6 +117,10 @@ async fn events() {
             Event::Warning(Warning::RelayKeyMismatch { relay: "r:1#a".into() }),
             json!({"event": "warning", "warning": "relay_key_mismatch", "relay": "r:1#a"}),
         ),
+        (
+            Event::Warning(Warning::ClockDiffers { relay: "r:1#a".into() }),
+            json!({"event": "warning", "warning": "clock_differs", "relay": "r:1#a"}),
+        ),
     ];
     for (event, _) in &cases {
         bench.world().happen(event.clone());

@@ -16,7 +16,7 @@ use crate::{
     command::{ChatState, FailureReason},
     entered,
     event::Event,
-    groups, invitations,
+    groups, invitations, joining,
     log::{self, Fault},
     outbox::{self, OwnCommit},
     record::{EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel},
@@ -199,6 +199,20 @@ fn removed(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
+    mls: Group,
+) -> Result<(), StoreError> {
+    shut_out(work, channel, group, mls)?;
+    match group.purpose {
+        PurposeRecord::OwnDevices => crate::devices::this_device_revoked(work),
+        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => Ok(()),
+    }
+}
+
+/// Ends a group for this device: what waits for it fails, and its keys go.
+pub(crate) fn shut_out(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
     mut mls: Group,
 ) -> Result<(), StoreError> {
     let left = group.state == GroupState::Leaving;
@@ -215,10 +229,11 @@ fn removed(
     let provider = work.provider();
     mls.delete(&provider).map_err(log::store_error)?;
     forget_epochs(work, channel, &[])?;
-    let Some(chat) = group.purpose.chat() else {
-        return crate::devices::this_device_revoked(work);
-    };
+    let Some(chat) = group.purpose.chat() else { return Ok(()) };
+    // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
+    work.effects.contacts = true;
     if left {
+        joining::forget_held_of(work, channel)?;
         return chats::set_state(work, chat, ChatState::Left);
     }
     chats::set_state(work, chat, ChatState::Removed)?;

@@ -7,13 +7,16 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, groups, handled, inbox, linking, log, shelf, store::StoreError, warnings,
-    work::Work,
+    capabilities, groups, handled, inbox, joining, linking, log, shelf, store::StoreError,
+    warnings, work::Work,
 };
 
 /// How far the clock goes back before the engine takes the lower time, in milliseconds; in smaller
 /// steps its time stands still meanwhile.
 pub(crate) const CLOCK_BACK_MS: u64 = 60 * 1000;
+/// How long the engine waits, at most, before it tries again to begin anew from a store that failed,
+/// in milliseconds.
+pub(crate) const RELOAD_REST_MS: u64 = 5 * 1000;
 
 /// Whether a wait is over that was at most `span_ms` long: its end has come, or is further away than
 /// it ever was (spec: CLI-137).
@@ -29,6 +32,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     warnings::cut_times(work)?;
     linking::cut_times(work)?;
     inbox::cut_times(work)?;
+    joining::cut_times(work)?;
     for channel in groups::channels(work)? {
         log::cut_times(work, &channel)?;
     }

@@ -18,8 +18,8 @@ pub use chat::{
 };
 pub use failure::{CommandError, FailureReason};
 pub use info::{
-    DeviceInfo, LinkInfo, LinkState, MemberInfo, MemberRole, ProfileInfo, RelayInfo, RelayState,
-    StatusInfo, ThisDevice, Whose,
+    DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole, ProfileInfo, RelayInfo,
+    RelayState, StatusInfo, ThisDevice, Whose,
 };
 pub use number::{ChatNumber, ContactNumber, DeviceNumber, LinkNumber, MessageNumber};
 
@@ -187,6 +187,8 @@ pub enum Command {
     GroupLeave(ChatNumber),
     /// Who is in a chat.
     GroupMembers(ChatNumber),
+    /// What members of a chat compare to know that they see one group with one history.
+    GroupCode(ChatNumber),
     /// Begins to link a new device; answers with the code that it must be given.
     DeviceLink,
     /// The two comparison codes were equal: grants, or they were not: stops.
@@ -282,6 +284,8 @@ pub enum Reply {
     Messages(Vec<MessageInfo>),
     /// To [`Command::GroupMembers`].
     Members(Vec<MemberInfo>),
+    /// To [`Command::GroupCode`].
+    GroupCode(GroupCodeInfo),
     /// To [`Command::DeviceLink`].
     DeviceCode(SecretText),
     /// To [`Command::Devices`].

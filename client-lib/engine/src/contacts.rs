@@ -35,25 +35,54 @@ pub(crate) fn add(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, Comma
         return Err(CommandError::OwnLink);
     }
     let contact = ensure(work, &link.identity, None)?;
-    let channel = ChannelId::from_bytes(work.random());
-    let chat = match load(work, &link.identity)?.and_then(|contact| contact.chat) {
-        Some(chat) => {
-            direct::begin_anew(work, chat, channel)?;
-            chat
+    seek(work, &link.identity)?;
+    let (chat, channel) = match load(work, &link.identity)?.and_then(|contact| contact.chat) {
+        Some(chat) if is_under_way(work, chat, &link)? => {
+            let record = chats::named(work, chat)?;
+            return Ok(Reply::Chat(chats::info(work, chat, &record)?));
         }
+        Some(chat) => (chat, direct::begin_anew(work, chat)?),
         None => {
+            let channel = ChannelId::from_bytes(work.random());
             let name = name_of(work, &link.identity)?;
             let (kind, state) = (ChatKind::Direct, ChatState::Opening);
             let chat = chats::add(work, name, kind, state, Some(channel), Some(contact))?;
             set_chat(work, &link.identity, chat)?;
-            chat
+            (chat, channel)
         }
     };
     direct::form(work, channel, chat, contact)?;
     let link = SecretBytes::new(text.expose().trim().as_bytes());
-    work.wish(Wish::ReachContact { link, chat, packages: Packages::default(), card: None })?;
+    let packages = Packages::default();
+    work.wish(Wish::ReachContact { link, chat, channel: Some(channel), packages, card: None })?;
     let record = chats::named(work, chat)?;
     Ok(Reply::Chat(chats::info(work, chat, &record)?))
+}
+
+/// Notes that this person is sought, not only let in.
+fn seek(work: &Work<'_>, person: &Fingerprint) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, person)? else { return Ok(()) };
+    record.sought = true;
+    save(work, person, &record)
+}
+
+/// Whether a chat is about to open by this very link: it is used once only, however often it is given.
+fn is_under_way(
+    work: &Work<'_>,
+    chat: ChatNumber,
+    link: &ContactLink,
+) -> Result<bool, CommandError> {
+    if chats::named(work, chat)?.state != ChatState::Opening {
+        return Ok(false);
+    }
+    for number in wish::reaching(work, chat)? {
+        if let Some(Wish::ReachContact { link: waiting, .. }) = wish::load(work, number)? {
+            return Ok(stored_link(&waiting)?.secret == link.secret);
+        }
+    }
+    // It was reached by the link's capability, and its devices are being invited.
+    let card = card(work, &link.identity)?;
+    Ok(card.is_some_and(|card| card.capability == link.secret.capability()))
 }
 
 /// Reads the text of a contact link.
@@ -97,6 +126,7 @@ pub(crate) fn ensure(
             verification: Verification::Unverified,
             chat: None,
             card: card.map(|card| SecretBytes::new(&card.to_bytes())),
+            sought: false,
             given: None,
             device_list_version: 0,
             device_list_counter: 0,
@@ -305,7 +335,9 @@ pub(crate) fn reach(
     _desk: &Desk,
     wish: Wish,
 ) -> Result<Step, StoreError> {
-    let Wish::ReachContact { link, chat, packages, card } = wish else { return Ok(Step::Aim) };
+    let Wish::ReachContact { link, chat, channel, packages, card } = wish else {
+        return Ok(Step::Aim);
+    };
     let link = stored_link(&link)?;
     let capability = link.secret.capability();
     if card.is_none() {
@@ -314,8 +346,7 @@ pub(crate) fn reach(
     if let Some(step) = packages::take_next(link.inbox, capability, &packages)? {
         return Ok(step);
     }
-    let channel = chats::load(work, chat)?.and_then(|chat| chat.channel);
-    let channel = channel.ok_or(StoreError::Damaged)?;
+    let channel = attempt(work, chat, channel)?.ok_or(StoreError::Damaged)?;
     work.settle(number);
     work.wish(Wish::AddPerson { channel, person: link.identity, packages })?;
     Ok(Step::Settled)
@@ -329,7 +360,7 @@ pub(crate) fn reached(
     wish: Wish,
     answer: Answer,
 ) -> Result<Progress, StoreError> {
-    let Wish::ReachContact { link, chat, mut packages, card } = wish else {
+    let Wish::ReachContact { link, chat, channel, mut packages, card } = wish else {
         return Ok(Progress::Next);
     };
     let parsed = stored_link(&link)?;
@@ -351,7 +382,7 @@ pub(crate) fn reached(
     match packages::take_answer(work, &route, &mut packages, answer)? {
         Gathered::Going => {
             let card = Some(SecretBytes::new(&contact_card.to_bytes()));
-            work.update_wish(number, Wish::ReachContact { link, chat, packages, card })?;
+            work.update_wish(number, Wish::ReachContact { link, chat, channel, packages, card })?;
             Ok(Progress::Next)
         }
         Gathered::Failed(reason) => {
@@ -380,13 +411,28 @@ fn open_card(link: &ContactLink, sealed: &[u8]) -> Option<ContactCard> {
     })
 }
 
+/// The group that a link is to bring somebody into; a wish of a build before does not say it.
+fn attempt(
+    work: &Work<'_>,
+    chat: ChatNumber,
+    channel: Option<ChannelId>,
+) -> Result<Option<ChannelId>, StoreError> {
+    match channel {
+        Some(channel) => Ok(Some(channel)),
+        None => Ok(chats::load(work, chat)?.and_then(|chat| chat.channel)),
+    }
+}
+
 /// The person behind a link could not be reached: what was written fails with the reason, unless
 /// they reached us meanwhile.
 pub(crate) fn not_reached(
     work: &mut Work<'_>,
     chat: ChatNumber,
+    channel: Option<ChannelId>,
     reason: FailureReason,
 ) -> Result<(), StoreError> {
-    work.event(Event::ContactFailed { chat, reason })?;
-    direct::give_up(work, chat, reason)
+    match attempt(work, chat, channel)? {
+        Some(channel) => direct::give_up(work, chat, &channel, reason),
+        None => Ok(()),
+    }
 }

@@ -12,16 +12,16 @@ use hushwire_wire::{id::ChannelId, message::Request};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    advance::Moved,
+    advance::{self, Moved},
     capabilities, chats,
     command::{ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice, Verification},
-    contacts, control,
+    contacts, control, direct,
     event::Event,
     groups, inbox, links, log, outbox,
     profile::{self, SignedList},
     record::{
-        ContactRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages, PurposeRecord,
-        Record, Wish,
+        ContactRecord, GroupRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages,
+        PurposeRecord, Record, Wish,
     },
     revoking,
     session::OwnClock,
@@ -239,15 +239,26 @@ fn sign_again(
 /// Signs the device list anew, with the same devices, long before it cannot be used any more: a
 /// person whom nobody could add would not know why. Each device begins at another time, so that
 /// as a rule one of them does it (spec: IDN-064). A list from the future was signed by a wrong clock,
-/// and others do not take it. A clock that the relay's contradicts would make it worse: what it signs
-/// may be over already, or not begun (spec: IDN-067).
+/// and others do not take it. A clock that the relay's contradicts could make it worse: what it signs
+/// may be over already, or not begun. It waits while it can: a relay's clock stops nobody's list
+/// (spec: IDN-067).
 pub(crate) fn renew_list(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreError> {
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let list = device_list(work)?;
     let turn = identity.device.as_ref().first().copied().map_or(0, u64::from);
-    let due = list.issued_at().plus_ms(LIST_RENEW_MS).plus_ms(turn.saturating_mul(TURN_MS));
-    let is_due = work.now >= due || work.now < list.issued_at();
-    if !is_due || identity.revoked || clock == OwnClock::Differs {
+    let turn = turn.saturating_mul(TURN_MS);
+    let is_due = match clock {
+        OwnClock::Agrees => {
+            let due = list.issued_at().plus_ms(LIST_RENEW_MS).plus_ms(turn);
+            work.now >= due || work.now < list.issued_at()
+        }
+        OwnClock::Differs => {
+            let last_third_ms = list.expires_at().ms_since(list.issued_at()) / 3;
+            let left_ms = list.expires_at().ms_since(work.now);
+            left_ms <= last_third_ms.saturating_sub(turn)
+        }
+    };
+    if !is_due || identity.revoked {
         return Ok(());
     }
     sign_again(work, list.rank().version, list.devices().to_vec())
@@ -341,13 +352,26 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
     work.event(Event::DevicesChanged)
 }
 
-/// This device is out of its own identity: it stops, and says so.
+/// This device is out of its own identity: it stops, and says so. It is out of every group, also
+/// where nobody has removed it yet, and nothing that it wished happens (spec: IDN-070).
 pub(crate) fn this_device_revoked(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut identity = work.identity()?.ok_or(StoreError::Damaged)?;
     identity.revoked = true;
     work.tx.save(IdentityRecord::KEY, &identity)?;
     work.effects.inbox = true;
-    work.event(Event::ThisDeviceRevoked)
+    work.event(Event::ThisDeviceRevoked)?;
+    for row in work.tx.list::<GroupRecord>(&[], usize::MAX)? {
+        let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
+        if direct::is_carrying(&row.record) {
+            let group = log::load_group(work, &channel)?;
+            advance::shut_out(work, &channel, &row.record, group)?;
+        }
+    }
+    for number in wish::open(work)? {
+        wish::fail(work, number, FailureReason::NotAMember)?;
+        work.settle(number);
+    }
+    Ok(())
 }
 
 /// Tells the other own devices of a contact and how to write to it.

@@ -11,12 +11,25 @@ use hushwire_wire::id::ChannelId;
 use crate::{
     chats,
     command::{ChatNumber, ChatState, CommandError, ContactNumber, FailureReason},
-    devices, groups,
-    record::{GroupRecord, GroupState, PurposeRecord, Wish},
-    store::StoreError,
+    devices,
+    event::Event,
+    groups, messages, outbox,
+    record::{GroupRecord, GroupState, PurposeRecord, Shown, Wish, WishNumber},
+    store::{StoreError, Table},
     wish,
     work::Work,
 };
+
+/// Groups of a direct chat that this device is in at a time: two carry one that both sides began at
+/// once, and one that was begun anew has one more.
+const DIRECT_GROUPS_MAX: usize = 4;
+
+/// Whether one more group of a direct chat is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    There,
+    None,
+}
 
 /// Forms the group of a direct chat, with this identity's devices only.
 pub(crate) fn form(
@@ -29,21 +42,104 @@ pub(crate) fn form(
     groups::form(work, channel, GroupKind::Direct, "", purpose)
 }
 
-/// A chat that is over, or that never came about because its link was not valid, goes on by another
-/// link, on another channel (spec: LNK-070).
-pub(crate) fn begin_anew(
-    work: &mut Work<'_>,
-    chat: ChatNumber,
-    channel: ChannelId,
-) -> Result<(), CommandError> {
+/// A chat that is over, or that nobody has come into yet, goes on by another link, on another channel
+/// (spec: LNK-070). Its channel comes before all that the chat had, so that it is the one that both
+/// sides write to (spec: CLI-016). What waited for one of those goes there too.
+pub(crate) fn begin_anew(work: &mut Work<'_>, chat: ChatNumber) -> Result<ChannelId, CommandError> {
     let mut record = chats::named(work, chat)?;
-    match record.state {
-        ChatState::Left | ChatState::Removed | ChatState::Stuck => {}
-        ChatState::Open | ChatState::Opening => return Err(CommandError::AlreadyAContact),
+    if record.state == ChatState::Open {
+        return Err(CommandError::AlreadyAContact);
+    }
+    let before = groups_of(work, chat)?;
+    let first = before.iter().map(|(channel, _)| *channel).min();
+    let channel = channel_before(work, first);
+    for (old, group) in before {
+        if group.state != GroupState::Out {
+            let_go(work, &old, &channel)?;
+        }
+    }
+    for number in wish::reaching(work, chat)? {
+        work.settle(number);
     }
     record.channel = Some(channel);
     chats::save(work, chat, &record)?;
-    Ok(chats::set_state(work, chat, ChatState::Opening)?)
+    chats::set_state(work, chat, ChatState::Opening)?;
+    Ok(channel)
+}
+
+/// A random channel id, below that one.
+fn channel_before(work: &mut Work<'_>, first: Option<ChannelId>) -> ChannelId {
+    let mut bytes: [u8; ChannelId::LENGTH] = work.random();
+    let Some(first) = first else { return ChannelId::from_bytes(bytes) };
+    for (byte, bound) in bytes.iter_mut().zip(first.as_bytes()) {
+        // As long as it is not below yet, no byte is above.
+        match bound {
+            0 => *byte = 0,
+            bound => {
+                *byte %= bound;
+                break;
+            }
+        }
+    }
+    ChannelId::from_bytes(bytes)
+}
+
+/// Ends a group that the chat does without: texts that wait go to the other channel, and what was
+/// about the group itself means nothing any more.
+fn let_go(work: &mut Work<'_>, channel: &ChannelId, next: &ChannelId) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        match row.wish {
+            // What was sealed may be in the log that is given up: a person decides about it.
+            Wish::SendContent { message: Some(_), .. } if outbox::is_sealed(work, row.number)? => {
+                wish::fail(work, row.number, FailureReason::NotReachable)?;
+            }
+            Wish::SendContent { content, message: Some(shown), .. } => {
+                move_content(work, row.number, *next, content, Some(shown))?;
+            }
+            _ => work.settle(row.number),
+        }
+    }
+    groups::drop_group(work, channel)
+}
+
+fn move_content(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    channel: ChannelId,
+    content: Vec<u8>,
+    message: Option<Shown>,
+) -> Result<(), StoreError> {
+    if let Some(shown) = message {
+        // The id of a message names its group (spec: CNT-012).
+        messages::rename(work, shown, &channel, &content)?;
+    }
+    let moved = Wish::SendContent { channel, content, message };
+    work.file_wish(number, &moved)?;
+    work.update_wish(number, moved)?;
+    work.effects.wished.push(number);
+    Ok(())
+}
+
+/// Room for one more group of a chat: a contact that begins anew again and again has the last of the
+/// groups before given up, by the order in which they are written to (spec: LNK-065). Says whether
+/// there is room.
+pub(crate) fn make_room(
+    work: &mut Work<'_>,
+    mut open: Vec<ChannelId>,
+    channel: &ChannelId,
+) -> Result<Room, StoreError> {
+    open.retain(|open| open != channel);
+    open.sort_unstable();
+    while open.len() >= DIRECT_GROUPS_MAX {
+        let (Some(last), Some(first)) = (open.pop(), open.first().copied()) else { break };
+        if last < *channel {
+            return Ok(Room::None);
+        }
+        let_go(work, &last, &first.min(*channel))?;
+        // Or a contact who begins for ever would fill the store.
+        work.tx.remove(Table::Group, last.as_bytes());
+    }
+    Ok(Room::There)
 }
 
 /// The other side is in the group of this channel.
@@ -53,6 +149,10 @@ pub(crate) fn opened(
     chat: ChatNumber,
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
+    if !is_carrying(&group) {
+        // An item that the relay took when the group had been given up.
+        return Ok(());
+    }
     if !group.opened {
         // Own devices come in after the other side, so that they see whose chat it is.
         devices::add_own_devices(work, channel)?;
@@ -63,7 +163,7 @@ pub(crate) fn opened(
     let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
     let current = match record.channel {
         Some(current) => groups::record(work, &current)?
-            .filter(|group| group.opened && group.state != GroupState::Out)
+            .filter(|group| group.opened && is_carrying(group))
             .map(|_| current),
         None => None,
     };
@@ -72,43 +172,57 @@ pub(crate) fn opened(
     chats::set_state(work, chat, ChatState::Open)
 }
 
+/// Whether a group can carry its chat.
+pub(crate) const fn is_carrying(group: &GroupRecord) -> bool {
+    matches!(group.state, GroupState::Creating | GroupState::Member | GroupState::Leaving)
+}
+
 /// The other side cannot be added to the group this side formed. If it is reachable by another
-/// group, what waits goes there; else it fails.
+/// group, what waits goes there; else it fails. A group that was given up before, for one that was
+/// begun anew, ends nothing.
 pub(crate) fn give_up(
     work: &mut Work<'_>,
     chat: ChatNumber,
+    channel: &ChannelId,
     reason: FailureReason,
 ) -> Result<(), StoreError> {
     let Some(record) = chats::load(work, chat)? else { return Ok(()) };
-    let open = record.state == ChatState::Open;
-    for closed in unopened(work, chat)? {
-        for row in wish::of_channel(work, &closed)? {
-            match (row.wish, record.channel) {
-                (Wish::SendContent { content, message, .. }, Some(channel)) if open => {
-                    let moved = Wish::SendContent { channel, content, message };
-                    work.file_wish(row.number, &moved)?;
-                    work.update_wish(row.number, moved)?;
-                    work.effects.wished.push(row.number);
-                }
-                _ => wish::fail(work, row.number, reason)?,
-            }
-        }
-        groups::drop_group(work, &closed)?;
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    if group.opened || !is_carrying(&group) {
+        return Ok(());
     }
+    work.event(Event::ContactFailed { chat, reason })?;
+    let open = record.state == ChatState::Open;
+    for row in wish::of_channel(work, channel)? {
+        match (row.wish, record.channel) {
+            (Wish::SendContent { content, message, .. }, Some(channel)) if open => {
+                move_content(work, row.number, channel, content, message)?;
+            }
+            (Wish::SendContent { .. }, _) => wish::fail(work, row.number, reason)?,
+            // What was about the group means nothing without it.
+            _ => work.settle(row.number),
+        }
+    }
+    groups::drop_group(work, channel)?;
     if !open {
         chats::set_state(work, chat, ChatState::Stuck)?;
     }
     Ok(())
 }
 
-/// Channels of a direct chat whose other side never came in.
-fn unopened(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<ChannelId>, StoreError> {
+/// The groups that carry a direct chat, or did.
+fn groups_of(
+    work: &Work<'_>,
+    chat: ChatNumber,
+) -> Result<Vec<(ChannelId, GroupRecord)>, StoreError> {
     let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.iter()
+    rows.into_iter()
         .filter(|row| {
             matches!(row.record.purpose, PurposeRecord::Direct { chat: own, .. } if own == chat)
         })
-        .filter(|row| !row.record.opened && row.record.state != GroupState::Out)
-        .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
+        .map(|row| {
+            let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
+            Ok((channel, row.record))
+        })
         .collect()
 }

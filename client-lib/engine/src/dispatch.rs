@@ -21,7 +21,9 @@ pub(crate) fn dispatch(work: &mut Work<'_>, command: Command) -> Result<Reply, C
         Command::Events { from, count_max } => events(work, from, count_max),
         Command::JoinIdentity { code, device_name } => linking::join(work, &code, &device_name),
         // A new device answers it too, before it has its identity.
-        Command::DeviceLinkConfirm(comparison) => linking::confirm(work, comparison),
+        Command::DeviceLinkConfirm(comparison) if work.identity()?.is_none() => {
+            linking::confirm(work, comparison)
+        }
         // Everything else needs an identity.
         command => {
             // spec: IDN-070
@@ -47,6 +49,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::MarkRead { .. }
             | Command::Download { .. }
             | Command::GroupMembers(_)
+            | Command::GroupCode(_)
             | Command::Devices
     )
 }
@@ -84,7 +87,9 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupRemove { chat, member } => done(groups::remove(work, chat, &member)),
         Command::GroupLeave(chat) => done(groups::leave(work, chat)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
+        Command::GroupCode(chat) => Ok(Reply::GroupCode(groups::code(work, chat)?)),
         Command::DeviceLink => linking::offer(work),
+        Command::DeviceLinkConfirm(comparison) => linking::confirm(work, comparison),
         Command::DeviceRevoke(device) => done(revoking::revoke(work, device)),
         Command::Devices => Ok(Reply::Devices(devices::list(work)?)),
         // The engine answers the rest itself.

@@ -66,6 +66,9 @@ pub struct Engine<S> {
     /// Somebody became a contact, or a device may be known now: invitations of theirs that were
     /// kept are looked at again.
     held_due: bool,
+    /// What is under way was forgotten and could not be taken from the store anew: when that is
+    /// tried again at the latest.
+    reload_due: Option<Timestamp>,
 }
 
 impl<S: Store> Engine<S> {
@@ -95,6 +98,7 @@ impl<S: Store> Engine<S> {
             transfers: BTreeMap::new(),
             outputs: VecDeque::new(),
             held_due: false,
+            reload_due: None,
         };
         engine.load()?;
         engine.pump()?;
@@ -159,7 +163,9 @@ impl<S: Store> Engine<S> {
         let rendezvous =
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
-        let all = sessions.chain(wishes).chain(channels).chain(rendezvous).chain(inbox);
+        let reload = self.reload_due.into_iter();
+        let all =
+            sessions.chain(wishes).chain(channels).chain(rendezvous).chain(inbox).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
 
@@ -173,35 +179,41 @@ impl<S: Store> Engine<S> {
         self.store
     }
 
-    /// Takes the time. If the clock went back, every wait is by a clock that was wrong: all that is
-    /// not durable is forgotten, as if the profile was opened now (spec: CLI-136).
+    /// Takes the time. If the clock went back, every wait is by a clock that was wrong, those of
+    /// sessions too (spec: CLI-136).
     fn take_time(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        if self.now.ms_since(now) < clock::CLOCK_BACK_MS {
-            self.now = self.now.max(now);
-            return Ok(());
+        if self.now.ms_since(now) >= clock::CLOCK_BACK_MS {
+            self.now = now;
+            // A relay that showed another key stays out of use (spec: CLI-033).
+            let outputs = &mut self.outputs;
+            self.sessions.retain(|number, session| {
+                let stays = session.state == State::KeyMismatch;
+                if !stays {
+                    outputs.push_back(Output::Close(*number));
+                }
+                stays
+            });
+            self.begin_again();
         }
-        let before = core::mem::replace(&mut self.now, now);
+        self.now = self.now.max(now);
+        // Also when that failed before, whatever the clock says by now (spec: CLI-138).
+        if self.reload_due.is_some() {
+            self.load()?;
+            self.reload_due = None;
+        }
+        Ok(())
+    }
+
+    /// Forgets all that is not durable, but for sessions: before anything else is done, it is taken
+    /// from the store what is under way, as if the profile was opened then.
+    pub(super) fn begin_again(&mut self) {
+        self.reload_due = Some(self.now.plus_ms(clock::RELOAD_REST_MS));
         self.drop_transfers(|_| true);
-        // A relay that showed another key stays out of use (spec: CLI-033).
-        let outputs = &mut self.outputs;
-        self.sessions.retain(|number, session| {
-            let stays = session.state == State::KeyMismatch;
-            if !stays {
-                outputs.push_back(Output::Close(*number));
-            }
-            stays
-        });
         self.wishes.clear();
         self.channels.clear();
         self.inbox = None;
         self.rendezvous = None;
         self.outputs.push_back(Output::StatusChanged);
-        let loaded = self.load();
-        if loaded.is_err() {
-            // It is tried again with the next input.
-            self.now = before;
-        }
-        loaded
     }
 
     fn take(&mut self, input: Input) -> Result<(), StoreError> {

@@ -167,6 +167,12 @@ pub enum Warning {
         /// What it said.
         fault: RelayFault,
     },
+    /// The clock of this device and that of its inbox's relay are more than a day apart: one of them
+    /// is wrong (spec: CLI-141).
+    ClockDiffers {
+        /// The relay's address.
+        relay: String,
+    },
     /// The relay does not let this device open its identity's inbox.
     InboxDenied {
         /// Its address.

@@ -17,6 +17,7 @@ use crate::{
     command::{
         ChatNumber, ChatState, CommandError, FailureReason, MessageNumber, Reply, TransferState,
     },
+    direct,
     event::Event,
     groups,
     io::{Output, PartPlace, PartTag},
@@ -279,20 +280,39 @@ pub(crate) fn uploaded(
     let (Direction::Up(up), BodyRecord::File(file)) = (&record.direction, &mut message.body) else {
         return Err(StoreError::Damaged);
     };
+    let Some(channel) = destination(work, shown.chat, &record.channel)? else {
+        return failed(work, transfer, FailureReason::NotReachable);
+    };
     let attachment = describe(up, file, hash)?;
     let content = Content::attachment(messages::salt(work), &attachment);
     let content = content.encode().map_err(|_| StoreError::Damaged)?.into_bytes();
     let me = crate::profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
-    let id = messages::message_id(&me, &record.channel, &content).ok_or(StoreError::Damaged)?;
+    let id = messages::message_id(&me, &channel, &content).ok_or(StoreError::Damaged)?;
     file.complete = true;
     file.transfer = None;
     message.mimi_id = id.as_bytes().to_vec();
     message.content.clone_from(&content);
     messages::save(work, shown, &message)?;
     messages::set_place(work, shown, &id);
-    work.wish(Wish::SendContent { channel: record.channel, content, message: Some(shown) })?;
+    work.wish(Wish::SendContent { channel, content, message: Some(shown) })?;
     work.event(Event::TransferEnded { chat: shown.chat, message: shown.message })?;
     forget(work, transfer, record.wish())
+}
+
+/// The group that an uploaded file goes to: that of its chat, also if the chat was begun anew
+/// meanwhile, as long as the file is at the same relay.
+fn destination(
+    work: &Work<'_>,
+    chat: ChatNumber,
+    channel: &ChannelId,
+) -> Result<Option<ChannelId>, StoreError> {
+    let Some(before) = groups::record(work, channel)? else { return Ok(None) };
+    if direct::is_carrying(&before) {
+        return Ok(Some(*channel));
+    }
+    let Some(now) = chats::load(work, chat)?.and_then(|chat| chat.channel) else { return Ok(None) };
+    let there = groups::record(work, &now)?;
+    Ok(there.filter(|group| group.relay == before.relay).map(|_| now))
 }
 
 fn describe(

@@ -7,6 +7,7 @@ use hushwire_protocol::{
         Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member,
         Report, Right, Role,
     },
+    group_code::group_code,
     identity::Fingerprint,
 };
 use hushwire_wire::{
@@ -18,10 +19,10 @@ use hushwire_wire::{
 use crate::{
     advance, chats,
     command::{
-        ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, MemberInfo,
-        MemberRole, Reply, Whose,
+        ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, GroupCodeInfo,
+        MemberInfo, MemberRole, Reply, Whose,
     },
-    contacts, devices,
+    contacts, devices, direct,
     event::Event,
     log, packages, profile,
     record::{GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish, WishNumber},
@@ -186,10 +187,17 @@ pub(crate) fn change_failed(
     channel: &ChannelId,
     reason: FailureReason,
 ) -> Result<(), StoreError> {
-    let Some(chat) = record(work, channel)?.and_then(|group| group.purpose.chat()) else {
-        return Ok(());
-    };
-    work.event(Event::GroupChangeFailed { chat, reason })
+    let Some(group) = record(work, channel)? else { return Ok(()) };
+    match group.purpose {
+        // It is begun anew by another link (spec: LNK-070).
+        PurposeRecord::Direct { chat, .. } if !group.opened => {
+            direct::give_up(work, chat, channel, reason)
+        }
+        PurposeRecord::Direct { chat, .. } | PurposeRecord::Group { chat } => {
+            work.event(Event::GroupChangeFailed { chat, reason })
+        }
+        PurposeRecord::OwnDevices => Ok(()),
+    }
 }
 
 /// What a wish asks of a group.
@@ -366,6 +374,8 @@ fn close_alone(
     chat: ChatNumber,
 ) -> Result<(), CommandError> {
     for row in crate::wish::of_channel(work, channel)? {
+        // What was not sent is shown as failed.
+        crate::wish::fail(work, row.number, FailureReason::NotAMember)?;
         work.settle(row.number);
     }
     drop_group(work, channel)?;
@@ -432,6 +442,18 @@ pub(crate) fn members(
         });
     }
     Ok(members)
+}
+
+/// What members compare to know that they see one group with one history (spec: GRP-054).
+pub(crate) fn code(work: &mut Work<'_>, chat: ChatNumber) -> Result<GroupCodeInfo, CommandError> {
+    let channel = chats::named(work, chat)?.channel;
+    let (Some(channel), Some(group)) = (channel, of_chat(work, chat)?) else {
+        return Err(CommandError::ChatClosed);
+    };
+    let epoch = record(work, &channel)?.ok_or(CommandError::StoreDamaged)?.epoch;
+    let code = group_code(&channel, &epoch, &group.epoch_authenticator());
+    let epoch = epoch.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(GroupCodeInfo { epoch, code })
 }
 
 /// How many other people are in a chat.

@@ -39,6 +39,8 @@ pub(crate) enum Fault {
     Rejected(&'static str),
     /// It is an invitation, or a card, that is not followed.
     Refused(InvitationRefusal),
+    /// It is an invitation to a later epoch of a group that this device is in, as far as it has read.
+    Early,
 }
 
 impl From<StoreError> for Fault {
@@ -256,6 +258,18 @@ pub(crate) fn refuse(
         joining::hold(work, item, &opened.sender, &opened.content)?;
     }
     work.event(Event::Warning(Warning::InvitationRefused { reason }))
+}
+
+/// An invitation comes before the removal that it follows: it is kept until this device has read of
+/// that (spec: LNK-080).
+pub(crate) fn put_by(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
+    move_cursor(work, item)?;
+    capabilities::used(work, &item.capability)?;
+    handled::note(work, &id(work, item)?)?;
+    match open(work, item) {
+        Ok(opened) => joining::hold(work, item, &opened.sender, &opened.content),
+        Err(_) => Ok(()),
+    }
 }
 
 /// A request for the own inbox.

@@ -14,7 +14,7 @@ use hushwire_wire::id::{CapabilitySecret, ChannelId, EpochId, InboxId};
 use crate::{
     capabilities::{self, Uses},
     command::FailureReason,
-    contacts, direct, groups, inbox, log,
+    contacts, direct, groups, inbox, linking, log,
     outbox::WelcomeRecord,
     packages::{REFUSALS_MAX, Route, SUITE},
     profile,
@@ -75,8 +75,9 @@ pub(crate) fn not_sent(work: &mut Work<'_>, invites: Option<&ChannelId>) -> Resu
     let Some(channel) = invites else { return Ok(()) };
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     match group.purpose {
+        _ if !direct::is_carrying(&group) => Ok(()),
         PurposeRecord::Direct { chat, .. } if !group.opened => {
-            contacts::not_reached(work, chat, FailureReason::LinkNotValid)
+            contacts::not_reached(work, chat, Some(*channel), FailureReason::LinkNotValid)
         }
         _ => groups::change_failed(work, channel, FailureReason::NotReachable),
     }
@@ -158,6 +159,12 @@ pub(crate) fn refused(
     let Wish::SendItem { relay, inbox, secret, item, invites, letter } = wish else {
         return Ok(Progress::Next);
     };
+    if letter.is_none() {
+        // A message of a linking. If that is over, the other side had it, and cleared its rendezvous.
+        linking::not_sent(work, &inbox)?;
+        work.settle(number);
+        return Ok(Progress::Settled);
+    }
     let waits = awaits_other_side(work, invites.as_ref())?;
     let Some(mut letter) = letter.filter(|letter| !waits && letter.refusals < REFUSALS_MAX) else {
         inbox::not_sent(work, number, &inbox, invites.as_ref())?;

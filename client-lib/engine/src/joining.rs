@@ -19,7 +19,9 @@ use hushwire_wire::id::ChannelId;
 use crate::{
     advance, chats,
     command::{ChatKind, ChatNumber, ChatState, ContactNumber},
-    contacts, control, direct, entered,
+    contacts, control,
+    direct::{self, Room},
+    entered,
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
@@ -29,10 +31,7 @@ use crate::{
     store::StoreError,
     work::Work,
 };
-pub(crate) use held::{forget_held, held, hold, refuse_held, take_held};
-
-/// Groups of a direct chat that this device is in at a time (spec: LNK-065).
-const DIRECT_GROUPS_MAX: usize = 4;
+pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
 
 /// Does what an inbox item says.
 pub(crate) fn take(
@@ -96,9 +95,10 @@ fn follow(
     };
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?;
-    if known.as_ref().is_some_and(is_in) {
-        // An invitation for another device of this identity, or a repeated one.
-        return Ok(());
+    if let Some(known) = known.as_ref().filter(|known| is_in(known)) {
+        // A repeated one, or one that follows a removal of which this device has not read yet.
+        let repeated = known.epoch == invitation.group.epoch;
+        return if repeated { Ok(()) } else { Err(Fault::Early) };
     }
     check_card(sender, &invitation.sender)?;
     device::check(work, sender)?;
@@ -114,8 +114,7 @@ fn follow(
         }
         _ if own => {}
         // Who has a link begins a direct chat, and is a contact from then on.
-        Purpose::Direct => check_direct(work, &channel, &sender.identity())?,
-        Purpose::OwnDevices => {}
+        Purpose::Direct | Purpose::OwnDevices => {}
         Purpose::Group => check_contact(work, &sender.identity())?,
     }
     if !own {
@@ -138,17 +137,23 @@ fn follow(
     if entered::has_been(work, &joined.keys)? {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
+    if !own && invitation.purpose == Purpose::Direct {
+        check_direct(work, &channel, &sender.identity())?;
+    }
     enter(work, sender, invitation, &joined, known.map(|known| known.purpose))
 }
 
-/// Two groups carry a direct chat that both sides began at once, and a chat that was begun anew has
-/// one more; who goes on beginning wants something else (spec: LNK-065).
-fn check_direct(work: &Work<'_>, channel: &ChannelId, person: &Fingerprint) -> Result<(), Fault> {
+/// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
+/// is given up for an invitation that leads nowhere, so this comes last.
+fn check_direct(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), Fault> {
     let open = device::open_channels(work, person)?;
-    if open.iter().filter(|open| *open != channel).count() < DIRECT_GROUPS_MAX {
-        Ok(())
-    } else {
-        Err(Fault::Refused(InvitationRefusal::TooManyGroups))
+    match direct::make_room(work, open, channel)? {
+        Room::There => Ok(()),
+        Room::None => Err(Fault::Refused(InvitationRefusal::TooManyGroups)),
     }
 }
 

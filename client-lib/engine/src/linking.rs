@@ -87,6 +87,14 @@ pub(crate) fn abandon(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
 }
 
+/// This device may have been revoked: then nobody can be linked by it any more (spec: IDN-070).
+pub(crate) fn end_if_revoked(work: &mut Work<'_>) -> Result<(), StoreError> {
+    if work.identity()?.is_some_and(|identity| identity.revoked) && load(work)?.is_some() {
+        fail(work, FailureReason::DevicesChanged)?;
+    }
+    Ok(())
+}
+
 /// The rendezvous is cleared away, or will lapse by itself.
 pub(crate) fn forget(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, LinkingRecord::KEY);

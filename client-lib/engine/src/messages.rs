@@ -114,6 +114,22 @@ pub(crate) fn set_place(work: &Work<'_>, shown: Shown, id: &MessageId) {
     work.tx.put(Table::MessagePlace, id.as_bytes(), zeroize::Zeroizing::new(key.to_vec()));
 }
 
+/// An own message goes to another group than it was written for.
+pub(crate) fn rename(
+    work: &Work<'_>,
+    shown: Shown,
+    channel: &ChannelId,
+    content: &[u8],
+) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, shown)? else { return Ok(()) };
+    let me = crate::profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let id = message_id(&me, channel, content).ok_or(StoreError::Damaged)?;
+    record.mimi_id = id.as_bytes().to_vec();
+    work.tx.save(&by_chat(shown.chat, shown.message.0), &record)?;
+    set_place(work, shown, &id);
+    Ok(())
+}
+
 /// Where a message with this id stands.
 pub(crate) fn place(work: &Work<'_>, id: &MessageId) -> Result<Option<Shown>, StoreError> {
     let Some(key) = work.tx.row(Table::MessagePlace, id.as_bytes())? else { return Ok(None) };
@@ -174,6 +190,7 @@ pub(crate) fn retry(
     if matches!(&record.body, BodyRecord::File(_)) && record.content.is_empty() {
         return files::retry_upload(work, shown, record);
     }
+    rename(work, shown, &channel, &record.content)?;
     set_outgoing(work, shown, Outgoing::Pending)?;
     work.wish(Wish::SendContent { channel, content: record.content, message: Some(shown) })?;
     Ok(Reply::Accepted { chat, message })

@@ -370,9 +370,14 @@ pub(crate) fn appended(
     match answer {
         Answer::BlobState { stored, .. } => {
             // Zero stands for "not begun", so that one more is what is stored.
-            row.uploaded = stored.saturating_add(1);
+            let before = core::mem::replace(&mut row.uploaded, stored.saturating_add(1));
             work.tx.save(&by_number(number.0), &row)?;
-            Ok(Progress::Next)
+            // spec: CLI-140
+            Ok(if row.uploaded > before {
+                Progress::Uploading
+            } else {
+                Progress::Refused { retry_after_ms: backoff::REFUSED_REST_MS }
+            })
         }
         Answer::Appended(receipt) => receipt_came(work, number, desk, &row, receipt),
         _ => Ok(Progress::Refused { retry_after_ms: 0 }),
@@ -411,8 +416,8 @@ fn receipt_came(
 /// The content of a wish is in the log. The entry's id stays known until it was read back.
 fn stored(work: &mut Work<'_>, number: WishNumber) -> Result<Progress, StoreError> {
     match wish::load(work, number)? {
-        // Asked for; it is settled when a member has done it.
-        Some(Wish::Leave { .. }) => return Ok(Progress::AwaitLog),
+        // Handed over; it is settled when a member has done it (spec: CLI-139).
+        Some(Wish::Leave { .. }) => return Ok(Progress::AwaitOthers),
         Some(Wish::SendContent { message: Some(shown), .. }) => {
             messages::set_stored(work, shown)?;
         }

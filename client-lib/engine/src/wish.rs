@@ -12,7 +12,9 @@ use hushwire_wire::{
 };
 
 use crate::{
-    answer, capabilities, contacts, devices,
+    answer, capabilities,
+    command::ChatNumber,
+    contacts, devices,
     event::RelayFault,
     files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
     record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
@@ -92,10 +94,14 @@ pub(crate) enum Progress {
     Settled,
     /// On to its next step.
     Next,
+    /// On to the next part of its upload: until the relay has taken the append, nothing is achieved.
+    Uploading,
     /// Refused for now.
     Refused { retry_after_ms: u64 },
     /// The log decides.
     AwaitLog,
+    /// The relay has it, and another person's device does the rest; the log will say.
+    AwaitOthers,
     /// What came is no answer to what was asked: nothing was changed, and it is asked again.
     Fault(RelayFault),
 }
@@ -155,12 +161,6 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
 /// A session with the relay of this stored address.
 pub(crate) fn relay_target(relay: &str) -> Target {
     relay.parse().map_or(Target::Nothing, Target::Relay)
-}
-
-/// Whether a wish that the relay has taken is fulfilled by another person's device: a leaving is
-/// committed by who stays.
-pub(crate) fn waits_for_others(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
-    Ok(matches!(load(work, number)?, Some(Wish::Leave { .. })))
 }
 
 /// Tries a wish at the place it needs.
@@ -284,6 +284,17 @@ pub(crate) fn of_channel(
         }
     }
     Ok(found)
+}
+
+/// Wishes to reach the person of a chat by a link.
+pub(crate) fn reaching(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumber>, StoreError> {
+    let mut numbers = Vec::new();
+    for row in work.tx.list::<WishRecord>(&[], usize::MAX)? {
+        if matches!(&row.record.wish, Wish::ReachContact { chat: of, .. } if *of == chat) {
+            numbers.push(number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged)?);
+        }
+    }
+    Ok(numbers)
 }
 
 /// Wishes to add a person, or to write to them.

@@ -25,8 +25,9 @@ fn leaf(text: &str) -> LeafIndex {
 /// Runs one input.
 pub fn run(input: &Value) -> Outcome {
     let input = Input(input);
-    let state = |name| GroupState::from_bytes(&input.bytes(name));
-    let (Ok(before), Ok(after)) = (state("state"), state("next_state")) else {
+    // The state before was agreed to.
+    let before = GroupState::from_agreed(&input.bytes("state")).expect("agreed to");
+    let Ok(after) = GroupState::from_bytes_after(&input.bytes("next_state"), &before) else {
         return rejected(Rejection::BadGroupState);
     };
     let members = input.field("members").as_array().expect("a list").iter().map(|member| {
@@ -63,6 +64,7 @@ struct State {
     rules: u16,
     kind: u8,
     name: &'static str,
+    description: &'static str,
     /// Identities with the number of their role, as they stand; sorted where they are used.
     roles: Vec<(u8, u8)>,
     rights: [u8; 7],
@@ -71,7 +73,8 @@ struct State {
 /// 1 owns the group, 2 is an admin, the others are members.
 fn group() -> State {
     let rights = [1, 1, 1, 2, 0, 0, 1];
-    State { rules: 1, kind: 2, name: "walks", roles: vec![(1, 2), (2, 1)], rights }
+    let description = "";
+    State { rules: 1, kind: 2, name: "walks", description, roles: vec![(1, 2), (2, 1)], rights }
 }
 
 fn kind(kind: u8) -> State {
@@ -90,7 +93,7 @@ impl State {
         let roles: Vec<u8> =
             roles.iter().flat_map(|(who, role)| [&who[..], &[*role]].concat()).collect();
         let mut bytes = [&[0, 1][..], &self.rules.to_be_bytes(), &[self.kind]].concat();
-        for field in [self.name.as_bytes(), &[], &roles, &self.rights] {
+        for field in [self.name.as_bytes(), self.description.as_bytes(), &roles, &self.rights] {
             let length = u16::try_from(field.len()).expect("short");
             match u8::try_from(length) {
                 Ok(length) if length < 64 => bytes.push(length),
@@ -178,7 +181,12 @@ pub fn suite() -> Suite {
     Suite::new(NAME)
         .group(grouped("adding", &["GRP-040", "GRP-021", "GRP-022"], additions()))
         .group(grouped("removing", &["GRP-033", "GRP-041", "GRP-043", "GRP-044"], removals()))
-        .group(grouped("changing the state", &["GRP-011", "GRP-012", "GRP-042"], changes()))
+        .group(grouped(
+            "changing the state",
+            &["GRP-010", "GRP-011", "GRP-012", "GRP-042"],
+            changes(),
+        ))
+        .group(grouped("texts that were agreed to", &["GRP-010", "CLI-135"], agreed_texts()))
         .group(grouped("kinds of groups", &["GRP-011", "GRP-013", "GRP-044"], kinds()))
         .group(grouped("the state before decides", &["GRP-040", "GRP-042"], at_once()))
 }
@@ -282,6 +290,27 @@ fn changes() -> Cases {
             Some(Rejection::BadGroupState),
         ),
         ("other rules", by(0).then(State { rules: 2, ..group() }), Some(Rejection::BadGroupState)),
+    ]
+}
+
+/// The name has a character that is refused where it comes in.
+fn agreed_texts() -> Cases {
+    let hidden = State { name: "walks\u{fff8}", ..group() };
+    let by = |leaf| Case::new(&hidden, leaf);
+    let admin = hidden.clone().with_roles(&[(1, 2), (2, 1), (3, 1)]);
+    let described = State { description: "on Sundays", ..hidden.clone() };
+    let mended = State { name: "walks", description: "on Sundays", ..group() };
+    vec![
+        ("nothing but a new path", by(2), None),
+        ("another role", by(0).then(admin), None),
+        ("another name", by(1).then(State { name: "climbs", ..group() }), None),
+        ("another name and a description", by(1).then(mended), None),
+        ("a description only", by(1).then(described), Some(Rejection::BadGroupState)),
+        (
+            "another such name",
+            by(1).then(State { name: "\u{fff8}walks", ..group() }),
+            Some(Rejection::BadGroupState),
+        ),
     ]
 }
 

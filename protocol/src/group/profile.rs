@@ -99,22 +99,17 @@ pub(crate) fn agreed_state_of(
     read_state(extensions, GroupState::from_agreed)
 }
 
-/// The state that a commit leads to: texts that it leaves as they are were agreed to before, so no
-/// member refuses a commit for them (spec: CLI-135).
+/// The state that a commit leads to (spec: GRP-010).
 pub(crate) fn state_after(
     extensions: &Extensions<GroupContext>,
     before: &GroupState,
 ) -> Result<GroupState, Rejection> {
-    let state = agreed_state_of(extensions)?;
-    if state.name == before.name && state.description == before.description {
-        return Ok(state);
-    }
-    state_of(extensions)
+    read_state(extensions, |bytes| GroupState::from_bytes_after(bytes, before))
 }
 
 fn read_state(
     extensions: &Extensions<GroupContext>,
-    read: fn(&[u8]) -> Result<GroupState, DecodeError>,
+    read: impl Fn(&[u8]) -> Result<GroupState, DecodeError>,
 ) -> Result<GroupState, Rejection> {
     let bytes = &extensions.unknown(EXTENSION_TYPE).ok_or(Rejection::BadGroupState)?.0;
     let state = read(bytes).map_err(|_| Rejection::BadGroupState)?;

@@ -222,12 +222,25 @@ impl GroupState {
         Ok(state)
     }
 
+    /// Reads the state that a commit leads to. Texts that it leaves as they are were agreed to before,
+    /// so no member refuses a commit for them (spec: GRP-010, CLI-135).
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn from_bytes_after(bytes: &[u8], before: &Self) -> Result<Self, DecodeError> {
+        let state = Self::from_agreed(bytes)?;
+        if state.name == before.name && state.description == before.description {
+            return Ok(state);
+        }
+        Self::from_bytes(bytes)
+    }
+
     /// Reads a state that this member agreed to before, whatever characters its texts have: the list
     /// of those that are refused grows (spec: CLI-134).
     ///
     /// # Errors
     /// [`DecodeError`].
-    pub(crate) fn from_agreed(bytes: &[u8]) -> Result<Self, DecodeError> {
+    pub fn from_agreed(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         reader.version(VERSION)?;
         let rules = RuleVersion(reader.short()?);

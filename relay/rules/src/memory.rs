@@ -45,6 +45,11 @@ impl MemoryStore {
         self.rows.len()
     }
 
+    /// Every key and value, to look for what must not be there.
+    pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        self.rows.iter().flat_map(|((_, _, key), kept)| [&key[..], &kept.value[..]])
+    }
+
     /// From now on each commit fails like this and stores nothing; `None` heals it.
     pub const fn fail_commits(&mut self, failure: Option<StoreError>) {
         self.failure = failure;

@@ -49,6 +49,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
     ("retry_after_max_ms", "client-lib/engine/src/backoff.rs", "RETRY_AFTER_MAX_MS"),
     ("clock_back_ms", "client-lib/engine/src/clock.rs", "CLOCK_BACK_MS"),
+    ("reload_rest_ms", "client-lib/engine/src/clock.rs", "RELOAD_REST_MS"),
     ("clock_off_ms", "client-lib/engine/src/session.rs", "CLOCK_OFF_MS"),
     ("events_kept_max", "client-lib/engine/src/work.rs", "EVENTS_KEPT_MAX"),
     ("refused_rest_ms", "client-lib/engine/src/backoff.rs", "REFUSED_REST_MS"),
@@ -81,7 +82,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("equal_warnings_span_ms", "client-lib/engine/src/warnings.rs", "EQUAL_SPAN_MS"),
     ("invitations_held_of_one_max", "client-lib/engine/src/joining/held.rs", "HELD_OF_ONE_MAX"),
     ("invitations_held_max", "client-lib/engine/src/joining/held.rs", "HELD_MAX"),
-    ("direct_groups_max", "client-lib/engine/src/joining.rs", "DIRECT_GROUPS_MAX"),
+    ("direct_groups_max", "client-lib/engine/src/direct.rs", "DIRECT_GROUPS_MAX"),
     (
         "invitations_held_of_capability_max",
         "client-lib/engine/src/joining/held.rs",
@@ -156,7 +157,7 @@ fn limits_between_clients_are_the_documented_ones() {
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
     // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
-    // spec: CLI-105, CLI-107, CLI-108, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
+    // spec: CLI-105, CLI-107, CLI-108, CLI-138, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
     let mut code = in_code(OF_ONE_SIDE);
     // A key is kept a while longer than the capabilities that were given with it.
     let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");

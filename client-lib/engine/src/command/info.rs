@@ -64,6 +64,15 @@ pub struct MemberInfo {
     pub whose: Whose,
 }
 
+/// Where a group is, to be compared with what another member sees there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupCodeInfo {
+    /// The epoch, in hex: who is at another one has another code.
+    pub epoch: String,
+    /// Thirty digits in groups of five, the same for all members at that epoch (spec: GRP-054).
+    pub code: String,
+}
+
 /// What a member may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MemberRole {

@@ -38,6 +38,7 @@ use crate::{
 /// A channel as it is used now.
 pub(super) struct ChannelLive {
     pub(super) key: SessionKey,
+    origin: Origin,
     /// The chat that it carries; none: the own group.
     chat: Option<ChatNumber>,
     state: GroupState,
@@ -51,11 +52,32 @@ pub(super) struct ChannelLive {
     other_content: Option<OtherContent>,
 }
 
-/// The place of a channel in the order of opening: the own group, then the oldest chat.
+/// Whose doing it is that this device is in a group.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Origin {
+    /// Its own identity's.
+    Own,
+    /// Another identity's, which invited it.
+    Others,
+}
+
+/// The place of a channel in the order of opening: the own group, what this identity made, what others
+/// invited to; and the oldest chat first. How many chats others make does not count for one's own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Age {
+    origin: Origin,
     chat: Option<ChatNumber>,
     channel: ChannelId,
+}
+
+/// Whether a session has room for one channel more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Place {
+    /// As far as is known it has none.
+    #[default]
+    None,
+    /// Room was made.
+    Made,
 }
 
 enum Phase {
@@ -80,6 +102,7 @@ impl ChannelLive {
     fn new(key: SessionKey, record: &GroupRecord) -> Self {
         let mut live = Self {
             key,
+            origin: Origin::Own,
             chat: record.purpose.chat(),
             state: record.state,
             epoch: record.epoch,
@@ -95,6 +118,7 @@ impl ChannelLive {
     }
 
     fn follow(&mut self, record: &GroupRecord) {
+        self.origin = if record.invited_by.is_some() { Origin::Others } else { Origin::Own };
         self.chat = record.purpose.chat();
         self.state = record.state;
         self.epoch = record.epoch;
@@ -102,7 +126,7 @@ impl ChannelLive {
     }
 
     const fn age(&self, channel: &ChannelId) -> Age {
-        Age { chat: self.chat, channel: *channel }
+        Age { origin: self.origin, chat: self.chat, channel: *channel }
     }
 
     /// Whether nothing is missing, as far as the relay says.
@@ -184,16 +208,27 @@ impl<S: Store> Engine<S> {
     fn take_place(&mut self, channel: &ChannelId) {
         let Some(live) = self.channels.get(channel) else { return };
         let age = live.age(channel);
-        let open = self
-            .channels
-            .iter()
-            .filter(|(_, other)| other.key == live.key && matches!(other.phase, Phase::Reading(_)))
-            .map(|(id, other)| other.age(id));
-        let Some(newest) = open.max().filter(|newest| *newest > age) else {
+        let Some(newest) = self.newest_open(&live.key).filter(|newest| *newest > age) else {
             return self.rest(channel, 0);
         };
         self.rest(&newest.channel, 0);
         self.close_channel(channel);
+    }
+
+    /// The last in order of the channels that are read on this session.
+    fn newest_open(&self, key: &SessionKey) -> Option<Age> {
+        let is_open =
+            |live: &ChannelLive| live.key == *key && matches!(live.phase, Phase::Reading(_));
+        let open = self.channels.iter().filter(|(_, live)| is_open(live));
+        open.map(|(channel, live)| live.age(channel)).max()
+    }
+
+    /// The relay has no room on this session for a channel that is to be made. The newest that is open
+    /// there gives way, if there is one (spec: CLI-142).
+    pub(super) fn make_place(&mut self, key: &SessionKey) -> Place {
+        let Some(newest) = self.newest_open(key) else { return Place::None };
+        self.rest(&newest.channel, 0);
+        Place::Made
     }
 
     fn pump_channel(&mut self, channel: ChannelId) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use crate::{
     backoff,
     event::RelayFault,
     inbox::{self, Places},
-    joining,
+    joining, linking,
     pending::Pending,
     session::{OwnClock, Purpose, Session, SessionKey, SessionNumber},
     store::{Store, StoreError},
@@ -108,7 +108,9 @@ impl<S: Store> Engine<S> {
     /// Takes the inbox from the store; begins anew if its relay is another one.
     pub(super) fn load_inbox(&mut self) -> Result<(), StoreError> {
         let Some(relay) = self.transact(|work| inbox::relay(work))? else {
+            // There is none yet, or this device was revoked.
             self.inbox = None;
+            self.transact(linking::end_if_revoked)?;
             return Ok(());
         };
         let key = SessionKey { relay, purpose: Purpose::Inbox };
@@ -269,6 +271,7 @@ impl<S: Store> Engine<S> {
             Err(inbox::Fault::Refused(reason)) => {
                 self.transact(|work| inbox::refuse(work, item, reason))?;
             }
+            Err(inbox::Fault::Early) => self.transact(|work| inbox::put_by(work, item))?,
         }
         self.advance_inbox(number, item.sequence.next());
         Ok(())
@@ -308,8 +311,9 @@ impl<S: Store> Engine<S> {
         for key in self.transact(|work| joining::held(work))? {
             match self.transact(|work| joining::take_held(work, &key)) {
                 Ok(()) => {}
-                // Still no contact, or not known: it goes on waiting.
+                // Still no contact, or not known, or in: it goes on waiting.
                 Err(inbox::Fault::Refused(reason)) if reason.may_pass() => {}
+                Err(inbox::Fault::Early) => {}
                 Err(inbox::Fault::Store(error)) => return Err(error),
                 Err(inbox::Fault::Rejected(_)) => {
                     self.transact(|work| joining::forget_held(work, &key))?;

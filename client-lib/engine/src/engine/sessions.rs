@@ -16,7 +16,7 @@ use crate::{
     event::{Event, RelayFault, Warning},
     io::{Disconnect, Lane, Output},
     pending::Pending,
-    session::{BadHello, Purpose, Session, SessionKey, SessionNumber, State},
+    session::{BadHello, OwnClock, Purpose, Session, SessionKey, SessionNumber, State},
     store::{Store, StoreError},
 };
 
@@ -160,21 +160,20 @@ impl<S: Store> Engine<S> {
         self.fail_wishes_for(relay)
     }
 
-    /// Closes every session: the store failed, so nothing that comes can be kept.
+    /// The store failed in the midst of something: what is in memory may be ahead of it or behind. The
+    /// sessions end, and what they were for begins again from what is stored (spec: CLI-143).
     pub(super) fn store_failed(&mut self) {
         let numbers: Vec<SessionNumber> = self.sessions.keys().copied().collect();
         for number in numbers {
             let Some(session) = self.sessions.get_mut(&number) else { continue };
             let open = !matches!(session.state, State::Waiting { .. } | State::KeyMismatch);
             let wait = backoff::wait_ms(session.attempts, &mut *self.rng);
-            let waiting = session.lost(self.now.plus_ms(wait));
-            self.forget(&waiting);
-            self.transfers_lost(number);
+            session.lost(self.now.plus_ms(wait));
             if open {
                 self.outputs.push_back(Output::Close(number));
             }
         }
-        self.outputs.push_back(Output::StatusChanged);
+        self.begin_again();
     }
 
     pub(super) fn frame(
@@ -231,12 +230,23 @@ impl<S: Store> Engine<S> {
             _ => Err(BadHello::Version),
         };
         self.outputs.push_back(Output::StatusChanged);
-        let Err(bad) = greeting else { return Ok(()) };
+        let Err(bad) = greeting else { return self.compare_clocks(number) };
         self.outputs.push_back(Output::Close(number));
         match bad {
             BadHello::KeyMismatch => self.disconnected(number, Disconnect::KeyMismatch),
             BadHello::Version => self.disconnected(number, Disconnect::Garbage),
         }
+    }
+
+    /// Says so when the relay of the inbox shows another time than the own clock: which of them is
+    /// wrong, a person can tell (spec: CLI-141).
+    fn compare_clocks(&mut self, number: SessionNumber) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(&number) else { return Ok(()) };
+        if session.key.purpose != Purpose::Inbox || session.own_clock() == OwnClock::Agrees {
+            return Ok(());
+        }
+        let relay = session.key.relay.to_string();
+        self.transact(|work| work.event(Event::Warning(Warning::ClockDiffers { relay })))
     }
 
     /// How the relays are, each once, and what waits (spec: CLI-100).

@@ -1,9 +1,13 @@
 //! Wishes: which can be tried now, and what their answers do to them.
 
 use hushwire_protocol::address::RelayAddress;
-use hushwire_wire::{error::Code, id::Timestamp, message::Answer};
+use hushwire_wire::{
+    error::Code,
+    id::Timestamp,
+    message::{Answer, Request},
+};
 
-use super::Engine;
+use super::{Engine, channels::Place};
 use crate::{
     backoff,
     command::FailureReason,
@@ -28,6 +32,8 @@ pub(super) struct WishLive {
     pub(super) with_others: bool,
     not_before: Timestamp,
     attempts: u32,
+    /// Whether room was made for what it asks, since it was refused for another reason.
+    place: Place,
 }
 
 impl WishLive {
@@ -241,6 +247,12 @@ impl<S: Store> Engine<S> {
             self.unasked(number);
             return Ok(());
         };
+        if let Some(Target::NewChannel { channel, relay }) = &target
+            && self.creation_answered(session, number, &self.channel_key(relay, channel), &answer)
+                == Place::Made
+        {
+            return Ok(());
+        }
         let denied = matches!(&answer, Answer::Refused(refusal) if refusal.code == Code::Denied);
         let progress = self.transact(|work| wish::answered(work, number, &desk, answer))?;
         // The handle is of an earlier owner key: nothing was done by it (spec: CLI-092).
@@ -248,9 +260,8 @@ impl<S: Store> Engine<S> {
             self.close_inbox();
         }
         // While the log decides, nothing else is appended there.
-        if let (Some(Target::Channel { channel }), false) =
-            (&target, progress == Progress::AwaitLog)
-        {
+        let waits = matches!(progress, Progress::AwaitLog | Progress::AwaitOthers);
+        if let (Some(Target::Channel { channel }), false) = (&target, waits) {
             self.appending(channel, None);
         }
         self.progressed(number, progress);
@@ -260,13 +271,48 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// The handle that a creation gives is closed, since the channel is opened like any other. Where
+    /// the session had no room for it, that is made, once, and the wish is asked again
+    /// (spec: CLI-142).
+    fn creation_answered(
+        &mut self,
+        session: SessionNumber,
+        number: WishNumber,
+        key: &SessionKey,
+        answer: &Answer,
+    ) -> Place {
+        match answer {
+            Answer::ChannelOpened(opened) => {
+                self.send(session, Request::ChannelClose(opened.handle), Pending::Nothing);
+                Place::None
+            }
+            Answer::Refused(refusal) if refusal.code == Code::LimitExceeded => {
+                let before = self.wishes.get(&number).map(|live| live.place);
+                let place = match before {
+                    Some(Place::None) => self.make_place(key),
+                    Some(Place::Made) | None => Place::None,
+                };
+                if place == Place::Made {
+                    self.unasked(number);
+                }
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.place = place;
+                }
+                place
+            }
+            _ => Place::None,
+        }
+    }
+
     pub(super) fn progressed(&mut self, number: WishNumber, progress: Progress) {
         let now = self.now();
         match progress {
             Progress::Settled => {}
-            Progress::Next => {
+            Progress::Next | Progress::Uploading => {
                 self.again(number, now);
-                if let Some(live) = self.wishes.get_mut(&number) {
+                if let Some(live) = self.wishes.get_mut(&number)
+                    && progress == Progress::Next
+                {
                     live.attempts = 0;
                 }
                 self.outputs.push_back(Output::StatusChanged);
@@ -274,11 +320,10 @@ impl<S: Store> Engine<S> {
             Progress::Refused { retry_after_ms } => self.refused(number, retry_after_ms),
             Progress::Fault(_) => self.refused(number, 0),
             // The log will say; until then the wish is not asked again.
-            Progress::AwaitLog => {
-                let with_others = self.transact(|work| wish::waits_for_others(work, number));
+            Progress::AwaitLog | Progress::AwaitOthers => {
                 if let Some(live) = self.wishes.get_mut(&number) {
                     live.asked = true;
-                    live.with_others = with_others.unwrap_or(false);
+                    live.with_others = progress == Progress::AwaitOthers;
                 }
                 self.outputs.push_back(Output::StatusChanged);
             }

@@ -4,15 +4,15 @@
 //! has the keys and capabilities of its time. What ends is its place among the person's devices,
 //! and this is what is asked (spec: LNK-058).
 
-use hushwire_protocol::identity::{DeviceCredential, Fingerprint, ManagerCounter};
+use hushwire_protocol::identity::{DeviceCredential, Fingerprint};
 use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices,
+    contacts, devices, direct,
     event::InvitationRefusal,
     inbox::Fault,
     log, profile,
-    record::{GroupRecord, GroupState, PurposeRecord},
+    record::{GroupRecord, PurposeRecord},
     store::StoreError,
     work::Work,
 };
@@ -36,21 +36,31 @@ fn is_known(
     person: &Fingerprint,
     sender: &DeviceCredential,
 ) -> Result<bool, StoreError> {
-    let open = open_channels(work, person)?;
-    let mut newest = ManagerCounter(0);
-    for channel in &open {
-        let members = log::load_group(work, channel)?.members().map_err(log::store_error)?;
-        for member in members.iter().filter(|member| member.identity() == *person) {
-            if member.credential == *sender {
+    let mut newest = None;
+    for channel in &open_channels(work, person)? {
+        for credential in credentials(work, channel, person)? {
+            if credential == *sender {
                 return Ok(true);
             }
-            newest = newest.max(member.credential.manager_counter());
+            newest = newest.max(Some(credential.manager_counter()));
         }
     }
-    Ok(open.is_empty() || sender.manager_counter() > newest)
+    // Where no device of theirs is, the chat is over, and any begins it anew.
+    Ok(newest.is_none_or(|newest| sender.manager_counter() > newest))
 }
 
-/// The channels of the direct chat with somebody in which they are.
+/// The devices of somebody in a group.
+fn credentials(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<Vec<DeviceCredential>, StoreError> {
+    let members = log::load_group(work, channel)?.members().map_err(log::store_error)?;
+    let theirs = members.into_iter().filter(|member| member.identity() == *person);
+    Ok(theirs.map(|member| member.credential).collect())
+}
+
+/// The channels of the direct chat with somebody that can carry it.
 pub(super) fn open_channels(
     work: &Work<'_>,
     person: &Fingerprint,
@@ -60,7 +70,7 @@ pub(super) fn open_channels(
     };
     let carries = |group: &GroupRecord| {
         group.opened
-            && group.state != GroupState::Out
+            && direct::is_carrying(group)
             && matches!(group.purpose, PurposeRecord::Direct { contact, .. } if contact.0 == number)
     };
     let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;

@@ -7,7 +7,10 @@ use hushwire_protocol::{
     identity::{DeviceCredential, UnverifiedCredential},
     invitation::InboxContent,
 };
-use hushwire_wire::{id::CapabilityId, message::InboxItem};
+use hushwire_wire::{
+    id::{CapabilityId, ChannelId},
+    message::InboxItem,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,6 +41,7 @@ struct HeldRecord {
     /// What it came by; none in a row of a build before.
     #[serde(with = "id::option", default)]
     capability: Option<CapabilityId>,
+    /// When it is not kept any more; zero in a row of a build before.
     #[serde(default)]
     until_ms: u64,
 }
@@ -58,7 +62,7 @@ pub(crate) fn hold(
         return Ok(());
     };
     let packages = packages_in(&invitation.welcome).unwrap_or_default();
-    if !shelf::has_one(work, &packages)? || !make_room(work, item, sender)? {
+    if !shelf::has_one(work, &packages)? || make_room(work, item, sender)? == Room::None {
         return Ok(());
     }
     let record = HeldRecord {
@@ -70,13 +74,32 @@ pub(crate) fn hold(
     work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)
 }
 
-/// Forgets what waited too long, and the sender's oldest so that one more is not too many. Says
-/// whether there is room for one more.
+/// None is kept longer than one that comes now; nor is one of a build before, that noted no end
+/// (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
+    let latest_ms = work.now.plus_ms(HELD_LIFE_MS).0;
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if row.record.until_ms == 0 || row.record.until_ms > latest_ms {
+            work.tx.save(&row.key, &HeldRecord { until_ms: latest_ms, ..row.record })?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether one more is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Room {
+    Made,
+    None,
+}
+
+/// Forgets what waited too long and, where there is room for one more then, the sender's oldest so that
+/// it is not too many of theirs.
 fn make_room(
     work: &Work<'_>,
     item: &InboxItem,
     sender: &DeviceCredential,
-) -> Result<bool, StoreError> {
+) -> Result<Room, StoreError> {
     let mut of_sender = Vec::new();
     let mut others = Vec::new();
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
@@ -89,12 +112,16 @@ fn make_room(
         }
     }
     let surplus = (of_sender.len() + 1).saturating_sub(HELD_OF_ONE_MAX);
-    for oldest in of_sender.drain(..surplus) {
+    let kept = of_sender.iter().skip(surplus).chain(&others);
+    let of_capability =
+        kept.clone().filter(|row| row.record.capability == Some(item.capability)).count();
+    if of_capability >= HELD_OF_CAPABILITY_MAX || kept.count() >= HELD_MAX {
+        return Ok(Room::None);
+    }
+    for oldest in of_sender.iter().take(surplus) {
         forget_held(work, &oldest.key)?;
     }
-    let kept = of_sender.iter().chain(&others);
-    let of_capability = kept.filter(|row| row.record.capability == Some(item.capability)).count();
-    Ok(of_capability < HELD_OF_CAPABILITY_MAX && of_sender.len() + others.len() < HELD_MAX)
+    Ok(Room::Made)
 }
 
 fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreError> {
@@ -127,8 +154,108 @@ pub(crate) fn refuse_held(
     work.event(Event::Warning(Warning::InvitationRefused { reason }))
 }
 
+/// Forgets the invitations to a group that wait: its person left it.
+pub(crate) fn forget_held_of(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        let content = InboxContent::decode(row.record.content.expose());
+        if matches!(content, Ok(InboxContent::Invitation(to)) if to.group.channel == *channel) {
+            forget_held(work, &row.key)?;
+        }
+    }
+    Ok(())
+}
+
 /// Forgets an invitation that waits.
 pub(crate) fn forget_held(work: &Work<'_>, key: &[u8]) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, key);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use hushwire_protocol::identity::{
+        DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey, RecoveryPhrase, RootKey,
+    };
+    use hushwire_wire::id::Timestamp;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+    use crate::{clock, memory::MemoryStore, transaction::Transaction, work::Effects};
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn with_work(test: impl FnOnce(&mut Work<'_>)) {
+        let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
+        let tx = Transaction::new(&store);
+        let effects = Effects::default();
+        test(&mut Work { tx, rng: &mut rng, now: NOW, effects });
+    }
+
+    fn somebody(work: &mut Work<'_>) -> DeviceCredential {
+        let root = RootKey::from_phrase(&RecoveryPhrase::generate(work.rng));
+        let manager = ManagerKey::generate(work.rng);
+        let statement = root.state_manager(manager.public(), ManagerCounter(1));
+        let key = DeviceKey::generate(work.rng).public();
+        let device = DeviceId::generate(work.rng);
+        let certificate = manager.certify(&statement, device, key, DeviceSerial(1));
+        DeviceCredential::new(statement, certificate).unwrap()
+    }
+
+    /// Holds one of this sender at this place, that came by this capability.
+    fn keep(work: &Work<'_>, place: u64, sender: &DeviceCredential, by: u8, until_ms: u64) {
+        let record = HeldRecord {
+            sender: sender.to_bytes(),
+            content: SecretBytes::new(b"invitation"),
+            capability: Some(CapabilityId::from_bytes([by; 32])),
+            until_ms,
+        };
+        work.tx.save(&[PREFIX, &by_number(place)].concat(), &record).unwrap();
+    }
+
+    fn ends(work: &Work<'_>) -> Vec<u64> {
+        let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX).unwrap();
+        rows.into_iter().map(|row| row.record.until_ms).collect()
+    }
+
+    #[test]
+    fn what_came_by_a_clock_that_was_ahead_or_in_a_build_before_is_kept_for_its_time() {
+        // spec: CLI-137
+        with_work(|work| {
+            let eve = somebody(work);
+            let (soon, far) = (NOW.plus_ms(1).0, NOW.plus_ms(10 * HELD_LIFE_MS).0);
+            for (place, until_ms) in (1..).zip([0, soon, far]) {
+                keep(work, place, &eve, 1, until_ms);
+            }
+            clock::cut_times(work).unwrap();
+            let life = NOW.plus_ms(HELD_LIFE_MS).0;
+            assert_eq!(ends(work), [life, soon, life]);
+        });
+    }
+
+    #[test]
+    fn nothing_gives_way_to_one_that_is_passed_over() {
+        // spec: LNK-063, LNK-066
+        with_work(|work| {
+            let [eve, carol, dave] = [(), (), ()].map(|()| somebody(work));
+            let later = NOW.plus_ms(HELD_LIFE_MS).0;
+            for (place, (sender, by)) in
+                (1..).zip([(&eve, 2), (&eve, 2), (&carol, 1), (&carol, 1), (&dave, 1), (&dave, 1)])
+            {
+                keep(work, place, sender, by, later + place);
+            }
+            let came_by = |by| InboxItem {
+                sequence: hushwire_wire::id::Sequence(7),
+                capability: CapabilityId::from_bytes([by; 32]),
+                item: bytes::Bytes::new(),
+                stored_at: NOW,
+            };
+            // There is no room for another by this capability.
+            assert_eq!(make_room(work, &came_by(1), &eve), Ok(Room::None));
+            assert_eq!(ends(work).len(), 6);
+            // By the other there is, and in the sender's own place.
+            assert_eq!(make_room(work, &came_by(2), &eve), Ok(Room::Made));
+            assert_eq!(ends(work), [2, 3, 4, 5, 6].map(|place| later + place));
+        });
+    }
 }

@@ -9,6 +9,8 @@ use hushwire_protocol::{
 };
 
 use crate::{
+    command::Verification,
+    contacts,
     event::InvitationRefusal,
     inbox::{self, Fault},
     record::{GroupRecord, GroupState},
@@ -46,7 +48,10 @@ pub(super) fn check(
             of_sender.insert(group.relay.as_str());
         }
     }
-    let has_room = relays.len() < RELAYS_MAX && of_sender.len() < RELAYS_OF_ONE_MAX;
+    // Whom this person sought or verified is not kept out by strangers.
+    let friend = contacts::load(work, sender)?
+        .is_some_and(|contact| contact.sought || contact.verification == Verification::Verified);
+    let has_room = (friend || relays.len() < RELAYS_MAX) && of_sender.len() < RELAYS_OF_ONE_MAX;
     if has_room || relays.contains(named.as_str()) {
         Ok(())
     } else {
@@ -54,10 +59,10 @@ pub(super) fn check(
     }
 }
 
-/// Whether this device keeps a session for a group.
+/// Whether this device keeps a session for a group, and means to.
 const fn is_connected(group: &GroupRecord) -> bool {
     match group.state {
-        GroupState::Creating | GroupState::Member | GroupState::Leaving => true,
-        GroupState::Out | GroupState::Stuck => false,
+        GroupState::Creating | GroupState::Member => true,
+        GroupState::Leaving | GroupState::Out | GroupState::Stuck => false,
     }
 }

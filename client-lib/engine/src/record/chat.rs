@@ -103,6 +103,9 @@ pub(crate) struct ContactRecord {
     pub(crate) chat: Option<ChatNumber>,
     /// Where and how to write to the contact's inbox; none while it is being reached.
     pub(crate) card: Option<SecretBytes>,
+    /// Whether this person added the contact, by a link; else the contact came by one of ours.
+    #[serde(default)]
+    pub(crate) sought: bool,
     /// The capability this identity gave to the contact.
     pub(crate) given: Option<SecretBytes>,
     /// The rank of the newest device list that was seen; no older one is accepted: its version,

@@ -104,6 +104,9 @@ pub(crate) enum Wish {
     ReachContact {
         link: SecretBytes,
         chat: ChatNumber,
+        /// The group that they are to come into.
+        #[serde(with = "id::option", default)]
+        channel: Option<ChannelId>,
         packages: Packages,
         /// The opened card, once it was fetched.
         card: Option<SecretBytes>,

@@ -123,7 +123,9 @@ pub(crate) fn fail(
         | Wish::AddDevice { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel } => groups::change_failed(work, &channel, reason)?,
-        Wish::ReachContact { chat, .. } => contacts::not_reached(work, chat, reason)?,
+        Wish::ReachContact { chat, channel, .. } => {
+            contacts::not_reached(work, chat, channel, reason)?;
+        }
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             return files::failed(work, TransferNumber(transfer), reason);
         }

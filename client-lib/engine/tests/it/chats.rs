@@ -330,3 +330,60 @@ fn who_has_a_wrong_clock_is_told_when_it_keeps_people_apart() {
         }
     }
 }
+
+#[test]
+fn who_is_removed_and_added_again_while_away_is_in() {
+    // spec: LNK-080
+    for was_in in [false, true] {
+        for rounds in [1, 3] {
+            let mut world = World::new(1);
+            let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+            world.befriend(alice, bob);
+            let Reply::Chat(crew) = world.ask(alice, Command::GroupNew { name: "Crew".into() })
+            else {
+                panic!()
+            };
+            let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+            let contact = contacts[0].number;
+            let add = Command::GroupAdd { chat: crew.number, contact };
+            let member = contacts[0].fingerprint.clone();
+            let remove = Command::GroupRemove { chat: crew.number, member };
+            if was_in {
+                world.ask(alice, add.clone());
+                world.settle();
+                world.set_online(bob, false);
+            } else {
+                world.set_online(bob, false);
+                world.ask(alice, add.clone());
+                world.settle();
+            }
+            for _ in 0..rounds {
+                world.ask(alice, remove.clone());
+                world.settle();
+                world.ask(alice, add.clone());
+                world.settle();
+            }
+            world.say(alice, crew.number, "hello");
+            world.settle();
+            world.set_online(bob, true);
+            world.pass(120_000);
+            let his = world.chat(bob, "Crew");
+            assert_eq!(his.state, ChatState::Open, "{was_in} {rounds}");
+            assert_eq!(world.texts(bob, his.number), ["hello"], "{was_in} {rounds}");
+        }
+    }
+}
+
+#[test]
+fn what_was_not_sent_when_the_last_one_leaves_is_shown_as_failed() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let Reply::Chat(crew) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    world.set_online(alice, false);
+    world.say(alice, crew.number, "waits");
+    world.ask(alice, Command::GroupLeave(crew.number));
+    let failed = MessageState::Failed(FailureReason::NotAMember);
+    assert_eq!(world.states(alice, crew.number), [failed]);
+}

@@ -1,15 +1,26 @@
 //! Clocks that are wrong for a while.
 
+use std::{cell::Cell, rc::Rc};
+
 use hushwire_engine::{
-    command::{Command, FailureReason, LinkUse},
-    event::Event,
+    command::{Command, FailureReason, LinkUse, Reply},
+    engine::{Engine, Settings},
+    event::{Event, Warning},
+    io::{Disconnect, Input, Output},
+    memory::MemoryStore,
+    store::{Change, Range, Row, Store, StoreError, Table},
 };
+use hushwire_wire::{id::Timestamp, message::Answer};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use zeroize::Zeroizing;
 
 use crate::{
     devices::link,
     world::{Who, World},
 };
 
+const DAWN: Timestamp = Timestamp(1_800_000_000_000);
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 const FIVE_YEARS_MS: i64 = 5 * 365 * 24 * 60 * 60 * 1000;
 
@@ -84,4 +95,103 @@ fn a_list_that_a_wrong_clock_signed_is_signed_anew_by_a_right_one_only() {
     world.set_online(laptop, true);
     world.pass(3 * DAY_MS);
     assert_eq!(added_by_a_stranger(&mut world, "Erin", alice), Ok(()));
+}
+
+fn clock_warnings(world: &mut World, who: Who) -> usize {
+    let warned = |event: &Event| matches!(event, Event::Warning(Warning::ClockDiffers { .. }));
+    world.events(who).into_iter().filter(warned).count()
+}
+
+#[test]
+fn a_relay_whose_clock_is_wrong_ends_nobody_s_device_list() {
+    // spec: IDN-067, CLI-141
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    world.set_tamper(|mut frame| {
+        if let Answer::Hello(hello) = &mut frame.answer {
+            hello.time.0 += 2 * DAY_MS;
+        }
+        Some(frame)
+    });
+    world.restart(alice);
+    world.restart(alice);
+    world.settle();
+    assert_eq!(clock_warnings(&mut world, alice), 1, "of a state that lasts, once a day");
+    // It waits while it can.
+    let before = world.lists_put(alice);
+    for _ in 0..45 {
+        world.pass(DAY_MS);
+    }
+    assert_eq!(world.lists_put(alice), before);
+    for _ in 0..55 {
+        world.pass(DAY_MS);
+    }
+    assert_eq!(world.lists_put(alice), before + 1);
+    world.set_tamper(Some);
+    assert_eq!(added_by_a_stranger(&mut world, "Bob", alice), Ok(()));
+}
+
+/// A store whose disk can be full.
+struct Crowded {
+    store: MemoryStore,
+    full: Rc<Cell<bool>>,
+}
+
+impl Store for Crowded {
+    fn row(&self, table: Table, key: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+        self.store.row(table, key)
+    }
+
+    fn rows(&self, table: Table, range: Range<'_>) -> Result<Vec<Row>, StoreError> {
+        self.store.rows(table, range)
+    }
+
+    fn apply(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
+        if self.full.get() { Err(StoreError::Full) } else { self.store.apply(changes) }
+    }
+}
+
+fn connects(engine: &mut Engine<Crowded>) -> usize {
+    let outputs: Vec<Output> = core::iter::from_fn(|| engine.poll_output()).collect();
+    let mut connects = 0;
+    for output in outputs {
+        if let Output::Connect { session, .. } = output {
+            connects += 1;
+            let lost = Input::Disconnected(session, Disconnect::Network);
+            engine.handle_input(DAWN, lost).unwrap();
+        }
+    }
+    connects
+}
+
+#[test]
+fn a_disk_that_is_full_while_the_clock_goes_back_does_not_make_a_client_deaf() {
+    // spec: CLI-136, CLI-138
+    let full = Rc::new(Cell::new(false));
+    let store = Crowded { store: MemoryStore::default(), full: Rc::clone(&full) };
+    let rng = Box::new(ChaCha20Rng::seed_from_u64(1));
+    let mut engine = Engine::open(store, rng, Settings::default(), DAWN).unwrap();
+    let relay = "relay.example:4433#C7wXDZitFIeYIjlQguVTNR9VQ1K3wNx-3FN_P2fdeA0".to_owned();
+    engine.command(DAWN, Command::CreateIdentity { name: "Alice".into(), relay }).unwrap();
+    // A linking has a time that is cut when the clock goes back.
+    engine.command(DAWN, Command::DeviceLink).unwrap();
+    assert_eq!(connects(&mut engine), 3);
+    let Reply::Status(before) = engine.command(DAWN, Command::Status).unwrap() else { panic!() };
+
+    full.set(true);
+    let back = Timestamp(DAWN.0 - 120_000);
+    assert_eq!(engine.handle_input(back, Input::Timeout), Err(StoreError::Full));
+    assert_eq!(connects(&mut engine), 0);
+    let next = engine.poll_timeout().expect("it comes back to it by itself");
+    assert!(next > back && next <= back.plus_ms(5_000));
+    assert_eq!(engine.handle_input(next, Input::Timeout), Err(StoreError::Full));
+    assert!(engine.poll_timeout().is_some_and(|at| at > next));
+
+    // There is room again, and the clock is right.
+    full.set(false);
+    engine.handle_input(DAWN, Input::Timeout).unwrap();
+    assert_eq!(connects(&mut engine), 3);
+    let Reply::Status(after) = engine.command(DAWN, Command::Status).unwrap() else { panic!() };
+    assert_eq!(after.waiting, before.waiting);
+    assert!(after.waiting > 0);
 }

@@ -1,8 +1,8 @@
 //! Devices that speak for a person whose they are no more.
 
 use hushwire_engine::{
-    command::{ChatState, Command, Reply},
-    event::InvitationRefusal,
+    command::{ChatState, Command, CommandError, Comparison, FailureReason, Reply},
+    event::{Event, InvitationRefusal},
 };
 use hushwire_protocol::{
     identity::{
@@ -174,4 +174,38 @@ fn a_new_manager_key_brings_devices_that_count() {
         assert_eq!(known.statement.counter(), ManagerCounter(counter));
         assert_eq!(known.device_list_minimum, minimum);
     }
+}
+
+#[test]
+fn a_revoked_device_links_nobody() {
+    // spec: IDN-070
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    world.pass(60_000);
+    let tablet = world.device("tablet");
+    let Reply::DeviceCode(code) = world.ask(laptop, Command::DeviceLink) else { panic!() };
+    let join = Command::JoinIdentity { code, device_name: "tablet".into() };
+    world.ask(tablet, join.clone());
+    world.pass(10_000);
+    let compared = |event: &Event| matches!(event, Event::DeviceCompare { .. });
+    assert!(world.events(laptop).iter().any(compared));
+
+    let Reply::Devices(devices) = world.ask(alice, Command::Devices) else { panic!() };
+    world.ask(alice, Command::DeviceRevoke(devices[1].number));
+    world.pass(60_000);
+    let events = world.events(laptop);
+    assert!(events.contains(&Event::ThisDeviceRevoked));
+    assert!(events.contains(&Event::DeviceLinkFailed(FailureReason::DevicesChanged)));
+    for answer in [Comparison::Equal, Comparison::Different] {
+        let refused = world.try_ask(laptop, Command::DeviceLinkConfirm(answer)).map(|_| ());
+        assert_eq!(refused, Err(CommandError::DeviceRevoked));
+    }
+    let refused = world.try_ask(laptop, join).map(|_| ());
+    assert_eq!(refused, Err(CommandError::IdentityExists));
+    world.ask(tablet, Command::DeviceLinkConfirm(Comparison::Equal));
+    world.pass(15 * 60_000);
+    assert!(world.events(tablet).contains(&Event::DeviceLinkFailed(FailureReason::Expired)));
+    let profile = world.try_ask(tablet, Command::Profile).map(|_| ());
+    assert_eq!(profile, Err(CommandError::NoIdentity));
 }

@@ -1,5 +1,7 @@
 //! A relay that answers something else than was asked.
 
+use std::{cell::Cell, rc::Rc};
+
 use hushwire_engine::{
     command::{ChatState, Command, LinkState, LinkUse, MessageState, RelayState, Reply},
     event::{Event, RelayFault, Warning},
@@ -297,4 +299,47 @@ fn a_relay_that_answers_nothing_is_told_once_how_far_its_items_were_handled() {
     }
     world.work();
     assert_eq!(world.advances(bob), before + 1);
+}
+
+#[test]
+fn a_relay_that_forgets_an_upload_is_given_it_ever_less_often() {
+    // spec: CLI-140
+    for forgets_at_once in [true, false] {
+        let mut world = World::with_inline_max(1_000);
+        let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+        let (hers, his) = world.befriend(alice, bob);
+        let parts = Rc::new(Cell::new(0));
+        let seen = Rc::clone(&parts);
+        world.set_tamper(move |mut frame| {
+            if let Answer::BlobState { stored, .. } = &mut frame.answer {
+                seen.set(seen.get() + 1);
+                // Nothing of what it got, or everything and then nothing.
+                if forgets_at_once || seen.get() % 2 == 1 {
+                    *stored = 0;
+                }
+            }
+            if let Answer::Appended(_) = frame.answer {
+                frame.answer = Answer::Refused(Refusal::from(Code::BlobMissing));
+            }
+            // It does not show that it has the entry.
+            let shows = matches!(frame.answer, Answer::Entry(_) | Answer::EpochEnd(_));
+            (!shows).then_some(frame)
+        });
+        let text = "long ".repeat(2_000);
+        world.say(alice, hers, &text);
+        let mut said = Vec::new();
+        for _ in 0..4 {
+            let before = parts.get();
+            world.pass(300_000);
+            said.push(parts.get() - before);
+        }
+        // Rests are of 5 s at least, and of half a minute on average in the end.
+        assert!(said[0] > 0 && said[0] <= 60, "{said:?}");
+        assert!(said[3] <= 30, "{said:?}");
+        world.set_tamper(Some);
+        world.restart(alice);
+        world.restart(bob);
+        world.pass(120_000);
+        assert_eq!(world.texts(bob, his), [text]);
+    }
 }

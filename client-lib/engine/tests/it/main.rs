@@ -7,6 +7,7 @@
     reason = "the helpers of stories fail as tests do: by panic, with what they found"
 )]
 
+mod anew;
 mod backlog;
 mod capabilities;
 mod chats;

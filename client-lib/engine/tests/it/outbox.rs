@@ -9,6 +9,7 @@ use hushwire_engine::{
     store::{Change, Range, Row, Store, StoreError, Table},
 };
 use hushwire_wire::{
+    error::{Code, Refusal},
     id::{Signature, Timestamp},
     message::Answer,
 };
@@ -185,4 +186,39 @@ fn receipts_come_in_batches() {
     let delivered = MessageState::Delivered { people: 1, of: 1 };
     assert!(world.states(alice, hers).iter().all(|state| *state == delivered));
     assert!(appended.get() <= 3, "{} receipts for 50 messages", appended.get());
+}
+
+#[test]
+fn a_leave_that_the_relay_refuses_waits_here() {
+    // spec: CLI-139
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    world.befriend(alice, bob);
+    let Reply::Chat(crew) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let contact = contacts[0].number;
+    world.ask(alice, Command::GroupAdd { chat: crew.number, contact });
+    world.settle();
+    let his = world.chat(bob, "Crew").number;
+    world.set_online(alice, false);
+    let waiting = |world: &mut World| {
+        let Reply::Status(status) = world.ask(bob, Command::Status) else { panic!() };
+        status.waiting
+    };
+    world.set_tamper(|mut frame| {
+        if let Answer::Appended(_) = frame.answer {
+            frame.answer = Answer::Refused(Refusal::from(Code::Stale));
+        }
+        Some(frame)
+    });
+    world.ask(bob, Command::GroupLeave(his));
+    assert_eq!(waiting(&mut world), 1);
+    world.settle();
+    assert_eq!(waiting(&mut world), 1);
+    world.set_tamper(Some);
+    world.restart(bob);
+    world.settle();
+    assert_eq!(waiting(&mut world), 0, "the relay has it");
 }

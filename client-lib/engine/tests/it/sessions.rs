@@ -1,7 +1,7 @@
 //! Stories of sessions and readings.
 
 use hushwire_engine::{
-    command::{ChatState, Command, LinkUse, RelayState, Reply},
+    command::{ChatState, Command, LinkUse, MessageState, RelayState, Reply},
     engine::{Isolation, Settings},
     event::{Event, Warning},
 };
@@ -288,4 +288,59 @@ fn each_relay_is_told_once_in_its_worst_state() {
     world.ask(alice, Command::AddContact { link });
     world.settle();
     assert_eq!(states(&mut world), [RelayState::Current, RelayState::Offline]);
+}
+
+#[test]
+fn a_session_full_of_chats_that_others_made_has_room_for_one_s_own() {
+    // spec: CLI-113, CLI-142
+    let mut world = World::with_handles_max(5);
+    let [bob, eve] = ["Bob", "Eve"].map(|name| world.person(name, 0));
+    let link = world.link(bob, LinkUse::Lasting);
+    world.ask(eve, Command::AddContact { link });
+    world.settle();
+    let before = world.profile(eve);
+    for number in 0..8 {
+        world.put_back(eve, before.clone());
+        let name = format!("Trap {number}");
+        let Reply::Chat(trap) = world.ask(eve, Command::GroupNew { name }) else { panic!() };
+        let Reply::Contacts(contacts) = world.ask(eve, Command::Contacts) else { panic!() };
+        let contact = contacts[0].number;
+        world.ask(eve, Command::GroupAdd { chat: trap.number, contact });
+        world.settle();
+    }
+    world.restart(bob);
+    world.settle();
+    let new = Command::GroupNew { name: "Mine".into() };
+    let Reply::Chat(mine) = world.ask(bob, new) else { panic!() };
+    world.say(bob, mine.number, "first");
+    world.settle();
+    assert_eq!(world.states(bob, mine.number), [MessageState::Stored]);
+    let alice = world.person("Alice", 0);
+    let link = world.link(alice, LinkUse::Lasting);
+    let Reply::Chat(hers) = world.ask(bob, Command::AddContact { link }) else { panic!() };
+    world.say(bob, hers.number, "hi");
+    world.settle();
+    assert_eq!(world.states(bob, hers.number), [MessageState::Delivered { people: 1, of: 1 }]);
+    // They stay open, whatever asks for their places.
+    let his = world.chat(alice, "Bob").number;
+    world.pass(3_600_000);
+    world.say(alice, his, "still there?");
+    world.pass(1_000);
+    assert_eq!(world.texts(bob, hers.number), ["hi", "still there?"]);
+}
+
+#[test]
+fn making_a_channel_takes_one_handle() {
+    // spec: CLI-142
+    let mut world = World::with_handles_max(6);
+    let bob = world.person("Bob", 0);
+    for number in 0..5 {
+        let name = format!("Mine {number}");
+        let Reply::Chat(mine) = world.ask(bob, Command::GroupNew { name }) else { panic!() };
+        world.say(bob, mine.number, "hello");
+        world.pass(1_000);
+    }
+    let Reply::Status(status) = world.ask(bob, Command::Status) else { panic!() };
+    assert!(status.relays.iter().all(|relay| relay.state == RelayState::Current));
+    assert_eq!(status.waiting, 0);
 }

@@ -29,6 +29,8 @@ pub(super) struct Witness {
     inboxes: BTreeMap<Who, (SessionNumber, RequestId)>,
     /// How often a device said that it has handled items.
     advances: BTreeMap<Who, usize>,
+    /// How often a device put its device list.
+    lists: BTreeMap<Who, usize>,
 }
 
 impl Witness {
@@ -51,6 +53,10 @@ impl Witness {
                 *self.advances.entry(who).or_default() += 1;
                 return;
             }
+            Request::DeviceListPut { .. } => {
+                *self.lists.entry(who).or_default() += 1;
+                return;
+            }
             _ => return,
         };
         self.tied.entry((who, session)).or_default().insert(object);
@@ -67,6 +73,11 @@ impl World {
     /// How often a device said that it has handled items of its inbox.
     pub(crate) fn advances(&self, who: Who) -> usize {
         self.witness.advances.get(&who).copied().unwrap_or_default()
+    }
+
+    /// How often a device put its device list.
+    pub(crate) fn lists_put(&self, who: Who) -> usize {
+        self.witness.lists.get(&who).copied().unwrap_or_default()
     }
 
     /// Says something to a device's last reading of its inbox, in the relay's name.

@@ -1,0 +1,181 @@
+//! What must hold, while a world runs and at its end.
+
+use core::fmt;
+use std::collections::BTreeSet;
+
+use hushwire_engine::event::Warning;
+
+use crate::ledger::{Agreed, ChatKey, Fate, Ledger, Said};
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Violation {
+    /// A part of the system ended itself.
+    Panicked(String),
+    /// Two devices at one epoch differ.
+    Disagreement {
+        /// The devices' epoch.
+        epoch: String,
+        /// What the first one saw there, and what another one sees.
+        views: Box<[Agreed; 2]>,
+    },
+    /// Devices that are members are at different epochs though nothing is under way any more.
+    Fork(String),
+    /// A device does not have what its sender was told is stored.
+    Lost(String),
+    /// A device has a text twice.
+    Twice(String),
+    /// Two devices have texts in different order.
+    Order(String),
+    /// Somebody reads what was written after their removal.
+    ReadAfterRemoval(String),
+    /// A text came that nobody wrote.
+    FromNowhere(String),
+    /// A relay has something that it must not know.
+    Plaintext(String),
+    /// Something waits for ever.
+    Stuck(String),
+    /// An app missed an event, or has one twice.
+    EventGap(String),
+    /// A store was found damaged.
+    Damaged(String),
+    /// A device warns of what did not happen.
+    FalseAlarm(String),
+    /// Something failed for a reason that nothing explains.
+    Unexplained(String),
+}
+
+impl Violation {
+    /// Whether another one is of the same kind.
+    pub fn is_like(&self, other: &Self) -> bool {
+        core::mem::discriminant(self) == core::mem::discriminant(other)
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disagreement { epoch, views } => {
+                let [one, other] = &**views;
+                write!(f, "disagreement at epoch {epoch}:\n  {one:?}\n  {other:?}")
+            }
+            Self::Panicked(what) => write!(f, "panicked: {what}"),
+            Self::Fork(what) => write!(f, "fork: {what}"),
+            Self::Lost(what) => write!(f, "lost: {what}"),
+            Self::Twice(what) => write!(f, "twice: {what}"),
+            Self::Order(what) => write!(f, "out of order: {what}"),
+            Self::ReadAfterRemoval(what) => write!(f, "read after removal: {what}"),
+            Self::FromNowhere(what) => write!(f, "from nowhere: {what}"),
+            Self::Plaintext(what) => write!(f, "plaintext at a relay: {what}"),
+            Self::Stuck(what) => write!(f, "stuck: {what}"),
+            Self::EventGap(what) => write!(f, "a gap in the events: {what}"),
+            Self::Damaged(what) => write!(f, "damaged store: {what}"),
+            Self::FalseAlarm(what) => write!(f, "false alarm: {what}"),
+            Self::Unexplained(what) => write!(f, "unexplained: {what}"),
+        }
+    }
+}
+
+/// A text came to a device that did not write it.
+///
+/// # Errors
+/// [`Violation`] if it should not have come, or was there already.
+pub(crate) fn received(
+    ledger: &mut Ledger,
+    client: usize,
+    fingerprint: &str,
+    key: &ChatKey,
+    text: &str,
+) -> Result<(), Violation> {
+    let Some(said) = ledger.said.get(text) else {
+        return Err(Violation::FromNowhere(format!("device {client}: {text}")));
+    };
+    if said.without.contains(fingerprint) {
+        return Err(Violation::ReadAfterRemoval(format!("device {client}: {text}")));
+    }
+    let view = ledger.view(client, key);
+    if view.received.iter().any(|had| had == text) {
+        return Err(Violation::Twice(format!("device {client}: {text}")));
+    }
+    view.received.push(text.to_owned());
+    Ok(())
+}
+
+/// A device is at an epoch.
+///
+/// # Errors
+/// [`Violation::Disagreement`] if another one saw something else there.
+pub(crate) fn at_epoch(ledger: &mut Ledger, epoch: &str, seen: Agreed) -> Result<(), Violation> {
+    match ledger.epochs.get(epoch) {
+        Some(first) if *first == seen => Ok(()),
+        Some(first) => Err(Violation::Disagreement {
+            epoch: epoch.to_owned(),
+            views: Box::new([first.clone(), seen]),
+        }),
+        None => {
+            ledger.epochs.insert(epoch.to_owned(), seen);
+            Ok(())
+        }
+    }
+}
+
+/// Whether a warning can only come from somebody who breaks the rules.
+pub(crate) const fn accuses(warning: &Warning) -> bool {
+    !matches!(warning, Warning::InvitationRefused { .. })
+}
+
+/// Everything that was acknowledged is with everybody who was there, in one order.
+///
+/// # Errors
+/// [`Violation::Lost`] or [`Violation::Order`].
+pub(crate) fn complete(ledger: &Ledger, devices: &BTreeSet<usize>) -> Result<(), Violation> {
+    for (text, said) in &ledger.said {
+        let Fate::Acknowledged(_) = said.fate else { continue };
+        for ((client, key), view) in &ledger.views {
+            let was_there = view.open_since.is_some_and(|since| since < said.at);
+            let has_to = *key == said.key && *client != said.client && devices.contains(client);
+            if has_to && was_there && !view.received.contains(text) {
+                return Err(Violation::Lost(format!("device {client} does not have {text:?}")));
+            }
+        }
+    }
+    let views: Vec<_> =
+        ledger.views.iter().filter(|((client, _), _)| devices.contains(client)).collect();
+    for (place, ((one, key), view)) in views.iter().enumerate() {
+        for ((other, other_key), other_view) in &views[place + 1..] {
+            if key == other_key {
+                same_order(ledger, (*one, &view.received), (*other, &other_view.received))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Of the texts that two devices received, those that both have are in one order.
+fn same_order(
+    ledger: &Ledger,
+    (one, texts): (usize, &[String]),
+    (other, other_texts): (usize, &[String]),
+) -> Result<(), Violation> {
+    let settled = |text: &&String| !ledger.said.get(*text).is_some_and(|said: &Said| said.retried);
+    let theirs: BTreeSet<&String> = other_texts.iter().collect();
+    let ours: BTreeSet<&String> = texts.iter().collect();
+    let left = texts.iter().filter(|text| theirs.contains(text)).filter(settled);
+    let right = other_texts.iter().filter(|text| ours.contains(text)).filter(settled);
+    match left.zip(right).find(|(left, right)| left != right) {
+        None => Ok(()),
+        Some((left, right)) => Err(Violation::Order(format!(
+            "device {one} has {left:?} where device {other} has {right:?}"
+        ))),
+    }
+}
+
+/// What a relay must not have in any key or value.
+pub(crate) fn plaintext<'a>(
+    mut rows: impl Iterator<Item = &'a [u8]>,
+    needles: &[Vec<u8>],
+) -> Option<usize> {
+    rows.find_map(|row| {
+        needles.iter().position(|needle| row.windows(needle.len()).any(|part| part == needle))
+    })
+}

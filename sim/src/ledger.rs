@@ -1,0 +1,82 @@
+//! What was said, what was acknowledged, and what each device has: the truth that checks compare with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hushwire_engine::command::{ChatNumber, MessageNumber};
+use hushwire_wire::id::Timestamp;
+
+/// A chat, the same for all of its members: a group's name, or two fingerprints.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ChatKey(pub String);
+
+/// How far a text has come, as its sender's device says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// On the device only.
+    Pending,
+    /// The relay has it, since this time.
+    Acknowledged(Timestamp),
+    /// It will not go out by itself.
+    Failed,
+}
+
+/// A text that an app handed to its engine, which took it.
+#[derive(Clone, Debug)]
+pub struct Said {
+    /// The device that wrote it.
+    pub client: usize,
+    /// Where.
+    pub key: ChatKey,
+    /// When.
+    pub at: Timestamp,
+    /// The identities that its writer did not know as members, though they had been.
+    pub without: BTreeSet<String>,
+    /// How far it has come.
+    pub fate: Fate,
+    /// Whether it was tried again after a failure: then its place is a later one.
+    pub retried: bool,
+}
+
+/// A device's view of one chat.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// Since when it can be written to, if it can.
+    pub open_since: Option<Timestamp>,
+    /// Texts of others, in order.
+    pub received: Vec<String>,
+    /// Identities whose removal it has seen.
+    pub removed: BTreeSet<String>,
+}
+
+/// What everybody agreed on at one epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// What people compare.
+    pub code: String,
+    /// Fingerprints with roles and devices.
+    pub members: Vec<String>,
+    /// The group's name.
+    pub name: String,
+}
+
+/// Everything that is known of a run.
+#[derive(Default)]
+pub struct Ledger {
+    /// Texts by what they say; no two say the same.
+    pub said: BTreeMap<String, Said>,
+    /// Where a text stands on its sender's device.
+    pub places: BTreeMap<(usize, ChatNumber, MessageNumber), String>,
+    /// What each device has of each chat.
+    pub views: BTreeMap<(usize, ChatKey), View>,
+    /// What the first device at an epoch saw there.
+    pub epochs: BTreeMap<String, Agreed>,
+    /// How often somebody was to be added to a chat.
+    pub additions: BTreeMap<(ChatKey, String), u32>,
+}
+
+impl Ledger {
+    /// A device's view of a chat.
+    pub fn view(&mut self, client: usize, key: &ChatKey) -> &mut View {
+        self.views.entry((client, key.clone())).or_default()
+    }
+}
