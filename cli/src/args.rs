@@ -17,15 +17,17 @@ pub use link::{LinkArgs, LinkCommand};
 
 const AFTER_HELP: &str = "\
 NAMES
-  Chats, contacts, devices and members are named by number, or by the beginning of their name, in
-  any case of letters. Digits are always a number. A beginning that fits several is an error.
+  Chats, contacts and devices are named by number, or by the beginning of their name, in any case
+  of letters. Digits are always a number. A beginning that fits several is an error, also when it
+  is the whole name of one. Members are named by the beginning of their name or fingerprint.
 
 EXIT CODES
   0  done
   1  failed
   2  the command line is wrong, or a name fits nothing or too much
-  3  a person must act: wrong passphrase, profile in use, nobody to ask
+  3  a person must act: wrong passphrase, profile in use, nobody to ask, a relay with another key
   4  accepted and durable, but the network was not reached in time
+  5  done, but the output could not be written: do not run it again
 
 JSON
   With --json each line of output is one object; its \"type\" says which: identity, link, contact,
@@ -95,8 +97,8 @@ pub enum HushCommand {
     /// Whoever has the link can write to you, so give it to one person over a way you trust. By
     /// default it works once.
     ///
-    /// JSON: {"type":"link","link","text","usage","state"}; "usage" is single or lasting, "state" is
-    /// pending, active, used or revoked.
+    /// JSON: {"type":"link","link","text","usage","state","expires_at_ms"}; "usage" is single or
+    /// lasting, "state" is pending, active, used, revoked or expired.
     Link(LinkArgs),
     /// Add the person behind a contact link
     ///
@@ -144,6 +146,7 @@ pub enum HushCommand {
         /// The chat's number or the beginning of its name
         chat: String,
         /// The message's number
+        #[arg(value_parser = number)]
         message: u64,
         /// A new file, or a folder [default: the file's own name in the current folder]
         path: Option<PathBuf>,
@@ -159,10 +162,10 @@ pub enum HushCommand {
         /// The chat's number or the beginning of its name
         chat: String,
         /// The first message to show [default: so that the last COUNT are shown]
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = number)]
         from: Option<u64>,
         /// At most so many
-        #[arg(long, default_value = "20", value_name = "COUNT")]
+        #[arg(long, default_value = "20", value_name = "COUNT", value_parser = count)]
         count: u32,
         /// Do not mark them as seen
         #[arg(long)]
@@ -180,7 +183,7 @@ pub enum HushCommand {
     /// and go on with --from that number plus one.
     Follow {
         /// The first event to print; 1 prints all [default: what happens from now on]
-        #[arg(long, value_name = "NUMBER")]
+        #[arg(long, value_name = "NUMBER", value_parser = number)]
         from: Option<u64>,
     },
     /// Talk in a chat: type lines, see what comes
@@ -227,6 +230,7 @@ pub enum HushCommand {
         /// The chat's number or the beginning of its name
         chat: String,
         /// The message's number
+        #[arg(value_parser = number)]
         message: u64,
     },
     /// Print a completion script for a shell
@@ -261,7 +265,7 @@ pub struct InitArgs {
     pub device_name: Option<String>,
     /// For scripts: join only if the digits are these; `-` reads them from standard input when they
     /// are needed
-    #[arg(long, value_name = "DIGITS", requires = "link")]
+    #[arg(long, value_name = "DIGITS", requires = "link", value_parser = digits)]
     pub yes_if: Option<String>,
     /// Keep the key in a file beside the store: whoever can read the profile can open it
     #[arg(long, conflicts_with = "passphrase_file")]
@@ -294,6 +298,31 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// A length of time such as 7d.
-fn length(text: &str) -> Result<Duration, moment::NotALength> {
+fn length(text: &str) -> Result<Duration, moment::LengthError> {
     moment::parse_length(text)
+}
+
+/// A number that a list shows.
+fn number(text: &str) -> Result<u64, &'static str> {
+    text.parse().map_err(|_| "write a number, as the lists show it")
+}
+
+/// How many.
+fn count(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| format!("write a number, 0 to {}", u32::MAX))
+}
+
+/// Digits that one of two devices shows.
+const COMPARISON_DIGITS: usize = 6;
+
+/// The digits of a comparison, or `-`.
+fn digits(text: &str) -> Result<String, &'static str> {
+    let digits = text.chars().filter(|character| !character.is_whitespace());
+    let are_six = digits.clone().count() == COMPARISON_DIGITS
+        && digits.clone().all(|character| character.is_ascii_digit());
+    if are_six || text == "-" {
+        Ok(text.to_owned())
+    } else {
+        Err("write the six digits that the other device shows, or - to be asked")
+    }
 }

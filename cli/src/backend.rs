@@ -79,7 +79,10 @@ pub trait Opener: Sync {
     type Backend: Backend;
 
     /// Which lock an existing profile has; [`None`] if there is no profile.
-    fn lock_kind(&self, profile: &std::path::Path) -> Option<LockKind>;
+    ///
+    /// # Errors
+    /// [`OpenFault`] if it may not even be looked at.
+    fn lock_kind(&self, profile: &std::path::Path) -> Result<Option<LockKind>, OpenFault>;
 
     /// Opens.
     ///

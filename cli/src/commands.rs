@@ -60,7 +60,7 @@ fn say_all<B: Backend, T>(
     record: impl Fn(T) -> Record,
 ) -> Result<(), Fault> {
     if things.is_empty() {
-        return session.note(none);
+        session.note(none);
     }
     things.into_iter().try_for_each(|thing| session.say(&record(thing)))
 }

@@ -86,8 +86,9 @@ pub trait Progress: Send {
 
 /// Lines in and out at the same time.
 pub struct Conversation {
-    /// What the person types; ends when they leave.
-    pub lines: mpsc::Receiver<TypedLine>,
+    /// What the person types; ends when they leave, and after an error, which is of kind
+    /// `InvalidData` for what is not UTF-8.
+    pub lines: mpsc::Receiver<io::Result<TypedLine>>,
     /// Prints a line above the one being typed.
     pub print: Box<dyn FnMut(String) -> io::Result<()> + Send>,
 }

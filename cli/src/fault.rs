@@ -8,7 +8,10 @@ use hushwire::{
     words,
 };
 
-use crate::names::{NameError, Noun};
+use crate::{
+    names::{NameError, Noun},
+    visible,
+};
 
 /// What the process ends with. The table stands in `hush --help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +26,8 @@ pub enum Exit {
     NeedsAction = 3,
     /// Accepted and durable, but the network was not reached in time.
     Queued = 4,
+    /// Done, but what came of it could not be written.
+    Unwritten = 5,
 }
 
 impl Exit {
@@ -94,6 +99,12 @@ pub enum Fault {
         /// How long it was waited for.
         patience: Duration,
     },
+    /// A relay shows another key than the one that its address names.
+    #[error("{} shows another key than the one it is known by; nothing goes there", host(relay))]
+    RelayKeyMismatch {
+        /// The relay's address.
+        relay: String,
+    },
     /// The two passphrases are not the same. Blame: caller.
     #[error("the two passphrases are not the same")]
     PassphrasesDiffer,
@@ -107,7 +118,7 @@ pub enum Fault {
     #[error("this profile has no passphrase: its key is in a file beside it")]
     PassphraseUnused,
     /// A profile with a passphrase is to have none. Blame: caller.
-    #[error("a profile with a passphrase is here already, of an `init` that did not finish")]
+    #[error("a profile with a passphrase is here already")]
     PassphraseNeeded,
     /// The comparison codes are not the same.
     #[error("the digits are not the same: the devices are not linked")]
@@ -116,7 +127,7 @@ pub enum Fault {
     #[error("linking did not finish in time")]
     LinkingTimedOut,
     /// A file of the command line cannot be used. Blame: caller.
-    #[error("{}: {}", crate::visible::line(&path.to_string_lossy()), words::of_io(*kind))]
+    #[error("{}: {}", visible::line(&path.to_string_lossy()), words::of_io(*kind))]
     File {
         /// Which.
         path: PathBuf,
@@ -124,10 +135,10 @@ pub enum Fault {
         kind: io::ErrorKind,
     },
     /// A file is not saved over what is there. Blame: caller.
-    #[error("{}: something is there already under this name", crate::visible::line(&.0.to_string_lossy()))]
+    #[error("{}: something is there already under this name", visible::line(&.0.to_string_lossy()))]
     FileExists(PathBuf),
     /// There is no folder to save a file in. Blame: caller.
-    #[error("{}: the folder for it is missing", crate::visible::line(&.0.to_string_lossy()))]
+    #[error("{}: the folder for it is missing", visible::line(&.0.to_string_lossy()))]
     FolderMissing(PathBuf),
     /// Standard input or the terminal cannot be used.
     #[error("the terminal cannot be used: {}", words::of_io(*.0))]
@@ -138,9 +149,23 @@ pub enum Fault {
     /// The reader of standard output is gone; nobody wants to hear more.
     #[error("nobody reads the output")]
     OutputClosed,
+    /// Standard output takes no more.
+    #[error("the output cannot be written: {}{}", words::of_io(*kind), all_the_same(outcome.as_deref()))]
+    Output {
+        /// Why.
+        kind: io::ErrorKind,
+        /// What was done, and could not be said.
+        outcome: Option<String>,
+    },
     /// The text to send is not UTF-8. Blame: caller.
     #[error("the text is not UTF-8")]
     NotText,
+    /// A person is in the group already. Blame: caller.
+    #[error("{0} is in the group already")]
+    InGroupAlready(String),
+    /// Somebody is to remove themselves. Blame: caller.
+    #[error("this is you")]
+    Oneself,
     /// The system has no place for application data. Blame: caller.
     #[error("this system names no folder for application data")]
     NoDataFolder,
@@ -163,12 +188,22 @@ impl From<io::Error> for Fault {
 }
 
 impl Fault {
+    /// What came of writing to standard output, after `outcome`.
+    pub(crate) fn of_output(error: &io::Error, outcome: Option<String>) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::OutputClosed,
+            kind => Self::Output { kind, outcome },
+        }
+    }
+
     /// The exit code.
     pub const fn exit(&self) -> Exit {
         match self {
             Self::Open(fault) => fault.exit,
-            Self::Usage(_) | Self::Name(_) | Self::NotText => Exit::Usage,
-            Self::NobodyToAsk
+            Self::Usage(_) | Self::Name(_) | Self::NotText | Self::Oneself => Exit::Usage,
+            Self::RelayKeyMismatch { .. }
+            | Self::Refused(FailureReason::RelayKeyMismatch)
+            | Self::NobodyToAsk
             | Self::NoAnswer
             | Self::PassphrasesDiffer
             | Self::PassphraseEmpty
@@ -176,7 +211,10 @@ impl Fault {
             | Self::PassphraseNeeded => Exit::NeedsAction,
             Self::StillWaiting { .. } => Exit::Queued,
             Self::OutputClosed => Exit::Done,
-            Self::Client(_)
+            Self::Output { outcome: Some(_), .. } => Exit::Unwritten,
+            Self::Output { outcome: None, .. }
+            | Self::InGroupAlready(_)
+            | Self::Client(_)
             | Self::UnexpectedReply
             | Self::Refused(_)
             | Self::CodesDiffer
@@ -215,7 +253,11 @@ impl Fault {
             Self::FileExists(_) => "file_exists",
             Self::FolderMissing(_) => "folder_missing",
             Self::Terminal(_) => "terminal",
+            Self::RelayKeyMismatch { .. } => "relay_key_mismatch",
             Self::OutputClosed => "output_closed",
+            Self::Output { .. } => "output_not_written",
+            Self::InGroupAlready(_) => "already_a_member",
+            Self::Oneself => "oneself",
             Self::NotText => "not_text",
             Self::NoDataFolder => "no_data_folder",
         }
@@ -242,11 +284,17 @@ impl Fault {
                     "Run `hush group members` to see who there is; to go yourself: `hush group leave`."
                 }
             },
+            Self::Name(NameError::Ambiguous { noun: Noun::Member, .. }) => {
+                "Type the digits in brackets instead of the name."
+            }
             Self::Name(NameError::Ambiguous { .. }) => "Type more of the name, or the number.",
             Self::UnexpectedReply => "Report this as a bug.",
             Self::Refused(reason) => failure_advice(*reason),
             Self::StillWaiting { .. } => {
                 "Nothing is lost: it goes out with the next command that reaches the relay; see `hush status`."
+            }
+            Self::RelayKeyMismatch { .. } => {
+                "Do not go on. Ask who runs the relay whether it was set up anew; what is for it waits here."
             }
             Self::PassphrasesDiffer => "Run the command again and type the same passphrase twice.",
             Self::PassphraseEmpty => {
@@ -263,17 +311,34 @@ impl Fault {
             Self::CodesDiffer => {
                 "Answer n on the other device too, and begin again on both; if the other one lists a new device all the same, revoke it there."
             }
-            Self::LinkingTimedOut => "Begin again on both devices, both with the network.",
+            Self::LinkingTimedOut => {
+                "Stop it on the other device too (Ctrl-C), and begin again on both, both with the network."
+            }
             Self::File { .. } => "Check the path and its permissions.",
             Self::FileExists(_) => "Choose another name: hush save CHAT MESSAGE PATH.",
             Self::FolderMissing(_) => "Make the folder first, or choose another.",
             Self::Terminal(_) => "Check how this program was started.",
             Self::OutputClosed => "Nothing needs to be done.",
+            Self::Output { outcome: Some(_), .. } => {
+                "Make room, and look with `hush status` or `hush read` before you run it again."
+            }
+            Self::Output { outcome: None, .. } => "Make room, or choose another place for it.",
             Self::NotText => "Send it as a file: `hush send-file`.",
+            Self::InGroupAlready(_) => "Run `hush group members` to see who is there.",
+            Self::Oneself => "To go yourself: `hush group leave`.",
             Self::NoDataFolder => "Say --profile DIR.",
         };
         advice.to_owned()
     }
+}
+
+/// A relay's host and port, safe to show.
+fn host(relay: &str) -> String {
+    visible::line(relay.split('#').next().unwrap_or_default())
+}
+
+fn all_the_same(outcome: Option<&str>) -> String {
+    outcome.map_or_else(String::new, |outcome| format!("; it is done all the same: {outcome}"))
 }
 
 fn still_waiting(waiting: u64) -> String {
@@ -306,6 +371,12 @@ const fn command_advice(error: CommandError) -> &'static str {
         }
         CommandError::NotALink => {
             "`hush link` shows a contact link, for `hush add`; `hush device link` a linking code, for `hush init`."
+        }
+        CommandError::LinkingCode => {
+            "For a new device of yours: `hush init --link -` there. To write to somebody, ask for what `hush link` shows."
+        }
+        CommandError::ContactLink => {
+            "`hush device link`, on a device that you have, shows a linking code; a contact link is for `hush add`."
         }
         CommandError::AlreadyAContact => "Run `hush chats` and write to them.",
         CommandError::AlreadyAMember => "Run `hush group members` to see who is there.",

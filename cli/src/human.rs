@@ -163,12 +163,21 @@ fn link(link: &LinkRecord, paint: Paint) -> Vec<String> {
         "pending" => paint.fair("pending"),
         other => paint.faint(other),
     };
+    // When it would have ended matters no more once it is used or revoked.
+    let until = match (link.expires_at_ms, link.state.as_str()) {
+        (Some(end), "active" | "pending") => format!(" until {}", moment::utc(end)),
+        (Some(end), "expired") => format!(" {}", moment::utc(end)),
+        _ => String::new(),
+    };
     match link.showing {
-        Showing::InList => vec![format!("{:>3}  {:<7}  {state}  {text}", link.link, link.usage)],
+        Showing::InList => {
+            vec![format!("{:>3}  {:<7}  {state}{until}  {text}", link.link, link.usage)]
+        }
         Showing::WithQr => {
             let mut lines = qr_lines(link.text.expose(), paint);
             lines.push(text);
-            lines.push(paint.faint(&format!("link {}, {}, {}", link.link, link.usage, link.state)));
+            let (number, usage, state) = (link.link, &link.usage, &link.state);
+            lines.push(paint.faint(&format!("link {number}, {usage}, {state}{until}")));
             lines
         }
     }

@@ -31,34 +31,41 @@ const fn civil(days: u64) -> Option<(u64, u64, u64)> {
     Some((year, month, day))
 }
 
+/// The longest length that can be written, in days.
+const DAYS_MAX: u64 = 3650;
+
 /// Why a text is no length of time. Blame: caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write a number and one of s, m, h, d, w, as in 7d")]
-pub struct NotALength;
+pub enum LengthError {
+    /// It has another form.
+    #[error("write a number and one of s, m, h, d, w, as in 7d")]
+    Form,
+    /// It is nothing, or too much.
+    #[error("write a length of time from 1s to {DAYS_MAX}d")]
+    Range,
+}
 
 /// Reads `45s`, `30m`, `12h`, `7d` or `2w`.
 ///
 /// # Errors
-/// [`NotALength`] for anything else, zero and what is longer than 3650 days included.
-pub fn parse_length(text: &str) -> Result<Duration, NotALength> {
-    let unit = text.chars().last().ok_or(NotALength)?;
+/// [`LengthError`] for anything else, zero and what is longer than 3650 days included.
+pub fn parse_length(text: &str) -> Result<Duration, LengthError> {
+    let unit = text.chars().last().ok_or(LengthError::Form)?;
     let seconds_each = match unit {
         's' => 1,
         'm' => 60,
         'h' => 3600,
         'd' => SECONDS_A_DAY,
         'w' => 7 * SECONDS_A_DAY,
-        _ => return Err(NotALength),
+        _ => return Err(LengthError::Form),
     };
-    let count = text.strip_suffix(unit).ok_or(NotALength)?;
-    if !count.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(NotALength);
+    let count = text.strip_suffix(unit).ok_or(LengthError::Form)?;
+    if count.is_empty() || !count.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(LengthError::Form);
     }
-    let count: u64 = count.parse().map_err(|_| NotALength)?;
-    let seconds = count.checked_mul(seconds_each).ok_or(NotALength)?;
-    if seconds == 0 || seconds > 3650 * SECONDS_A_DAY {
-        return Err(NotALength);
-    }
+    let seconds = count.parse().ok().and_then(|count: u64| count.checked_mul(seconds_each));
+    let seconds = seconds.filter(|seconds| (1..=DAYS_MAX * SECONDS_A_DAY).contains(seconds));
+    let seconds = seconds.ok_or(LengthError::Range)?;
     Ok(Duration::from_secs(seconds))
 }
 
@@ -88,10 +95,12 @@ mod tests {
         for (text, seconds) in cases {
             assert_eq!(parse_length(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
-        for text in
-            ["", "7", "d", "0d", "-1d", "+1d", "7 d", "7days", "99999999999999999999d", "7é"]
-        {
-            assert_eq!(parse_length(text), Err(NotALength), "{text}");
+        for text in ["", "7", "d", "-1d", "+1d", "7 d", "7days", "7é"] {
+            assert_eq!(parse_length(text), Err(LengthError::Form), "{text}");
         }
+        for text in ["0h", "99999w", "99999999999999999999d"] {
+            assert_eq!(parse_length(text), Err(LengthError::Range), "{text}");
+        }
+        assert_eq!(LengthError::Range.to_string(), "write a length of time from 1s to 3650d");
     }
 }

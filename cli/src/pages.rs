@@ -16,7 +16,7 @@ use crate::{args::Arguments, console::Console, fault::Fault};
 pub fn completion(shell: Shell, console: &dyn Console) -> Result<(), Fault> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Arguments::description(), "hush", &mut script);
-    Ok(console.print(String::from_utf8_lossy(&script).trim_end())?)
+    print(console, &script)
 }
 
 /// Writes a manual page for each command to a folder, or prints the one of `hush` itself.
@@ -30,9 +30,14 @@ pub fn manual(folder: Option<&Path>, console: &dyn Console) -> Result<(), Fault>
         None => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Arguments::description()).render(&mut page)?;
-            Ok(console.print(String::from_utf8_lossy(&page).trim_end())?)
+            print(console, &page)
         }
     }
+}
+
+fn print(console: &dyn Console, text: &[u8]) -> Result<(), Fault> {
+    let printed = console.print(String::from_utf8_lossy(text).trim_end());
+    printed.map_err(|error| Fault::of_output(&error, None))
 }
 
 fn write_all(folder: &Path) -> io::Result<()> {

@@ -92,10 +92,8 @@ impl People {
         if !doubtful {
             return shown;
         }
-        let told_apart = others().map(|known| common(fingerprint, &known.fingerprint) + 1);
-        let digits = told_apart.max().unwrap_or(0).max(DIGITS_LEAST);
-        let digits = fingerprint.get(..digits).unwrap_or(fingerprint);
-        format!("{shown} [{}]", visible::line(digits))
+        let others = others().map(|known| known.fingerprint.as_str());
+        format!("{shown} [{}]", visible::line(digits_apart(fingerprint, others)))
     }
 
     /// Whether the fingerprint of somebody else begins with these digits.
@@ -145,6 +143,16 @@ fn is_digits(likeness: &str) -> bool {
 
 fn begins(fingerprint: &str, digits: &str) -> bool {
     fingerprint.get(..digits.len()).is_some_and(|start| start.eq_ignore_ascii_case(digits))
+}
+
+/// So much of a fingerprint's beginning that it differs from the others.
+pub(crate) fn digits_apart<'a>(
+    fingerprint: &'a str,
+    others: impl Iterator<Item = &'a str>,
+) -> &'a str {
+    let told_apart = others.map(|other| common(fingerprint, other) + 1);
+    let digits = told_apart.max().unwrap_or(0).max(DIGITS_LEAST);
+    fingerprint.get(..digits).unwrap_or(fingerprint)
 }
 
 /// How many digits two fingerprints have in common at their beginning.

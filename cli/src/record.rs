@@ -8,7 +8,7 @@ use hushwire::command::{
 };
 use serde::Serialize;
 
-use crate::{code::code_of, people::People};
+use crate::{code::code_of, people::People, visible};
 
 mod event;
 mod message;
@@ -50,6 +50,30 @@ pub enum Record {
     Event(Box<EventRecord>),
 }
 
+impl Record {
+    /// What a command has done that says this record, for who cannot be shown it; [`None`] if it only
+    /// shows.
+    pub fn outcome(&self) -> Option<String> {
+        match self {
+            Self::Identity(IdentityRecord { phrase: Some(_), .. }) => Some(
+                "the identity is made, but its recovery phrase was shown to nobody: to have one, delete the profile and begin again"
+                    .to_owned(),
+            ),
+            Self::Identity(IdentityRecord { phrase: None, .. }) => None,
+            Self::Link(LinkRecord { link, showing: Showing::WithQr, .. }) => {
+                Some(format!("link {link} is made; see `hush link list`"))
+            }
+            Self::Message(message) if message.sender == "me" => {
+                let MessageRecord { chat, message, state, .. } = message.as_ref();
+                Some(format!("message {message} of chat {chat} is {state}"))
+            }
+            Self::Saved(saved) => Some(format!("saved to {}", visible::line(&saved.path))),
+            Self::Done(done) => Some(done.words.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// Who this profile is.
 #[derive(Debug, Serialize)]
 pub struct IdentityRecord {
@@ -84,8 +108,11 @@ pub struct LinkRecord {
     pub text: SecretText,
     /// single or lasting.
     pub usage: String,
-    /// pending, active, used or revoked.
+    /// pending, active, used, revoked or expired.
     pub state: String,
+    /// When it stops working by itself, by this device's clock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<u64>,
     /// Whether the person is about to pass it on.
     #[serde(skip)]
     pub showing: Showing,
@@ -108,6 +135,7 @@ impl LinkRecord {
             text: link.text,
             usage: code_of(&link.usage),
             state: code_of(&link.state),
+            expires_at_ms: link.expires_at_ms,
             showing,
         }
     }

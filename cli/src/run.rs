@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf};
 use hushwire::command::SecretText;
 
 use crate::{
-    args::{Arguments, GlobalArgs, HushCommand, InitArgs},
+    args::{Arguments, GlobalArgs, HushCommand},
     backend::{Backend, Creation, Lock, LockKind, Opener, Opening},
     commands::{self, InitPlan},
     console::Console,
@@ -14,6 +14,7 @@ use crate::{
     output::{Form, Output},
     pages, passphrase,
     session::{Patience, Session},
+    settle::Waits,
 };
 
 /// What the process was started in.
@@ -47,15 +48,7 @@ pub async fn run<O: Opener>(
         Err(error) => return usage(&error, output(json), console, environment.paint),
     };
     let output = output(arguments.global.json);
-    match execute(arguments, environment, output, console, opener).await {
-        Ok(()) => Exit::Done,
-        Err(Fault::OutputClosed) => Exit::Done,
-        Err(fault) => {
-            // If standard error is closed too, the exit code still says it.
-            let _ = output.fault(&fault);
-            fault.exit()
-        }
-    }
+    ended(execute(arguments, environment, output, console, opener).await, output)
 }
 
 /// What `clap` has to say: a help text that was asked for, or a mistake.
@@ -65,16 +58,37 @@ fn usage(error: &clap::Error, output: Output<'_>, console: &dyn Console, paint: 
         Paint::Plain => error.render().to_string(),
     };
     let text = text.trim_end();
-    // As above: the exit code says it even if nobody can be told.
     if !error.use_stderr() {
-        let _ = console.print(text);
-        return Exit::Done;
+        return match console.print(text) {
+            Ok(()) => Exit::Done,
+            Err(error) => ended(Err(Fault::of_output(&error, None)), output),
+        };
     }
-    let _ = match output.form() {
-        Form::Json => output.fault(&Fault::Usage(error.render().to_string().trim_end().to_owned())),
-        Form::Human(_) => console.note(text),
-    };
-    Exit::Usage
+    match output.form() {
+        Form::Json => {
+            let words = error.render().to_string();
+            let words = words.trim_end();
+            let words = words.strip_prefix("error: ").unwrap_or(words);
+            ended(Err(Fault::Usage(words.to_owned())), output)
+        }
+        Form::Human(_) => {
+            // As below: the exit code says it even if nobody can be told.
+            let _ = console.note(text);
+            Exit::Usage
+        }
+    }
+}
+
+/// Says how it ended.
+fn ended(done: Result<(), Fault>, output: Output<'_>) -> Exit {
+    match done {
+        Ok(()) | Err(Fault::OutputClosed) => Exit::Done,
+        Err(fault) => {
+            // If standard error is closed too, the exit code still says it.
+            let _ = output.fault(&fault);
+            fault.exit()
+        }
+    }
 }
 
 async fn execute<O: Opener>(
@@ -89,11 +103,13 @@ async fn execute<O: Opener>(
         HushCommand::Completion { shell } => pages::completion(shell, console),
         HushCommand::Man { out } => pages::manual(out.as_deref(), console),
         HushCommand::Init(init) => {
-            let opening = opening_of_init(&global, &init, environment, console, opener)?;
-            let plan = InitPlan::of(init)?;
+            let lock = if init.no_passphrase { NewLock::KeyFile } else { NewLock::Passphrase };
+            // What is wrong with it leaves no profile behind.
+            let plan = InitPlan::of(init, console)?;
+            let opening = opening_of_init(&global, lock, environment, console, opener)?;
             let backend = opener.open(opening).await?;
             let session = session(&backend, console, output, &global);
-            let done = commands::init(&session, plan).await;
+            let done = session.judged(commands::init(&session, plan).await).await;
             backend.close().await;
             done
         }
@@ -101,7 +117,7 @@ async fn execute<O: Opener>(
             let opening = opening(&global, environment, console, opener)?;
             let backend = opener.open(opening).await?;
             let session = session(&backend, console, output, &global);
-            let done = commands::run(&session, command).await;
+            let done = session.judged(commands::run(&session, command).await).await;
             if done.is_ok() {
                 session.flush().await;
             }
@@ -111,7 +127,7 @@ async fn execute<O: Opener>(
     }
 }
 
-const fn session<'a, B>(
+fn session<'a, B>(
     backend: &'a B,
     console: &'a dyn Console,
     output: Output<'a>,
@@ -119,7 +135,7 @@ const fn session<'a, B>(
 ) -> Session<'a, B> {
     let patience =
         if global.no_network { Patience::NoNetwork } else { Patience::Wait(global.wait) };
-    Session { backend, console, output, patience }
+    Session { backend, console, output, patience, waits: Waits::default() }
 }
 
 fn opening<O: Opener>(
@@ -129,7 +145,7 @@ fn opening<O: Opener>(
     opener: &O,
 ) -> Result<Opening, Fault> {
     let profile = profile_folder(global, &environment)?;
-    let lock = match opener.lock_kind(&profile) {
+    let lock = match opener.lock_kind(&profile)? {
         None => return Err(no_profile().into()),
         Some(LockKind::KeyFile) => key_file(&sources(global, &environment))?,
         Some(LockKind::Passphrase) => {
@@ -139,23 +155,33 @@ fn opening<O: Opener>(
     Ok(Opening { profile, creation: Creation::Existing, lock })
 }
 
-/// A profile that is there already is opened: an `init` that was interrupted, or refused by a
-/// mistyped relay address, can be repeated. If it has an identity, the library refuses.
+/// What a new profile is to be locked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NewLock {
+    Passphrase,
+    KeyFile,
+}
+
+/// A profile that is there already is opened: an `init` that was interrupted can be repeated. If it
+/// has an identity, the library refuses.
 fn opening_of_init<O: Opener>(
     global: &GlobalArgs,
-    init: &InitArgs,
+    new: NewLock,
     environment: Environment,
     console: &dyn Console,
     opener: &O,
 ) -> Result<Opening, Fault> {
     let profile = profile_folder(global, &environment)?;
-    let kind = opener.lock_kind(&profile);
+    let kind = opener.lock_kind(&profile)?;
     let creation = if kind.is_some() { Creation::Existing } else { Creation::New };
-    let lock = match kind {
-        Some(LockKind::KeyFile) => key_file(&sources(global, &environment))?,
-        Some(LockKind::Passphrase) if init.no_passphrase => return Err(Fault::PassphraseNeeded),
-        None if init.no_passphrase => key_file(&sources(global, &environment))?,
-        _ => passphrase::lock(&sources(global, &environment), console, creation)?,
+    let lock = match (kind, new) {
+        (Some(LockKind::KeyFile), _) | (None, NewLock::KeyFile) => {
+            key_file(&sources(global, &environment))?
+        }
+        (Some(LockKind::Passphrase), NewLock::KeyFile) => return Err(Fault::PassphraseNeeded),
+        (Some(LockKind::Passphrase) | None, NewLock::Passphrase) => {
+            passphrase::lock(&sources(global, &environment), console, creation)?
+        }
     };
     Ok(Opening { profile, creation, lock })
 }

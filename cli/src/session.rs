@@ -1,11 +1,11 @@
 //! An open profile together with the terminal: the typed requests that commands are made of.
 
-use core::time::Duration;
+use core::{future::Future, time::Duration};
 
 use hushwire::{
     command::{
-        ChatInfo, ChatNumber, Command, CommandError, ContactInfo, DeviceInfo, LinkInfo, MemberInfo,
-        MessageInfo, MessageNumber, ProfileInfo, Reply, StatusInfo,
+        ChatInfo, ChatNumber, ChatState, Command, CommandError, ContactInfo, DeviceInfo, LinkInfo,
+        MemberInfo, MessageInfo, MessageNumber, ProfileInfo, Reply, StatusInfo,
     },
     event::{EventNumber, NumberedEvent},
 };
@@ -14,10 +14,11 @@ use crate::{
     backend::Backend,
     console::Console,
     fault::{ClientFault, Fault},
-    names::{Candidate, Noun, resolve},
+    names::{Candidate, NameError, Noun, resolve},
     output::Output,
     people::People,
     record::{DoneRecord, Record},
+    settle::Waits,
 };
 
 /// How long a command waits for the network.
@@ -39,6 +40,7 @@ pub struct Session<'a, B> {
     pub output: Output<'a>,
     /// How long to wait for the network.
     pub patience: Patience,
+    pub(crate) waits: Waits,
 }
 
 /// Reads the one reply that fits a command.
@@ -65,7 +67,7 @@ impl<B: Backend> Session<'_, B> {
 
     /// Says a record.
     pub(crate) fn say(&self, record: &Record) -> Result<(), Fault> {
-        Ok(self.output.record(record)?)
+        self.output.record(record).map_err(|error| Fault::of_output(&error, record.outcome()))
     }
 
     /// Says that something is done, after waiting for the network.
@@ -81,8 +83,9 @@ impl<B: Backend> Session<'_, B> {
     }
 
     /// Says something beside the result.
-    pub(crate) fn note(&self, note: &str) -> Result<(), Fault> {
-        Ok(self.output.note(note)?)
+    pub(crate) fn note(&self, note: &str) {
+        // The result counts, also when there is nobody to tell what stands beside it.
+        let _ = self.output.note(note);
     }
 
     pub(crate) async fn profile(&self) -> Result<ProfileInfo, Fault> {
@@ -199,27 +202,93 @@ impl<B: Backend> Session<'_, B> {
         }
     }
 
-    /// The chat that a person means.
+    /// The chat that a person means. One that is over may have begun again meanwhile, so that is
+    /// asked of the relays first.
     pub(crate) async fn chat_named(&self, query: &str) -> Result<ChatInfo, Fault> {
-        let chats = self.chats().await?;
-        let candidates: Vec<Candidate> = chats
-            .iter()
-            .map(|chat| Candidate { number: chat.number.0, name: chat.name.clone() })
-            .collect();
-        let number = resolve(query, Noun::Chat, &candidates)?;
-        let found = chats.into_iter().find(|chat| chat.number.0 == number);
-        found.ok_or(Fault::UnexpectedReply)
+        let chat = self.chat_here(query).await?;
+        if !matches!(chat.state, ChatState::Left | ChatState::Removed) {
+            return Ok(chat);
+        }
+        self.catch_up().await?;
+        self.chat_here(query).await
+    }
+
+    async fn chat_here(&self, query: &str) -> Result<ChatInfo, Fault> {
+        self.named(
+            || self.chats(),
+            |chats| {
+                let numbered = |chat: &ChatInfo| Candidate::numbered(chat.number.0, &chat.name);
+                choose(query, Noun::Chat, chats, numbered)
+            },
+        )
+        .await
     }
 
     /// The contact that a person means.
     pub(crate) async fn contact_named(&self, query: &str) -> Result<ContactInfo, Fault> {
-        let contacts = self.contacts().await?;
-        let candidates: Vec<Candidate> = contacts
-            .iter()
-            .map(|contact| Candidate { number: contact.number.0, name: contact.name.clone() })
-            .collect();
-        let number = resolve(query, Noun::Contact, &candidates)?;
-        let found = contacts.into_iter().find(|contact| contact.number.0 == number);
-        found.ok_or(Fault::UnexpectedReply)
+        self.named(
+            || self.contacts(),
+            |contacts| {
+                let numbered = |it: &ContactInfo| Candidate::numbered(it.number.0, &it.name);
+                choose(query, Noun::Contact, contacts, numbered)
+            },
+        )
+        .await
     }
+
+    /// The device that a person means.
+    pub(crate) async fn device_named(&self, query: &str) -> Result<DeviceInfo, Fault> {
+        self.named(
+            || self.devices(),
+            |devices| {
+                let numbered = |it: &DeviceInfo| Candidate::numbered(it.number.0, &it.name);
+                choose(query, Noun::Device, devices, numbered)
+            },
+        )
+        .await
+    }
+
+    /// The member of a chat that a person means.
+    pub(crate) async fn member_named(
+        &self,
+        chat: ChatNumber,
+        query: &str,
+    ) -> Result<MemberInfo, Fault> {
+        self.named(
+            || self.members(chat),
+            |members| {
+                let unnumbered = |it: &MemberInfo| Candidate::unnumbered(&it.name, &it.fingerprint);
+                choose(query, Noun::Member, members, unnumbered)
+            },
+        )
+        .await
+    }
+
+    /// Chooses one of several. What is not here may have come meanwhile: if nothing fits, the relays
+    /// are asked, and it is looked for again.
+    async fn named<T, L: Future<Output = Result<Vec<T>, Fault>>>(
+        &self,
+        list: impl Fn() -> L,
+        choose: impl Fn(Vec<T>) -> Result<T, NameError>,
+    ) -> Result<T, Fault> {
+        match choose(list().await?) {
+            Err(NameError::NoMatch { .. }) => {
+                self.catch_up().await?;
+                Ok(choose(list().await?)?)
+            }
+            chosen => Ok(chosen?),
+        }
+    }
+}
+
+fn choose<T>(
+    query: &str,
+    noun: Noun,
+    things: Vec<T>,
+    candidate: impl Fn(&T) -> Candidate,
+) -> Result<T, NameError> {
+    let candidates: Vec<Candidate> = things.iter().map(candidate).collect();
+    let place = resolve(query, noun, &candidates)?;
+    let missing = || NameError::NoMatch { noun, query: query.to_owned() };
+    things.into_iter().nth(place).ok_or_else(missing)
 }

@@ -176,10 +176,15 @@ fn edited_lines(prompt: String) -> io::Result<Conversation> {
     let (sender, lines) = mpsc::channel(1);
     thread::spawn(move || {
         hand_over(&sender, || {
-            let line = editor.readline(&prompt).ok()?;
+            let line = match editor.readline(&prompt) {
+                Ok(line) => line,
+                // Ctrl-C, Ctrl-D.
+                Err(ReadlineError::Interrupted | ReadlineError::Eof) => return None,
+                Err(error) => return Some(Err(io_error(error))),
+            };
             // History is a comfort; without it the line still counts.
             let _ = editor.add_history_entry(&line);
-            Some(line)
+            Some(Ok(line))
         });
     });
     let print = move |line: String| printer.print(format!("{line}\n")).map_err(io_error);
@@ -189,7 +194,7 @@ fn edited_lines(prompt: String) -> io::Result<Conversation> {
 /// Lines of a pipe or file.
 fn plain_lines() -> io::Result<Conversation> {
     let (sender, lines) = mpsc::channel(1);
-    thread::spawn(move || hand_over(&sender, || io::stdin().lock().lines().next()?.ok()));
+    thread::spawn(move || hand_over(&sender, || io::stdin().lock().lines().next()));
     let print = |line: String| {
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
@@ -198,12 +203,16 @@ fn plain_lines() -> io::Result<Conversation> {
     Ok(Conversation { lines, print: Box::new(print) })
 }
 
-/// Reads a line, hands it over, waits to be asked for the next; ends when it is not.
-fn hand_over(sender: &mpsc::Sender<TypedLine>, mut read: impl FnMut() -> Option<String>) {
+/// Reads a line, hands it over, waits to be asked for the next; ends when it is not, and after an
+/// error.
+fn hand_over(
+    sender: &mpsc::Sender<io::Result<TypedLine>>,
+    mut read: impl FnMut() -> Option<io::Result<String>>,
+) {
     while let Some(text) = read() {
         let (next, asked) = oneshot::channel();
-        if sender.blocking_send(TypedLine { text, next }).is_err() || asked.blocking_recv().is_err()
-        {
+        let line = text.map(|text| TypedLine { text, next });
+        if sender.blocking_send(line).is_err() || asked.blocking_recv().is_err() {
             return;
         }
     }

@@ -8,7 +8,7 @@ mod serve;
 use std::{
     error::Error,
     io::{self, Write as _},
-    net::SocketAddr,
+    net::{Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
@@ -64,7 +64,7 @@ struct RunArguments {
     places: Places,
     /// The UDP address to listen on; port 0 lets the system choose. Default: port 4433 on all
     /// addresses.
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = socket)]
     listen: Option<SocketAddr>,
     /// Print the first line and the logs as JSON.
     #[arg(long)]
@@ -81,7 +81,7 @@ struct InitArguments {
     #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT)]
     data: PathBuf,
     /// host:port as clients will reach the relay; written to relay.toml.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = place)]
     public_address: Option<Place>,
 }
 
@@ -131,12 +131,43 @@ pub(crate) fn complain(error: &dyn Error) {
     let _lost = writeln!(io::stderr(), "hush-relay: {error}");
 }
 
-/// Writes to standard output; a reader that has gone is not an error of ours.
+/// Standard output takes no more.
+#[derive(Debug, thiserror::Error)]
+#[error("the output cannot be written: {0}")]
+struct OutputError(io::Error);
+
+/// Writes to standard output.
 fn print(bytes: &[u8]) -> Result<(), Failure> {
-    match io::stdout().write_all(bytes) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+    let mut output = io::stdout().lock();
+    written(output.write_all(bytes).and_then(|()| output.flush()))
+}
+
+/// What came of writing to standard output; a reader that has gone is not an error of ours.
+fn written(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(OutputError(error).into()),
         _ => Ok(()),
     }
+}
+
+/// `host:port` of the command line.
+fn place(text: &str) -> Result<Place, String> {
+    text.parse().map_err(|error: AddressError| unbracketed(text).unwrap_or(error.to_string()))
+}
+
+/// `address:port` of the command line.
+fn socket(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| {
+        let hint = || "write address:port, such as 0.0.0.0:4433 or [::]:4433".to_owned();
+        unbracketed(text).unwrap_or_else(hint)
+    })
+}
+
+/// What to write instead of an IPv6 address with a port that is not in brackets.
+fn unbracketed(text: &str) -> Option<String> {
+    let (host, port) = text.rsplit_once(':')?;
+    let address: Ipv6Addr = host.parse().ok()?;
+    Some(format!("an IPv6 address stands in brackets: [{address}]:{port}"))
 }
 
 /// A port of this machine, as programs on it reach it.
@@ -172,5 +203,18 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_ipv6_address_without_brackets_is_shown_with_them() {
+        for text in ["::1:4433", "2001:db8::1:4433"] {
+            let (host, port) = text.rsplit_once(':').unwrap();
+            let expected = format!("an IPv6 address stands in brackets: [{host}]:{port}");
+            assert_eq!(place(text).unwrap_err(), expected);
+        }
+        assert!(socket("::1:4433").unwrap_err().contains("[::1]:4433"));
+        assert!(place("Relay:1").unwrap_err().contains("lower-case"));
+        assert!(socket("4433").unwrap_err().contains("0.0.0.0:4433"));
+        assert!(place("[::1]:4433").is_ok() && socket("[::1]:4433").is_ok());
     }
 }

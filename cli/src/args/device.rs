@@ -12,7 +12,7 @@ pub enum DeviceCommand {
     Link {
         /// For scripts: link only if the digits are these; `-` reads them from standard input when
         /// they are needed
-        #[arg(long, value_name = "DIGITS")]
+        #[arg(long, value_name = "DIGITS", value_parser = super::digits)]
         yes_if: Option<String>,
     },
     /// List the devices of this identity

@@ -28,7 +28,7 @@ pub enum GroupCommand {
     Remove {
         /// The group's number or the beginning of its name
         group: String,
-        /// The beginning of the member's name, or its whole fingerprint
+        /// The beginning of the member's name, or at least 8 digits of its fingerprint's beginning
         member: String,
     },
     /// Leave a group

@@ -32,6 +32,7 @@ pub enum LinkCommand {
     /// JSON: {"type":"done","done":"link_revoked","link"}.
     Revoke {
         /// The link's number
+        #[arg(value_parser = super::number)]
         link: u64,
     },
 }

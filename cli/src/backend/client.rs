@@ -25,15 +25,17 @@ pub struct ProfileOpener;
 impl Opener for ProfileOpener {
     type Backend = Client;
 
-    fn lock_kind(&self, profile: &Path) -> Option<LockKind> {
-        match key_kind(profile) {
+    fn lock_kind(&self, profile: &Path) -> Result<Option<LockKind>, OpenFault> {
+        Ok(match key_kind(profile) {
             Ok(KeyKind::Raw) => Some(LockKind::KeyFile),
             Ok(KeyKind::Passphrase) => Some(LockKind::Passphrase),
             Err(StoreOpenError::Absent) => None,
+            // No passphrase helps.
+            Err(error @ StoreOpenError::NotPermitted) => return Err(fault(error.into())),
             // Opening it says what is wrong.
             Err(_) if profile.join(KEY_FILE).exists() => Some(LockKind::KeyFile),
             Err(_) => Some(LockKind::Passphrase),
-        }
+        })
     }
 
     async fn open(&self, opening: Opening) -> Result<Self::Backend, OpenFault> {

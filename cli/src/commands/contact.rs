@@ -34,8 +34,8 @@ pub(super) async fn add<B: Backend>(session: &Session<'_, B>, link: String) -> R
         .await;
     let now = session.chats().await?.into_iter().find(|chat| chat.number == number);
     let people = session.people().await?;
-    session.say(&Record::Chat(ChatRecord::new(now.unwrap_or(chat), &people)))?;
-    settled
+    let said = session.say(&Record::Chat(ChatRecord::new(now.unwrap_or(chat), &people)));
+    settled.and(said)
 }
 
 pub(super) async fn contacts<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {

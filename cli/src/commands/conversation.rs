@@ -1,8 +1,10 @@
 //! `hush chat`: lines out, lines in, at the same time.
 
+use std::{collections::BTreeSet, io};
+
 use hushwire::{
     command::{ChatInfo, ChatNumber, Command, MessageNumber, Reply},
-    event::{Event, NumberedEvent},
+    event::{Event, NumberedEvent, Warning},
 };
 
 use super::{file, follow::with_message};
@@ -15,7 +17,8 @@ use crate::{
     output::Form,
     people::People,
     record::{EventRecord, MessageRecord, Record},
-    session::{Patience, Session, expect_reply},
+    session::{Session, expect_reply},
+    settle::distrusted,
     visible,
 };
 
@@ -36,6 +39,7 @@ enum Typed<'a> {
     Quit,
     Help,
     File(&'a str),
+    NoFile,
     Unknown(&'a str),
     Text(&'a str),
 }
@@ -50,7 +54,10 @@ impl<'a> Typed<'a> {
             _ if command.starts_with('/') => Self::Text(command),
             ("quit", _) => Self::Quit,
             ("help", _) => Self::Help,
-            ("file", path) if !path.trim().is_empty() => Self::File(path.trim()),
+            ("file", path) => match path.trim() {
+                "" => Self::NoFile,
+                path => Self::File(path),
+            },
             (name, _) => Self::Unknown(name),
         }
     }
@@ -68,20 +75,27 @@ pub(super) async fn chat<B: Backend>(session: &Session<'_, B>, query: &str) -> R
     let chat = session.chat_named(query).await?;
     let next_event = session.next_event_number().await?;
     show_history(session, &chat).await?;
+    if distrusted(&session.status().await?).is_some_and(|relay| relay == chat.relay) {
+        return Err(Fault::RelayKeyMismatch { relay: chat.relay });
+    }
     let prompt = format!("{}> ", session.people().await?.chat_label(&chat));
     let conversation = session.console.converse(prompt)?;
-    let mut talk = Talk { session, chat: chat.number, conversation, sent: 0 };
-    talk.run(Feed::new(session.backend, next_event)).await?;
-    let sent = talk.sent;
+    let (chat, relay) = (chat.number, chat.relay);
+    let mut talk = Talk { session, chat, relay, conversation, sent: BTreeSet::new() };
+    let talked = talk.run(Feed::new(session.backend, next_event)).await;
+    let sent = talk.sent.len();
     drop(talk);
-    match session.patience {
-        Patience::Wait(patience) if sent > 0 => match session.backend.settled(patience).await? {
-            status if status.waiting > 0 => {
-                Err(Fault::StillWaiting { waiting: status.waiting, patience })
+    match talked {
+        // What was said before is not held up by what cannot be.
+        Ok(()) | Err(Fault::NotText) if sent > 0 => {
+            let status = session.settled().await?;
+            talked?;
+            match status {
+                Some(status) if status.waiting > 0 => Err(session.still_waiting(status.waiting)),
+                _ => Ok(()),
             }
-            _ => Ok(()),
-        },
-        _ => Ok(()),
+        }
+        talked => talked,
     }
 }
 
@@ -102,9 +116,11 @@ async fn show_history<B: Backend>(session: &Session<'_, B>, chat: &ChatInfo) -> 
 struct Talk<'a, B> {
     session: &'a Session<'a, B>,
     chat: ChatNumber,
+    /// The address of the relay that carries it.
+    relay: String,
     conversation: Conversation,
     /// Messages written here.
-    sent: u64,
+    sent: BTreeSet<MessageNumber>,
 }
 
 impl<B: Backend> Talk<'_, B> {
@@ -113,6 +129,10 @@ impl<B: Backend> Talk<'_, B> {
             tokio::select! {
                 line = self.conversation.lines.recv() => {
                     let Some(line) = line else { return Ok(()) };
+                    let line = line.map_err(|error| match error.kind() {
+                        io::ErrorKind::InvalidData => Fault::NotText,
+                        _ => error.into(),
+                    })?;
                     if self.handle_line(&line.text).await? == Next::Leave {
                         return Ok(());
                     }
@@ -146,6 +166,7 @@ impl<B: Backend> Talk<'_, B> {
             Typed::Nothing => Ok(()),
             Typed::Quit => return Ok(Next::Leave),
             Typed::Help => HELP.iter().try_for_each(|line| self.print_line((*line).to_owned())),
+            Typed::NoFile => self.print_line("say which file: /file PATH".to_owned()),
             Typed::Unknown(name) => {
                 self.print_line(format!("there is no /{}; try /help", visible::line(name)))
             }
@@ -174,7 +195,7 @@ impl<B: Backend> Talk<'_, B> {
     async fn send(&mut self, command: Command) -> Result<(), Fault> {
         let session = self.session;
         let message = expect_reply!(session, command, Reply::Accepted { message, .. } => message)?;
-        self.sent += 1;
+        self.sent.insert(message);
         let message = session.message(self.chat, message).await?;
         // Of oneself: it has no name that could be another's.
         self.print(&Record::Message(Box::new(MessageRecord::new(message, &People::default()))))
@@ -183,6 +204,15 @@ impl<B: Backend> Talk<'_, B> {
     async fn handle_event(&mut self, event: NumberedEvent) -> Result<(), Fault> {
         let chat = self.chat;
         let came = match &event.event {
+            Event::Warning(Warning::RelayKeyMismatch { relay }) if *relay == self.relay => {
+                return Err(Fault::RelayKeyMismatch { relay: relay.clone() });
+            }
+            // It was shown when it was written.
+            Event::MessageAdded { chat: there, message }
+                if *there == chat && self.sent.contains(message) =>
+            {
+                return Ok(());
+            }
             Event::MessageAdded { chat: there, message } if *there == chat => Some(*message),
             Event::MessageStateChanged { chat: there, .. }
             | Event::TransferEnded { chat: there, .. }
@@ -230,7 +260,8 @@ impl<B: Backend> Talk<'_, B> {
     }
 
     fn print(&mut self, record: &Record) -> Result<(), Fault> {
-        let lines = self.session.output.lines(record)?;
+        let lines = self.session.output.lines(record);
+        let lines = lines.map_err(|error| Fault::of_output(&error, None))?;
         lines.into_iter().try_for_each(|line| self.write(line))
     }
 
@@ -238,12 +269,15 @@ impl<B: Backend> Talk<'_, B> {
     fn print_line(&mut self, line: String) -> Result<(), Fault> {
         match self.session.output.form() {
             Form::Human(_) => self.write(line),
-            Form::Json => self.session.note(&line),
+            Form::Json => {
+                self.session.note(&line);
+                Ok(())
+            }
         }
     }
 
     fn write(&mut self, line: String) -> Result<(), Fault> {
-        Ok((self.conversation.print)(line)?)
+        (self.conversation.print)(line).map_err(|error| Fault::of_output(&error, None))
     }
 }
 
@@ -261,7 +295,8 @@ mod tests {
             ("/quit", Typed::Quit),
             (" /help ", Typed::Help),
             ("/file  a b.png ", Typed::File("a b.png")),
-            ("/file", Typed::Unknown("file")),
+            ("/file", Typed::NoFile),
+            ("/file  ", Typed::NoFile),
             ("/fiel x", Typed::Unknown("fiel")),
             ("//etc/passwd is a file", Typed::Text("/etc/passwd is a file")),
         ];

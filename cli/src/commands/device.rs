@@ -1,14 +1,13 @@
 //! `hush device`.
 
-use hushwire::command::{Command, Comparison, DeviceNumber, Reply, SecretText};
+use hushwire::command::{Command, Comparison, Reply, SecretText};
 
 use super::say_all;
 use crate::{
     args::DeviceCommand,
     backend::Backend,
     fault::Fault,
-    linking::{Linking, LinkingStep},
-    names::{Candidate, Noun, resolve},
+    linking::{Linking, LinkingStep, OFFER_TIME_MAX},
     record::{CodeRecord, DeviceRecord, DoneRecord, Record},
     session::{Session, expect_reply},
     visible,
@@ -33,8 +32,8 @@ async fn link<B: Backend>(session: &Session<'_, B>, yes_if: Option<String>) -> R
     let since = session.next_event_number().await?;
     let code = expect_reply!(session, Command::DeviceLink, Reply::DeviceCode(code) => code)?;
     session.say(&Record::DeviceCode(CodeRecord { code }))?;
-    session.note("Waiting for the new device; keep this running.")?;
-    let mut linking = Linking::new(session.backend, since);
+    session.note("Waiting for the new device; keep this running. Ctrl-C stops it.");
+    let mut linking = Linking::new(session, since, OFFER_TIME_MAX);
     loop {
         match linking.next().await? {
             LinkingStep::Compare(code) => {
@@ -77,7 +76,7 @@ pub(super) fn compare<B: Backend>(
             match answer.expose().trim().to_ascii_lowercase().as_str() {
                 "y" | "yes" => break true,
                 "n" | "no" => break false,
-                _ => session.note("Answer y or n.")?,
+                _ => session.note("Answer y or n."),
             }
         },
     };
@@ -90,20 +89,14 @@ fn digits(code: &str) -> String {
 }
 
 async fn revoke<B: Backend>(session: &Session<'_, B>, query: &str) -> Result<(), Fault> {
-    let devices = session.devices().await?;
-    let candidates: Vec<Candidate> = devices
-        .into_iter()
-        .map(|device| Candidate { number: device.number.0, name: device.name })
-        .collect();
-    let number = resolve(query, Noun::Device, &candidates)?;
-    let found = candidates.into_iter().find(|candidate| candidate.number == number);
-    let name = found.map_or_else(String::new, |candidate| visible::name(&candidate.name));
+    let device = session.device_named(query).await?;
+    let name = visible::name(&device.name);
     let since = session.next_event_number().await?;
-    session.perform(Command::DeviceRevoke(DeviceNumber(number))).await?;
+    session.perform(Command::DeviceRevoke(device.number)).await?;
     session.settle(since, |_| None).await?;
     session.done(DoneRecord {
         done: "device_revoked",
-        device: Some(number),
+        device: Some(device.number.0),
         words: format!("{name} is revoked"),
         ..DoneRecord::default()
     })

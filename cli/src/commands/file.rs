@@ -99,8 +99,11 @@ pub(super) async fn save<B: Backend>(
         (Some(TransferState::Complete), _) => {
             session.say(&Record::Saved(SavedRecord { chat: chat.0, message: number.0, path }))
         }
-        (_, Patience::Wait(patience)) => Err(Fault::StillWaiting { waiting: 1, patience }),
-        (_, Patience::NoNetwork) => session.note("the file will be saved with the network"),
+        (_, Patience::Wait(_)) => Err(session.still_waiting(1)),
+        (_, Patience::NoNetwork) => {
+            session.note("the file will be saved with the network");
+            Ok(())
+        }
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) async fn follow<B: Backend>(
             () = &mut interrupted => return Ok(()),
             event = feed.next() => {
                 let record = with_message(session, event?).await?;
-                output.record(&Record::Event(Box::new(record)))?;
+                let written = output.record(&Record::Event(Box::new(record)));
+                written.map_err(|error| Fault::of_output(&error, None))?;
             }
         }
     }

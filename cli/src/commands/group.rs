@@ -1,7 +1,10 @@
 //! `hush group`.
 
 use hushwire::{
-    command::{ChatKind, ChatNumber, Command, MemberInfo, Reply},
+    command::{
+        ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
+        FailureReason, Reply, Whose,
+    },
     event::{Event, EventNumber},
 };
 
@@ -10,7 +13,6 @@ use crate::{
     args::GroupCommand,
     backend::Backend,
     fault::Fault,
-    names::{Candidate, NameError, Noun, resolve},
     record::{ChatRecord, DoneRecord, MemberRecord, Record},
     session::{Session, expect_reply},
 };
@@ -49,8 +51,8 @@ async fn new<B: Backend>(session: &Session<'_, B>, name: String) -> Result<(), F
     let settled = settle_change(session, since, chat.number).await;
     let now = session.chats().await?.into_iter().find(|now| now.number == chat.number);
     let people = session.people().await?;
-    session.say(&Record::Chat(ChatRecord::new(now.unwrap_or(chat), &people)))?;
-    settled
+    let said = session.say(&Record::Chat(ChatRecord::new(now.unwrap_or(chat), &people)));
+    settled.and(said)
 }
 
 async fn add<B: Backend>(
@@ -58,12 +60,12 @@ async fn add<B: Backend>(
     group: &str,
     contacts: &[String],
 ) -> Result<(), Fault> {
-    let chat = session.chat_named(group).await?.number;
-    let mut people = Vec::with_capacity(contacts.len());
-    // All names are looked up before anybody is added.
-    for contact in contacts {
-        people.push(session.contact_named(contact).await?);
+    let chat = session.chat_named(group).await?;
+    if chat.kind == ChatKind::Direct {
+        return Err(CommandError::WrongChatKind.into());
     }
+    let chat = chat.number;
+    let people = to_add(session, chat, contacts).await?;
     let since = session.next_event_number().await?;
     for contact in &people {
         session.perform(Command::GroupAdd { chat, contact: contact.number }).await?;
@@ -81,13 +83,46 @@ async fn add<B: Backend>(
     })
 }
 
+/// The contacts that these names name and that are not in the group yet, each once. All are looked up
+/// before anybody is added.
+async fn to_add<B: Backend>(
+    session: &Session<'_, B>,
+    chat: ChatNumber,
+    names: &[String],
+) -> Result<Vec<ContactInfo>, Fault> {
+    let mut people: Vec<ContactInfo> = Vec::with_capacity(names.len());
+    for name in names {
+        let contact = session.contact_named(name).await?;
+        if people.iter().all(|one| one.number != contact.number) {
+            people.push(contact);
+        }
+    }
+    let members = session.members(chat).await?;
+    let is_in = |it: &ContactInfo| members.iter().any(|one| one.fingerprint == it.fingerprint);
+    let (present, missing): (Vec<_>, Vec<_>) = people.into_iter().partition(is_in);
+    let known = session.people_in(chat).await?;
+    let label = |contact: &ContactInfo| known.label(&contact.name, &contact.fingerprint);
+    let labels: Vec<String> = present.iter().map(label).collect();
+    match (labels.as_slice(), missing.as_slice()) {
+        ([], _) => Ok(missing),
+        (_, []) => Err(Fault::InGroupAlready(labels.join(", "))),
+        _ => {
+            session.note(&format!("in the group already: {}", labels.join(", ")));
+            Ok(missing)
+        }
+    }
+}
+
 async fn remove<B: Backend>(
     session: &Session<'_, B>,
     group: &str,
     member: &str,
 ) -> Result<(), Fault> {
     let chat = session.chat_named(group).await?.number;
-    let member = member_named(&session.members(chat).await?, member)?;
+    let member = session.member_named(chat, member).await?;
+    if member.whose == Whose::Mine {
+        return Err(Fault::Oneself);
+    }
     let since = session.next_event_number().await?;
     let fingerprint = member.fingerprint.clone();
     let label = session.people_in(chat).await?.label(&member.name, &fingerprint);
@@ -102,38 +137,34 @@ async fn remove<B: Backend>(
     })
 }
 
-/// The member with this whole fingerprint, or with a name that begins so. Members have no numbers;
-/// their place in the list serves for the choice only.
-fn member_named(members: &[MemberInfo], query: &str) -> Result<MemberInfo, Fault> {
-    let exact = members.iter().find(|member| member.fingerprint.eq_ignore_ascii_case(query));
-    if let Some(member) = exact {
-        return Ok(member.clone());
-    }
-    let no_match = || NameError::NoMatch { noun: Noun::Member, query: query.to_owned() };
-    if query.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(no_match().into());
-    }
-    let candidates: Vec<Candidate> = (1..)
-        .zip(members)
-        .map(|(number, member)| Candidate { number, name: member.name.clone() })
-        .collect();
-    let number = resolve(query, Noun::Member, &candidates)?;
-    let found = (1..).zip(members).find(|(place, _)| *place == number);
-    found.map(|(_, member)| member.clone()).ok_or_else(|| no_match().into())
-}
-
 async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), Fault> {
+    // Another member may have removed this one meanwhile.
+    session.catch_up().await?;
     let chat = session.chat_named(group).await?;
-    let since = session.next_event_number().await?;
-    session.perform(Command::GroupLeave(chat.number)).await?;
-    settle_change(session, since, chat.number).await?;
+    let label = session.people().await?.chat_label(&chat);
+    let is_out = |chat: &ChatInfo| matches!(chat.state, ChatState::Left | ChatState::Removed);
+    let words = if is_out(&chat) {
+        format!("you are not in {label} any more")
+    } else {
+        let since = session.next_event_number().await?;
+        session.perform(Command::GroupLeave(chat.number)).await?;
+        match settle_change(session, since, chat.number).await {
+            // Somebody was quicker.
+            Err(Fault::Refused(FailureReason::NotAMember)) => {}
+            Err(waiting @ Fault::StillWaiting { .. }) => {
+                let now = session.chats().await?.into_iter().find(|it| it.number == chat.number);
+                if now.is_none_or(|now| now.state != ChatState::Removed) {
+                    return Err(waiting);
+                }
+            }
+            settled => settled?,
+        }
+        format!("you left {label}; the others see it when one of them is online")
+    };
     session.done(DoneRecord {
         done: "group_left",
         chat: Some(chat.number.0),
-        words: format!(
-            "you left {}; the others see it when one of them is online",
-            session.people().await?.chat_label(&chat)
-        ),
+        words,
         ..DoneRecord::default()
     })
 }

@@ -6,8 +6,9 @@ use super::device::compare;
 use crate::{
     args::InitArgs,
     backend::Backend,
+    console::Console,
     fault::Fault,
-    linking::{Linking, LinkingStep},
+    linking::{ANSWER_TIME_MAX, Linking, LinkingStep},
     record::{IdentityRecord, Record},
     session::{Session, expect_reply},
 };
@@ -24,8 +25,8 @@ pub(crate) enum InitPlan {
     },
     /// Join one.
     Join {
-        /// The linking code; `-` for standard input.
-        code: String,
+        /// The linking code.
+        code: SecretText,
         /// A name for this device.
         device_name: String,
         /// For scripts: the digits that the other device shows.
@@ -34,15 +35,37 @@ pub(crate) enum InitPlan {
 }
 
 impl InitPlan {
-    /// From the command line, which takes one of the two only.
-    pub(crate) fn of(arguments: InitArgs) -> Result<Self, Fault> {
+    /// From the command line, which takes one of the two only, and what the person then types. What
+    /// the library would refuse is refused here, before there is a profile.
+    pub(crate) fn of(arguments: InitArgs, console: &dyn Console) -> Result<Self, Fault> {
         let InitArgs { name, relay, link, device_name, yes_if, no_passphrase: _ } = arguments;
-        match (name, relay, link, device_name) {
-            (Some(name), Some(relay), None, None) => Ok(Self::Create { name, relay }),
+        let plan = match (name, relay, link, device_name) {
+            (Some(name), Some(relay), None, None) => Self::Create { name, relay },
             (None, None, Some(code), Some(device_name)) => {
-                Ok(Self::Join { code, device_name, yes_if })
+                let code = match code.as_str() {
+                    "-" => console.ask("Linking code: ")?,
+                    _ => SecretText::new(code),
+                };
+                let code = SecretText::new(code.expose().trim().to_owned());
+                Self::Join { code, device_name, yes_if }
             }
-            _ => Err(Fault::Usage("say --name and --relay, or --link and --device-name".into())),
+            _ => {
+                let what = "say --name and --relay, or --link and --device-name";
+                return Err(Fault::Usage(what.to_owned()));
+            }
+        };
+        plan.command().check()?;
+        Ok(plan)
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Create { name, relay } => {
+                Command::CreateIdentity { name: name.clone(), relay: relay.clone() }
+            }
+            Self::Join { code, device_name, .. } => {
+                Command::JoinIdentity { code: code.clone(), device_name: device_name.clone() }
+            }
         }
     }
 }
@@ -51,22 +74,16 @@ pub(crate) async fn init<B: Backend>(
     session: &Session<'_, B>,
     plan: InitPlan,
 ) -> Result<(), Fault> {
+    let command = plan.command();
     match plan {
-        InitPlan::Create { name, relay } => create(session, name, relay).await,
-        InitPlan::Join { code, device_name, yes_if } => {
-            join(session, code, device_name, yes_if.as_deref()).await
-        }
+        InitPlan::Create { .. } => create(session, command).await,
+        InitPlan::Join { yes_if, .. } => join(session, command, yes_if.as_deref()).await,
     }
 }
 
 /// The phrase is said before anything else can fail.
-async fn create<B: Backend>(
-    session: &Session<'_, B>,
-    name: String,
-    relay: String,
-) -> Result<(), Fault> {
+async fn create<B: Backend>(session: &Session<'_, B>, command: Command) -> Result<(), Fault> {
     let since = session.next_event_number().await?;
-    let command = Command::CreateIdentity { name, relay };
     let record = expect_reply!(session, command, Reply::IdentityCreated { phrase, profile } =>
         IdentityRecord::new(profile, Some(phrase)))?;
     session.say(&Record::Identity(record))?;
@@ -75,18 +92,12 @@ async fn create<B: Backend>(
 
 async fn join<B: Backend>(
     session: &Session<'_, B>,
-    code: String,
-    device_name: String,
+    command: Command,
     yes_if: Option<&str>,
 ) -> Result<(), Fault> {
-    let code = match code.as_str() {
-        "-" => session.console.ask("Linking code: ")?,
-        _ => SecretText::new(code),
-    };
-    let code = SecretText::new(code.expose().trim().to_owned());
     let since = session.next_event_number().await?;
-    session.perform(Command::JoinIdentity { code, device_name }).await?;
-    let mut linking = Linking::new(session.backend, since);
+    session.perform(command).await?;
+    let mut linking = Linking::new(session, since, ANSWER_TIME_MAX);
     loop {
         match linking.next().await? {
             LinkingStep::Compare(code) => {
@@ -95,7 +106,9 @@ async fn join<B: Backend>(
                 if comparison == Comparison::Different {
                     return Err(Fault::CodesDiffer);
                 }
-                session.note("Waiting for the other device to confirm; Ctrl-C ends it.")?;
+                session.note(
+                    "Waiting for the other device to confirm, three minutes at most. If it said no, stop here: Ctrl-C.",
+                );
             }
             LinkingStep::Linked => {
                 let profile = session.profile().await?;

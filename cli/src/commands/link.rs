@@ -1,6 +1,6 @@
 //! `hush link`.
 
-use hushwire::command::{Command, LinkNumber, LinkUse, Reply};
+use hushwire::command::{Command, LinkNumber, LinkState, LinkUse, Reply};
 
 use super::say_all;
 use crate::{
@@ -18,6 +18,7 @@ pub(super) async fn link<B: Backend>(
     match arguments.command {
         None => make(session, &arguments).await,
         Some(LinkCommand::List) => {
+            session.catch_up().await?;
             let record = |link| Record::Link(LinkRecord::new(link, Showing::InList));
             say_all(session, session.links().await?, "no link yet: `hush link` makes one", record)
         }
@@ -35,18 +36,25 @@ async fn make<B: Backend>(session: &Session<'_, B>, arguments: &LinkArgs) -> Res
     let settled = session.settle(since, |_| None).await;
     let number = link.number;
     let now = session.links().await?.into_iter().find(|link| link.number == number);
-    session.say(&Record::Link(LinkRecord::new(now.unwrap_or(link), Showing::WithQr)))?;
-    settled
+    let said = session.say(&Record::Link(LinkRecord::new(now.unwrap_or(link), Showing::WithQr)));
+    settled.and(said)
 }
 
 async fn revoke<B: Backend>(session: &Session<'_, B>, link: u64) -> Result<(), Fault> {
     let since = session.next_event_number().await?;
     session.perform(Command::RevokeLink(LinkNumber(link))).await?;
     session.settle(since, |_| None).await?;
+    let links = session.links().await?;
+    let used = links.iter().any(|it| it.number.0 == link && it.state == LinkState::Used);
+    let words = if used {
+        format!("link {link} was used already, and works no more; who used it stays a contact")
+    } else {
+        format!("link {link} is revoked")
+    };
     session.done(DoneRecord {
         done: "link_revoked",
         link: Some(link),
-        words: format!("link {link} is revoked"),
+        words,
         ..DoneRecord::default()
     })
 }

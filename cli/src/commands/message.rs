@@ -72,13 +72,12 @@ pub(super) fn say_sent<B: Backend>(
 ) -> Result<(), Fault> {
     let state = message.state.clone();
     // Of oneself: it has no name that could be another's.
-    session.say(&Record::Message(Box::new(MessageRecord::new(message, &People::default()))))?;
+    let record = MessageRecord::new(message, &People::default());
+    let said = session.say(&Record::Message(Box::new(record)));
     match (state, session.patience) {
         (MessageState::Failed(reason), _) => Err(Fault::Refused(reason)),
-        (MessageState::Pending, Patience::Wait(patience)) => {
-            Err(Fault::StillWaiting { waiting: 1, patience })
-        }
-        _ => Ok(()),
+        (MessageState::Pending, Patience::Wait(_)) => Err(session.still_waiting(1)),
+        _ => said,
     }
 }
 

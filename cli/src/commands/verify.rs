@@ -54,7 +54,7 @@ pub(super) async fn verify<B: Backend>(
 }
 
 pub(super) async fn phrase<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
-    session.note("The phrase was shown once and is kept on no device; this only checks yours.")?;
+    session.note("The phrase was shown once and is kept on no device; this only checks yours.");
     let phrase = session.console.ask_secret("Recovery phrase, 24 words (not shown): ")?;
     session.perform(Command::CheckPhrase(phrase)).await?;
     session.say(&Record::Done(DoneRecord {

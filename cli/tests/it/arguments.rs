@@ -1,5 +1,7 @@
 //! The command line itself: what is offered, what is refused, pages.
 
+use std::io::ErrorKind;
+
 use crate::fake::Bench;
 
 #[tokio::test]
@@ -123,6 +125,8 @@ async fn mistakes_are_json_for_scripts() {
     let error: serde_json::Value = serde_json::from_str(&bench.console.notes()).unwrap();
     assert_eq!(error["type"], "error");
     assert_eq!(error["code"], "usage");
+    let words = error["error"].as_str().unwrap();
+    assert!(words.starts_with("unrecognized subcommand 'sned'"), "{words}");
     assert_eq!(error["exit"], 2);
 }
 
@@ -151,7 +155,46 @@ async fn manual_pages_are_printed_and_written() {
 #[tokio::test]
 async fn a_reader_that_leaves_is_no_failure() {
     let mut bench = Bench::new();
-    bench.console.nobody_reads = true;
+    bench.console.output_fault = Some(ErrorKind::BrokenPipe);
     assert_eq!(bench.run(&["chats"]).await, 0);
     assert_eq!(bench.console.notes(), "");
+}
+
+#[tokio::test]
+async fn an_output_that_takes_nothing_does_not_hide_what_was_done() {
+    let cases: [(&[&str], u8, &str); 5] = [
+        (&["send", "bob", "hi"], 5, "it is done all the same: message 1 of chat 1 is stored"),
+        (&["group", "leave", "3"], 5, "it is done all the same: you left Climbing"),
+        (&["link"], 5, "it is done all the same: link 1 is made"),
+        (&["chats"], 1, "error: the output cannot be written: the disk is full\n"),
+        (&["--help"], 1, "the output cannot be written"),
+    ];
+    for (arguments, exit, words) in cases {
+        let mut bench = Bench::new();
+        bench.console.output_fault = Some(ErrorKind::StorageFull);
+        assert_eq!(bench.run(arguments).await, exit, "{arguments:?}");
+        assert!(bench.console.notes().contains(words), "{}", bench.console.notes());
+    }
+    let mut bench = Bench::new();
+    bench.console.output_fault = Some(ErrorKind::StorageFull);
+    bench.run(&["chats", "--json"]).await;
+    assert!(bench.console.notes().contains("\"code\":\"output_not_written\""));
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_refused_with_what_is_right() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["link", "--expires", "0h"], "from 1s to 3650d"),
+        (&["link", "--expires", "99999w"], "from 1s to 3650d"),
+        (&["link", "--expires", "soon"], "as in 7d"),
+        (&["link", "revoke", "abc"], "write a number, as the lists show it"),
+        (&["retry", "bob", "last"], "write a number, as the lists show it"),
+        (&["device", "link", "--yes-if", "abc"], "write the six digits"),
+        (&["device", "link", "--yes-if", "12345"], "write the six digits"),
+    ];
+    for (arguments, words) in cases {
+        let bench = Bench::new();
+        assert_eq!(bench.run(arguments).await, 2, "{arguments:?}");
+        assert!(bench.console.notes().contains(words), "{}", bench.console.notes());
+    }
 }

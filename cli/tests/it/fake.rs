@@ -13,7 +13,7 @@ use hushwire_cli::{
 };
 
 pub(crate) use client::{FakeOpener, World};
-pub(crate) use console::FakeConsole;
+pub(crate) use console::{FakeConsole, NOT_TEXT};
 pub(crate) use state::Fate;
 
 /// A client, a terminal and an environment.

@@ -3,14 +3,20 @@
 use std::path::PathBuf;
 
 use hushwire::{
-    command::{Command, Comparison, FailureReason, SecretText},
+    command::{Command, Comparison, FailureReason, RelayState, SecretText},
     event::Event,
 };
 use hushwire_cli::backend::{Creation, Lock, LockKind, Opening};
 
 use crate::fake::{Bench, FakeOpener, World};
 
-const INIT: [&str; 5] = ["init", "--name", "Alice", "--relay", "relay.example:4433#ab"];
+const RELAY: &str = "relay.example:4433#BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
+const INIT: [&str; 5] = ["init", "--name", "Alice", "--relay", RELAY];
+/// Those of the test vectors.
+const LINKING_CODE: &str = "hush:E1FRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlYLp1N77BPM2CcxmChGpRHGRDSBCMVpjf_zpAzUf_Gze2Eub3JnwfZQ";
+const CONTACT_LINK: &str = "hush:ERERERERERERERERERERERERERERERERERERERERERERIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiJyZWxheS5leGFtcGxlLm9yZ2_jiQ";
+const LINKING_CODE_TYPED: &str = " hush:E1FRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRUVFRVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlZWVlYLp1N77BPM2CcxmChGpRHGRDSBCMVpjf_zpAzUf_Gze2Eub3JnwfZQ ";
+const JOIN: [&str; 5] = ["init", "--link", LINKING_CODE, "--device-name", "phone"];
 
 fn new_bench() -> Bench {
     let mut opener = FakeOpener::new(World::without_identity());
@@ -139,11 +145,11 @@ async fn joining_shows_the_digits_and_then_the_identity() {
     let code = SecretText::new("123456".into());
     bench.world().state().then = vec![Event::DeviceCompare { code }, Event::DeviceLinked];
     bench.console.answer(&["y"]);
-    let lines = bench.prints(&["init", "--link", "code", "--device-name", "phone"]).await;
+    let lines = bench.prints(&JOIN).await;
     assert_eq!(lines[0], "Compare with the other device:  123 456");
     assert!(lines[1].contains("Alice"), "{lines:?}");
     let asked = bench.asked();
-    let code = SecretText::new("code".into());
+    let code = SecretText::new(LINKING_CODE.into());
     assert_eq!(asked[0], Command::JoinIdentity { code, device_name: "phone".into() });
     assert!(asked.contains(&Command::DeviceLinkConfirm(Comparison::Equal)));
 }
@@ -153,19 +159,67 @@ async fn joining_stops_when_the_digits_differ() {
     let bench = new_bench();
     let code = SecretText::new("123456".into());
     bench.world().state().then = vec![Event::DeviceCompare { code }];
-    let line = ["init", "--link", "code", "--device-name", "phone", "--yes-if", "654321"];
-    assert_eq!(bench.run(&line).await, 1);
+    assert_eq!(bench.run(&[&JOIN[..], &["--yes-if", "654321"]].concat()).await, 1);
     assert!(bench.asked().contains(&Command::DeviceLinkConfirm(Comparison::Different)));
 }
 
 #[tokio::test]
 async fn joining_that_fails_says_why_and_the_code_can_come_from_input() {
     let bench = new_bench();
-    bench.console.answer(&[" from input "]);
+    bench.console.answer(&[LINKING_CODE_TYPED]);
     bench.world().state().then = vec![Event::DeviceLinkFailed(FailureReason::IdentityNotProven)];
     assert_eq!(bench.run(&["init", "--link", "-", "--device-name", "phone"]).await, 1);
     assert!(bench.console.notes().contains("could not prove its identity"));
     let asked = bench.asked();
     let Command::JoinIdentity { code, .. } = &asked[0] else { panic!() };
-    assert_eq!(code.expose(), "from input");
+    assert_eq!(code.expose(), LINKING_CODE);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_init_is_said_before_there_is_a_profile() {
+    let name = |name| ["init", "--name", name, "--relay", RELAY];
+    let relay = |relay| ["init", "--name", "Alice", "--relay", relay];
+    let code = |code| ["init", "--link", code, "--device-name", "phone"];
+    let cases = [
+        (name(""), "bad_text"),
+        (name("a\u{202e}b"), "bad_text"),
+        (relay("relay.example:4433"), "bad_relay_address"),
+        (relay("relay.example#ab"), "bad_relay_address"),
+        (code(CONTACT_LINK), "contact_link"),
+        (code(&LINKING_CODE[..60]), "link_truncated"),
+        (code("code"), "not_a_link"),
+        (["init", "--link", LINKING_CODE, "--device-name", ""], "bad_text"),
+    ];
+    for (line, expected) in cases {
+        let bench = new_bench();
+        assert_eq!(bench.run(&[&line[..], &["--json"]].concat()).await, 1, "{line:?}");
+        let error: serde_json::Value = serde_json::from_str(&bench.console.notes()).unwrap();
+        assert_eq!(error["code"], expected, "{line:?}");
+        assert!(bench.opener.opened.lock().unwrap().is_empty(), "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_profile_of_another_user_is_not_taken_for_one_with_a_passphrase() {
+    let mut bench = Bench::new();
+    bench.passphrase = None;
+    bench.opener.locked_out = Some(FakeOpener::not_permitted());
+    for line in [&["chats"][..], &INIT] {
+        assert_eq!(bench.run(line).await, 1);
+        assert!(bench.console.notes().contains("is not permitted"), "{}", bench.console.notes());
+        assert!(!bench.console.notes().contains("passphrase"), "{}", bench.console.notes());
+    }
+}
+
+#[tokio::test]
+async fn a_new_device_does_not_wait_for_ever_and_says_that_a_relay_is_not_reached() {
+    let bench = new_bench();
+    bench.world().state().relay = RelayState::Offline;
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    assert_eq!(bench.run(&[&JOIN[..], &["--wait", "3"]].concat()).await, 1);
+    assert_eq!(begun.elapsed().as_secs(), 180);
+    let notes = bench.console.notes();
+    assert!(notes.starts_with("a relay is not reached; this goes on when it is"), "{notes}");
+    assert!(notes.contains("linking did not finish in time"), "{notes}");
 }

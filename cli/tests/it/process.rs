@@ -1,7 +1,7 @@
 //! The program as a process: exit codes, streams, environment.
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Write as _},
     process::{Command, Output, Stdio},
 };
 
@@ -112,6 +112,44 @@ fn a_second_process_is_refused_by_name_and_takes_over_when_the_owner_is_killed()
     assert_eq!(numbers[1]["number"], 2, "{numbers:?}");
     second.kill().unwrap();
     second.wait().unwrap();
+}
+
+#[test]
+fn a_conversation_on_a_pipe_names_what_is_not_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let on_profile = |arguments: &[&str]| {
+        let mut command = hush(arguments);
+        command.env("HUSH_PROFILE", folder.path().join("profile"));
+        command
+    };
+    let relay = format!("127.0.0.1:1#{}CQk", "CQkJ".repeat(10));
+    let init = ["init", "--name", "Alice", "--relay", &relay, "--no-passphrase", "--no-network"];
+    assert_eq!(on_profile(&init).output().unwrap().status.code(), Some(0));
+    let group = on_profile(&["group", "new", "Club", "--no-network"]).output().unwrap();
+    assert_eq!(group.status.code(), Some(0), "{group:?}");
+    let mut chat = on_profile(&["chat", "Club", "--no-network", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    chat.stdin.take().unwrap().write_all(b"one\ntwo \xff\nthree\n").unwrap();
+    let output = chat.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["code"], "not_text");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_is_full_is_named() {
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = hush(&["completion", "zsh"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let notes = String::from_utf8(output.stderr).unwrap();
+    assert!(notes.starts_with("error: the output cannot be written: the disk is full"), "{notes}");
 }
 
 #[test]

@@ -210,6 +210,28 @@ pub enum Command {
     Status,
 }
 
+impl Command {
+    /// Whether what a person typed for it can be right, as far as no profile is needed to say so: an
+    /// app can look before it makes one.
+    ///
+    /// # Errors
+    /// [`CommandError`], as the command itself would be refused.
+    pub fn check(&self) -> Result<(), CommandError> {
+        match self {
+            Self::CreateIdentity { name, relay } => {
+                crate::chats::check_name(name)?;
+                crate::profile::parse_relay(relay).map(drop)
+            }
+            Self::JoinIdentity { code, device_name } => {
+                crate::chats::check_name(device_name)?;
+                crate::linking::parse(code).map(drop)
+            }
+            Self::AddContact { link } => crate::contacts::parse(link).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// How two people found their comparison codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {

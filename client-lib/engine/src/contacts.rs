@@ -85,11 +85,11 @@ fn is_under_way(
     Ok(card.is_some_and(|card| card.capability == link.secret.capability()))
 }
 
-fn parse(text: &SecretText) -> Result<ContactLink, CommandError> {
+/// Reads the text of a contact link.
+pub(crate) fn parse(text: &SecretText) -> Result<ContactLink, CommandError> {
     let link = ContactLink::parse(text.expose()).map_err(|error| match error {
-        LinkError::Foreign | LinkError::OtherKind | LinkError::UnknownKind => {
-            CommandError::NotALink
-        }
+        LinkError::OtherKind => CommandError::LinkingCode,
+        LinkError::Foreign | LinkError::UnknownKind => CommandError::NotALink,
         LinkError::UnknownVersion => CommandError::LinkTooNew,
         _ => CommandError::LinkTruncated,
     })?;

@@ -146,13 +146,7 @@ pub(crate) fn join(
     let device_name = chats::check_name(device_name)?;
     let name = ProfileName::new(&device_name).map_err(|_| CommandError::BadText)?;
     let text = code.expose().trim();
-    let code = LinkingCode::parse(text).map_err(|error| match error {
-        LinkError::Foreign | LinkError::OtherKind | LinkError::UnknownKind => {
-            CommandError::NotALink
-        }
-        LinkError::UnknownVersion => CommandError::LinkTooNew,
-        _ => CommandError::LinkTruncated,
-    })?;
+    let code = parse(code)?;
     let device_key = DeviceKey::generate(work.rng);
     let slot = SlotId::from_bytes(work.random());
     let device = DeviceId::generate(work.rng);
@@ -176,6 +170,16 @@ pub(crate) fn join(
     save(work, &record)?;
     work.effects.linking = true;
     Ok(Reply::Done)
+}
+
+/// Reads the text of a linking code.
+pub(crate) fn parse(text: &SecretText) -> Result<LinkingCode, CommandError> {
+    LinkingCode::parse(text.expose().trim()).map_err(|error| match error {
+        LinkError::OtherKind => CommandError::ContactLink,
+        LinkError::Foreign | LinkError::UnknownKind => CommandError::NotALink,
+        LinkError::UnknownVersion => CommandError::LinkTooNew,
+        _ => CommandError::LinkTruncated,
+    })
 }
 
 /// The person compared the digits.

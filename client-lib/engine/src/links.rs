@@ -67,12 +67,14 @@ fn info(
     };
     let text = link.to_text().map_err(|_| CommandError::BadRelayAddress)?;
     let state = match record {
-        LinkRecord { revoked: true, .. } => LinkState::Revoked,
         LinkRecord { used: true, usage: LinkUse::Single, .. } => LinkState::Used,
+        LinkRecord { revoked: true, .. } => LinkState::Revoked,
+        LinkRecord { expires_at_ms: Some(end), .. } if *end <= work.now.0 => LinkState::Expired,
         LinkRecord { published: true, .. } => LinkState::Active,
         _ => LinkState::Pending,
     };
-    Ok(LinkInfo { number, text: SecretText::new(text.to_string()), usage: record.usage, state })
+    let (text, usage) = (SecretText::new(text.to_string()), record.usage);
+    Ok(LinkInfo { number, text, usage, state, expires_at_ms: record.expires_at_ms })
 }
 
 /// Puts the capabilities of the links that can be used anew: the devices are others now, and with

@@ -41,7 +41,7 @@ pub(crate) fn create(work: &mut Work<'_>, name: &str, relay: &str) -> Result<Rep
         return Err(CommandError::IdentityExists);
     }
     let name = chats::check_name(name)?;
-    let relay: RelayAddress = relay.parse().map_err(|_| CommandError::BadRelayAddress)?;
+    let relay = parse_relay(relay)?;
     linking::abandon(work)?;
     let phrase = RecoveryPhrase::generate(work.rng);
     let root = RootKey::from_phrase(&phrase);
@@ -80,6 +80,11 @@ pub(crate) fn create(work: &mut Work<'_>, name: &str, relay: &str) -> Result<Rep
     devices::name_device(work, &device, FIRST_DEVICE_NAME)?;
     let phrase = SecretText::new(phrase.to_words().to_string());
     Ok(Reply::IdentityCreated { phrase, profile: info(work)? })
+}
+
+/// Reads a relay's address.
+pub(crate) fn parse_relay(text: &str) -> Result<RelayAddress, CommandError> {
+    text.parse().map_err(|_| CommandError::BadRelayAddress)
 }
 
 /// Signs a device list that can be used from now on.

@@ -1,9 +1,9 @@
 //! `hush-relay init`: key, commented configuration, address.
 
-use std::{fs::OpenOptions, io::Write as _};
+use std::{fs::OpenOptions, io::Write as _, net::IpAddr};
 
 use hushwire_relay::{Config, config, directory::DataDirectory, key::Identity};
-use hushwire_wire::address::RelayAddress;
+use hushwire_wire::address::{Place, RelayAddress};
 
 use super::{CONFIG_NAME, Failure, InitArguments, print};
 
@@ -39,13 +39,14 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         Config::parse(&text)?
     };
     let port = config.listen.port();
-    let note = match &config.public_address {
-        Some(_) => String::new(),
-        None => format!(
-            "note clients on other machines cannot use localhost: set public_address in {}\n",
-            path.display()
-        ),
+    let near = match &config.public_address {
+        Some(place) => stays_here(place),
+        None => Some("localhost".to_owned()),
     };
+    let note = near.map_or_else(String::new, |host| {
+        let file = path.display();
+        format!("note clients on other machines cannot use {host}: set public_address in {file}\n")
+    });
     let place = config.public_address.map_or_else(|| super::localhost(port), Ok);
     // With port 0 the place is known only while the relay runs.
     let address = place.map_or_else(
@@ -57,4 +58,16 @@ pub(super) fn run(arguments: &InitArguments) -> Result<(), Failure> {
         format!("relay id {id}\naddress {address}\nconfiguration {}\n{note}", path.display())
             .as_bytes(),
     )
+}
+
+/// The host of a place that means another machine on each machine: localhost, or no address of any.
+fn stays_here(place: &Place) -> Option<String> {
+    let place = place.to_string();
+    let (host, _) = place.rsplit_once(':')?;
+    let address: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+    let stays = match address {
+        Some(address) => address.is_loopback() || address.is_unspecified(),
+        None => host == "localhost" || host.ends_with(".localhost"),
+    };
+    stays.then(|| host.to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    io::{self, Write as _},
+    io,
     net::{IpAddr, SocketAddr},
 };
 
@@ -15,7 +15,7 @@ use tracing_subscriber::{
     Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-use super::{Failure, RunArguments};
+use super::{Failure, RunArguments, print};
 
 /// Sets the level of the logs: `error`, `warn`, `info`, `debug` or `trace`.
 const LOG_VARIABLE: &str = "HUSHWIRE_LOG";
@@ -72,11 +72,10 @@ enum Format {
 
 /// One line, so that scripts can wait for it and learn the port (spec: RLY-008), and a warning if
 /// this relay is a new one (spec: RLY-045).
-fn announce(relay: &RunningRelay, config: &Config, format: Format) -> io::Result<()> {
+fn announce(relay: &RunningRelay, config: &Config, format: Format) -> Result<(), Failure> {
     let listening = relay.address();
     let place = config.public_address.clone().map_or_else(|| reachable(listening), Ok);
-    let place = place.map_err(io::Error::other)?;
-    let address = RelayAddress::at(place, *relay.relay_id()).to_string();
+    let address = RelayAddress::at(place?, *relay.relay_id()).to_string();
     let relay_id = hex::encode(relay.relay_id());
     let data = config.data.display();
     let mut line = match format {
@@ -85,15 +84,13 @@ fn announce(relay: &RunningRelay, config: &Config, format: Format) -> io::Result
             let (data, identity) = (data.to_string(), identity(relay.origin()));
             let (relay_id, address) = (relay_id.as_str(), address.as_str());
             let line = Listening { listening, relay_id, address, data, identity };
-            serde_json::to_string(&line).map_err(io::Error::from)?
+            serde_json::to_string(&line)?
         }
     };
     if let (Format::Text, Origin::Made) = (format, relay.origin()) {
         line += &format!("\nmade a new relay identity in {data}; address {address}");
     }
-    let mut output = io::stdout().lock();
-    writeln!(output, "{line}")?;
-    output.flush()
+    print(format!("{line}\n").as_bytes())
 }
 
 const fn identity(origin: Origin) -> &'static str {

@@ -235,6 +235,60 @@ async fn a_signal_ends_the_relay_in_good_order_and_inspect_shows_what_it_held() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_of_the_output_is_no_fault_of_the_store() {
+    let directory = tempfile::tempdir().unwrap();
+    configure(directory.path(), SETTINGS);
+    let mut process = Process::start(directory.path());
+    let mut client = Client::connect(process.address, process.relay).await;
+    let (channel, handle) = client.create_channel().await;
+    // More than is held back before it is written.
+    client.append(&channel, handle, &[7; 30_000][..]).await.unwrap();
+    client.connection.close(0_u32.into(), b"");
+    process.terminate();
+    assert!(process.wait(Duration::from_secs(15)).success());
+    let inspect = || {
+        let mut inspect = Command::new(BINARY);
+        inspect.args(["inspect", "--data", text(directory.path())]).stderr(Stdio::piped());
+        inspect
+    };
+    let mut left = inspect().stdout(Stdio::piped()).spawn().unwrap();
+    drop(left.stdout.take());
+    let left = left.wait_with_output().unwrap();
+    assert!(left.status.success() && left.stderr.is_empty(), "{left:?}");
+    if cfg!(target_os = "linux") {
+        for arguments in [&["inspect", "--data", text(directory.path())][..], &["man"]] {
+            let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+            let output = Command::new(BINARY).args(arguments).stdout(full).output().unwrap();
+            let errors = String::from_utf8(output.stderr).unwrap();
+            let expected = "hush-relay: the output cannot be written: No space left on device";
+            assert!(!output.status.success() && errors.starts_with(expected), "{errors}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_means_another_machine_everywhere_is_noted() {
+    let cases = [
+        ("0.0.0.0:4433", "cannot use 0.0.0.0: "),
+        ("[::]:4433", "cannot use [::]: "),
+        ("127.0.0.1:4433", "cannot use 127.0.0.1: "),
+        ("localhost:4433", "cannot use localhost: "),
+    ];
+    for (place, noted) in cases {
+        let directory = tempfile::tempdir().unwrap();
+        let init = ["init", "--data", text(directory.path()), "--public-address", place];
+        let (success, printed, errors) = run(&init);
+        assert!(success && printed.contains(noted), "{printed}{errors}");
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let init = ["init", "--data", text(directory.path()), "--public-address", "192.168.1.9:4433"];
+    let (success, printed, errors) = run(&init);
+    assert!(success && !printed.contains("cannot use"), "{printed}{errors}");
+    let (success, _, errors) = run(&["init", "--public-address", "::1:4433"]);
+    assert!(!success && errors.contains("[::1]:4433"), "{errors}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn frames_are_recorded_when_asked_for_and_said_so() {
     // spec: RLY-041
     let directory = tempfile::tempdir().unwrap();

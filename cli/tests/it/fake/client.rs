@@ -135,6 +135,8 @@ impl Backend for FakeClient {
 pub(crate) struct FakeOpener {
     world: Arc<World>,
     pub(crate) lock: Option<LockKind>,
+    /// The profile may not even be looked at.
+    pub(crate) locked_out: Option<OpenFault>,
     pub(crate) fault: Option<OpenFault>,
     pub(crate) opened: Mutex<Vec<Opening>>,
 }
@@ -144,6 +146,7 @@ impl FakeOpener {
         Self {
             world: Arc::new(world),
             lock: Some(LockKind::Passphrase),
+            locked_out: None,
             fault: None,
             opened: Mutex::default(),
         }
@@ -151,6 +154,15 @@ impl FakeOpener {
 
     pub(crate) fn world(&self) -> Arc<World> {
         Arc::clone(&self.world)
+    }
+
+    pub(crate) fn not_permitted() -> OpenFault {
+        OpenFault {
+            code: "not_permitted",
+            what: "access to the profile's files is not permitted".into(),
+            advice: "Run as the user who owns the profile.".into(),
+            exit: Exit::Failed,
+        }
     }
 
     pub(crate) fn wrong_passphrase() -> OpenFault {
@@ -166,8 +178,8 @@ impl FakeOpener {
 impl Opener for FakeOpener {
     type Backend = FakeClient;
 
-    fn lock_kind(&self, _profile: &Path) -> Option<LockKind> {
-        self.lock
+    fn lock_kind(&self, _profile: &Path) -> Result<Option<LockKind>, OpenFault> {
+        self.locked_out.clone().map_or(Ok(self.lock), Err)
     }
 
     async fn open(&self, opening: Opening) -> Result<Self::Backend, OpenFault> {

@@ -15,6 +15,9 @@ use hushwire_cli::{
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 
+/// Stands for a line of bytes that are not UTF-8.
+pub(crate) const NOT_TEXT: &str = "\u{fffd}";
+
 #[derive(Default)]
 pub(crate) struct FakeConsole {
     printed: Arc<Mutex<Vec<String>>>,
@@ -28,7 +31,8 @@ pub(crate) struct FakeConsole {
     /// Lines typed in a conversation; each waits until something with its first part was printed.
     pub(crate) typed: Mutex<Vec<(&'static str, &'static str)>>,
     pub(crate) interrupt: Notify,
-    pub(crate) nobody_reads: bool,
+    /// What becomes of what is printed, if it cannot be.
+    pub(crate) output_fault: Option<io::ErrorKind>,
     /// How wide lines are shown; none: it is no terminal.
     pub(crate) columns: Option<Columns>,
 }
@@ -64,8 +68,8 @@ impl FakeConsole {
 
 impl Console for FakeConsole {
     fn print(&self, line: &str) -> io::Result<()> {
-        if self.nobody_reads {
-            return Err(io::ErrorKind::BrokenPipe.into());
+        if let Some(kind) = self.output_fault {
+            return Err(kind.into());
         }
         self.printed.lock().unwrap().push(line.to_owned());
         Ok(())
@@ -113,7 +117,10 @@ impl Console for FakeConsole {
                     tokio::task::yield_now().await;
                 }
                 let (next, asked) = oneshot::channel();
-                let line = TypedLine { text: text.to_owned(), next };
+                let line = match text {
+                    NOT_TEXT => Err(io::ErrorKind::InvalidData.into()),
+                    text => Ok(TypedLine { text: text.to_owned(), next }),
+                };
                 if sender.send(line).await.is_err() || asked.await.is_err() {
                     return;
                 }

@@ -152,10 +152,13 @@ impl State {
     }
 
     fn send(&mut self, chat: ChatNumber, body: MessageBody) -> Result<Reply, CommandError> {
-        if !self.chats.iter().any(|known| known.number == chat) {
-            return Err(CommandError::NoSuchChat);
+        match self.chats.iter().find(|known| known.number == chat).map(|known| known.state) {
+            None => return Err(CommandError::NoSuchChat),
+            Some(ChatState::Left | ChatState::Removed) => return Err(CommandError::ChatClosed),
+            Some(_) => {}
         }
         let message = self.add_message(chat.0, Sender::Me, body, MessageState::Pending);
+        self.add_event(Event::MessageAdded { chat, message });
         Ok(Reply::Accepted { chat, message })
     }
 
@@ -234,12 +237,17 @@ impl State {
                 self.profile = Some(profile("Alice"));
                 Ok(Reply::Done)
             }
-            Command::MakeLink { usage, .. } => {
+            Command::MakeLink { usage, expires_in_ms } => {
+                let expires_at_ms = expires_in_ms.map(|length| 1_795_254_060_000 + length);
                 let number = LinkNumber(self.links.len() as u64 + 1);
                 let text = SecretText::new(format!("hush:{}", "x".repeat(195)));
-                let link = LinkInfo { number, text, usage, state: LinkState::Active };
+                let link =
+                    LinkInfo { number, text, usage, state: LinkState::Active, expires_at_ms };
                 self.links.push(link.clone());
                 Ok(Reply::Link(link))
+            }
+            Command::GroupLeave(_) if self.chats[2].state != ChatState::Open => {
+                Err(CommandError::ChatClosed)
             }
             Command::RevokeLink(number) if !self.links.iter().any(|link| link.number == number) => {
                 Err(CommandError::NoSuchLink)

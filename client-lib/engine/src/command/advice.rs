@@ -82,6 +82,8 @@ impl CommandError {
             Self::BadRelayAddress => "bad_relay_address",
             Self::LinkTruncated => "link_truncated",
             Self::NotALink => "not_a_link",
+            Self::LinkingCode => "linking_code",
+            Self::ContactLink => "contact_link",
             Self::LinkTooNew => "link_too_new",
             Self::OwnLink => "own_link",
             Self::AlreadyAContact => "already_a_contact",
@@ -126,6 +128,10 @@ impl CommandError {
             Self::BadRelayAddress => "Ask who runs the relay for its whole address.",
             Self::LinkTruncated => "Copy it again, from its first to its last character.",
             Self::NotALink => "Look where it came from, and take it from there once more.",
+            Self::LinkingCode => "Ask for a contact link to write to somebody.",
+            Self::ContactLink => {
+                "Begin to link a device on the old one, and take the code it shows."
+            }
             Self::LinkTooNew => "Update this program.",
             Self::OwnLink => "Give it to somebody else, and ask for theirs.",
             Self::AlreadyAContact => "Write to them in the chat that is there.",

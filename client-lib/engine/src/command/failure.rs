@@ -128,6 +128,12 @@ pub enum CommandError {
     /// The text is no link of this system.
     #[error("this is no link or code of Hushwire")]
     NotALink,
+    /// A linking code where a contact link is expected.
+    #[error("this is a linking code: it is for a new device of one's own, and for nobody else")]
+    LinkingCode,
+    /// A contact link where a linking code is expected.
+    #[error("this is a contact link, and no linking code")]
+    ContactLink,
     /// The link is of a newer version.
     #[error("the link needs a newer version of this program")]
     LinkTooNew,

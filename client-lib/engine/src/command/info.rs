@@ -28,6 +28,10 @@ pub struct LinkInfo {
     pub usage: LinkUse,
     /// What has become of it.
     pub state: LinkState,
+    /// When it stops working by itself, by this device's clock; milliseconds since the Unix epoch.
+    /// Else it works until it is used or revoked.
+    #[serde(default)]
+    pub expires_at_ms: Option<u64>,
 }
 
 /// What has become of a contact link.
@@ -37,10 +41,12 @@ pub enum LinkState {
     Pending,
     /// It can be used.
     Active,
-    /// Its single use is over.
+    /// Its single use is over; it stays used when it is revoked afterwards.
     Used,
     /// It was revoked.
     Revoked,
+    /// Its time is over, by this device's clock.
+    Expired,
 }
 
 /// A member of a chat.

@@ -19,6 +19,7 @@ mod hostile;
 mod impostors;
 mod invitations;
 mod liars;
+mod links;
 mod names;
 mod outbox;
 mod replays;

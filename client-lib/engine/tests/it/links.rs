@@ -1,0 +1,92 @@
+//! What is said of the links that were given out, and of text that is none.
+
+use hushwire_engine::command::{
+    Command, CommandError, LinkInfo, LinkState, LinkUse, Reply, SecretText,
+};
+
+use crate::world::{Who, World};
+
+fn make(world: &mut World, who: Who, expires_in_ms: Option<u64>) -> LinkInfo {
+    let make = Command::MakeLink { usage: LinkUse::Single, expires_in_ms };
+    let Reply::Link(link) = world.ask(who, make) else { panic!() };
+    world.settle();
+    link
+}
+
+fn states(world: &mut World, who: Who) -> Vec<LinkState> {
+    let Reply::Links(links) = world.ask(who, Command::Links) else { panic!() };
+    links.into_iter().map(|link| link.state).collect()
+}
+
+#[test]
+fn a_link_whose_time_is_over_is_said_to_be() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let (lasting, short) = (make(&mut world, alice, None), make(&mut world, alice, Some(60_000)));
+    assert_eq!(lasting.expires_at_ms, None);
+    assert!(short.expires_at_ms.is_some());
+    assert_eq!(states(&mut world, alice), [LinkState::Active; 2]);
+    world.pass(60_000);
+    assert_eq!(states(&mut world, alice), [LinkState::Active, LinkState::Expired]);
+    world.ask(alice, Command::RevokeLink(short.number));
+    assert_eq!(states(&mut world, alice), [LinkState::Active, LinkState::Revoked]);
+}
+
+#[test]
+fn a_used_link_stays_used_when_it_is_revoked() {
+    let mut world = World::new(1);
+    let (alice, bob) = (world.person("Alice", 0), world.person("Bob", 0));
+    let link = make(&mut world, alice, Some(60_000));
+    world.ask(bob, Command::AddContact { link: link.text });
+    world.settle();
+    assert_eq!(states(&mut world, alice), [LinkState::Used]);
+    world.pass(60_000);
+    world.ask(alice, Command::RevokeLink(link.number));
+    world.settle();
+    assert_eq!(states(&mut world, alice), [LinkState::Used]);
+}
+
+#[test]
+fn what_is_typed_can_be_judged_without_a_profile() {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let contact = make(&mut world, alice, None).text;
+    let Reply::DeviceCode(code) = world.ask(alice, Command::DeviceLink) else { panic!() };
+    let relay = world.address(0);
+    let create = |name: &str, relay: &str| Command::CreateIdentity {
+        name: name.to_owned(),
+        relay: relay.to_owned(),
+    };
+    let join = |code: &SecretText, name: &str| Command::JoinIdentity {
+        code: code.clone(),
+        device_name: name.to_owned(),
+    };
+    let add = |link: &SecretText| Command::AddContact { link: link.clone() };
+    let cut = |text: &SecretText| {
+        let text = text.expose();
+        SecretText::new(text.get(..text.len() - 8).unwrap().to_owned())
+    };
+    let other = SecretText::new("https://example.org".to_owned());
+    let cases = [
+        (create("Bob", &relay), Ok(())),
+        (create(" ", &relay), Err(CommandError::BadText)),
+        (create("Bob", "relay.example:4433"), Err(CommandError::BadRelayAddress)),
+        (join(&code, "laptop"), Ok(())),
+        (join(&code, ""), Err(CommandError::BadText)),
+        (join(&contact, "laptop"), Err(CommandError::ContactLink)),
+        (join(&cut(&code), "laptop"), Err(CommandError::LinkTruncated)),
+        (join(&other, "laptop"), Err(CommandError::NotALink)),
+        (add(&contact), Ok(())),
+        (add(&code), Err(CommandError::LinkingCode)),
+        (add(&cut(&contact)), Err(CommandError::LinkTruncated)),
+        (add(&other), Err(CommandError::NotALink)),
+        (Command::Chats, Ok(())),
+    ];
+    let bob = world.device("nobody's yet");
+    for (command, expected) in cases {
+        assert_eq!(command.check(), expected, "{command:?}");
+        if expected.is_err() && !matches!(command, Command::AddContact { .. }) {
+            assert_eq!(world.try_ask(bob, command).map(drop), expected);
+        }
+    }
+}
