@@ -18,7 +18,8 @@ const USAGE: &str = "usage: cargo sim [--seed S] [--seeds N] [--first S] [--seco
   --seed S     runs one seed and shows its journal; with --keep 3,7 only these of its moves,
                with --frames yes every request and answer too
   --seeds N    runs N seeds, from --first (0) on
-  --seconds N  runs fresh seeds for that long";
+  --seconds N  runs fresh seeds for that long
+  --shrink no  shows the seeds that fail as they are";
 
 struct Wanted {
     seed: Option<u64>,
@@ -27,6 +28,14 @@ struct Wanted {
     seconds: Option<u64>,
     keep: Option<Vec<usize>>,
     detail: Detail,
+    shrink: Shrink,
+}
+
+/// Whether a story is made small before it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shrink {
+    Yes,
+    No,
 }
 
 fn main() -> ExitCode {
@@ -37,6 +46,7 @@ fn main() -> ExitCode {
         seconds: None,
         keep: None,
         detail: Detail::People,
+        shrink: Shrink::Yes,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
@@ -45,6 +55,7 @@ fn main() -> ExitCode {
             ("--keep", _) => {
                 wanted.keep = text.split(',').map(|place| place.parse().ok()).collect();
             }
+            ("--shrink", _) => wanted.shrink = Shrink::No,
             ("--frames", _) => wanted.detail = Detail::Frames,
             ("--seed", Some(value)) => wanted.seed = Some(value),
             ("--seeds", Some(value)) => wanted.seeds = Some(value),
@@ -60,7 +71,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     match wanted {
         Wanted { seed: Some(seed), keep, detail, .. } => one(seed, keep.as_deref(), detail),
-        Wanted { seeds, first, seconds, .. } => many(seeds, first, seconds),
+        Wanted { seeds, first, seconds, shrink, .. } => many(seeds, first, seconds, shrink),
     }
 }
 
@@ -85,7 +96,12 @@ fn one(seed: u64, keep: Option<&[usize]>, detail: Detail) -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn many(seeds: Option<u64>, first: u64, seconds: Option<u64>) -> ExitCode {
+fn many(
+    seeds: Option<u64>,
+    first: u64,
+    seconds: Option<u64>,
+    shrink: Shrink,
+) -> ExitCode {
     let begun = Instant::now();
     let (first, end) = match (seeds, seconds) {
         (Some(count), _) => (first, first.saturating_add(count)),
@@ -105,16 +121,27 @@ fn many(seeds: Option<u64>, first: u64, seconds: Option<u64>) -> ExitCode {
         let outcome = run(&plan);
         runs += 1;
         total.add(&outcome.tally);
-        violations += u64::from(show(&plan, outcome));
+        violations += u64::from(outcome.violation.is_some());
+        match shrink {
+            Shrink::Yes => show(&plan, outcome),
+            Shrink::No => name(&plan, &outcome),
+        }
     }
     sum(runs, violations, &total, Some(begun.elapsed()));
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Shows a violation as small as it can be made. Says whether there was one.
-fn show(plan: &Plan, outcome: Outcome) -> bool {
-    let Some(violation) = &outcome.violation else { return false };
-    println!("seed {}: {violation}", plan.seed);
+/// Names a violation.
+fn name(plan: &Plan, outcome: &Outcome) {
+    if let Some(violation) = &outcome.violation {
+        println!("seed {}: {violation}", plan.seed);
+    }
+}
+
+/// Shows a violation as small as it can be made.
+fn show(plan: &Plan, outcome: Outcome) {
+    name(plan, &outcome);
+    let Some(violation) = &outcome.violation else { return };
     let (least, found) = shrink(plan, violation);
     let found = found.unwrap_or(outcome);
     println!("  the same with {} of {} moves:", least.moves.len(), plan.moves.len());
@@ -130,7 +157,6 @@ fn show(plan: &Plan, outcome: Outcome) -> bool {
     }
     let places: Vec<String> = least.moves.iter().map(|one| one.place.to_string()).collect();
     println!("  replay: cargo sim --seed {} --keep {}", plan.seed, places.join(","));
-    true
 }
 
 fn sum(runs: u64, violations: u64, total: &Tally, took: Option<Duration>) {
