@@ -96,12 +96,7 @@ fn one(seed: u64, keep: Option<&[usize]>, detail: Detail) -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn many(
-    seeds: Option<u64>,
-    first: u64,
-    seconds: Option<u64>,
-    shrink: Shrink,
-) -> ExitCode {
+fn many(seeds: Option<u64>, first: u64, seconds: Option<u64>, shrink: Shrink) -> ExitCode {
     let begun = Instant::now();
     let (first, end) = match (seeds, seconds) {
         (Some(count), _) => (first, first.saturating_add(count)),

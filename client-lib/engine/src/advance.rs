@@ -183,8 +183,9 @@ fn tell(
     if applied.state_changed {
         groups::take_name(work, chat, mls)?;
     }
-    let added = groups::people(&applied.added);
-    let removed = groups::people(&applied.removed);
+    let now = mls.members().map_err(log::store_error)?;
+    let added = groups::came(&now, &applied.added, &applied.removed);
+    let removed = groups::went(&now, &applied.removed);
     if !added.is_empty() {
         work.event(Event::MembersAdded { chat, members: added })?;
     }

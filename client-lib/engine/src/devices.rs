@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     advance::{self, Moved},
     capabilities, chats,
-    command::{ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice, Verification},
+    command::{
+        CommandError, ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice,
+        Verification,
+    },
     contacts, control, direct,
     event::Event,
     groups, inbox, links, log, outbox,
@@ -350,6 +353,15 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
         revoking::tell_keys(work)?;
     }
     work.event(Event::DevicesChanged)
+}
+
+/// Refuses what a device may do among its identity's devices only once it is in their group: alone,
+/// nobody would hear of it, and nobody might be left to let it in (spec: IDN-071).
+pub(crate) fn check_in(work: &Work<'_>, identity: &IdentityRecord) -> Result<(), CommandError> {
+    match groups::record(work, &identity.own_group)? {
+        Some(_) => Ok(()),
+        None => Err(CommandError::NotInYet),
+    }
 }
 
 /// This device is out of its own identity: it stops, and says so. It is out of every group, also

@@ -264,9 +264,19 @@ pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Repo
     Ok(contest.map(|contest| Report { candidate: contest.candidate, code: contest.code }))
 }
 
-/// The people of some leaves, each once, in hex.
-pub(crate) fn people(leaves: &[Member]) -> Vec<String> {
-    identities(leaves).iter().map(Fingerprint::to_hex).collect()
+/// Who came in with these leaves and was not there before by others: fingerprints, each once, in hex.
+pub(crate) fn came(now: &[Member], added: &[Member], removed: &[Member]) -> Vec<String> {
+    let of = |leaves: &[Member], who: &Fingerprint| {
+        leaves.iter().filter(|leaf| leaf.identity() == *who).count()
+    };
+    let new = |who: &Fingerprint| of(now, who) == of(added, who) && of(removed, who) == 0;
+    identities(added).iter().filter(|who| new(who)).map(Fingerprint::to_hex).collect()
+}
+
+/// Who went with these leaves and is not there by others: fingerprints, each once, in hex.
+pub(crate) fn went(now: &[Member], removed: &[Member]) -> Vec<String> {
+    let stays = |who: &Fingerprint| now.iter().any(|leaf| leaf.identity() == *who);
+    identities(removed).iter().filter(|who| !stays(who)).map(Fingerprint::to_hex).collect()
 }
 
 /// The group's name is what its members agreed on.

@@ -117,6 +117,7 @@ pub(crate) fn offer(work: &mut Work<'_>) -> Result<Reply, CommandError> {
     if identity.manager_key.is_none() || identity.revoked {
         return Err(CommandError::NotAManager);
     }
+    crate::devices::check_in(work, &identity)?;
     let relay: RelayAddress =
         inbox::required(work)?.relay.parse().map_err(|_| CommandError::StoreDamaged)?;
     let offer = LinkingOffer::new(relay, work.rng);

@@ -28,6 +28,7 @@ const OLD_KEY_SPARE_MS: u64 = 24 * 60 * 60 * 1000;
 pub(crate) fn revoke(work: &mut Work<'_>, number: DeviceNumber) -> Result<(), CommandError> {
     let identity = profile::require(work)?;
     let manager = identity.manager_key().ok_or(CommandError::NotAManager)?;
+    devices::check_in(work, &identity)?;
     let statement = identity.statement()?;
     let current = devices::device_list(work)?;
     let revoked = devices::numbered(work, number)?.ok_or(CommandError::NoSuchDevice)?;

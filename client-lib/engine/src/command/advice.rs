@@ -93,6 +93,7 @@ impl CommandError {
             Self::PhraseIncomplete => "phrase_incomplete",
             Self::PhraseOfAnother => "phrase_of_another",
             Self::NotAManager => "not_a_manager",
+            Self::NotInYet => "not_in_yet",
             Self::NotLinking => "not_linking",
             Self::NotApplicable => "not_applicable",
             Self::BadPath => "bad_path",
@@ -144,6 +145,9 @@ impl CommandError {
             }
             Self::PhraseOfAnother => "Look for the phrase of this identity.",
             Self::NotAManager => "Use a device that was linked to manage others.",
+            Self::NotInYet => {
+                "Keep the device that linked it online until your chats appear here, and try again."
+            }
             Self::NotLinking => "Begin to link a device first.",
             Self::NotApplicable => {
                 "Only a file can be saved, and only a message that failed can be tried again."

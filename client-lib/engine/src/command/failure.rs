@@ -161,6 +161,9 @@ pub enum CommandError {
     /// This device does not hold the manager key.
     #[error("this device may not link or revoke devices")]
     NotAManager,
+    /// The other devices of this identity have not let this one in yet.
+    #[error("your other devices have not let this one in yet")]
+    NotInYet,
     /// No device is being linked.
     #[error("no device is being linked")]
     NotLinking,

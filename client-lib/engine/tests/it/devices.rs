@@ -658,3 +658,52 @@ fn a_device_that_was_away_while_another_was_revoked_is_not_alarmed() {
     let denied = world.events(laptop).into_iter().filter(is_inbox_denied).count();
     assert_eq!(denied, 1);
 }
+
+#[test]
+fn a_device_that_is_not_in_yet_neither_links_nor_revokes() {
+    // spec: IDN-071
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = world.device("laptop");
+    begin(&mut world, alice, laptop);
+    world.settle();
+    confirm(&mut world, alice);
+    // The grant is there, and the one that would let it in is away.
+    world.set_online(alice, false);
+    confirm(&mut world, laptop);
+    world.settle();
+    assert!(world.events(laptop).contains(&Event::DeviceLinked));
+    let others = devices(&mut world, laptop);
+    let number = others.iter().find(|other| other.current == ThisDevice::No).unwrap().number;
+    for command in [Command::DeviceRevoke(number), Command::DeviceLink] {
+        let refused = world.try_ask(laptop, command).map(|_| ());
+        assert_eq!(refused, Err(CommandError::NotInYet));
+    }
+    world.set_online(alice, true);
+    world.pass(120_000);
+    world.ask(laptop, Command::DeviceRevoke(number));
+    world.pass(120_000);
+    assert!(world.events(alice).contains(&Event::ThisDeviceRevoked));
+}
+
+#[test]
+fn a_person_who_has_one_device_more_or_less_neither_came_nor_went() {
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    let (hers, _) = world.befriend(alice, bob);
+    let Reply::Chat(crew) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    world.ask(alice, Command::GroupAdd { chat: crew.number, contact: contacts[0].number });
+    world.pass(60_000);
+    assert_eq!(hers.0, 1);
+    link(&mut world, bob);
+    let number = devices(&mut world, bob)[1].number;
+    world.ask(bob, Command::DeviceRevoke(number));
+    world.pass(120_000);
+    let events = world.events(alice);
+    let added = |event: &&Event| matches!(event, Event::MembersAdded { .. });
+    assert_eq!(events.iter().filter(added).count(), 1, "Bob himself");
+    assert!(!events.iter().any(|event| matches!(event, Event::MembersRemoved { .. })));
+}
