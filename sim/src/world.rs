@@ -36,6 +36,8 @@ use crate::{
 const DAWN: Timestamp = Timestamp(1_800_000_000_000);
 /// How long the world has, once it is whole, until nothing may wait any more.
 const REST_MS: u64 = 6 * 3_600_000;
+/// How often a person looks whether their other device shows the digits too.
+const LOOKS_MAX: u8 = 90;
 /// Lines that a journal keeps.
 const JOURNAL_MAX: usize = 2_000;
 /// Steps that one run takes at most: more is somebody who is never done.
@@ -87,6 +89,9 @@ pub(crate) struct World {
     pub(crate) texts: u64,
     /// Links that are not published yet, and who gets them then.
     pub(crate) promised: BTreeMap<(usize, LinkNumber), usize>,
+    /// The digits that each device showed last in a linking, and how often they were looked for elsewhere.
+    digits: BTreeMap<usize, String>,
+    looks: BTreeMap<usize, u8>,
     /// Direct chats that could not be set up, for a reason that the person was told.
     pub(crate) excused: BTreeSet<(usize, ChatNumber)>,
     pub(crate) violation: Option<Violation>,
@@ -110,6 +115,8 @@ impl World {
             texts: 0,
             promised: BTreeMap::new(),
             excused: BTreeSet::new(),
+            digits: BTreeMap::new(),
+            looks: BTreeMap::new(),
             violation: None,
             seed: plan.seed,
             detail: plan.detail,
@@ -216,8 +223,7 @@ impl World {
             }
             Happening::RelayHeals(relay) => self.relays[relay].set_disk(None),
             Happening::Confirms(client) => {
-                let confirm = Command::DeviceLinkConfirm(Comparison::Equal);
-                self.insist(client, confirm, Happening::Confirms(client));
+                self.confirm(client);
             }
             Happening::Adds { client, link } => {
                 let again = Happening::Adds { client, link: link.clone() };
@@ -233,7 +239,11 @@ impl World {
         }
         let now = self.now;
         match self.clients[client].open(now) {
-            Ok(()) => self.after(client),
+            Ok(()) => {
+                // An app reads what happened before it died.
+                self.events(client);
+                self.after(client);
+            }
             Err(hushwire_engine::store::StoreError::Damaged) => {
                 self.violation = Some(Violation::Damaged(format!("device {client} at opening")));
             }
@@ -276,6 +286,25 @@ impl World {
         }
         self.after(client);
         Some(reply)
+    }
+
+    /// A person compares what a device shows with what their other one shows, once it does.
+    fn confirm(&mut self, client: usize) {
+        let Some(shown) = self.digits.get(&client) else { return };
+        let person = self.clients[client].person;
+        let other = self.digits.iter().find(|(other, digits)| {
+            **other != client && *digits == shown && self.clients[**other].person == person
+        });
+        if other.is_some() {
+            let confirm = Command::DeviceLinkConfirm(Comparison::Equal);
+            self.insist(client, confirm, Happening::Confirms(client));
+            return;
+        }
+        let looks = self.looks.entry(client).or_default();
+        *looks = looks.saturating_add(1);
+        if *looks < LOOKS_MAX {
+            self.agenda.put(self.now.plus_ms(5_000), Happening::Confirms(client));
+        }
     }
 
     /// Asks as a person does who wants it: again after a while, if the device could not.
@@ -567,7 +596,8 @@ impl World {
                 self.chat_moved(client, chat);
                 self.compare(client, chat)?;
             }
-            Event::DeviceCompare { .. } => {
+            Event::DeviceCompare { code } => {
+                self.digits.insert(client, code.expose().to_owned());
                 let at = self.now.plus_ms(self.clients[client].dice.between(500, 5_000));
                 self.agenda.put(at, Happening::Confirms(client));
             }
