@@ -31,6 +31,9 @@ use crate::{
     work::Work,
 };
 
+/// How long the inbox is denied until a person is told, in milliseconds.
+const DENIED_MS: u64 = 10 * 60 * 1000;
+
 /// Why an item was not taken.
 pub(crate) enum Fault {
     /// The store failed.
@@ -103,16 +106,28 @@ pub(crate) fn created(work: &Work<'_>) -> Result<(), StoreError> {
     work.tx.save(InboxRecord::KEY, &record)
 }
 
-/// While a rotation is under way another owner key is expected: the next one, or another's. Says
-/// whether there is one.
-pub(crate) fn try_other_key(work: &Work<'_>) -> Result<bool, StoreError> {
-    revoking::try_other_key(work)
-}
-
-/// The relay does not let this device open the inbox: another owner key, or the inbox is gone.
+/// The relay does not let this device open the inbox. While a rotation is under way another owner key
+/// is expected: the next one, or another's. Else the person is told, once it has lasted: a device that
+/// was away while another one was revoked learns the new owner key from the group of its devices
+/// (spec: CLI-144).
 pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
-    let relay = required(work)?.relay;
-    work.event(Event::Warning(Warning::InboxDenied { relay }))
+    if revoking::try_other_key(work)? {
+        return Ok(());
+    }
+    let mut record = required(work)?;
+    let now = work.now.0;
+    match record.denied_since_ms {
+        Some(since) if since <= now && now - since >= DENIED_MS => {
+            let relay = record.relay;
+            work.event(Event::Warning(Warning::InboxDenied { relay }))
+        }
+        // One that lies ahead is by a clock that was wrong (spec: CLI-137).
+        Some(since) if since <= now => Ok(()),
+        _ => {
+            record.denied_since_ms = Some(now);
+            work.tx.save(InboxRecord::KEY, &record)
+        }
+    }
 }
 
 /// Places of the inbox, as the relay and this device have them.
@@ -138,7 +153,7 @@ pub(crate) fn opened(
     let mut record = required(work)?;
     let fresh = Sequence(record.cursor);
     let from = fresh.min(slot).min(end);
-    if from < fresh {
+    if from < fresh || record.denied_since_ms.take().is_some() {
         record.cursor = from.0;
         work.tx.save(InboxRecord::KEY, &record)?;
     }

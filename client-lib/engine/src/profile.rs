@@ -129,6 +129,7 @@ fn make_inbox(
         own_capability: own_capability.clone(),
         next_owner_key: None,
         rotation_unsure: false,
+        denied_since_ms: None,
         shelf_stale: false,
         keys_untold: false,
         created: false,

@@ -78,7 +78,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
         "OTHER_CONTENT_MAX",
     ),
     ("item_memory_ms", "client-lib/engine/src/handled.rs", "MEMORY_MS"),
-    ("inbox_denials_min", "client-lib/engine/src/engine/inbox.rs", "DENIALS_MIN"),
+    ("inbox_denied_ms", "client-lib/engine/src/inbox.rs", "DENIED_MS"),
     ("equal_warnings_max", "client-lib/engine/src/warnings.rs", "EQUAL_MAX"),
     ("equal_warnings_span_ms", "client-lib/engine/src/warnings.rs", "EQUAL_SPAN_MS"),
     ("invitations_held_of_one_max", "client-lib/engine/src/joining/held.rs", "HELD_OF_ONE_MAX"),

@@ -24,14 +24,8 @@ const TEND_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
 pub(super) struct InboxLive {
     pub(super) key: SessionKey,
     pub(super) shelf: ShelfLive,
-    /// How often opening it was denied, one after the other.
-    denials: u32,
     phase: Phase,
 }
-
-/// So often opening is denied before a person is told: an own device that was away while another one
-/// was revoked learns the new owner key meanwhile, from the group of its devices (spec: CLI-144).
-const DENIALS_MIN: u32 = 4;
 
 enum Phase {
     Closed,
@@ -121,12 +115,7 @@ impl<S: Store> Engine<S> {
         };
         let key = SessionKey { relay, purpose: Purpose::Inbox };
         if self.inbox.as_ref().is_none_or(|inbox| inbox.key != key) {
-            self.inbox = Some(InboxLive {
-                key,
-                shelf: ShelfLive::default(),
-                denials: 0,
-                phase: Phase::Closed,
-            });
+            self.inbox = Some(InboxLive { key, shelf: ShelfLive::default(), phase: Phase::Closed });
         }
         Ok(())
     }
@@ -214,7 +203,7 @@ impl<S: Store> Engine<S> {
             Answer::InboxOpened { handle, cursor, next } => (handle, cursor, next),
             Answer::Refused(refusal) => {
                 if refusal.code == Code::Denied {
-                    self.inbox_denied()?;
+                    self.transact(inbox::denied)?;
                 }
                 self.rest_inbox(refusal.retry_after_ms);
                 return Ok(());
@@ -224,7 +213,6 @@ impl<S: Store> Engine<S> {
         let now = self.now();
         let places = self.transact(|work| inbox::opened(work, slot, end))?;
         if let Some(live) = &mut self.inbox {
-            live.denials = 0;
             live.phase = Phase::Reading(Reading::begin(handle, places));
             live.shelf = ShelfLive::default();
             live.shelf.look(now);
@@ -232,16 +220,6 @@ impl<S: Store> Engine<S> {
         let read = Request::InboxRead { handle, from: places.from, follow: Follow::Onward };
         self.send(number, read, Pending::ReadInbox);
         Ok(())
-    }
-
-    /// Another owner key is tried, if one is expected; else, in the end, the person is told.
-    fn inbox_denied(&mut self) -> Result<(), StoreError> {
-        if self.transact(|work| inbox::try_other_key(work))? {
-            return Ok(());
-        }
-        let Some(live) = &mut self.inbox else { return Ok(()) };
-        live.denials = live.denials.saturating_add(1);
-        if live.denials < DENIALS_MIN { Ok(()) } else { self.transact(inbox::denied) }
     }
 
     pub(super) fn inbox_read(

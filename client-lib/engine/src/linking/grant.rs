@@ -154,6 +154,7 @@ fn become_device(
         own_capability: SecretBytes::new(own.capability),
         next_owner_key: None,
         rotation_unsure: false,
+        denied_since_ms: None,
         shelf_stale: false,
         keys_untold: false,
         created: true,

@@ -65,6 +65,9 @@ pub(crate) struct InboxRecord {
     /// The keys are to be told to own devices once the revoked one is out of their group.
     #[serde(default)]
     pub(crate) keys_untold: bool,
+    /// Since when opening it is denied, if it is.
+    #[serde(default)]
+    pub(crate) denied_since_ms: Option<u64>,
     pub(crate) created: bool,
     /// First item that this device has not handled.
     pub(crate) cursor: u64,
