@@ -5,8 +5,8 @@ use anstyle::{AnsiColor, Style};
 use crate::{
     moment, qr,
     record::{
-        ChatRecord, CodeRecord, ContactRecord, EventRecord, IdentityRecord, LinkRecord, Record,
-        SafetyNumberRecord, Showing, StatusRecord,
+        ChatRecord, CodeRecord, ContactRecord, EventRecord, GroupCodeRecord, IdentityRecord,
+        LinkRecord, Record, SafetyNumberRecord, Showing, StatusRecord,
     },
     visible,
 };
@@ -29,6 +29,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Member(_)
         | Record::Device(_)
         | Record::SafetyNumber(_)
+        | Record::GroupCode(_)
         | Record::Done(_)
         | Record::Event(_) => Some(INDENT),
         Record::Identity(_)
@@ -110,6 +111,7 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
         Record::DeviceCode(code) => device_code(code, paint),
         Record::Comparison(code) => comparison(code, paint),
         Record::SafetyNumber(number) => safety_number(number, paint),
+        Record::GroupCode(code) => group_code(code, paint),
         Record::Status(status) => self::status(status, paint),
         Record::Done(done) => vec![done.words.clone()],
         Record::Event(event) => vec![self::event(event, paint)],
@@ -256,6 +258,18 @@ fn safety_number(number: &SafetyNumberRecord, paint: Paint) -> Vec<String> {
         ]);
     }
     lines
+}
+
+fn group_code(code: &GroupCodeRecord, paint: Paint) -> Vec<String> {
+    vec![
+        format!("Code of {} now", paint.strong(&code.label)),
+        String::new(),
+        format!("  {}", visible::line(&code.digits)),
+        String::new(),
+        "Compare it by voice or in person with another member: the same members and history have"
+            .into(),
+        "the same digits. Every change of the group changes them.".into(),
+    ]
 }
 
 fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {

@@ -3,8 +3,8 @@
 //! The field names are an interface; `tests/it/json.rs` pins them.
 
 use hushwire::command::{
-    ChatInfo, ContactInfo, DeviceInfo, LinkInfo, MemberInfo, ProfileInfo, SecretText, StatusInfo,
-    Verification,
+    ChatInfo, ContactInfo, DeviceInfo, GroupCodeInfo, LinkInfo, MemberInfo, ProfileInfo,
+    SecretText, StatusInfo, Verification,
 };
 use serde::Serialize;
 
@@ -42,6 +42,8 @@ pub enum Record {
     Comparison(CodeRecord),
     /// The number that two people compare.
     SafetyNumber(SafetyNumberRecord),
+    /// See [`GroupCodeRecord`].
+    GroupCode(GroupCodeRecord),
     /// What waits, and how the relays are.
     Status(StatusRecord),
     /// Something is done that has nothing else to say.
@@ -281,6 +283,30 @@ impl From<DeviceInfo> for DeviceRecord {
 pub struct CodeRecord {
     /// Its text.
     pub code: SecretText,
+}
+
+/// What members of a chat compare.
+#[derive(Debug, Serialize)]
+pub struct GroupCodeRecord {
+    /// Which chat.
+    pub chat: u64,
+    /// Its name.
+    pub name: String,
+    /// What it is called on the screen, safe to show.
+    #[serde(skip)]
+    pub label: String,
+    /// The epoch, in hex: who is at another one has other digits.
+    pub epoch: String,
+    /// Thirty digits in groups of five.
+    pub digits: String,
+}
+
+impl GroupCodeRecord {
+    /// The code of a chat.
+    pub fn new(chat: &ChatInfo, label: String, code: GroupCodeInfo) -> Self {
+        let GroupCodeInfo { epoch, code: digits } = code;
+        Self { chat: chat.number.0, name: chat.name.clone(), label, epoch, digits }
+    }
 }
 
 /// The number that two people compare.

@@ -46,6 +46,16 @@ pub enum GroupCommand {
         /// The group's number or the beginning of its name
         group: String,
     },
+    /// Show the digits that members compare
+    ///
+    /// Members who compare them, by voice or in person, know that they see the same members and the
+    /// same history. They change with every change of the group: compare them when nothing moves.
+    ///
+    /// JSON: {"type":"group_code","chat","name","epoch","digits"}.
+    Code {
+        /// The chat's number or the beginning of its name; direct chats have one too
+        chat: String,
+    },
     /// List the groups
     List,
 }

@@ -13,7 +13,7 @@ use crate::{
     args::GroupCommand,
     backend::Backend,
     fault::Fault,
-    record::{ChatRecord, DoneRecord, MemberRecord, Record},
+    record::{ChatRecord, DoneRecord, GroupCodeRecord, MemberRecord, Record},
     session::{Session, expect_reply},
 };
 
@@ -33,6 +33,14 @@ pub(super) async fn group<B: Backend>(
             let people = session.people_in(chat).await?;
             let record = |member| Record::Member(MemberRecord::new(member, &people));
             say_all(session, members, "nobody is in it", record)
+        }
+        GroupCommand::Code { chat } => {
+            session.catch_up().await?;
+            let chat = session.chat_named(&chat).await?;
+            let command = Command::GroupCode(chat.number);
+            let code = expect_reply!(session, command, Reply::GroupCode(code) => code)?;
+            let label = session.people().await?.chat_label(&chat);
+            session.say(&Record::GroupCode(GroupCodeRecord::new(&chat, label, code)))
         }
         GroupCommand::List => {
             session.catch_up().await?;

@@ -359,3 +359,16 @@ async fn names_of_others_cannot_steer_the_terminal() {
     assert_eq!(bench.run(&["send", "\u{1b}]0;x\u{7}", "hi"]).await, 2);
     assert!(!bench.console.notes().contains('\u{1b}'));
 }
+
+#[tokio::test]
+async fn the_code_of_a_group_is_shown_to_be_compared() {
+    // spec: GRP-054
+    let bench = Bench::new();
+    let lines = bench.prints(&["group", "code", "climbing"]).await;
+    assert_eq!(lines[0], "Code of Climbing now");
+    assert_eq!(lines[2], "  00001 00002 00003 00004 00005 00006");
+    let object = &bench.objects(&["group", "code", "3"]).await[0];
+    assert_eq!(object["type"], "group_code");
+    assert_eq!(object["chat"], 3);
+    assert_eq!(object["digits"], "00001 00002 00003 00004 00005 00006");
+}
