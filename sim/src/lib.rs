@@ -28,6 +28,7 @@ mod deed;
 mod dice;
 mod disk;
 pub mod ledger;
+pub mod many;
 mod network;
 pub mod plan;
 mod relay;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use hushwire_sim::{
+    many::{Runs, Seeds, many},
     plan::{Detail, Plan},
     run::{Outcome, run},
     shrink::shrink,
@@ -71,7 +72,7 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     match wanted {
         Wanted { seed: Some(seed), keep, detail, .. } => one(seed, keep.as_deref(), detail),
-        Wanted { seeds, first, seconds, shrink, .. } => many(seeds, first, seconds, shrink),
+        Wanted { seeds, first, seconds, shrink, .. } => several(seeds, first, seconds, shrink),
     }
 }
 
@@ -92,37 +93,30 @@ fn one(seed: u64, keep: Option<&[usize]>, detail: Detail) -> ExitCode {
     if let Some(violation) = &outcome.violation {
         println!("{violation}");
     }
-    sum(1, u64::from(failed), &total, None);
+    sum(1, usize::from(failed), &total, None);
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn many(seeds: Option<u64>, first: u64, seconds: Option<u64>, shrink: Shrink) -> ExitCode {
+fn several(seeds: Option<u64>, first: u64, seconds: Option<u64>, shrink: Shrink) -> ExitCode {
     let begun = Instant::now();
-    let (first, end) = match (seeds, seconds) {
-        (Some(count), _) => (first, first.saturating_add(count)),
-        (None, Some(_)) => {
+    let seeds = match (seeds, seconds) {
+        (None, Some(seconds)) => {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            (now.as_secs().wrapping_mul(1_000_000), u64::MAX)
+            let first = now.as_secs().wrapping_mul(1_000_000);
+            let time_max = Some(Duration::from_secs(seconds));
+            Seeds { first, count_max: u64::MAX, time_max }
         }
-        (None, None) => (first, first.saturating_add(20)),
+        (count, _) => Seeds { first, count_max: count.unwrap_or(20), time_max: None },
     };
-    let (mut total, mut runs, mut violations) = (Tally::default(), 0, 0);
-    for seed in first..end {
-        let in_time = |limit| begun.elapsed() < Duration::from_secs(limit);
-        if !seconds.is_none_or(in_time) {
-            break;
-        }
-        let plan = Plan::draw(seed);
-        let outcome = run(&plan);
-        runs += 1;
-        total.add(&outcome.tally);
-        violations += u64::from(outcome.violation.is_some());
+    let Runs { runs, tally, failed } = many(seeds);
+    let violations = failed.len();
+    for (plan, outcome) in failed {
         match shrink {
             Shrink::Yes => show(&plan, outcome),
             Shrink::No => name(&plan, &outcome),
         }
     }
-    sum(runs, violations, &total, Some(begun.elapsed()));
+    sum(runs, violations, &tally, Some(begun.elapsed()));
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -154,7 +148,7 @@ fn show(plan: &Plan, outcome: Outcome) {
     println!("  replay: cargo sim --seed {} --keep {}", plan.seed, places.join(","));
 }
 
-fn sum(runs: u64, violations: u64, total: &Tally, took: Option<Duration>) {
+fn sum(runs: u64, violations: usize, total: &Tally, took: Option<Duration>) {
     println!("deeds: {}", total.deeds);
     println!("faults: {}", total.faults);
     let took = took.map(|took| format!(", {:.1} s", took.as_secs_f64())).unwrap_or_default();
