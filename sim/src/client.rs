@@ -1,6 +1,6 @@
 //! A device: its engine, what its disk has, and how its network and clock are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_engine::{
     engine::{Engine, Settings},
@@ -44,6 +44,8 @@ pub(crate) struct Client {
     pub(crate) trigger: Trigger,
     pub(crate) disk: Disk,
     pub(crate) links: BTreeMap<SessionNumber, LinkId>,
+    /// Sessions that its engine waits for to be connected.
+    pub(crate) wanted: BTreeSet<SessionNumber>,
     pub(crate) skew_ms: i64,
     /// Whether its clock was ever wrong.
     pub(crate) skewed: bool,
@@ -71,6 +73,7 @@ impl Client {
             trigger: Trigger::default(),
             disk: Disk::default(),
             links: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             skew_ms: 0,
             skewed: false,
             wake_at: None,
@@ -116,6 +119,7 @@ impl Client {
             self.grave = engine.into_store().into_kept();
         }
         self.disk.close_all();
+        self.wanted.clear();
         self.wake_at = None;
     }
 }

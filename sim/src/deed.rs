@@ -272,13 +272,15 @@ impl World {
         let failed = self.messages_of(client, failed);
         let info = pick(&failed, which)?;
         let (chat, message) = (info.chat, info.number);
-        if let Some(text) = self.ledger.places.get(&(client, chat, message))
+        let done = self.done(client, Command::Retry { chat, message }, "retry");
+        if done.is_some()
+            && let Some(text) = self.ledger.places.get(&(client, chat, message))
             && let Some(said) = self.ledger.said.get_mut(text)
         {
             (said.retried, said.at) = (true, self.now);
             said.fate = Fate::Pending;
         }
-        self.done(client, Command::Retry { chat, message }, "retry")
+        done
     }
 
     fn trouble_network(

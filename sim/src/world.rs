@@ -338,6 +338,7 @@ impl World {
                 Some(Output::Connect { session, relay }) => {
                     let wanted = self.relays.iter().position(|one| one.address == relay);
                     let life = self.clients[client].lives;
+                    self.clients[client].wanted.insert(session);
                     let at = self.now.plus_ms(self.delay(client).saturating_mul(2));
                     let happening = Happening::Connects { client, life, session, relay: wanted };
                     self.agenda.put(at, happening);
@@ -346,6 +347,7 @@ impl World {
                     self.send(client, session, lane, frame);
                 }
                 Some(Output::Close(session)) => {
+                    self.clients[client].wanted.remove(&session);
                     if let Some(link) = self.clients[client].links.remove(&session) {
                         self.lose_at_relay(link, 100);
                     }
@@ -387,6 +389,9 @@ impl World {
     }
 
     fn connects(&mut self, client: usize, session: SessionNumber, relay: Option<usize>) {
+        if !self.clients[client].wanted.remove(&session) {
+            return;
+        }
         let reached = relay
             .filter(|relay| self.relays[*relay].up && self.clients[client].whole_at <= self.now);
         let Some(relay) = reached else {

@@ -50,14 +50,25 @@ impl<S: Store> Engine<S> {
                 self.sessions.insert(SessionNumber(self.last_session), Session::new(key));
             }
         }
-        for (number, session) in &mut self.sessions {
-            if matches!(session.state, State::Waiting { until } if until <= self.now) {
-                session.state = State::Connecting;
-                let relay = session.key.relay.clone();
-                self.outputs.push_back(Output::Connect { session: *number, relay });
-                self.outputs.push_back(Output::StatusChanged);
-            }
+        let due = |session: &Session| matches!(session.state, State::Waiting { until } if until <= self.now);
+        let due: Vec<SessionNumber> =
+            self.sessions.iter().filter(|(_, it)| due(it)).map(|(number, _)| *number).collect();
+        for number in due {
+            self.connect(number);
         }
+    }
+
+    /// Connects a session, under a number of its own: what is still on its way of a connection before
+    /// means nothing any more (spec: CLI-145).
+    fn connect(&mut self, before: SessionNumber) {
+        let Some(mut session) = self.sessions.remove(&before) else { return };
+        session.state = State::Connecting;
+        let relay = session.key.relay.clone();
+        self.last_session = self.last_session.saturating_add(1);
+        let number = SessionNumber(self.last_session);
+        self.sessions.insert(number, session);
+        self.outputs.push_back(Output::Connect { session: number, relay });
+        self.outputs.push_back(Output::StatusChanged);
     }
 
     fn needed_sessions(&self) -> BTreeSet<SessionKey> {

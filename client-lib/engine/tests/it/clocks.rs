@@ -8,6 +8,7 @@ use hushwire_engine::{
     event::{Event, Warning},
     io::{Disconnect, Input, Output},
     memory::MemoryStore,
+    session::SessionNumber,
     store::{Change, Range, Row, Store, StoreError, Table},
 };
 use hushwire_wire::{id::Timestamp, message::Answer};
@@ -194,4 +195,41 @@ fn a_disk_that_is_full_while_the_clock_goes_back_does_not_make_a_client_deaf() {
     let Reply::Status(after) = engine.command(DAWN, Command::Status).unwrap() else { panic!() };
     assert_eq!(after.waiting, before.waiting);
     assert!(after.waiting > 0);
+}
+
+#[test]
+fn what_comes_of_a_connection_that_is_over_changes_nothing() {
+    // spec: CLI-145
+    let rng = Box::new(ChaCha20Rng::seed_from_u64(1));
+    let mut engine = Engine::open(MemoryStore::default(), rng, Settings::default(), DAWN).unwrap();
+    let relay = "relay.example:4433#C7wXDZitFIeYIjlQguVTNR9VQ1K3wNx-3FN_P2fdeA0".to_owned();
+    engine.command(DAWN, Command::CreateIdentity { name: "Alice".into(), relay }).unwrap();
+    let connects = |engine: &mut Engine<MemoryStore>| -> Vec<SessionNumber> {
+        let outputs = std::iter::from_fn(|| engine.poll_output());
+        outputs
+            .filter_map(|output| match output {
+                Output::Connect { session, .. } => Some(session),
+                _ => None,
+            })
+            .collect()
+    };
+    let first = connects(&mut engine);
+    assert_eq!(first.len(), 2);
+    for session in &first {
+        let lost = Input::Disconnected(*session, Disconnect::Network);
+        engine.handle_input(DAWN, lost).unwrap();
+    }
+    let later = DAWN.plus_ms(120_000);
+    engine.handle_input(later, Input::Timeout).unwrap();
+    let second = connects(&mut engine);
+    assert_eq!(second.len(), 2);
+    assert!(second.iter().all(|session| !first.contains(session)));
+    // The connections before say something late.
+    for session in first {
+        engine.handle_input(later, Input::Connected(session)).unwrap();
+        engine.handle_input(later, Input::Disconnected(session, Disconnect::Network)).unwrap();
+        assert!(engine.poll_output().is_none());
+    }
+    engine.handle_input(later, Input::Connected(second[0])).unwrap();
+    assert!(matches!(engine.poll_output(), Some(Output::Send { .. })), "the hello");
 }
