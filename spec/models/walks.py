@@ -3,13 +3,15 @@
 A walk is a list of steps: what is done, and in `then` what has to be answered. Epochs, entries
 and heads are the first 8 hexadecimal digits of their real hashes, which this file computes
 after wire.md. What is false, empty or null is left out. Keys, channels, nonces and contents are
-names:
+names,
+and the channel is h0 where none is named:
 
     key       the Ed25519 key whose seed is SHA-256 of the name
     channel, nonce
               SHA-256 of the name
     content   the name itself; "full" and "long" are 65,536 and 65,537 letters f
-    blob      300 bytes, the letters of its name again and again
+    blob      300 bytes, the letters of its name again and again; its upload key is SHA-256 of
+              the name
 
 A proof is there only when it is not the right one. Times are milliseconds from the beginning.
 """
@@ -17,7 +19,7 @@ A proof is there only when it is not the right one. Times are milliseconds from 
 import hashlib
 import json
 import random
-from collections import Counter
+from collections import Counter, namedtuple
 
 from ledger import Ledger, must
 from model import (
@@ -125,7 +127,8 @@ def short(number):
 def told(operation, right):
     """An operation as JSON; `right` is the proof that would be right."""
     fields = {key: value for key, value in operation._asdict().items()
-              if key not in ("proof", "mark", "blob", "epoch")}
+              if key not in ("proof", "mark", "blob", "epoch")
+              and (key, value) != ("channel", CHANNEL)}
     if getattr(operation, "epoch", None) is not None:
         fields["epoch"] = short(operation.epoch)
     if getattr(operation, "blob", None) is not None:
@@ -176,13 +179,20 @@ def lean(value):
 
 # --- drawing ------------------------------------------------------------------------------
 
+# CHN-017 says for how long epochs and ids are kept, and not that they go at once. For so long
+# afterwards a walk asks nothing, so that a relay may keep them a little longer.
+DOUBT = REAL.epoch_kept // 32
+
 KINDS = ("message", "commit", "repeat", "open", "create", "read", "close", "restart", "wait",
          "blob")
-# What a walk is about, as weights of KINDS, with how many steps and whether time is long.
+# What a walk is about: weights of KINDS, how many steps, how often a wait is a long one, and the
+# longest one. In the last theme epochs live on by their use while ids and other epochs go.
+Theme = namedtuple("Theme", "weights steps long longest")
 THEMES = (
-    ((4, 4, 2, 3, 1, 4, 1, 1, 3, 2), 26, 0.05),
-    ((3, 3, 2, 3, 1, 5, 1, 1, 6, 3), 30, 0.6),
-    ((1, 9, 1, 1, 0, 1, 0, 0, 9, 0), 40, 0.0),
+    Theme((4, 4, 2, 3, 1, 4, 1, 1, 3, 2), 22, 0.05, REAL.epoch_kept),
+    Theme((3, 3, 2, 3, 1, 5, 1, 1, 6, 3), 22, 0.6, REAL.epoch_kept),
+    Theme((0, 12, 1, 1, 0, 1, 0, 0, 12, 0), 36, 0.0, 0),
+    Theme((4, 6, 2, 3, 1, 4, 0, 0, 6, 1), 30, 0.5, REAL.epoch_kept // 3),
 )
 
 
@@ -191,34 +201,73 @@ class Walk:
 
     def __init__(self, number, seed):
         self.draw = random.Random("%d/%d" % (seed, number))
-        self.weights, self.length, self.long = THEMES[number % len(THEMES)]
+        self.theme = THEMES[number % len(THEMES)]
         self.model, self.clock, self.steps = Model(REAL), 0, []
         self.state, self.ledger = empty(2), Ledger((), (), (), (0, 0))
         self.keys, self.appended, self.epochs = 1, [], []
+        self.waited_long = False  # then the next step looks at what is left
+        self.stamps = []  # when an epoch was made or an entry stored
 
     def run(self, answers):
-        while len(self.steps) < self.length:
-            kind = self.draw.choices(KINDS, self.weights)[0]
+        while len(self.steps) < self.theme.steps:
+            kind = self.draw.choices(KINDS, self.theme.weights)[0]
             if not self.ledger.epochs and self.draw.random() < 0.7:
                 kind = "create"
+            elif self.waited_long and self.draw.random() < 0.8:
+                kind = "read"
             operation = getattr(self, kind)()
             if operation is None:
                 continue
-            right = self.right_proof(operation)
-            after, answer = self.model.step(self.state, operation)
-            must(not isinstance(answer, Refused) or after == self.state, "a refusal changed")
-            self.ledger = self.ledger.judge(REAL, operation, answer)
-            self.state = after
-            self.clock += getattr(operation, "span", 0)
-            self.remember(operation, answer)
-            answers[kind_of(answer)] += 1
-            step = told(operation, right)
-            if not isinstance(answer, Done):
-                step["then"] = answered(answer, self.clock)
-            self.steps.append(lean(step))
+            self.take(operation, answers)
+        return self.steps
+
+    def take(self, operation, answers):
+        """Does one operation and writes down what was answered."""
+        right = self.right_proof(operation)
+        after, answer = self.model.step(self.state, operation)
+        must(not isinstance(answer, Refused) or after == self.state, "a refusal changed")
+        self.ledger = self.ledger.judge(REAL, operation, answer)
+        self.state = after
+        self.clock += getattr(operation, "span", 0)
+        self.remember(operation, answer)
+        answers[kind_of(answer)] += 1
+        step = told(operation, right)
+        if not isinstance(answer, Done):
+            step["then"] = answered(answer, self.clock)
+        self.steps.append(lean(step))
+        return answer
+
+    def aged(self, answers):
+        """A story that chance does not tell: the first ids of a child are gone while it lives."""
+        def commit(key, contested):
+            mark = Mark(key, False, contested)
+            return self.take(Append(0, 0, "c0", None, mark), answers)
+
+        root = root_epoch(CHANNEL, "k0", "n0")
+        self.take(Create(0, CHANNEL, "k0", "n0", self.proof(0, "k0", "create", CHANNEL, root)),
+                  answers)
+        first = commit("k1", ()).entry
+        into_first = Open(0, CHANNEL, first, self.proof(0, "k1", "open", CHANNEL, first))
+        self.take(into_first, answers)
+        self.take(Append(0, 1, "c0", None, None), answers)
+        self.take(Wait(REAL.epoch_kept // 2), answers)
+        commit("k2", (first,))
+        self.take(Append(0, 1, "c1", None, None), answers)
+        self.take(Wait(REAL.epoch_kept // 2 + DOUBT), answers)
+        for epoch in (root, first):
+            for start in range(4):
+                self.take(Read(0, 0, epoch, start), answers)
+        self.take(into_first, answers)
+        self.take(Append(0, 1, "c1", None, None), answers)
+        self.take(Append(0, 1, "c0", None, None), answers)
+        commit("k3", (first,))
+        self.take(Append(0, 0, "c2", None, None), answers)
         return self.steps
 
     def remember(self, operation, answer):
+        self.waited_long = getattr(operation, "span", 0) > REAL.message_kept // 2
+        if isinstance(answer, (Appended, Opened)):
+            self.stamps.append(self.clock)
         if isinstance(answer, Appended) and operation not in self.appended:
             self.appended.append(operation)
             if operation.mark is not None and not answer.repeated:
@@ -259,6 +308,8 @@ class Walk:
         """A session and one of its handles; now and then one that is not there."""
         held = [(number, handle, epoch) for number, session in enumerate(self.state.sessions)
                 for handle, epoch in session.handles]
+        if self.waited_long:
+            held = [place for place in held if self.ledger.log(place[2])] or held
         if not held or self.draw.random() < 0.02:
             return self.draw.randrange(2), 99, None
         return self.draw.choice(held[-3:] if self.draw.random() < 0.5 else held)
@@ -338,6 +389,9 @@ class Walk:
         session, handle, epoch = self.handle()
         if not self.epochs:
             return None
+        gone = epoch is not None and self.ledger.known(epoch) is None
+        if gone:  # CHN-025 and CHN-030 do not decide about other epochs than its own
+            return Read(session, handle, epoch, 0)
         if epoch is None or self.draw.random() < 0.4:
             epoch = self.draw.choice(self.epochs)[0]
         if self.draw.random() < 0.03:
@@ -370,16 +424,27 @@ class Walk:
         far += [REAL.epoch_kept - epoch.used for epoch in self.ledger.epochs]
         far += [REAL.blob_kept - blob.age for blob in self.state.blobs]
         far += [blob.held for blob in self.state.blobs]
-        ahead = far if self.draw.random() < self.long else near
+        far = [min(span, self.theme.longest) for span in far]
+        ahead = far if self.draw.random() < self.theme.long else near
         ahead = [span for span in ahead if span > 0] or [REAL.age]
-        return Wait(max(1, self.draw.choice(ahead) + self.draw.choice((-1, 0, 0, 1))))
+        span = max(1, self.draw.choice(ahead) + self.draw.choice((-1, 0, 0, 1)))
+        return Wait(self.beyond_doubt(span))
+
+    def beyond_doubt(self, span):
+        """The least span from this one on after which all agree what is gone (see `DOUBT`)."""
+        for stamp in sorted(self.stamps):
+            gone = stamp + REAL.epoch_kept
+            if gone <= self.clock + span < gone + DOUBT:
+                span = gone + DOUBT - self.clock
+        return span
 
 
-def write_walks(path, count, seed):
+def walks_as_text(count, seed):
+    """The file of so many walks, the same for the same seed; prints what they were answered."""
     answers = Counter()
-    walks = [Walk(number, seed).run(answers) for number in range(count)]
-    with open(path, "w", encoding="ascii", newline="\n") as out:
-        lines = (json.dumps(walk, separators=(",", ":")) for walk in walks)
-        out.write("[\n" + ",\n".join(lines) + "\n]\n")
+    walks = [Walk(0, seed).aged(answers)]
+    walks += [Walk(number, seed).run(answers) for number in range(1, count)]
     print("answers:", ", ".join("%s %d" % pair for pair in sorted(answers.items())))
     print("%d walks, %d steps" % (count, sum(map(len, walks))))
+    lines = (json.dumps(walk, separators=(",", ":")) for walk in walks)
+    return "[\n" + ",\n".join(lines) + "\n]\n"
