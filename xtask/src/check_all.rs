@@ -67,6 +67,7 @@ const STEPS: &[Step] = &[
     Step { name: "setup", after: None, run: set_up },
     Step { name: "fmt", after: None, run: |_| cargo(&["fmt", "--all", "--check"]) },
     Step { name: "trace", after: None, run: |_| xtask(&["trace"]) },
+    Step { name: "model", after: None, run: |_| model() },
     Step { name: "clippy", after: Some("setup"), run: |_| clippy() },
     Step { name: "build", after: Some("setup"), run: |plan| test(plan, &["--no-run"]) },
     Step { name: "vectors", after: Some("build"), run: |_| vectors() },
@@ -175,6 +176,18 @@ fn xtask(arguments: &[&str]) -> Outcome {
         Ok(program) => status(Command::new(program).args(arguments)),
         Err(_) => Outcome::Failed,
     }
+}
+
+/// Explores the model of the channel rules and compares its walks with those that the relay's tests
+/// replay. They do so with or without Python, which only this step needs.
+fn model() -> Outcome {
+    let mut version = Command::new("python3");
+    let there = version.arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if !there.is_ok_and(|status| status.success()) {
+        eprintln!("there is no python3: the model is not explored (spec/models/README.md)");
+        return Outcome::Passed;
+    }
+    status(Command::new("python3").args(["spec/models/channel.py", "--quick", "--check"]))
 }
 
 /// Where cargo builds: two folders above this program.

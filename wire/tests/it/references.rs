@@ -10,7 +10,8 @@ fn documents() -> Vec<(String, String)> {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
     names
         .map(|name| name.into_string().unwrap())
-        .filter(|name| name != "conventions.md")
+        .filter(|name| name.ends_with(".md") && name != "conventions.md")
+        .chain(["models/README.md".to_owned()])
         .map(|name| (name.clone(), read(&format!("spec/{name}"))))
         .collect()
 }

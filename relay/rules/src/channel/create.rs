@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     outcome::Refused,
-    store::{Action, Change, Object, Read, Revision, Table},
+    store::{Action, Change, Object, Read, ReadLimit, Revision, Table},
     write::{Planned, Scene},
 };
 
@@ -29,12 +29,29 @@ pub(crate) fn plan<V: Read>(
         let effect = open::opened(scene.view, scene.now, channel, epoch, &row)?;
         return Ok(Planned::quiet(Vec::new(), effect));
     }
-    if scene.view.revision(&Object::Channel(*channel))? != Revision(0) {
+    if exists(scene, channel)? {
         return Err(Code::AlreadyExists.into());
     }
     let row = EpochRow::opened(channel, epoch, *key, Origin::Root, scene.now);
     let effect = open::opened(scene.view, scene.now, channel, epoch, &row)?;
     Ok(Planned::quiet(keep(scene.limits, epoch, &row).into(), effect))
+}
+
+/// A channel exists while any of its epochs does (spec: CHN-008), whether or not a sweep has been
+/// there. An entry's id may outlive its epoch by less than a renewal: until it is gone too, so that
+/// a new channel never meets rows of an old one.
+fn exists<V: Read>(scene: &Scene<'_, V>, channel: &ChannelId) -> Result<bool, Refused> {
+    let object = Object::Channel(*channel);
+    if scene.view.revision(&object)? == Revision(0) {
+        return Ok(false);
+    }
+    let first = ReadLimit { rows_max: 1, bytes_max: 1 };
+    for table in [Table::Epoch, Table::EntryPlace] {
+        if !scene.view.rows(&object, table, &[], &[], first, scene.now)?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Stores an epoch, and that its key was seen (spec: CHN-017).

@@ -2,14 +2,15 @@
 
 use hushwire_wire::{
     error::Code,
+    id::Sequence,
     limit::Limits,
     message::{Answer, EntryBody, Follow, Handle, Repeated, Request},
     transcript::Cut,
 };
 
 use crate::world::{
-    Client, Relay, appended, bytes, child, commit, create, message, open, opened, read, root,
-    short, upload,
+    Client, Relay, appended, bytes, child, commit, create, created, message, open, opened, read,
+    root, short, upload,
 };
 
 const LIMITS: Limits = Limits {
@@ -98,9 +99,42 @@ fn an_epoch_goes_after_its_last_use_and_is_then_unknown() {
     assert_eq!(short(&said), "EXPIRED");
     relay.expire_all();
     assert_eq!(relay.store.rows_stored(), 0);
-    // Its id is not free for others.
-    let request = create(&relay, &client, 2);
+}
+
+#[test]
+fn a_channel_is_gone_with_its_last_epoch_swept_or_not() {
+    // spec: CHN-008, CHN-017, RLY-014
+    for swept in [false, true] {
+        let mut relay = Relay::new(LIMITS);
+        let (mut client, handle) = channel(&mut relay);
+        appended(relay.ask(&mut client, message(handle, "used")));
+        let request = create(&relay, &client, 2);
+        assert_eq!(relay.code(&mut client, request), Code::AlreadyExists);
+        relay.wait_ms(66_000);
+        if swept {
+            relay.expire_all();
+        }
+        let request = create(&relay, &client, 2);
+        assert_eq!(opened(relay.ask(&mut client, request)).next, Sequence(0));
+    }
+}
+
+#[test]
+fn a_new_channel_never_meets_ids_of_an_old_one() {
+    // spec: CHN-008, CHN-018
+    let mut relay = Relay::new(LIMITS);
+    let (mut client, handle) = channel(&mut relay);
+    // Too soon for a renewal: the id of this entry outlives its epoch by a moment.
+    relay.wait_ms(900);
+    appended(relay.ask(&mut client, message(handle, "the same")));
+    relay.wait_ms(64_500);
+    assert_eq!(relay.code(&mut client, message(handle, "too late")), Code::Expired);
+    let request = create(&relay, &client, 1);
     assert_eq!(relay.code(&mut client, request), Code::AlreadyExists);
+    relay.wait_ms(500);
+    let handle = created(&mut relay, &mut client).handle;
+    let again = appended(relay.ask(&mut client, message(handle, "the same")));
+    assert_eq!((again.repeated, again.sequence), (Repeated::First, Sequence(0)));
 }
 
 #[test]

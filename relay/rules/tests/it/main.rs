@@ -19,6 +19,7 @@ mod holds;
 mod inboxes;
 mod meanwhile;
 mod model;
+mod oracle;
 mod readings;
 mod sessions;
 mod shares;
