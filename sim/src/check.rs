@@ -90,7 +90,9 @@ pub(crate) fn received(
     let Some(said) = ledger.said.get(text) else {
         return Err(Violation::FromNowhere(format!("device {client}: {text}")));
     };
-    if said.without.contains(fingerprint) {
+    // Who was to be added again meanwhile may have been in when the text was sealed.
+    let additions = ledger.additions.get(&(key.clone(), fingerprint.to_owned()));
+    if said.without.contains(fingerprint) && additions.is_none_or(|count| *count <= 1) {
         return Err(Violation::ReadAfterRemoval(format!("device {client}: {text}")));
     }
     let view = ledger.view(client, key);
