@@ -183,6 +183,9 @@ fn tell(
     if applied.state_changed {
         groups::take_name(work, chat, mls)?;
     }
+    if applied.added.is_empty() && applied.removed.is_empty() {
+        return Ok(());
+    }
     let now = mls.members().map_err(log::store_error)?;
     let added = groups::came(&now, &applied.added, &applied.removed);
     let removed = groups::went(&now, &applied.removed);

@@ -18,7 +18,7 @@ use crate::{
         CommandError, ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice,
         Verification,
     },
-    contacts, control, direct,
+    contacts, control,
     event::Event,
     groups, inbox, links, log, outbox,
     profile::{self, SignedList},
@@ -374,7 +374,7 @@ pub(crate) fn this_device_revoked(work: &mut Work<'_>) -> Result<(), StoreError>
     work.event(Event::ThisDeviceRevoked)?;
     for row in work.tx.list::<GroupRecord>(&[], usize::MAX)? {
         let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
-        if direct::is_carrying(&row.record) {
+        if row.record.state.is_in() {
             let group = log::load_group(work, &channel)?;
             advance::shut_out(work, &channel, &row.record, group)?;
         }

@@ -149,7 +149,7 @@ pub(crate) fn opened(
     chat: ChatNumber,
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
-    if !is_carrying(&group) {
+    if !group.state.is_in() {
         // An item that the relay took when the group had been given up.
         return Ok(());
     }
@@ -163,7 +163,7 @@ pub(crate) fn opened(
     let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
     let current = match record.channel {
         Some(current) => groups::record(work, &current)?
-            .filter(|group| group.opened && is_carrying(group))
+            .filter(|group| group.opened && group.state.is_in())
             .map(|_| current),
         None => None,
     };
@@ -200,11 +200,6 @@ fn wake_additions(work: &mut Work<'_>, group: &GroupRecord) -> Result<(), StoreE
     Ok(())
 }
 
-/// Whether a group can carry its chat.
-pub(crate) const fn is_carrying(group: &GroupRecord) -> bool {
-    matches!(group.state, GroupState::Creating | GroupState::Member | GroupState::Leaving)
-}
-
 /// The other side cannot be added to the group this side formed. If it is reachable by another
 /// group, what waits goes there; else it fails. A group that was given up before, for one that was
 /// begun anew, ends nothing.
@@ -216,7 +211,7 @@ pub(crate) fn give_up(
 ) -> Result<(), StoreError> {
     let Some(record) = chats::load(work, chat)? else { return Ok(()) };
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
-    if group.opened || !is_carrying(&group) {
+    if group.opened || !group.state.is_in() {
         return Ok(());
     }
     work.event(Event::ContactFailed { chat, reason })?;

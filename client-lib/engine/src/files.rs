@@ -17,7 +17,6 @@ use crate::{
     command::{
         ChatNumber, ChatState, CommandError, FailureReason, MessageNumber, Reply, TransferState,
     },
-    direct,
     event::Event,
     groups,
     io::{Output, PartPlace, PartTag},
@@ -307,7 +306,7 @@ fn destination(
     channel: &ChannelId,
 ) -> Result<Option<ChannelId>, StoreError> {
     let Some(before) = groups::record(work, channel)? else { return Ok(None) };
-    if direct::is_carrying(&before) {
+    if before.state.is_in() {
         return Ok(Some(*channel));
     }
     let Some(now) = chats::load(work, chat)?.and_then(|chat| chat.channel) else { return Ok(None) };

@@ -75,7 +75,7 @@ pub(crate) fn not_sent(work: &mut Work<'_>, invites: Option<&ChannelId>) -> Resu
     let Some(channel) = invites else { return Ok(()) };
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     match group.purpose {
-        _ if !direct::is_carrying(&group) => Ok(()),
+        _ if !group.state.is_in() => Ok(()),
         PurposeRecord::Direct { chat, .. } if !group.opened => {
             contacts::not_reached(work, chat, Some(*channel), FailureReason::LinkNotValid)
         }

@@ -95,7 +95,7 @@ fn follow(
     };
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?;
-    if let Some(known) = known.as_ref().filter(|known| is_in(known)) {
+    if let Some(known) = known.as_ref().filter(|known| known.state.is_in()) {
         // A repeated one, or one that follows a removal of which this device has not read yet.
         let repeated = known.epoch == invitation.group.epoch;
         return if repeated { Ok(()) } else { Err(Fault::Early) };
@@ -154,14 +154,6 @@ fn check_direct(
     match direct::make_room(work, open, channel)? {
         Room::There => Ok(()),
         Room::None => Err(Fault::Refused(InvitationRefusal::TooManyGroups)),
-    }
-}
-
-/// Whether this device is in the group, or is about to be out by its own wish.
-fn is_in(group: &GroupRecord) -> bool {
-    match group.state {
-        GroupState::Member | GroupState::Creating | GroupState::Leaving => true,
-        GroupState::Out | GroupState::Stuck => false,
     }
 }
 

@@ -148,10 +148,7 @@ impl ChannelLive {
 
     /// Whether anything is to be done at its relay.
     pub(super) const fn wants_session(&self) -> bool {
-        match self.state {
-            GroupState::Creating | GroupState::Member | GroupState::Leaving => true,
-            GroupState::Out | GroupState::Stuck => false,
-        }
+        self.state.is_in()
     }
 
     fn wants_reading(&self) -> bool {

@@ -8,7 +8,7 @@ use hushwire_protocol::identity::{DeviceCredential, Fingerprint};
 use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices, direct,
+    contacts, devices,
     event::InvitationRefusal,
     inbox::Fault,
     log, profile,
@@ -70,7 +70,7 @@ pub(super) fn open_channels(
     };
     let carries = |group: &GroupRecord| {
         group.opened
-            && direct::is_carrying(group)
+            && group.state.is_in()
             && matches!(group.purpose, PurposeRecord::Direct { contact, .. } if contact.0 == number)
     };
     let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;

@@ -71,6 +71,16 @@ pub(crate) enum GroupState {
     Stuck,
 }
 
+impl GroupState {
+    /// Whether this device is in the group, or is about to be out by its own wish.
+    pub(crate) const fn is_in(self) -> bool {
+        match self {
+            Self::Creating | Self::Member | Self::Leaving => true,
+            Self::Out | Self::Stuck => false,
+        }
+    }
+}
+
 /// Why, and when, this device will contest the candidates of its epoch.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct Contest {
