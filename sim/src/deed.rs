@@ -10,7 +10,6 @@ use hushwire_engine::command::{
 use crate::{
     client::Standing,
     ledger::{Fate, Said},
-    network::Pace,
     plan::{Deed, Move},
     relay::Edge,
     store::Fault,
@@ -38,7 +37,7 @@ impl World {
         let relay = (first as usize) % self.relays.len();
         let Some(client) = pick(&devices, first).copied() else { return };
         let done = match one.deed {
-            Deed::Say => self.say(client, second, third),
+            Deed::Say => self.say(client, second),
             Deed::SendFile => self.send_file(client, second, third),
             Deed::Fetch => self.fetch(client, second),
             Deed::Befriend => self.befriend(client, second, third),
@@ -89,7 +88,7 @@ impl World {
         chats
     }
 
-    fn say(&mut self, client: usize, chat: u32, _: u32) -> Option<&'static str> {
+    fn say(&mut self, client: usize, chat: u32) -> Option<&'static str> {
         let writable = |chat: &ChatInfo| matches!(chat.state, ChatState::Open | ChatState::Opening);
         let chats = self.chats_of(client, writable);
         let chat = pick(&chats, chat)?.clone();
@@ -308,9 +307,7 @@ impl World {
             Deed::Slow => {
                 let until = self.now.plus_ms(1_000 + u64::from(second) % 120_000);
                 self.clients[client].slow_until = until;
-                Some(match Pace::Slow {
-                    Pace::Usual | Pace::Slow => "slow",
-                })
+                Some("slow")
             }
             _ => {
                 let skews =

@@ -1,7 +1,7 @@
 //! Connections: ordered in each direction and lane, as QUIC streams are; they break, and then each
 //! end learns of it at a time of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_engine::{io::Lane, session::SessionNumber};
 use hushwire_wire::{id::Timestamp, message::RequestId};
@@ -30,7 +30,7 @@ pub(crate) struct Link {
     up: [Timestamp; 2],
     down: [Timestamp; 2],
     /// Requests that came on the lane for blobs: their answers go back on it.
-    on_blobs: BTreeMap<RequestId, ()>,
+    on_blobs: BTreeSet<RequestId>,
 }
 
 const fn place(lane: Lane) -> usize {
@@ -50,7 +50,7 @@ impl Link {
         id: RequestId,
     ) -> Timestamp {
         if lane == Lane::Blobs {
-            self.on_blobs.insert(id, ());
+            self.on_blobs.insert(id);
         }
         let last = &mut self.up[place(lane)];
         *last = now.plus_ms(delay_ms).max(*last);
@@ -59,7 +59,7 @@ impl Link {
 
     /// When an answer arrives that is sent now.
     pub(crate) fn answer_at(&mut self, now: Timestamp, delay_ms: u64, id: RequestId) -> Timestamp {
-        let lane = if self.on_blobs.contains_key(&id) { Lane::Blobs } else { Lane::Session };
+        let lane = if self.on_blobs.contains(&id) { Lane::Blobs } else { Lane::Session };
         let last = &mut self.down[place(lane)];
         *last = now.plus_ms(delay_ms).max(*last);
         *last
@@ -91,7 +91,7 @@ impl Network {
             line: Line::Whole,
             up: Default::default(),
             down: Default::default(),
-            on_blobs: BTreeMap::new(),
+            on_blobs: BTreeSet::new(),
         };
         self.links.insert(id, link);
         id

@@ -23,6 +23,7 @@ mod links;
 mod names;
 mod outbox;
 mod replays;
+mod revoking;
 mod sessions;
 mod shelves;
 mod world;

@@ -1,0 +1,197 @@
+//! Devices that are shut out of everything, and those that go on.
+
+use hushwire_engine::{
+    command::{Command, CommandError, LinkUse, Reply, ThisDevice},
+    event::{Event, Warning},
+};
+use hushwire_wire::{error::Code, message::Answer};
+
+use crate::{
+    devices::{assert_reachable, devices, link, number_of},
+    world::World,
+};
+
+#[test]
+fn a_revoked_device_is_shut_out_and_the_others_go_on() {
+    // spec: IDN-057, IDN-058
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    let laptop = link(&mut world, alice);
+    let phone = link(&mut world, alice);
+    let lost = world.chat(laptop, "Bob").number;
+    let kept = world.chat(phone, "Bob").number;
+    let all = devices(&mut world, alice);
+    let current = all.iter().find(|device| device.current == ThisDevice::Yes).unwrap().number;
+    let refused = world.try_ask(alice, Command::DeviceRevoke(current));
+    assert_eq!(refused, Err(CommandError::ThisDevice));
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
+    world.pass(180_000);
+    assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked));
+    assert_eq!(devices(&mut world, phone).len(), 2);
+    world.say(bob, his, "after");
+    world.settle();
+    assert_eq!(world.texts(alice, hers), ["after"]);
+    assert_eq!(world.texts(phone, kept), ["after"]);
+    assert_eq!(world.texts(laptop, lost), [""; 0]);
+    // New contacts reach both devices that are left, at an inbox with new keys.
+    let carol = world.person("Carol", 0);
+    let link = world.link(phone, LinkUse::Single);
+    let Reply::Chat(chat) = world.ask(carol, Command::AddContact { link }) else { panic!() };
+    world.say(carol, chat.number, "hello Alice");
+    world.pass(180_000);
+    for who in [alice, phone] {
+        let chat = world.chat(who, "Carol").number;
+        assert_eq!(world.texts(who, chat), ["hello Alice"]);
+    }
+    assert!(world.chats(laptop).iter().all(|chat| chat.name != "Carol"));
+}
+
+#[test]
+fn revoking_goes_on_after_a_crash_at_any_step() {
+    // spec: IDN-057
+    for step in 1..25 {
+        let mut world = World::new(1);
+        let alice = world.person("Alice", 0);
+        let laptop = link(&mut world, alice);
+        let number = number_of(&mut world, alice, laptop);
+        world.crash_at(alice, step);
+        world.ask(alice, Command::DeviceRevoke(number));
+        world.pass(180_000);
+        assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked), "{step}");
+        let bob = world.person("Bob", 0);
+        world.befriend(bob, alice);
+        let his = world.chat(bob, "Alice").number;
+        world.say(bob, his, "hello");
+        world.settle();
+        let hers = world.chat(alice, "Bob").number;
+        assert_eq!(world.texts(alice, hers), ["hello"], "{step}");
+    }
+}
+
+#[test]
+fn two_devices_that_revoke_at_once_agree() {
+    // spec: IDN-063
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, one, two] = [(); 3].map(|()| link(&mut world, alice));
+    let (first, second) = (number_of(&mut world, alice, one), number_of(&mut world, laptop, two));
+    world.set_online(alice, false);
+    world.set_online(laptop, false);
+    world.ask(alice, Command::DeviceRevoke(first));
+    world.ask(laptop, Command::DeviceRevoke(second));
+    world.set_online(alice, true);
+    world.set_online(laptop, true);
+    world.pass(600_000);
+    for who in [one, two] {
+        assert!(world.events(who).contains(&Event::ThisDeviceRevoked), "{who:?}");
+    }
+    for who in [alice, laptop] {
+        assert_eq!(devices(&mut world, who).len(), 2, "{who:?}");
+    }
+    assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn a_device_that_rotates_too_late_rotates_again() {
+    // spec: IDN-063
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, one, two] = [(); 3].map(|()| link(&mut world, alice));
+    let (first, second) = (number_of(&mut world, alice, one), number_of(&mut world, laptop, two));
+    world.set_online(laptop, false);
+    world.ask(laptop, Command::DeviceRevoke(second));
+    world.ask(alice, Command::DeviceRevoke(first));
+    world.pass(300_000);
+    // Nobody told the first that the other one is revoked: it has the new keys.
+    assert_eq!(world.inbox_keys(two), world.inbox_keys(alice));
+    world.set_online(laptop, true);
+    world.pass(600_000);
+    assert!(world.events(two).contains(&Event::ThisDeviceRevoked));
+    assert_eq!(world.inbox_keys(laptop), world.inbox_keys(alice));
+    let known = world.inbox_keys(two);
+    for (old, new) in known.iter().zip(world.inbox_keys(alice)) {
+        assert_ne!(*old, new);
+    }
+    assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn a_revoked_device_is_told_so_and_changes_nothing() {
+    // spec: IDN-070
+    for asks_before_it_knows in [false, true] {
+        let mut world = World::new(1);
+        let alice = world.person("Alice", 0);
+        let laptop = link(&mut world, alice);
+        let bob = world.person("Bob", 0);
+        world.befriend(bob, alice);
+        world.pass(60_000);
+        world.set_online(laptop, false);
+        let number = devices(&mut world, alice)[1].number;
+        world.ask(alice, Command::DeviceRevoke(number));
+        world.pass(60_000);
+        let commands = || {
+            let make = Command::MakeLink { usage: LinkUse::Lasting, expires_in_ms: None };
+            [make, Command::GroupNew { name: "zz".into() }, Command::DeviceLink]
+        };
+        if asks_before_it_knows {
+            for command in commands() {
+                world.ask(laptop, command);
+            }
+        }
+        world.set_online(laptop, true);
+        world.pass(60_000);
+        for command in commands() {
+            let refused = world.try_ask(laptop, command).map(|_| ());
+            assert_eq!(refused, Err(CommandError::DeviceRevoked));
+        }
+        world.restart(laptop);
+        world.pass(60_000);
+        assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked));
+        let Reply::Profile(profile) = world.ask(laptop, Command::Profile) else { panic!() };
+        assert_eq!(profile.device, None);
+        assert!(!world.chats(laptop).is_empty());
+    }
+}
+
+fn is_inbox_denied(event: &Event) -> bool {
+    matches!(event, Event::Warning(Warning::InboxDenied { .. }))
+}
+
+#[test]
+fn a_device_that_was_away_while_another_was_revoked_is_not_alarmed() {
+    // spec: CLI-144, IDN-058
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, _tablet] = [(); 2].map(|()| link(&mut world, alice));
+    world.set_online(laptop, false);
+    let number = devices(&mut world, alice)[2].number;
+    world.ask(alice, Command::DeviceRevoke(number));
+    world.pass(60_000);
+    world.set_online(laptop, true);
+    world.pass(120_000);
+    assert!(!world.events(laptop).iter().any(is_inbox_denied));
+    let bob = world.person("Bob", 0);
+    let (his, _) = world.befriend(bob, alice);
+    world.say(bob, his, "hello");
+    world.pass(60_000);
+    let hers = world.chat(laptop, "Bob").number;
+    assert_eq!(world.texts(laptop, hers), ["hello"]);
+    // One whose relay goes on denying it says so, once.
+    world.set_tamper(|mut frame| {
+        if matches!(frame.answer, Answer::InboxOpened { .. }) {
+            frame.answer = Answer::Refused(hushwire_wire::error::Refusal::from(Code::Denied));
+        }
+        Some(frame)
+    });
+    let denied =
+        |world: &mut World| world.events(laptop).iter().filter(|it| is_inbox_denied(it)).count();
+    world.restart(laptop);
+    world.pass(500_000);
+    assert_eq!(denied(&mut world), 0);
+    world.restart(laptop);
+    world.pass(700_000);
+    assert_eq!(denied(&mut world), 1);
+}

@@ -1,0 +1,318 @@
+//! What the apps of devices see, noted and checked against what was said; and the judgement at the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hushwire_engine::{
+    command::{
+        ChatInfo, ChatKind, ChatNumber, ChatState, Command, FailureReason, LinkNumber, LinkState,
+        MessageBody, MessageInfo, MessageState, Reply, Sender,
+    },
+    event::{Event, NumberedEvent, Warning},
+    io::Input,
+};
+
+use super::{Happening, NEEDLE, World};
+use crate::{
+    check::{self, Violation},
+    client::Standing,
+    ledger::{Agreed, ChatKey, Fate},
+};
+
+impl World {
+    /// Reads what happened to a device, as an app does.
+    pub(super) fn events(&mut self, client: usize) {
+        loop {
+            let device = &mut self.clients[client];
+            let from = device.next_event;
+            let now = device.time(self.now);
+            let Some(engine) = device.engine.as_mut() else { return };
+            let reply = engine.command(now, Command::Events { from, count_max: 100 });
+            let events = match reply {
+                Ok(Reply::Events(events)) if events.is_empty() => return,
+                Ok(Reply::Events(events)) => events,
+                // The disk may refuse what the engine wanted to do beside it; it says so again.
+                _ => return,
+            };
+            for NumberedEvent { number, event, .. } in events {
+                let expected = self.clients[client].next_event;
+                if number != expected {
+                    let what = format!("device {client}: {number:?} instead of {expected:?}");
+                    self.violation = Some(Violation::EventGap(what));
+                    return;
+                }
+                self.clients[client].next_event.0 += 1;
+                self.note(|| format!("device {client} sees {event:?}"));
+                if let Err(violation) = self.event(client, event) {
+                    self.violation = Some(violation);
+                    return;
+                }
+            }
+        }
+    }
+
+    pub(super) fn event(&mut self, client: usize, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::MessageAdded { chat, message }
+            | Event::MessageStateChanged { chat, message } => {
+                if let Some(info) = self.message(client, chat, message) {
+                    self.saw(client, info)?;
+                }
+            }
+            Event::MembersRemoved { chat, members } => {
+                if let Some(key) = self.key_of(client, chat) {
+                    self.ledger.view(client, &key).removed.extend(members);
+                }
+                self.compare(client, chat)?;
+            }
+            Event::MembersAdded { chat, members } => {
+                if let Some(key) = self.key_of(client, chat) {
+                    let view = self.ledger.view(client, &key);
+                    view.removed.retain(|gone| !members.contains(gone));
+                }
+                self.compare(client, chat)?;
+            }
+            Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
+                self.chat_moved(client, chat);
+                self.compare(client, chat)?;
+            }
+            Event::DeviceCompare { code } => {
+                self.digits.insert(client, code.expose().to_owned());
+                let at = self.now.plus_ms(self.clients[client].dice.between(500, 5_000));
+                self.agenda.put(at, Happening::Confirms(client));
+            }
+            Event::DeviceLinked if self.clients[client].standing == Standing::Linking => {
+                self.clients[client].standing = Standing::In;
+            }
+            Event::DeviceLinkFailed(_) if self.clients[client].standing == Standing::Linking => {
+                self.clients[client].standing = Standing::Out;
+            }
+            // Some clock was wrong: the person is told, and begins anew.
+            Event::ContactFailed {
+                chat,
+                reason: FailureReason::NotFresh | FailureReason::ClockWrong,
+            } if self.clients.iter().any(|device| device.skewed) => {
+                self.excused.insert((client, chat));
+            }
+            Event::LinkChanged(link) => self.give(client, link),
+            Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
+            Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
+            Event::Warning(warning) if check::accuses(&warning) => {
+                return Err(Violation::FalseAlarm(format!("device {client}: {warning:?}")));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Gives a link to whom it was promised, once it can be used.
+    pub(super) fn give(&mut self, client: usize, number: LinkNumber) {
+        let Some(Reply::Links(links)) = self.look(client, Command::Links) else { return };
+        let active = |state| matches!(state, LinkState::Active);
+        let found = links.into_iter().find(|link| link.number == number && active(link.state));
+        if let Some(link) = found
+            && let Some(other) = self.promised.remove(&(client, number))
+        {
+            let at = self.now.plus_ms(self.clients[other].dice.between(100, 30_000));
+            self.agenda.put(at, Happening::Adds { client: other, link: link.text });
+        }
+    }
+
+    /// A device looks at its clock.
+    pub(crate) fn tick(&mut self, client: usize) {
+        self.feed(client, Input::Timeout);
+    }
+
+    /// A person's device of this name is one no more.
+    pub(crate) fn revoked(&mut self, by: usize, name: &str) {
+        let person = self.clients[by].person;
+        for (number, device) in self.clients.iter_mut().enumerate() {
+            let named = name == format!("{NEEDLE} device {number}");
+            if device.person == person && number != by && named {
+                device.standing = Standing::Out;
+            }
+        }
+    }
+
+    /// A command that only reads, which does not lead to more events.
+    pub(crate) fn look(&mut self, client: usize, command: Command) -> Option<Reply> {
+        let now = self.clients[client].time(self.now);
+        self.clients[client].engine.as_mut()?.command(now, command).ok()
+    }
+
+    pub(crate) fn chats(&mut self, client: usize) -> Vec<ChatInfo> {
+        match self.look(client, Command::Chats) {
+            Some(Reply::Chats(chats)) => chats,
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn message(
+        &mut self,
+        client: usize,
+        chat: ChatNumber,
+        from: hushwire_engine::command::MessageNumber,
+    ) -> Option<MessageInfo> {
+        match self.look(client, Command::Messages { chat, from, count_max: 1 }) {
+            Some(Reply::Messages(mut messages)) => messages.pop(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn key_of(&mut self, client: usize, chat: ChatNumber) -> Option<ChatKey> {
+        let found = self.chats(client).into_iter().find(|info| info.number == chat)?;
+        self.key(client, &found)
+    }
+
+    /// What a chat is called by everybody.
+    pub(crate) fn key(&mut self, client: usize, chat: &ChatInfo) -> Option<ChatKey> {
+        if chat.kind == ChatKind::Group {
+            return Some(ChatKey(chat.name.clone()));
+        }
+        let own = self.people.get(self.clients[client].person)?.clone();
+        let number = chat.contact?;
+        let Some(Reply::Contacts(contacts)) = self.look(client, Command::Contacts) else {
+            return None;
+        };
+        let other = contacts.into_iter().find(|contact| contact.number == number)?.fingerprint;
+        let (low, high) = if own < other { (own, other) } else { (other, own) };
+        Some(ChatKey(format!("{low} {high}")))
+    }
+
+    pub(super) fn saw(&mut self, client: usize, info: MessageInfo) -> Result<(), Violation> {
+        let place = (client, info.chat, info.number);
+        if let Some(text) = self.ledger.places.get(&place) {
+            let now = self.now;
+            let Some(said) = self.ledger.said.get_mut(text) else { return Ok(()) };
+            match (info.state, said.fate) {
+                (MessageState::Stored | MessageState::Delivered { .. }, Fate::Acknowledged(_)) => {}
+                (MessageState::Stored | MessageState::Delivered { .. }, _) => {
+                    said.fate = Fate::Acknowledged(now);
+                    self.tally.acknowledged += 1;
+                }
+                (MessageState::Failed(_), _) => said.fate = Fate::Failed,
+                _ => {}
+            }
+            return Ok(());
+        }
+        let MessageBody::Text(text) = info.body else { return Ok(()) };
+        let from_here = info.sender == Sender::Me
+            && self.ledger.said.get(&text).is_some_and(|said| said.client == client);
+        if from_here
+            || !matches!(
+                info.state,
+                MessageState::Received | MessageState::Stored | MessageState::Delivered { .. }
+            )
+        {
+            return Ok(());
+        }
+        let Some(key) = self.key_of(client, info.chat) else { return Ok(()) };
+        let had = self.ledger.view(client, &key).received.contains(&text);
+        let changed = info.sender == Sender::Me && had;
+        if changed {
+            return Ok(());
+        }
+        self.tally.received += 1;
+        let person = self.people[self.clients[client].person].clone();
+        check::received(&mut self.ledger, client, &person, &key, &text)
+    }
+
+    pub(super) fn chat_moved(&mut self, client: usize, chat: ChatNumber) {
+        let found = self.chats(client).into_iter().find(|info| info.number == chat);
+        let Some(info) = found else { return };
+        let Some(key) = self.key(client, &info) else { return };
+        let now = self.now;
+        let view = self.ledger.view(client, &key);
+        match info.state {
+            ChatState::Open => {
+                view.open_since.get_or_insert(now);
+            }
+            _ => view.open_since = None,
+        }
+    }
+
+    /// Compares what a device sees at its epoch with what others saw there.
+    pub(super) fn compare(&mut self, client: usize, chat: ChatNumber) -> Result<(), Violation> {
+        let Some(Reply::GroupCode(code)) = self.look(client, Command::GroupCode(chat)) else {
+            return Ok(());
+        };
+        let Some(Reply::Members(members)) = self.look(client, Command::GroupMembers(chat)) else {
+            return Ok(());
+        };
+        let name = self.chats(client).into_iter().find(|info| info.number == chat);
+        let name = name.filter(|info| info.kind == ChatKind::Group).map(|info| info.name);
+        let mut members: Vec<String> = members
+            .into_iter()
+            .map(|one| format!("{} {:?} {}", one.fingerprint, one.role, one.devices))
+            .collect();
+        members.sort();
+        let seen = Agreed { code: code.code, members, name: name.unwrap_or_default() };
+        check::at_epoch(&mut self.ledger, &code.epoch, seen)
+    }
+
+    /// Devices that are in, by number.
+    pub(crate) fn devices_in(&self) -> BTreeSet<usize> {
+        let all = self.clients.iter().enumerate();
+        all.filter(|(_, device)| device.standing == Standing::In).map(|(place, _)| place).collect()
+    }
+
+    /// Everything that must hold when nothing is under way any more.
+    pub(super) fn judge(&mut self) -> Result<(), Violation> {
+        let devices = self.devices_in();
+        let mut epochs: BTreeMap<ChatKey, (usize, String)> = Default::default();
+        for client in devices.clone() {
+            if let Some(Reply::Status(status)) = self.look(client, Command::Status)
+                && status.waiting > 0
+            {
+                let what = format!("device {client} has {} wishes that wait", status.waiting);
+                return Err(Violation::Stuck(what));
+            }
+            for chat in self.chats(client) {
+                let Some(key) = self.key(client, &chat) else { continue };
+                if chat.state == ChatState::Stuck && !self.excused.contains(&(client, chat.number))
+                {
+                    return Err(Violation::Stuck(format!("device {client}, chat {}", key.0)));
+                }
+                if chat.state != ChatState::Open {
+                    continue;
+                }
+                self.compare(client, chat.number)?;
+                let Some(Reply::GroupCode(code)) =
+                    self.look(client, Command::GroupCode(chat.number))
+                else {
+                    continue;
+                };
+                let first = epochs.entry(key.clone()).or_insert((client, code.epoch.clone()));
+                if first.1 != code.epoch {
+                    let what = format!("devices {} and {client} in {}", first.0, key.0);
+                    return Err(Violation::Fork(what));
+                }
+            }
+        }
+        for (text, said) in &self.ledger.said {
+            if said.fate == Fate::Pending && devices.contains(&said.client) {
+                let what = format!("device {}: {text:?} is pending", said.client);
+                return Err(Violation::Stuck(what));
+            }
+        }
+        check::complete(&self.ledger, &devices)?;
+        self.search()
+    }
+
+    /// Looks for what no relay may know in everything that one has.
+    pub(super) fn search(&self) -> Result<(), Violation> {
+        let mut needles = vec![NEEDLE.as_bytes().to_vec()];
+        for fingerprint in &self.people {
+            needles.push(fingerprint.as_bytes().to_vec());
+            let digits = fingerprint.as_bytes().chunks_exact(2);
+            let raw = digits
+                .filter_map(|pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok());
+            needles.push(raw.collect());
+        }
+        for (place, relay) in self.relays.iter().enumerate() {
+            if let Some(found) = check::plaintext(relay.store.contents(), &needles) {
+                return Err(Violation::Plaintext(format!("relay {place}, needle {found}")));
+            }
+        }
+        Ok(())
+    }
+}
