@@ -318,6 +318,9 @@ impl<S: Store> Engine<S> {
                 self.outputs.push_back(Output::StatusChanged);
             }
             Progress::Refused { retry_after_ms } => self.refused(number, retry_after_ms),
+            Progress::TooEarly { retry_after_ms } => {
+                self.again(number, now.plus_ms(backoff::told_ms(retry_after_ms)));
+            }
             Progress::Fault(_) => self.refused(number, 0),
             // The log will say; until then the wish is not asked again.
             Progress::AwaitLog | Progress::AwaitOthers => {
