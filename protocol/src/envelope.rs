@@ -327,13 +327,13 @@ mod tests {
             seal_raw_at(note, &bytes)
         };
         let check = |envelope: &[u8]| check_note(&key(3), &CHANNEL, &EPOCH, envelope);
-        assert_eq!(check(&sealed(4, 1)), Ok(()));
+        assert_eq!(check(&sealed(200, 1)), Ok(()));
         assert_eq!(check(&sealed(255, 1)), Ok(()));
         for kind in 1..=3 {
             assert_eq!(check(&sealed(kind, 1)), Err(EnvelopeError::WrongKind));
             assert_eq!(open(&key(3), note, &sealed(kind, 1)), Err(EnvelopeError::WrongKind));
         }
-        assert_eq!(check(&sealed(4, 2)), Err(DecodeError::UnknownVersion.into()));
+        assert_eq!(check(&sealed(200, 2)), Err(DecodeError::UnknownVersion.into()));
         let message = seal(&key(3), [4; 24], PLACE, &content(10)).unwrap();
         assert_eq!(check(&message), Err(EnvelopeError::Undecryptable));
         assert_eq!(open(&key(3), PLACE, &sealed(1, 1)), Err(EnvelopeError::Undecryptable));
