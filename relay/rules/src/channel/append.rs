@@ -167,6 +167,7 @@ impl Append<'_> {
                 row.last_candidate_at = now;
                 changes.extend(self.open_child(scene, mark));
             }
+            // spec: CHN-034: it is no candidate, and opens nothing.
             Operation::Note => {
                 row.notes = row.notes.saturating_add(1);
                 row.last_note_at = now;
