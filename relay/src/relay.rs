@@ -147,12 +147,10 @@ impl Relay {
         let disk = Disk::new(store.reader(), self.config.connections.disk_reads_max);
         let bounds = writer::Bounds::from(&self.config);
         let rng = ChaCha20Rng::from_seed(*random::secret_bytes()?);
-        let rules = writer::Rules {
-            limits: Arc::clone(&limits),
-            waiting: WaitingRoom::new(Box::new(rng)),
-        };
-        let writer = Writer::start(store, rules, Arc::clone(&fanout), bounds)
-            .map_err(StartError::Thread)?;
+        let rules =
+            writer::Rules { limits: Arc::clone(&limits), waiting: WaitingRoom::new(Box::new(rng)) };
+        let writer =
+            Writer::start(store, rules, Arc::clone(&fanout), bounds).map_err(StartError::Thread)?;
         let (stop, stopping) = watch::channel(Stage::Serving);
         let shared = Arc::new(Shared {
             limits,

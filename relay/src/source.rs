@@ -156,10 +156,8 @@ mod tests {
     fn a_draw_takes_an_ipv4_address_or_an_ipv6_site_for_one() {
         // spec: RLY-048
         let of = |text: &str| draw_source(SocketAddr::new(text.parse().unwrap(), 4433));
-        let same = [
-            ("192.0.2.1", "::ffff:192.0.2.1"),
-            ("2001:db8:1:200::1", "2001:db8:1:300:ffff::9"),
-        ];
+        let same =
+            [("192.0.2.1", "::ffff:192.0.2.1"), ("2001:db8:1:200::1", "2001:db8:1:300:ffff::9")];
         for (one, other) in same {
             assert_eq!(of(one), of(other), "{one} {other}");
         }

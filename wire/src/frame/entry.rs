@@ -14,10 +14,7 @@ use super::{
 };
 
 /// Exactly one of the two places where sealed bytes can be (spec: WIRE-017).
-fn content(
-    inline: Bytes,
-    blob: Option<&proto::BlobReference>,
-) -> Result<Content, Fault> {
+fn content(inline: Bytes, blob: Option<&proto::BlobReference>) -> Result<Content, Fault> {
     match (inline.is_empty(), blob) {
         (false, None) => Ok(Content::Inline(inline)),
         (true, Some(reference)) => blob_reference(reference).map(Content::Blob),

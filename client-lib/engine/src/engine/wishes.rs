@@ -222,6 +222,7 @@ impl<S: Store> Engine<S> {
     /// what was asked before are not waited for.
     pub(super) fn free_appends(&mut self, channel: &hushwire_wire::id::ChannelId) {
         let now = self.now();
+        self.appending(channel, None);
         for (number, live) in &mut self.wishes {
             match &live.target {
                 Some(Target::Channel { channel: own }) if own == channel => {
@@ -328,8 +329,9 @@ impl<S: Store> Engine<S> {
             Progress::Refused { retry_after_ms } => self.refused(number, retry_after_ms),
             Progress::TooEarly { retry_after_ms } => {
                 let until = now.plus_ms(backoff::told_ms(retry_after_ms));
-                self.again(number, until);
                 if let Some(live) = self.wishes.get_mut(&number) {
+                    live.asked = false;
+                    live.not_before = until;
                     live.early_until = Some(until);
                 }
             }

@@ -129,8 +129,7 @@ fn notes_are_taken_when_an_epoch_takes_no_more_candidates() {
 #[test]
 fn notes_are_kept_as_long_as_commits() {
     // spec: CHN-016, CHN-017
-    let limits =
-        Limits { message_retention_ms: 10_000, commit_retention_ms: 20_000, ..Limits::V1 };
+    let limits = Limits { message_retention_ms: 10_000, commit_retention_ms: 20_000, ..Limits::V1 };
     let mut relay = Relay::new(limits);
     let mut client = relay.connect();
     let handle = created(&mut relay, &mut client).handle;

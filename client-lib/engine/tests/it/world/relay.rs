@@ -7,8 +7,7 @@ use std::{
 
 use hushwire_relay_rules::{
     Group, MemoryStore, Progress, Reading, Reply as RelayReply, Session, Signer, Source, Step,
-    WaitingRoom, Wake,
-    store::ReadLimit,
+    WaitingRoom, Wake, store::ReadLimit,
 };
 use hushwire_wire::{
     SigningKey,
