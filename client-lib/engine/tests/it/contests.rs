@@ -90,7 +90,8 @@ fn members_get_through_against_one_who_contests_at_every_moment() {
 /// An envelope around a content of this kind, as whoever has the epoch's keys can make it.
 fn sealed(stolen: &Stolen, operation: &Operation, kind: u8) -> Vec<u8> {
     let secret = stolen.keys.to_secret_bytes();
-    let cipher = XChaCha20Poly1305::new(secret[32..].try_into().unwrap());
+    let key: [u8; 32] = secret[32..].try_into().unwrap();
+    let cipher = XChaCha20Poly1305::new(&key.into());
     let binding = envelope_binding(&stolen.channel, &stolen.epoch, operation);
     let mut content = vec![0; 256 - 40];
     content[..3].copy_from_slice(&[0, 1, kind]);
