@@ -35,6 +35,7 @@ pub(crate) enum Edge {
 pub(crate) struct Seat(u64);
 
 pub(crate) struct Relay {
+    number: u8,
     pub(crate) address: RelayAddress,
     pub(crate) store: MemoryStore,
     pub(crate) up: bool,
@@ -74,6 +75,7 @@ impl Relay {
         let id = transcript::relay_id(&signer.public_key());
         let host = Host::parse(&format!("relay{number}.example")).expect("a host");
         Self {
+            number,
             address: RelayAddress::new(host, 4433, id).expect("an address"),
             store: MemoryStore::new(),
             up: true,
@@ -85,6 +87,11 @@ impl Relay {
             swept: Timestamp(0),
             dies: None,
         }
+    }
+
+    /// Another relay that has the same key and the same things, and goes on by itself.
+    pub(crate) fn copy(&self) -> Self {
+        Self { store: self.store.clone(), swept: self.swept, ..Self::new(self.number) }
     }
 
     /// A connection came.
