@@ -178,11 +178,7 @@ async fn show<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), F
     session.say(&Record::Group(GroupRecord::new(info, label)))
 }
 
-async fn save<B: Backend>(
-    session: &Session<'_, B>,
-    group: &str,
-    path: &Path,
-) -> Result<(), Fault> {
+async fn save<B: Backend>(session: &Session<'_, B>, group: &str, path: &Path) -> Result<(), Fault> {
     session.catch_up().await?;
     let chat = session.chat_named(group).await?.number;
     let picture = info(session, chat).await?.picture.ok_or(CommandError::NotApplicable)?;

@@ -10,10 +10,11 @@ pub(super) const INDENT: usize = 24;
 pub fn message(message: &MessageRecord, paint: Paint) -> Vec<String> {
     let sender = message.sender_label.as_deref().unwrap_or("me");
     // Before the sender, where nobody else writes.
-    let marks: String = [message.pinned.map(|_| "[pinned] "), message.mentioned.map(|_| "[to all] ")]
-        .into_iter()
-        .flatten()
-        .collect();
+    let marks: String =
+        [message.pinned.map(|_| "[pinned] "), message.mentioned.map(|_| "[to all] ")]
+            .into_iter()
+            .flatten()
+            .collect();
     let head = format!(
         "{} {} {}{}",
         paint.faint(&format!("{:>4}", message.message)),

@@ -290,13 +290,15 @@ fn close(
     forget_epochs(work, channel, &[])
 }
 
-/// Who wished to leave or to dissolve a group has what was wished for when it is dissolved.
+/// Who wished to leave, or to dissolve a group that is dissolved, has what was wished for.
 const fn is_granted(wish: &Wish, reason: FailureReason) -> bool {
-    let over = matches!(
-        wish,
-        Wish::Leave { .. } | Wish::ChangeGroup { change: ChangeRecord::Dissolve, .. }
-    );
-    over && matches!(reason, FailureReason::Dissolved)
+    match wish {
+        Wish::Leave { .. } => true,
+        Wish::ChangeGroup { change: ChangeRecord::Dissolve, .. } => {
+            matches!(reason, FailureReason::Dissolved)
+        }
+        _ => false,
+    }
 }
 
 /// Notes the head behind an entry, to compare it with what others saw.

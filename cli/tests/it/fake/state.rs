@@ -8,7 +8,8 @@ use hushwire::{
         ContactNumber, DeviceInfo, DeviceNumber, FailureReason, GroupCodeInfo, GroupInfo,
         GroupRight, LinkInfo, LinkNumber, LinkState, MemberInfo, MemberRole, Mentioned,
         MessageBody, MessageInfo, MessageNumber, MessageState, PictureInfo, Pinned, ProfileInfo,
-        RelayInfo, RelayState, Reply, RightGrant, SecretText, Sender, StatusInfo, ThisDevice, TransferState, Verification, Whose,
+        RelayInfo, RelayState, Reply, RightGrant, SecretText, Sender, StatusInfo, ThisDevice,
+        TransferState, Verification, Whose,
     },
     event::{Event, EventNumber, NumberedEvent},
 };
@@ -297,7 +298,9 @@ impl State {
     fn change_chats(&mut self, command: Command) -> Result<Reply, CommandError> {
         match command {
             Command::SendText { text, .. } if text.is_empty() => Err(CommandError::BadText),
-            Command::SendText { chat, text } | Command::MentionAll { chat, text } => self.send(chat, MessageBody::Text(text)),
+            Command::SendText { chat, text } | Command::MentionAll { chat, text } => {
+                self.send(chat, MessageBody::Text(text))
+            }
             Command::SendFile { chat, path, media_type } => {
                 let name = Path::new(&path).file_name().unwrap().to_string_lossy().into_owned();
                 let transfer = TransferState::Moving { done: 0, of: 4 };

@@ -1,6 +1,8 @@
 //! Who may do what, as a table: every right, every role, every change. No MLS: the judge sees what a
 //! commit does, and nothing else.
 
+use std::sync::LazyLock;
+
 use hushwire_protocol::group::{
     Avatar, Change, GroupKind, GroupState, LeafIndex, Life, Rejection, Right, Role, RoleEntry,
     Roster, judge,
@@ -20,8 +22,11 @@ const ROLES: [(u8, Role); 6] = [
     (6, Role::Owner),
 ];
 
+/// One for each identity; making them anew for each case would take long.
 fn device(root: u8) -> DeviceCredential {
-    credential(root, 1, 1).1
+    static DEVICES: LazyLock<Vec<DeviceCredential>> =
+        LazyLock::new(|| (0..10).map(|root| credential(root, 1, 1).1).collect());
+    DEVICES[usize::from(root)].clone()
 }
 
 fn person(root: u8) -> Fingerprint {

@@ -110,7 +110,12 @@ impl World {
     }
 
     /// Says something in a group in somebody's name, whatever its client would say to it.
-    pub(crate) fn smuggle(&mut self, who: Who, channel: &ChannelId, content: &MimiContent) -> Answer {
+    pub(crate) fn smuggle(
+        &mut self,
+        who: Who,
+        channel: &ChannelId,
+        content: &MimiContent,
+    ) -> Answer {
         let stolen = self.steal(who, channel);
         let identity: StolenDevice = record(
             self.people[who.0].engine.as_ref().unwrap().store(),
@@ -118,8 +123,7 @@ impl World {
             b"identity",
         );
         let key = DeviceKey::from_bytes(&identity.device_key.as_slice().try_into().unwrap());
-        // What moves in the copy does not move in the store.
-        let store = self.profile(who);
+        let mut store = self.people[who.0].engine.take().unwrap().into_store();
         let mut rng = ChaCha20Rng::seed_from_u64(self.now.0);
         let transaction = Transaction::new(&store);
         let provider = Provider::new(&transaction, &mut rng);
@@ -128,7 +132,12 @@ impl World {
         let bytes = content.encode().unwrap().into_bytes();
         let sealed =
             group.seal_message(&provider, &key, &stolen.epoch, &stolen.keys, &bytes, place);
-        self.inject(0, &stolen, Operation::Message, &sealed.unwrap().envelope)
+        let envelope = sealed.unwrap().envelope;
+        let changes = transaction.into_changes();
+        store.apply(changes).unwrap();
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        self.inject(0, &stolen, Operation::Message, &envelope)
     }
 
     /// How many commits a device's group has seen.
