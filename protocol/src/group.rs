@@ -37,6 +37,8 @@ mod welcome;
 
 pub use avatar::{AVATAR_BYTES_MAX, Avatar, PictureFormat};
 pub use binding::{Binding, LogPlace};
+#[cfg(feature = "insider")]
+pub(crate) use commit::Scrutiny;
 pub use commit::{CommitBasis, CommitIntent, Cover, PendingCommit};
 pub use error::{GroupError, OpenError, Phase, Rejection};
 pub use join::{Joined, packages_in};
