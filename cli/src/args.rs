@@ -177,8 +177,8 @@ pub enum HushCommand {
     /// "link","members","code","failure","warning","relay","detail","message"}. "event" is one of
     /// message_added, message_state_changed, chat_added, chat_changed, members_added,
     /// members_removed, removed_from_chat, contact_added, contact_changed, contact_failed,
-    /// group_change_failed, link_changed, transfer_ended, device_compare, device_linked,
-    /// device_link_failed, devices_changed, this_device_revoked, warning. "message" is the message as
+    /// addition_failed, group_change_failed, link_changed, transfer_ended, device_compare,
+    /// device_linked, device_link_failed, devices_changed, this_device_revoked, warning. "message" is the message as
     /// it is now, as in `hush read`. To miss nothing and see nothing twice, keep the last "number"
     /// and go on with --from that number plus one.
     Follow {

@@ -219,6 +219,7 @@ impl<B: Backend> Talk<'_, B> {
             | Event::RemovedFromChat(there)
             | Event::ContactFailed { chat: there, .. }
             | Event::GroupChangeFailed { chat: there, .. }
+            | Event::AdditionFailed { chat: there, .. }
             | Event::MembersAdded { chat: there, .. }
             | Event::MembersRemoved { chat: there, .. }
                 if *there == chat =>

@@ -83,7 +83,8 @@ fn with_identity(work: &mut Work<'_>, command: Command) -> Result<Reply, Command
 fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandError> {
     match command {
         Command::GroupNew { name } => groups::new(work, &name),
-        Command::GroupAdd { chat, contact } => done(groups::add(work, chat, contact)),
+        Command::GroupAdd { chat, contact } => done(groups::add(work, chat, &[contact])),
+        Command::GroupAddAll { chat, contacts } => done(groups::add(work, chat, &contacts)),
         Command::GroupRemove { chat, member } => done(groups::remove(work, chat, &member)),
         Command::GroupLeave(chat) => done(groups::leave(work, chat)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),

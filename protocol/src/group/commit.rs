@@ -18,7 +18,7 @@ use super::receive::LeaveProposal;
 use super::report::Report;
 use super::rights::{Change, identities_after, judge, prune_roles};
 use super::state::{Allowed, GroupState, Right};
-use super::welcome::{JoinerWelcome, split};
+use super::welcome::{JoinerWelcome, Parts, split};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, seal};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::{DeviceCredential, DeviceKey};
@@ -80,6 +80,9 @@ pub struct PendingCommit {
     pub mark: CommitMark,
     /// One for each joiner; sent after the commit was confirmed.
     pub welcomes: Vec<JoinerWelcome>,
+    /// The encrypted GroupInfo that all joiners need, for [`Group::snapshot`]; empty if there are
+    /// none.
+    pub group_info: Vec<u8>,
     /// The keys of the epoch that the commit opens.
     pub next_keys: EpochKeys,
 }
@@ -126,7 +129,8 @@ impl Group {
             report: report.unwrap_or_default(),
         };
         let envelope = seal(&keys.envelope, provider.draw(), place, &content)?;
-        Ok(PendingCommit { envelope, mark, welcomes: built.welcomes, next_keys })
+        let Parts { joiners: welcomes, group_info } = built.welcome;
+        Ok(PendingCommit { envelope, mark, welcomes, group_info, next_keys })
     }
 
     /// Merges the pending commit: the relay stored it as the first valid candidate.
@@ -225,11 +229,11 @@ impl Group {
             .into_messages();
         let encode =
             |message: &MlsMessageOut| message.tls_serialize_detached().map_err(|_| GroupError::Mls);
-        let welcomes = match &welcome {
+        let welcome = match &welcome {
             Some(welcome) => split(&encode(welcome)?).map_err(|_| GroupError::Mls)?,
-            None => Vec::new(),
+            None => Parts { joiners: Vec::new(), group_info: Vec::new() },
         };
-        Ok(Built { commit: encode(&commit)?, welcomes })
+        Ok(Built { commit: encode(&commit)?, welcome })
     }
 
     /// Judges our own commit as every member will.
@@ -258,7 +262,7 @@ impl Group {
 
 struct Built {
     commit: Vec<u8>,
-    welcomes: Vec<JoinerWelcome>,
+    welcome: Parts,
 }
 
 /// An intent, resolved against the members.

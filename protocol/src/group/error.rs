@@ -120,6 +120,8 @@ rejections! {
     IdentityChanged = 410, "the committer's leaf changed its identity";
     /// A device would be in the group twice.
     DuplicateDevice = 411, "a device would be in the group twice";
+    /// More devices than a group may have.
+    TooManyDevices = 412, "the group would have too many devices";
 }
 
 impl Rejection {
