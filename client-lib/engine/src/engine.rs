@@ -242,6 +242,7 @@ impl<S: Store> Engine<S> {
     fn pump(&mut self) -> Result<(), StoreError> {
         self.pump_held()?;
         self.pump_fetches()?;
+        self.end_silent_sessions()?;
         self.pump_sessions();
         self.pump_inbox()?;
         self.pump_shelf();
@@ -281,6 +282,8 @@ impl<S: Store> Engine<S> {
         for wish in &effects.settled {
             self.wishes.remove(wish);
             self.drop_fetch(*wish);
+            // The log may have said so before the relay's answer, which finds no wish then.
+            self.append_over(*wish);
             // Who waits for everything to be settled looks again.
             self.outputs.push_back(Output::StatusChanged);
         }

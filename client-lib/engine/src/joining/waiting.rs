@@ -13,7 +13,7 @@
 use hushwire_protocol::{
     attachment::{BlobSeal, Layout, open_blob},
     group::{GroupSnapshot, SNAPSHOT_BYTES_MAX, joiner_of},
-    identity::{DeviceCredential, UnverifiedCredential},
+    identity::{DeviceCredential, Fingerprint, UnverifiedCredential},
     invitation::{InboxContent, Invitation, SnapshotBlob, SnapshotPlace},
 };
 use hushwire_wire::id::ChannelId;
@@ -114,6 +114,23 @@ fn invitation_in(content: &SecretBytes) -> Result<Box<Invitation>, StoreError> {
         Ok(InboxContent::Invitation(invitation)) => Ok(invitation),
         _ => Err(StoreError::Damaged),
     }
+}
+
+/// A relay that an invitation which waits has brought.
+pub(super) struct Brought {
+    pub(super) relay: String,
+    pub(super) by: Fingerprint,
+}
+
+/// The relays of the invitations that wait (spec: LNK-067).
+pub(super) fn brought(work: &Work<'_>) -> Result<Vec<Brought>, StoreError> {
+    let mut relays = Vec::new();
+    for number in numbers(work, PREFIX)? {
+        if let Some(Wish::JoinGroup { relay, sender, .. }) = wish::load(work, number)? {
+            relays.push(Brought { relay, by: credential(&sender)?.identity() });
+        }
+    }
+    Ok(relays)
 }
 
 /// The session for the blobs of the channel; nothing while this device is in the group, as far as it

@@ -269,6 +269,17 @@ fn a_fetch_goes_on_after_a_crash_and_a_lost_session() {
 /// An invitation of `from` that names one of the key packages of `to`, with its snapshot in a blob of
 /// which the content has this length.
 fn forged(world: &mut World, from: Who, to: Who, channel: u8, length: u64) -> InboxContent {
+    forged_at(world, 0, [from, to], channel, length)
+}
+
+/// Likewise, with the group at this relay.
+fn forged_at(
+    world: &mut World,
+    relay: usize,
+    [from, to]: [Who; 2],
+    channel: u8,
+    length: u64,
+) -> InboxContent {
     let theirs = world.reaching(from, to);
     let Answer::KeyPackage { package, .. } = world.take_package(to, &theirs) else { panic!() };
     let slot = world.slot(to);
@@ -279,7 +290,7 @@ fn forged(world: &mut World, from: Who, to: Who, channel: u8, length: u64) -> In
     let mut seal = [0; BlobSeal::LENGTH];
     seal[32..40].copy_from_slice(&length.to_be_bytes());
     let own = world.own_capability(from);
-    let relay = world.address(0).parse().unwrap();
+    let relay = world.address(relay).parse().unwrap();
     InboxContent::Invitation(Box::new(Invitation {
         group: GroupAddress {
             relay,
@@ -339,6 +350,22 @@ fn nobody_but_a_contact_makes_a_client_fetch() {
     write(&mut world, mallory, bob, &whole);
     world.settle();
     assert!(world.fetches(bob) > 0);
+}
+
+#[test]
+fn invitations_that_wait_bring_few_relays() {
+    // spec: LNK-067, LNK-082
+    let mut world = World::new(4);
+    let [bob, mallory] = ["Bob", "Mallory"].map(|name| world.person(name, 0));
+    world.befriend(mallory, bob);
+    for relay in 1..4 {
+        world.set_up(relay, false);
+        let there = u8::try_from(relay).unwrap();
+        let invitation = forged_at(&mut world, relay, [mallory, bob], there, 1_000);
+        write(&mut world, mallory, bob, &invitation);
+        world.settle();
+    }
+    assert_eq!(refusals(&mut world, bob), [InvitationRefusal::TooManyRelays]);
 }
 
 #[test]

@@ -148,6 +148,87 @@ fn different_digits_stop_the_linking() {
 }
 
 #[test]
+fn a_device_that_was_granted_and_never_comes_is_revoked() {
+    // spec: IDN-072
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let (hers, his) = world.befriend(alice, bob);
+    let laptop = world.device("laptop");
+    begin(&mut world, alice, laptop);
+    world.settle();
+    // Only one of the two answers.
+    confirm(&mut world, alice);
+    world.pass(3_000_000);
+    assert_eq!(devices(&mut world, alice).len(), 2);
+    world.set_online(alice, false);
+    world.pass(3_600_000);
+    assert_eq!(devices(&mut world, alice).len(), 2, "nothing is known of it");
+    world.set_online(alice, true);
+    world.pass(1_800_000);
+    assert_eq!(devices(&mut world, alice).len(), 1);
+    assert_eq!(failures(&mut world, alice), [FailureReason::Expired]);
+    let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+    // The keys that were granted are over, and nobody minds.
+    world.say(bob, his, "still there?");
+    world.settle();
+    assert_eq!(world.texts(alice, hers), ["still there?"]);
+    let phone = link(&mut world, alice);
+    assert_reachable(&mut world, &[alice, phone]);
+}
+
+#[test]
+fn a_device_that_comes_late_but_with_key_packages_stays() {
+    // spec: IDN-072
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = world.device("laptop");
+    begin(&mut world, alice, laptop);
+    world.settle();
+    confirm(&mut world, laptop);
+    confirm(&mut world, alice);
+    world.pass(600);
+    world.set_online(alice, false);
+    world.pass(7_200_000);
+    world.set_online(alice, true);
+    world.pass(180_000);
+    assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn a_device_that_an_inviter_did_not_know_of_is_added_by_its_sibling() {
+    // spec: IDN-054
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let link_of_bob = world.link(bob, LinkUse::Single);
+    // The invitation is under way to the devices that Bob had, while he links another.
+    world.set_tamper(|frame| match &frame.answer {
+        Answer::InboxItem(item) if item.item.len() > 6_000 => None,
+        _ => Some(frame),
+    });
+    let Reply::Chat(chat) = world.ask(alice, Command::AddContact { link: link_of_bob }) else {
+        panic!()
+    };
+    world.pass(60_000);
+    world.set_online(alice, false);
+    let laptop = link(&mut world, bob);
+    assert!(world.chats(bob).is_empty());
+    world.set_tamper(Some);
+    world.restart(bob);
+    world.pass(60_000);
+    world.set_online(alice, true);
+    world.pass(180_000);
+    world.say(alice, chat.number, "to all of you");
+    world.pass(60_000);
+    for who in [bob, laptop] {
+        let there = world.chat(who, "Alice").number;
+        assert_eq!(world.texts(who, there), ["to all of you"]);
+    }
+}
+
+#[test]
 fn a_grant_does_not_replace_an_identity_made_meanwhile() {
     // spec: IDN-065
     let mut world = World::new(1);

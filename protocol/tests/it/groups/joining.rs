@@ -1,11 +1,14 @@
 //! Joining: what a Welcome has to be.
 
+use hushwire_protocol::attachment::{open_blob, seal_blob};
 use hushwire_protocol::group::{
-    CommitIntent, GroupError, GroupSnapshot, KeyPackageUse, LeafSelector, OpenError, OwnKeyPackage,
-    Rejection, UnverifiedKeyPackage, Welcomed, joiner_of,
+    CommitIntent, GroupError, GroupKind, GroupSnapshot, KeyPackageUse, LeafSelector, OpenError,
+    OwnKeyPackage, Rejection, UnverifiedKeyPackage, Welcomed, joiner_of,
 };
 use hushwire_protocol::provider::{Provider, Suite};
 use hushwire_wire::id::ChannelId;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 
 use super::world::{Device, adding, admit, assert_agreement, group_of, spread};
 
@@ -157,4 +160,40 @@ fn a_late_joiner_meets_everybody() {
         members.push(newcomer);
         assert_agreement(&mut members);
     }
+}
+
+#[test]
+fn a_group_larger_than_an_item_is_joined_by_one_blob() {
+    // spec: GRP-072, ATT-015
+    let suite = Suite::Hybrid;
+    let mut members = vec![Device::new(1, 1)];
+    members[0].create(suite, GroupKind::Group);
+    let mut newcomers: Vec<_> = (2..=150).map(|root| Device::new(root, 1)).collect();
+    let packages = newcomers.iter_mut().map(|device| device.key_package(suite)).collect();
+    let commit = members[0].begin(adding(packages));
+    let (entry, welcomes) = members[0].confirm(commit);
+    let bytes = welcomes.snapshot.to_bytes();
+    assert!(bytes.len() > 262_144, "{}", bytes.len());
+    let largest = welcomes.each().map(|welcomed| welcomed.secrets.len()).max().unwrap();
+    assert!(largest < 2_000, "{largest}");
+    let mut rng = ChaCha20Rng::from_seed([1; 32]);
+    let sealed = seal_blob(&mut rng, &bytes).unwrap();
+    let opened = open_blob(&sealed.seal, &sealed.bytes).unwrap();
+    let snapshot = GroupSnapshot::decode(&opened).unwrap();
+    for place in [0, 77, 148] {
+        let mut newcomer = newcomers.remove(place - members.len() + 1);
+        let reached = welcomes
+            .each()
+            .any(|one| newcomer.try_join(Welcomed { snapshot: &snapshot, ..one }).is_ok());
+        assert!(reached, "{place}");
+        newcomer.epoch = entry.opens();
+        members.push(newcomer);
+    }
+    assert_agreement(&mut members);
+    let commit = members[2].begin(CommitIntent::default());
+    let (entry, _) = members[2].confirm(commit);
+    for place in [0, 1, 3] {
+        members[place].apply(&entry);
+    }
+    assert_agreement(&mut members);
 }
