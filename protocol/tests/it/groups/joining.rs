@@ -168,7 +168,9 @@ fn a_group_larger_than_an_item_is_joined_by_one_blob() {
     let suite = Suite::Hybrid;
     let mut members = vec![Device::new(1, 1)];
     members[0].create(suite, GroupKind::Group);
-    let mut newcomers: Vec<_> = (2..=150).map(|root| Device::new(root, 1)).collect();
+    let devices = (1..=15).flat_map(|root| (1..=10).map(move |device| (root, device)));
+    let mut newcomers: Vec<_> =
+        devices.skip(1).map(|(root, device)| Device::new(root, device)).collect();
     let packages = newcomers.iter_mut().map(|device| device.key_package(suite)).collect();
     let commit = members[0].begin(adding(packages));
     let (entry, welcomes) = members[0].confirm(commit);
