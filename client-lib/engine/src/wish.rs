@@ -7,19 +7,20 @@ mod refusal;
 
 use hushwire_protocol::{address::RelayAddress, identity::DeviceId};
 use hushwire_wire::{
-    id::{CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
+    id::{BlobId, CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
     message::{Answer, Handle, Request},
 };
 
 use crate::{
-    answer, capabilities,
+    additions, answer, capabilities,
     command::ChatNumber,
     contacts, devices,
     event::RelayFault,
-    files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
-    record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
+    files, groups, inbox, invitations, joining, leaving, links, outbox, packages, receipts,
+    record::{Packages, TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     revoking,
     session::{ServerLimits, SessionNumber},
+    snapshots,
     store::{Order, Range, StoreError, Table},
     work::Work,
 };
@@ -85,6 +86,15 @@ pub(crate) enum Ask {
     Append { channel: ChannelId, request: Request },
     /// The live half of a transfer, which goes on by itself.
     Transfer(TransferNumber),
+    /// A group's snapshot, which comes in parts.
+    Snapshot(Wanted),
+}
+
+/// A blob that is wanted whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) blob: BlobId,
+    pub(crate) size: u64,
 }
 
 /// How far an answer brought a wish.
@@ -135,10 +145,11 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         Wish::AddPerson { channel, person, packages } => {
             packages::person_target(work, channel, person, packages)
         }
-        Wish::AddDevice { channel, packages, .. } => {
-            packages::device_target(work, channel, packages)
-        }
-        Wish::ChangeGroup { channel, .. }
+        Wish::AddDevice { packages, .. } => packages::device_target(work, packages),
+        Wish::ShareSnapshot(shared) => snapshots::target(shared),
+        Wish::JoinGroup { channel, relay, .. } => joining::target(work, channel, relay),
+        Wish::CommitAdditions { channel, .. }
+        | Wish::ChangeGroup { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
@@ -185,7 +196,10 @@ pub(crate) fn step(
         Wish::SendReceipts { channel, messages, not_before_ms } => {
             receipts::send(work, number, desk, &channel, &messages, not_before_ms)
         }
-        Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, desk, wish),
+        Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, wish),
+        Wish::CommitAdditions { .. } => additions::commit(work, number, desk, &wish),
+        Wish::ShareSnapshot(shared) => snapshots::step(work, number, *shared),
+        Wish::JoinGroup { content, .. } => joining::fetch(work, number, &content),
         Wish::ChangeGroup { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
             outbox::send_commit(work, number, desk, &wish)
         }
@@ -224,7 +238,7 @@ pub(crate) fn answered(
         return Ok(Progress::Refused { retry_after_ms });
     }
     // spec: CLI-096
-    if let Some(fault) = answer::fault(work, number, desk, &wish, &answer)? {
+    if let Some(fault) = answer::fault(desk, &wish, &answer) {
         return Ok(Progress::Fault(fault));
     }
     match wish {
@@ -233,10 +247,12 @@ pub(crate) fn answered(
         | Wish::SendReceipts { .. }
         | Wish::ChangeGroup { .. }
         | Wish::Pin { .. }
+        | Wish::CommitAdditions { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
+        Wish::ShareSnapshot(_) => snapshots::answered(work, number, &answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
         }
@@ -263,7 +279,7 @@ pub(crate) fn answered(
             Ok(Progress::Settled)
         }
         // Their answers go to the live half.
-        Wish::Upload { .. } | Wish::Download { .. } => Ok(Progress::Next),
+        Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => Ok(Progress::Next),
     }
 }
 
@@ -370,10 +386,19 @@ impl Wish {
             | Self::ChangeGroup { channel, .. }
             | Self::Pin { channel, .. }
             | Self::AddDevice { channel, .. }
+            | Self::CommitAdditions { channel, .. }
             | Self::RemoveDevice { channel, .. }
             | Self::Leave { channel }
             | Self::CommitLeave { channel, .. }
             | Self::Contest { channel } => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// What an addition has gathered, if it is one.
+    pub(crate) const fn addition(&self) -> Option<&Packages> {
+        match self {
+            Self::AddPerson { packages, .. } | Self::AddDevice { packages, .. } => Some(packages),
             _ => None,
         }
     }
