@@ -31,6 +31,7 @@ use super::rights::judge;
 use super::state::GroupState;
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
+use crate::identity::DeviceCredential;
 use crate::provider::Provider;
 use crate::storage::MlsStoreError;
 
@@ -101,7 +102,7 @@ pub struct StagedCandidate {
     read: LogPlace,
     /// What it contests with.
     pub report: Option<VerifiedReport>,
-    added: Vec<crate::identity::DeviceCredential>,
+    added: Vec<DeviceCredential>,
     removed: Vec<Member>,
 }
 
@@ -120,6 +121,8 @@ pub enum Outcome {
     Stays(EpochKeys),
     /// It was removed.
     Removed,
+    /// It was removed, and added again by the same commit: the Welcome leads back.
+    Readmitted,
 }
 
 /// What changed when a commit was applied.
@@ -308,7 +311,7 @@ impl Group {
         };
         let outcome = derive_keys(provider, &mut staged, mark)?;
         verify_path(&staged, &committer)?;
-        let change = read_change(&staged, &self.state, committer.leaf, mark.cut)?;
+        let change = read_change(&staged, &self.channel, &self.state, committer.leaf, mark.cut)?;
         if change.left.len() != content.proposals.len() {
             return Err(Rejection::UnreferencedProposal.into());
         }
@@ -316,7 +319,17 @@ impl Group {
         let gone = change.removed.iter().chain(&change.left);
         let removed = gone.filter_map(|leaf| roster.at(*leaf).cloned()).collect();
         let added = change.added;
+        let outcome = match outcome {
+            Outcome::Removed if self.adds_own_device(&roster, &added) => Outcome::Readmitted,
+            outcome => outcome,
+        };
         Ok(StagedCandidate { staged, outcome, committer, read, report, added, removed })
+    }
+
+    fn adds_own_device(&self, roster: &Roster, added: &[DeviceCredential]) -> bool {
+        roster.at(self.own_leaf()).is_some_and(|own| {
+            added.iter().any(|it| it.identity() == own.identity() && it.device() == own.device())
+        })
     }
 
     fn read_report(

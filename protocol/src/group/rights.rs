@@ -17,6 +17,9 @@ pub struct Change {
     pub committer: LeafIndex,
     /// The devices that come, by their verified credentials.
     pub added: Vec<DeviceCredential>,
+    /// Those of them that asked to be added again to this group, by their KeyPackage
+    /// (spec: GRP-090).
+    pub asked: Vec<DeviceCredential>,
     /// The leaves that go by Remove proposals of the committer.
     pub removed: Vec<LeafIndex>,
     /// The leaves that go by their own SelfRemove proposals.
@@ -134,12 +137,13 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Own devices, and devices that the same commit adds again, need no right (spec: GRP-041).
+    /// Own devices, and devices that asked for it and that the same commit adds again, need no right
+    /// (spec: GRP-041).
     fn check_removals(&self) -> Result<(), Rejection> {
         for leaf in &self.change.removed {
             let target = self.before.at(*leaf).ok_or(Rejection::InvalidCommit)?;
             let own = target.identity() == self.committer.identity();
-            let again = self.change.added.iter().any(|added| {
+            let again = self.change.asked.iter().any(|added| {
                 added.identity() == target.identity() && added.device() == target.device()
             });
             if !own && !again {
