@@ -37,8 +37,11 @@ pub(crate) fn fault(
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
-        | Wish::Contest { .. } => is_of_append(answer),
-        Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
+        | Wish::Contest { .. }
+        | Wish::LeaveEpoch { .. } => is_of_append(answer),
+        Wish::AddPerson { packages, .. }
+        | Wish::AddDevice { packages, .. }
+        | Wish::Readmit { packages, .. } => {
             if outbox::is_sealed(work, number)? {
                 is_of_append(answer)
             } else {
@@ -49,6 +52,8 @@ pub(crate) fn fault(
         Wish::SendItem { inbox, item, .. } => return Ok(receipt_fault(desk, inbox, item, answer)),
         // What is asked for a transfer is answered to its live half.
         Wish::Upload { .. } | Wish::Download { .. } => true,
+        // Its requests are wishes of their own.
+        Wish::Rejoin { .. } => false,
     };
     Ok((!expected).then_some(RelayFault::AnswerNotExpected))
 }

@@ -14,12 +14,12 @@ mod number;
 
 pub use chat::{
     ChatInfo, ChatKind, ChatState, ContactInfo, MessageBody, MessageInfo, MessageState, Sender,
-    TransferState,
+    StuckCause, TransferState,
 };
 pub use failure::{CommandError, FailureReason};
 pub use info::{
-    DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole, ProfileInfo, RelayInfo,
-    RelayState, StatusInfo, ThisDevice, Whose,
+    CatchUpInfo, DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole,
+    ProfileInfo, RelayInfo, RelayState, StatusInfo, ThisDevice, Whose,
 };
 pub use number::{ChatNumber, ContactNumber, DeviceNumber, LinkNumber, MessageNumber};
 
@@ -185,6 +185,15 @@ pub enum Command {
     },
     /// Leaves a group.
     GroupLeave(ChatNumber),
+    /// Asks the others once more to add this device again to a chat in which it cannot go on.
+    Rejoin(ChatNumber),
+    /// Adds devices of a member again that ask for it, when a person has to say so.
+    Readmit {
+        /// Which chat.
+        chat: ChatNumber,
+        /// Whose, by the fingerprint that [`Reply::Members`] shows.
+        member: String,
+    },
     /// Who is in a chat.
     GroupMembers(ChatNumber),
     /// What members of a chat compare to know that they see one group with one history.

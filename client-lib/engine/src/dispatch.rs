@@ -5,9 +5,9 @@ use crate::{
     command::{Command, CommandError, Reply},
     contacts, devices,
     event::EventNumber,
-    files, groups, linking, links, messages, profile,
+    files, groups, linking, links, messages, profile, readmission,
     record::by_number,
-    revoking,
+    rejoin, revoking,
     work::{EventRecord, Work},
 };
 
@@ -86,6 +86,8 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupAdd { chat, contact } => done(groups::add(work, chat, contact)),
         Command::GroupRemove { chat, member } => done(groups::remove(work, chat, &member)),
         Command::GroupLeave(chat) => done(groups::leave(work, chat)),
+        Command::Rejoin(chat) => done(rejoin::ask(work, chat)),
+        Command::Readmit { chat, member } => done(readmission::confirm(work, chat, &member)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
         Command::GroupCode(chat) => Ok(Reply::GroupCode(groups::code(work, chat)?)),
         Command::DeviceLink => linking::offer(work),

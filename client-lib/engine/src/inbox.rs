@@ -21,6 +21,7 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     handled, invitations, joining, linking, links,
     pending::Pending,
+    readmission,
     record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, WishNumber, by_number},
     revoking,
     session::OwnClock,
@@ -159,6 +160,8 @@ pub(crate) fn opened(
     }
     if end < fresh {
         rolled_back(work)?;
+    } else if slot > fresh {
+        store_is_old(work)?;
     }
     Ok(Places { from, fresh: fresh.min(end), end })
 }
@@ -169,6 +172,14 @@ pub(crate) fn rolled_back(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.effects.shelf = true;
     let relay = required(work)?.relay;
     work.event(Event::Warning(Warning::InboxRolledBack { relay }))
+}
+
+/// The relay was told of items that this store knows nothing of: it is an old copy. What is on the
+/// shelf was made by a later one, and its private parts are not here (spec: CLI-165).
+fn store_is_old(work: &mut Work<'_>) -> Result<(), StoreError> {
+    shelf::doubt(work)?;
+    work.effects.shelf = true;
+    work.event(Event::Warning(Warning::StoreIsOld))
 }
 
 /// Whether an item, at a place that was handled before, is not the one that was there.
@@ -190,6 +201,7 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     handled::tend(work)?;
     shelf::tend(work)?;
     warnings::tend(work)?;
+    readmission::tend(work)?;
     devices::renew_list(work, clock)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();

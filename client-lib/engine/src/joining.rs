@@ -10,7 +10,7 @@ mod held;
 mod relays;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, Joined, OpenError},
+    group::{Group, GroupError, GroupKind, Joined, OpenError, packages_in},
     identity::{DeviceCredential, Fingerprint},
     invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode},
 };
@@ -25,10 +25,11 @@ use crate::{
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
-    log, profile,
+    log, outbox, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
-    shelf,
+    rejoin, shelf,
     store::StoreError,
+    stuck,
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
@@ -51,8 +52,19 @@ pub(crate) fn take(
             device::check(work, sender)?;
             take_card(work, sender, &card)
         }
-        // Re-adding is for a person to confirm; nobody can be asked by a machine alone.
-        InboxContent::RejoinRequest(_) => Err(Fault::Rejected("REJOIN_NOT_SUPPORTED")),
+        InboxContent::RejoinRequest(request) => {
+            if readmission::is_own(work, sender)? {
+                return Ok(());
+            }
+            check_card(sender, request.sender())?;
+            device::check(work, sender)?;
+            if is_from_me(work, sender)? {
+                return readmission::take(work, sender, &request);
+            }
+            check_contact(work, &sender.identity())?;
+            take_card(work, sender, request.sender())?;
+            readmission::take(work, sender, &request)
+        }
     }
 }
 
@@ -82,6 +94,10 @@ fn check_contact(work: &Work<'_>, person: &Fingerprint) -> Result<(), Fault> {
     } else {
         Err(Fault::Refused(InvitationRefusal::NotAContact))
     }
+}
+
+fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
+    Ok(sender.identity() == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?)
 }
 
 fn follow(
@@ -120,12 +136,27 @@ fn follow(
     if !own {
         relays::check(work, &sender.identity(), invitation)?;
     }
+    if known.as_ref().is_some_and(|known| known.state == GroupState::Stuck) {
+        let packages = packages_in(&invitation.welcome).unwrap_or_default();
+        if !shelf::has_one(work, &packages)? {
+            return Ok(());
+        }
+        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
+        stuck::erase_keys(work, &channel)?;
+    }
     let device = profile::device(work)?;
     let provider = work.provider();
     let joined = match Group::join(&provider, &device.key, &channel, &invitation.welcome, tree) {
         Ok(joined) => joined,
         // For another device of this identity.
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => return Ok(()),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage))
+            if known.as_ref().is_none_or(|known| known.state != GroupState::Stuck) =>
+        {
+            return Ok(());
+        }
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => {
+            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+        }
         Err(OpenError::Failed(error)) => return Err(Fault::Store(log::store_error(error))),
         Err(_) => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
     };
@@ -140,7 +171,7 @@ fn follow(
     if !own && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
-    enter(work, sender, invitation, &joined, known.map(|known| known.purpose))
+    enter(work, sender, invitation, &joined, known)
 }
 
 /// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
@@ -204,7 +235,7 @@ fn enter(
     sender: &DeviceCredential,
     invitation: &Invitation,
     joined: &Joined,
-    known: Option<PurposeRecord>,
+    known: Option<GroupRecord>,
 ) -> Result<(), Fault> {
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let from_me = sender.identity() == me;
@@ -212,14 +243,27 @@ fn enter(
         take_card(work, sender, &invitation.sender)?;
     }
     shelf::used(work, &joined.packages)?;
+    let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
-        Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
-        Purpose::Group => group_purpose(work, invitation, joined, known)?,
+        Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,
+        Purpose::Group => group_purpose(work, invitation, joined, known_purpose)?,
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
     let channel = invitation.group.channel;
     let epoch = invitation.group.epoch;
+    let back = known.filter(|known| known.state == GroupState::Stuck);
+    let rejoined_ms = match &back {
+        Some(known) => come_back(work, &channel, known)?,
+        None => Vec::new(),
+    };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
+    let members = joined.group.members().map_err(log::store_error)?;
+    stuck::note_roster(work, &channel, &members)?;
+    // Whose doing it is that this device is there stays.
+    let invited_by = match &back {
+        Some(known) => known.invited_by,
+        None => (!from_me).then(|| sender.identity()),
+    };
     let record = GroupRecord {
         relay: invitation.group.relay.to_string(),
         purpose,
@@ -229,7 +273,9 @@ fn enter(
         opened: true,
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
-        invited_by: (!from_me).then(|| sender.identity()),
+        invited_by,
+        stuck: None,
+        rejoined_ms,
     };
     groups::save(work, &channel, &record)?;
     work.effects.channels.insert(channel);
@@ -240,6 +286,20 @@ fn enter(
         }
     }
     Ok(())
+}
+
+/// What is left of the group as it was: what was sealed for an earlier epoch is sealed anew, in its
+/// order; who got it before knows it by its id (spec: CLI-163, CNT-012).
+fn come_back(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    known: &GroupRecord,
+) -> Result<Vec<u64>, StoreError> {
+    let epoch = log::epoch_state(work, channel, &known.epoch);
+    let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
+    outbox::epoch_over(work, channel)?;
+    advance::forget_epochs(work, channel, &[])?;
+    rejoin::came_back(work, channel, known, read_ms)
 }
 
 /// The direct chat with the one other person of the group. Its inviter is that person, or an own

@@ -16,9 +16,9 @@ use crate::{
     command::ChatNumber,
     contacts, devices,
     event::RelayFault,
-    files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
+    files, groups, inbox, invitations, leaving, links, outbox, packages, readmission, receipts,
     record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
-    revoking,
+    rejoin, revoking,
     session::{ServerLimits, SessionNumber},
     store::{Order, Range, StoreError, Table},
     work::Work,
@@ -71,6 +71,8 @@ pub(crate) enum Step {
     Ask(Ask),
     /// Nothing before this time.
     Later(Timestamp),
+    /// Others have to do something; it is looked at again at this time.
+    Others { until: Timestamp },
     /// It needs something else than was thought.
     Aim,
     /// It is settled.
@@ -140,7 +142,13 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
+        | Wish::LeaveEpoch { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
+        Wish::Readmit { channel, person, packages, .. } => {
+            readmission::target(work, channel, person, packages)
+        }
+        // What comes of it comes there.
+        Wish::Rejoin { .. } => Ok(Target::Inbox),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
         // An item that was sealed to no inbox key is a message of a linking (spec: LNK-062).
         Wish::SendItem { relay, letter: None, .. } => {
@@ -184,9 +192,12 @@ pub(crate) fn step(
             receipts::send(work, number, desk, &channel, &messages, not_before_ms)
         }
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, desk, wish),
-        Wish::RemovePerson { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
-            outbox::send_commit(work, number, desk, &wish)
-        }
+        Wish::RemovePerson { .. }
+        | Wish::RemoveDevice { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
+        Wish::Rejoin { .. } => rejoin::step(work, number, wish),
+        Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
         Wish::CommitLeave { .. } => leaving::commit(work, number, desk, &wish),
         Wish::ReachContact { .. } => contacts::reach(work, number, desk, wish),
@@ -233,7 +244,9 @@ pub(crate) fn answered(
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
+        | Wish::LeaveEpoch { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
+        Wish::Readmit { .. } => readmission::answered(work, number, desk, wish, answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
         }
@@ -260,7 +273,7 @@ pub(crate) fn answered(
             Ok(Progress::Settled)
         }
         // Their answers go to the live half.
-        Wish::Upload { .. } | Wish::Download { .. } => Ok(Progress::Next),
+        Wish::Upload { .. } | Wish::Download { .. } | Wish::Rejoin { .. } => Ok(Progress::Next),
     }
 }
 
@@ -369,6 +382,9 @@ impl Wish {
             | Self::RemoveDevice { channel, .. }
             | Self::Leave { channel }
             | Self::CommitLeave { channel, .. }
+            | Self::LeaveEpoch { channel, .. }
+            | Self::Rejoin { channel, .. }
+            | Self::Readmit { channel, .. }
             | Self::Contest { channel } => Some(channel),
             _ => None,
         }

@@ -6,7 +6,7 @@ use super::{Progress, load};
 use crate::{
     backoff,
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages,
+    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages, readmission,
     record::{TransferNumber, Wish, WishNumber},
     store::StoreError,
     work::Work,
@@ -54,6 +54,9 @@ pub(super) fn refused(
         {
             packages::refused(work, number, wish, FailureReason::NotReachable)
         }
+        (Wish::Readmit { .. }, Code::Denied) if !outbox::is_sealed(work, number)? => {
+            readmission::refused(work, number, wish)
+        }
         (Wish::SendItem { letter: None, inbox, .. }, Code::Denied)
             if linking::may_appear(work, inbox)? =>
         {
@@ -92,6 +95,9 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::SendReceipts { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        | Wish::Readmit { .. }
         | Wish::SendItem { .. }
         | Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
@@ -142,6 +148,10 @@ pub(crate) fn fail(
         | Wish::SendReceipts { .. }
         | Wish::CreateChannel { .. }
         | Wish::CommitLeave { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        // Another member may do it.
+        | Wish::Readmit { .. }
         | Wish::Contest { .. } => {}
         // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
         Wish::PutCapability { .. }

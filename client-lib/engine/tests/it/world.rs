@@ -27,7 +27,8 @@ use hushwire_wire::{
 
 mod doings;
 pub(crate) mod insider;
-mod past;
+pub(crate) mod past;
+pub(crate) mod puppet;
 mod relay;
 mod thief;
 pub(crate) mod witness;
@@ -184,6 +185,11 @@ impl World {
         person.open(ClientStore::default(), Timestamp(self.now.0.saturating_add_signed(skew_ms)));
         self.people.push(person);
         Who(self.people.len() - 1)
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Says something to an engine, and does what follows at once.

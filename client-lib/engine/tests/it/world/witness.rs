@@ -31,10 +31,21 @@ pub(super) struct Witness {
     advances: BTreeMap<Who, usize>,
     /// How often a device put its device list.
     lists: BTreeMap<Who, usize>,
+    /// How often a device opened a channel.
+    opens: BTreeMap<(Who, ChannelId), usize>,
+    /// How often a device wrote to somebody's inbox.
+    sends: BTreeMap<Who, usize>,
 }
 
 impl Witness {
     pub(super) fn see(&mut self, who: Who, session: SessionNumber, frame: &RequestFrame) {
+        match &frame.request {
+            Request::ChannelOpen { channel, .. } => {
+                *self.opens.entry((who, *channel)).or_default() += 1;
+            }
+            Request::InboxSend { .. } => *self.sends.entry(who).or_default() += 1,
+            _ => {}
+        }
         let object = match &frame.request {
             Request::InboxCreate { inbox, .. } | Request::InboxOpen { inbox, .. } => {
                 Object::OwnInbox(*inbox)
@@ -73,6 +84,16 @@ impl World {
     /// How often a device said that it has handled items of its inbox.
     pub(crate) fn advances(&self, who: Who) -> usize {
         self.witness.advances.get(&who).copied().unwrap_or_default()
+    }
+
+    /// How often a device opened a channel.
+    pub(crate) fn opens(&self, who: Who, channel: ChannelId) -> usize {
+        self.witness.opens.get(&(who, channel)).copied().unwrap_or_default()
+    }
+
+    /// How often a device wrote to somebody's inbox.
+    pub(crate) fn sends(&self, who: Who) -> usize {
+        self.witness.sends.get(&who).copied().unwrap_or_default()
     }
 
     /// How often a device put its device list.
