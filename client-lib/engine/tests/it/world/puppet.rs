@@ -49,7 +49,7 @@ impl World {
         let identity: StoredIdentity = record(&store, Table::Profile, b"identity");
         Puppet {
             store,
-            rng: ChaCha20Rng::seed_from_u64(4242),
+            rng: ChaCha20Rng::seed_from_u64(4242 + who.0 as u64),
             key: DeviceKey::from_bytes(&identity.device_key.as_slice().try_into().unwrap()),
             credential: UnverifiedCredential::parse(&identity.credential)
                 .unwrap()
