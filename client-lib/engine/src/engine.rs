@@ -265,6 +265,7 @@ impl<S: Store> Engine<S> {
     /// Does everything that can be done now: connects, opens, reads on, tries wishes.
     fn pump(&mut self) -> Result<(), StoreError> {
         self.pump_held()?;
+        self.end_silent_sessions()?;
         self.pump_sessions();
         self.pump_inbox()?;
         self.pump_shelf();
@@ -303,6 +304,8 @@ impl<S: Store> Engine<S> {
         }
         for wish in &effects.settled {
             self.wishes.remove(wish);
+            // The log may have said so before the relay's answer, which finds no wish then.
+            self.append_over(*wish);
             // Who waits for everything to be settled looks again.
             self.outputs.push_back(Output::StatusChanged);
         }
