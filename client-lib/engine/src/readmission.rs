@@ -184,7 +184,7 @@ pub(crate) fn target(
     Ok(contacts::card(work, person)?.map_or(Target::Nothing, |card| Target::Relay(card.relay)))
 }
 
-/// The next step: the device list, then the commit.
+/// The next step, after the wait (spec: LNK-093): the device list, then the commit.
 pub(crate) fn step(
     work: &mut Work<'_>,
     number: WishNumber,
@@ -269,7 +269,8 @@ pub(crate) fn change(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<Chan
     Ok(Change::Commit(Box::new(CommitIntent { remove, ..addition })))
 }
 
-/// Whether there is nothing to do any more: the device's leaf is another one than it was when it asked.
+/// Whether there is nothing to do any more: the device's leaf is another one than it was when it asked
+/// (spec: LNK-093).
 pub(crate) fn is_done(group: &Group, wish: &Wish) -> Result<bool, StoreError> {
     let Wish::Readmit { channel, person, device, leaf, .. } = wish else { return Ok(false) };
     let place = Place { channel: *channel, person: *person, device: *device };

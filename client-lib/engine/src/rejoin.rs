@@ -35,7 +35,6 @@ use crate::{
 
 /// Least wait before the first request, and span that is drawn from and added, in milliseconds.
 const ASK_WAIT_MS: u64 = 30_000;
-const ASK_SPAN_MS: u64 = 30_000;
 /// How long a commit in this device's name that this store did not make is waited beside, in
 /// milliseconds.
 const OWN_COMMIT_WAIT_MS: u64 = 60_000;
@@ -60,7 +59,7 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
     if group.rejoined_ms.iter().filter(recent).count() >= REJOINS_MAX {
         return work.event(Event::RejoinGivenUp { chat: group.purpose.chat() });
     }
-    let wait = ASK_WAIT_MS + backoff::jitter_ms(ASK_SPAN_MS, work.rng);
+    let wait = ASK_WAIT_MS + backoff::jitter_ms(ASK_WAIT_MS, work.rng);
     wish_in(work, channel, wait)
 }
 
@@ -142,7 +141,7 @@ fn is_blocked(
     Ok(epoch.candidates.iter().any(|candidate| candidate.verdict == Verdict::Unjudged))
 }
 
-/// Asks a few more, when it is time.
+/// Asks a few more, when it is time (spec: CLI-162).
 pub(crate) fn step(
     work: &mut Work<'_>,
     number: WishNumber,
@@ -219,7 +218,8 @@ fn choose(
     Ok(people)
 }
 
-/// Writes a request with a fresh key package to each of these people.
+/// Writes a request with a fresh key package to each of these people; its private part is stored with
+/// it (spec: LNK-089).
 fn send(
     work: &mut Work<'_>,
     channel: &ChannelId,

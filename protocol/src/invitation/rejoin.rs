@@ -12,7 +12,7 @@ use crate::label::Label;
 const KEY_PACKAGE_BYTES_MAX: usize = 16 * 1024;
 
 /// A request to be added again, signed by the device, and by its old leaf key if it still has that
-/// (spec: LNK-044). It brings all that whoever answers it needs.
+/// (spec: LNK-044). It brings all that whoever answers it needs (spec: LNK-088).
 #[derive(Debug, PartialEq, Eq)]
 pub struct RejoinRequest {
     identity: Fingerprint,
@@ -182,7 +182,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_request_says_what_it_proves() {
-        // spec: LNK-044
+        // spec: LNK-044, LNK-088
         let (credential, _) = device(4, 5);
         let old = DeviceKey::from_bytes(&[6; 32]).public();
         assert_eq!(request().verify(&credential), Ok(RejoinEvidence::OldLeafKey(old)));

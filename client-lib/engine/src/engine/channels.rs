@@ -394,7 +394,8 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// The relay says that the reading has everything (spec: CLI-074).
+    /// The relay says that the reading has everything (spec: CLI-074). Behind a cut the channel is
+    /// opened anew (spec: CLI-166).
     fn caught_up(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(live) = self.channels.get(&channel) else { return Ok(()) };
         if let Some(promise) = live.promise.clone() {

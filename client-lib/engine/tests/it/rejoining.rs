@@ -330,7 +330,7 @@ fn an_own_device_answers_and_tells_what_was_missed() {
 
 #[test]
 fn two_who_answer_at_once_add_a_device_once() {
-    // spec: LNK-091, CLI-014
+    // spec: LNK-091, LNK-093, CLI-014
     let mut crew = crew();
     expire(&mut crew, 1);
     for person in [0, 2] {
@@ -644,7 +644,7 @@ fn who_wanted_to_leave_does_not_come_back() {
 
 #[test]
 fn a_client_hundreds_of_epochs_behind_opens_the_channel_once_for_each_cut() {
-    // spec: CLI-166, CLI-040
+    // spec: CLI-166
     let mut crew = crew();
     let [alice, bob, _] = crew.people;
     crew.world.settle();
