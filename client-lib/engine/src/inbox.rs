@@ -34,6 +34,8 @@ use crate::{
 
 /// How long the inbox is denied until a person is told, in milliseconds.
 const DENIED_MS: u64 = 10 * 60 * 1000;
+/// For how long after it was open a slot has not lapsed, in milliseconds: half the time that it takes.
+const OLD_COPY_SPAN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Why an item was not taken.
 pub(crate) enum Fault {
@@ -154,13 +156,15 @@ pub(crate) fn opened(
     let mut record = required(work)?;
     let fresh = Sequence(record.cursor);
     let from = fresh.min(slot).min(end);
-    if from < fresh || record.denied_since_ms.take().is_some() {
-        record.cursor = from.0;
-        work.tx.save(InboxRecord::KEY, &record)?;
-    }
+    // Else the slot may be new, or have lapsed: then its relay has moved it.
+    let lately = work.now.0 < record.opened_ms.saturating_add(OLD_COPY_SPAN_MS);
+    record.denied_since_ms = None;
+    record.opened_ms = work.now.0;
+    record.cursor = from.0;
+    work.tx.save(InboxRecord::KEY, &record)?;
     if end < fresh {
         rolled_back(work)?;
-    } else if slot > fresh {
+    } else if slot > fresh && lately {
         store_is_old(work)?;
     }
     Ok(Places { from, fresh: fresh.min(end), end })

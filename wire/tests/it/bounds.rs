@@ -38,6 +38,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("epochs_watched_max", "relay/rules/src/reading/watch.rs", "EPOCHS_WATCHED_MAX"),
     ("crowd_window_bytes", "relay/src/window.rs", "CROWD_WINDOW_BYTES"),
     ("flush_wait_ms", "relay/src/session.rs", "FLUSH_WAIT"),
+    ("old_copy_span_ms", "client-lib/engine/src/inbox.rs", "OLD_COPY_SPAN_MS"),
     ("rejoin_first_wait_ms", "client-lib/engine/src/rejoin.rs", "ASK_WAIT_MS"),
     ("own_commit_wait_ms", "client-lib/engine/src/rejoin.rs", "OWN_COMMIT_WAIT_MS"),
     ("rejoin_wait_ms", "client-lib/engine/src/rejoin.rs", "ROUND_WAIT_MS"),

@@ -319,6 +319,8 @@ fn an_own_device_answers_and_tells_what_was_missed() {
     crew.world.say(laptop, theirs, "from the laptop");
     crew.world.settle();
     assert_eq!(crew.texts(1), ["from the laptop"]);
+    // A device that came later has no old store.
+    assert!(!crew.world.events(laptop).contains(&Event::Warning(Warning::StoreIsOld)));
     // In the group of own devices too.
     let own = crew
         .world

@@ -57,7 +57,8 @@ pub(super) fn items() -> Group {
     // Version, kind and the fields before it.
     let package = 3 + 32 + 16 + 32 + 32 + 8;
     let long_form = [&request[..package], &[0x80, 0, 0, 70], &request[package + 2..]].concat();
-    let (root, long) = (Chain { root_signer: 9, ..Chain::OURS }, [0x31; 16 * 1024 + 1]);
+    let too_long = [&request[..package], &[0x80, 0, 0x40, 1], &request[package + 2..]].concat();
+    let root = Chain { root_signer: 9, ..Chain::OURS };
     let by_another_root = content(3, &rejoin_with(&KEY_PACKAGE, None, &card_of(root)));
     let cases: [(&str, Vec<u8>, &str); 16] = [
         ("nothing", vec![], "TRUNCATED"),
@@ -73,7 +74,7 @@ pub(super) fn items() -> Group {
         ("request without a card", request[..=old_leaf].to_vec(), "TRUNCATED"),
         ("card of the request cut off", with_leaf[..with_leaf.len() - 1].to_vec(), "TRUNCATED"),
         ("length of the key package not minimal", long_form, "BAD_LENGTH"),
-        ("key package too long", content(3, &rejoin_with(&long, None, &card())), "TOO_LONG"),
+        ("key package too long", too_long, "TOO_LONG"),
         ("another root signed in the request's card", by_another_root, "BAD_SIGNATURE"),
         ("mark of the old leaf is 2", marked, "UNDEFINED_VALUE"),
     ];
