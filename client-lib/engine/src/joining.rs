@@ -18,7 +18,7 @@ use hushwire_wire::id::ChannelId;
 
 use crate::{
     advance, chats,
-    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
     contacts, control, devices,
     direct::{self, Room},
     entered,
@@ -121,45 +121,12 @@ fn follow(
     if let Some(known) = &known {
         check_known(work, &channel, known, sender, invitation)?;
     }
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
-    let own = sender.identity() == me;
-    match invitation.purpose {
-        // spec: LNK-059
-        Purpose::OwnDevices if !own || !device::is_own_group(work, &channel)? => {
-            return Err(Fault::Refused(InvitationRefusal::OtherPurpose));
-        }
-        _ if own => {}
-        // Who has a link begins a direct chat, and is a contact from then on.
-        Purpose::Direct | Purpose::OwnDevices => {}
-        Purpose::Group => check_contact(work, &sender.identity())?,
-    }
-    if !own {
+    let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
+    check_purpose(work, sender, invitation, whose)?;
+    if whose == Whose::Others {
         relays::check(work, &sender.identity(), invitation)?;
     }
-    if known.as_ref().is_some_and(|known| known.state == GroupState::Stuck) {
-        let packages = packages_in(&invitation.welcome).unwrap_or_default();
-        if !shelf::has_one(work, &packages)? {
-            return Ok(());
-        }
-        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
-        stuck::erase_keys(work, &channel)?;
-    }
-    let device = profile::device(work)?;
-    let provider = work.provider();
-    let joined = match Group::join(&provider, &device.key, &channel, &invitation.welcome, tree) {
-        Ok(joined) => joined,
-        // For another device of this identity.
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage))
-            if known.as_ref().is_none_or(|known| known.state != GroupState::Stuck) =>
-        {
-            return Ok(());
-        }
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => {
-            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
-        }
-        Err(OpenError::Failed(error)) => return Err(Fault::Store(log::store_error(error))),
-        Err(_) => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
-    };
+    let Some(joined) = join(work, invitation, tree, known.as_ref())? else { return Ok(()) };
     // spec: LNK-042
     if joined.inviter.credential != *sender || !fits(invitation, &joined) {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
@@ -168,10 +135,61 @@ fn follow(
     if entered::has_been(work, &joined.keys)? {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
-    if !own && invitation.purpose == Purpose::Direct {
+    if whose == Whose::Others && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
     enter(work, sender, invitation, &joined, known)
+}
+
+/// Who may invite to what.
+fn check_purpose(
+    work: &Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    whose: Whose,
+) -> Result<(), Fault> {
+    match (invitation.purpose, whose) {
+        // spec: LNK-059
+        (Purpose::OwnDevices, Whose::Mine)
+            if device::is_own_group(work, &invitation.group.channel)? =>
+        {
+            Ok(())
+        }
+        (Purpose::OwnDevices, _) => Err(Fault::Refused(InvitationRefusal::OtherPurpose)),
+        // Who has a link begins a direct chat, and is a contact from then on.
+        (Purpose::Direct, _) | (Purpose::Group, Whose::Mine) => Ok(()),
+        (Purpose::Group, Whose::Others) => check_contact(work, &sender.identity()),
+    }
+}
+
+/// Joins by an invitation; none: it is for another device of this identity.
+fn join(
+    work: &mut Work<'_>,
+    invitation: &Invitation,
+    tree: &[u8],
+    known: Option<&GroupRecord>,
+) -> Result<Option<Joined>, Fault> {
+    let channel = &invitation.group.channel;
+    let returning = known.is_some_and(|known| known.state == GroupState::Stuck);
+    if returning {
+        let packages = packages_in(&invitation.welcome).unwrap_or_default();
+        if !shelf::has_one(work, &packages)? {
+            return Ok(None);
+        }
+        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
+        stuck::erase_keys(work, channel)?;
+    }
+    let device = profile::device(work)?;
+    let provider = work.provider();
+    match Group::join(&provider, &device.key, channel, &invitation.welcome, tree) {
+        Ok(joined) => Ok(Some(joined)),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) if !returning => Ok(None),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) | Err(OpenError::Rejected(_)) => {
+            Err(Fault::Rejected("INVITATION_NOT_VALID"))
+        }
+        Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
+        Err(_) => Err(Fault::Rejected("INVITATION_NOT_VALID")),
+    }
 }
 
 /// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
