@@ -95,7 +95,20 @@ pub(crate) fn invite(
         sender: own_card(work, &invitee.person)?,
     };
     let content = InboxContent::Invitation(Box::new(invitation));
-    send_content(work, &recipient, &content, &invitee.person, Some(terms.channel))
+    send_content(work, &recipient, &content, &invitee.person, Some(terms.channel))?;
+    Ok(())
+}
+
+/// Writes an item to somebody's inbox, if it is known how.
+pub(crate) fn write(
+    work: &mut Work<'_>,
+    person: &Fingerprint,
+    content: &InboxContent,
+) -> Result<Option<WishNumber>, StoreError> {
+    match recipient(work, person)? {
+        Some(recipient) => send_content(work, &recipient, content, person, None).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// An invitation is in the inbox it was for: the other side of a direct chat can read from here on.
@@ -156,12 +169,11 @@ fn send_content(
     content: &InboxContent,
     person: &Fingerprint,
     invites: Option<ChannelId>,
-) -> Result<(), StoreError> {
+) -> Result<WishNumber, StoreError> {
     let content = SecretBytes::new(&content.to_bytes());
     let letter = UnsealedItem { person: *person, content, refusals: 0 };
     let wish = sealed(work, recipient, letter, invites)?;
-    work.wish(wish)?;
-    Ok(())
+    work.wish(wish)
 }
 
 fn sealed(

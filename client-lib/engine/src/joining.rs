@@ -11,7 +11,7 @@ mod relays;
 mod waiting;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed},
+    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed, joiner_of},
     identity::{DeviceCredential, Fingerprint},
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
@@ -20,17 +20,18 @@ use hushwire_wire::id::ChannelId;
 
 use crate::{
     advance, chats,
-    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
     contacts, control, devices,
     direct::{self, Room},
     entered,
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
-    log, profile,
+    log, outbox, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
-    shelf,
+    rejoin, shelf,
     store::StoreError,
+    stuck,
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
@@ -55,8 +56,19 @@ pub(crate) fn take(
             device::check(work, sender)?;
             take_card(work, sender, &card)
         }
-        // Re-adding is for a person to confirm; nobody can be asked by a machine alone.
-        InboxContent::RejoinRequest(_) => Err(Fault::Rejected("REJOIN_NOT_SUPPORTED")),
+        InboxContent::RejoinRequest(request) => {
+            if readmission::is_own(work, sender)? {
+                return Ok(());
+            }
+            check_card(sender, request.sender())?;
+            device::check(work, sender)?;
+            if is_from_me(work, sender)? {
+                return readmission::take(work, sender, &request);
+            }
+            check_contact(work, &sender.identity())?;
+            take_card(work, sender, request.sender())?;
+            readmission::take(work, sender, &request)
+        }
     }
 }
 
@@ -108,6 +120,10 @@ enum Admission {
     There,
 }
 
+fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
+    Ok(sender.identity() == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?)
+}
+
 fn follow(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
@@ -127,7 +143,7 @@ fn follow(
             return waiting::begin(work, sender, invitation, at, content);
         }
     };
-    let Some(joined) = join(work, invitation, snapshot)? else { return Ok(()) };
+    let Some(joined) = join(work, invitation, snapshot, known.as_ref())? else { return Ok(()) };
     // spec: LNK-042
     if joined.inviter.credential != *sender || !fits(invitation, &joined) {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
@@ -139,7 +155,7 @@ fn follow(
     if !own && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
-    enter(work, sender, invitation, &joined, known.map(|known| known.purpose))
+    enter(work, sender, invitation, &joined, known)
 }
 
 /// Joins the group, unless the invitation is for another device of this identity.
@@ -147,15 +163,27 @@ fn join(
     work: &mut Work<'_>,
     invitation: &Invitation,
     snapshot: &GroupSnapshot,
+    known: Option<&GroupRecord>,
 ) -> Result<Option<Joined>, Fault> {
     let not_valid = Fault::Rejected("INVITATION_NOT_VALID");
     let Some(suite) = Suite::from_code(invitation.suite.0) else { return Err(not_valid) };
+    let channel = &invitation.group.channel;
+    let returning = known.is_some_and(|known| known.state == GroupState::Stuck);
+    if returning {
+        let Ok(package) = joiner_of(&invitation.secrets) else { return Err(not_valid) };
+        if !shelf::has(work, &package)? {
+            return Ok(None);
+        }
+        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
+        stuck::erase_keys(work, channel)?;
+    }
     let device = profile::device(work)?;
     let provider = work.provider();
     let welcomed = Welcomed { suite, secrets: &invitation.secrets, snapshot };
-    match Group::join(&provider, &device.key, &invitation.group.channel, welcomed) {
+    match Group::join(&provider, &device.key, channel, welcomed) {
         Ok(joined) => Ok(Some(joined)),
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Ok(None),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) if !returning => Ok(None),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Err(not_valid),
         Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
         Err(_) => Err(not_valid),
     }
@@ -178,23 +206,34 @@ fn admit(
     if let Some(known) = known {
         check_known(work, &channel, known, sender, invitation)?;
     }
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
-    let own = sender.identity() == me;
-    match invitation.purpose {
-        // spec: LNK-059
-        Purpose::OwnDevices if !own || !device::is_own_group(work, &channel)? => {
-            return Err(Fault::Refused(InvitationRefusal::OtherPurpose));
-        }
-        _ if own => {}
-        // Who has a link begins a direct chat, and is a contact from then on.
-        Purpose::Direct | Purpose::OwnDevices => {}
-        Purpose::Group => check_contact(work, &sender.identity())?,
-    }
-    if own {
+    let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
+    check_purpose(work, sender, invitation, whose)?;
+    if whose == Whose::Mine {
         return Ok(Admission::Own);
     }
     relays::check(work, &sender.identity(), invitation)?;
     Ok(Admission::Theirs)
+}
+
+/// Who may invite to what.
+fn check_purpose(
+    work: &Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    whose: Whose,
+) -> Result<(), Fault> {
+    match (invitation.purpose, whose) {
+        // spec: LNK-059
+        (Purpose::OwnDevices, Whose::Mine)
+            if device::is_own_group(work, &invitation.group.channel)? =>
+        {
+            Ok(())
+        }
+        (Purpose::OwnDevices, _) => Err(Fault::Refused(InvitationRefusal::OtherPurpose)),
+        // Who has a link begins a direct chat, and is a contact from then on.
+        (Purpose::Direct, _) | (Purpose::Group, Whose::Mine) => Ok(()),
+        (Purpose::Group, Whose::Others) => check_contact(work, &sender.identity()),
+    }
 }
 
 /// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
@@ -267,7 +306,7 @@ fn enter(
     sender: &DeviceCredential,
     invitation: &Invitation,
     joined: &Joined,
-    known: Option<PurposeRecord>,
+    known: Option<GroupRecord>,
 ) -> Result<(), Fault> {
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let from_me = sender.identity() == me;
@@ -275,14 +314,27 @@ fn enter(
         take_card(work, sender, &invitation.sender)?;
     }
     shelf::used(work, &joined.package)?;
+    let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
-        Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
-        Purpose::Group => group_purpose(work, invitation, joined, known)?,
+        Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,
+        Purpose::Group => group_purpose(work, invitation, joined, known_purpose)?,
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
     let channel = invitation.group.channel;
     let epoch = invitation.group.epoch;
+    let back = known.filter(|known| known.state == GroupState::Stuck);
+    let rejoined_ms = match &back {
+        Some(known) => come_back(work, &channel, known)?,
+        None => Vec::new(),
+    };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
+    let members = joined.group.members().map_err(log::store_error)?;
+    stuck::note_roster(work, &channel, &members)?;
+    // Whose doing it is that this device is there stays.
+    let invited_by = match &back {
+        Some(known) => known.invited_by,
+        None => (!from_me).then(|| sender.identity()),
+    };
     let record = GroupRecord {
         relay: invitation.group.relay.to_string(),
         purpose,
@@ -292,7 +344,9 @@ fn enter(
         opened: true,
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
-        invited_by: (!from_me).then(|| sender.identity()),
+        invited_by,
+        stuck: None,
+        rejoined_ms,
     };
     groups::save(work, &channel, &record)?;
     work.effects.channels.insert(channel);
@@ -307,6 +361,20 @@ fn enter(
         }
     }
     Ok(())
+}
+
+/// What is left of the group as it was: what was sealed for an earlier epoch is sealed anew, in its
+/// order; who got it before knows it by its id (spec: CLI-163, CNT-012).
+fn come_back(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    known: &GroupRecord,
+) -> Result<Vec<u64>, StoreError> {
+    let epoch = log::epoch_state(work, channel, &known.epoch);
+    let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
+    outbox::epoch_over(work, channel)?;
+    advance::forget_epochs(work, channel, &[])?;
+    rejoin::came_back(work, channel, known, read_ms)
 }
 
 /// The direct chat with the one other person of the group. Its inviter is that person, or an own

@@ -6,7 +6,7 @@ use super::{Progress, load};
 use crate::{
     additions, backoff,
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages,
+    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages, readmission,
     record::{TransferNumber, Wish, WishNumber},
     snapshots,
     store::StoreError,
@@ -58,6 +58,9 @@ pub(super) fn refused(
         (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied) => {
             packages::refused(work, number, wish, FailureReason::NotReachable)
         }
+        (Wish::Readmit { .. }, Code::Denied) if !outbox::is_sealed(work, number)? => {
+            readmission::refused(work, number, wish)
+        }
         (Wish::SendItem { letter: None, inbox, .. }, Code::Denied)
             if linking::may_appear(work, inbox)? =>
         {
@@ -98,6 +101,9 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::SendReceipts { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        | Wish::Readmit { .. }
         | Wish::SendItem { .. }
         | Wish::ShareSnapshot(_)
         | Wish::JoinGroup { .. }
@@ -159,6 +165,10 @@ pub(crate) fn fail(
         | Wish::SendReceipts { .. }
         | Wish::CreateChannel { .. }
         | Wish::CommitLeave { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        // Another member may do it.
+        | Wish::Readmit { .. }
         | Wish::Contest { .. }
         | Wish::JoinGroup { .. } => {}
         // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
