@@ -9,6 +9,7 @@
 mod dependencies;
 mod documents;
 mod ed25519_upstream;
+mod interop;
 mod licences;
 mod readme;
 mod stored;
