@@ -3,7 +3,7 @@
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
-    identity::DeviceListVersion,
+    identity::{DeviceEntry, DeviceListVersion},
     seal::InboxKey,
 };
 use hushwire_wire::{SigningKey, id::Timestamp, message::Request, transcript};
@@ -24,21 +24,32 @@ const KEY_BYTES: usize = 32;
 /// came by them at the last moment is read first (spec: IDN-062).
 const OLD_KEY_SPARE_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Shuts a device out of everything.
+/// Shuts a device out of everything, as a person asks.
 pub(crate) fn revoke(work: &mut Work<'_>, number: DeviceNumber) -> Result<(), CommandError> {
     let identity = profile::require(work)?;
-    let manager = identity.manager_key().ok_or(CommandError::NotAManager)?;
+    if identity.manager_key().is_none() {
+        return Err(CommandError::NotAManager);
+    }
     devices::check_in(work, &identity)?;
-    let statement = identity.statement()?;
-    let current = devices::device_list(work)?;
     let revoked = devices::numbered(work, number)?.ok_or(CommandError::NoSuchDevice)?;
     if revoked.device == identity.device {
         return Err(CommandError::ThisDevice);
     }
+    shut_out(work, &revoked)?;
+    Ok(())
+}
+
+/// Shuts a device out of everything, if this device may.
+pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(), StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let Some(manager) = identity.manager_key() else { return Ok(()) };
+    let statement = identity.statement()?;
+    let current = devices::device_list(work)?;
     let version = DeviceListVersion(current.rank().version.0.saturating_add(1));
     let mut entries = current.devices().to_vec();
     entries.retain(|entry| entry.device != revoked.device);
-    let list = profile::sign_list(work, &manager, &statement, version, entries)?;
+    let list = profile::sign_list(work, &manager, &statement, version, entries)
+        .map_err(|_| StoreError::Failed)?;
     renew_keys(work)?;
     devices::take_list(work, list)?;
     devices::forget_device(work, &revoked.device)?;
@@ -51,8 +62,7 @@ pub(crate) fn revoke(work: &mut Work<'_>, number: DeviceNumber) -> Result<(), Co
         }
     }
     links::put_again(work)?;
-    devices::send_cards(work)?;
-    Ok(())
+    devices::send_cards(work)
 }
 
 /// Draws new keys for the inbox and wishes them to be known to the relay.

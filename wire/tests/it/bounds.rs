@@ -61,6 +61,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("device_list_life_ms", "client-lib/engine/src/profile.rs", "DEVICE_LIST_LIFE_MS"),
     ("device_list_backdate_ms", "client-lib/engine/src/profile.rs", "CLOCK_SKEW_MS"),
     ("device_list_renew_ms", "client-lib/engine/src/devices.rs", "LIST_RENEW_MS"),
+    ("grant_wait_ms", "client-lib/engine/src/devices.rs", "GRANT_WAIT_MS"),
     ("shelf_packages_put", "client-lib/engine/src/shelf.rs", "SHELF_PACKAGES"),
     ("shelf_packages_least", "client-lib/engine/src/shelf.rs", "SHELF_PACKAGES_LEAST"),
     ("shelf_wait_ms", "client-lib/engine/src/engine/shelf.rs", "SHELF_WAIT_MS"),

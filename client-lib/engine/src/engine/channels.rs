@@ -178,9 +178,6 @@ impl<S: Store> Engine<S> {
             return Ok(());
         }
         let live = self.channels.entry(channel).or_insert_with(|| ChannelLive::new(key, &record));
-        if live.epoch != record.epoch {
-            live.append = None;
-        }
         live.follow(&record);
         if record.state == GroupState::Stuck {
             self.leave_reading(&channel);
@@ -243,7 +240,6 @@ impl<S: Store> Engine<S> {
         if contest {
             if let Some(live) = self.channels.get_mut(&channel) {
                 live.contest_at = None;
-                live.append = None;
             }
             self.free_appends(&channel);
             self.transact(|work| log::contest(work, &channel))?;
@@ -447,7 +443,6 @@ impl<S: Store> Engine<S> {
     /// Ends the reading, if there is one: the channel is opened anew when it is looked at again.
     fn leave_reading(&mut self, channel: &ChannelId) {
         let Some(live) = self.channels.get_mut(channel) else { return };
-        live.append = None;
         if let Phase::Reading(reading) = core::mem::replace(&mut live.phase, Phase::Closed) {
             self.send(reading.session, Request::ChannelClose(reading.handle), Pending::Nothing);
             if let Some(session) = self.sessions.get_mut(&reading.session) {
@@ -461,7 +456,6 @@ impl<S: Store> Engine<S> {
     pub(super) fn close_channel(&mut self, channel: &ChannelId) {
         if let Some(live) = self.channels.get_mut(channel) {
             live.phase = Phase::Closed;
-            live.append = None;
         }
         self.free_appends(channel);
     }
@@ -493,6 +487,13 @@ impl<S: Store> Engine<S> {
     pub(super) fn appending(&mut self, channel: &ChannelId, wish: Option<WishNumber>) {
         if let Some(live) = self.channels.get_mut(channel) {
             live.append = wish;
+        }
+    }
+
+    /// What was appended for a wish is settled: the next may go.
+    pub(super) fn append_over(&mut self, wish: WishNumber) {
+        for live in self.channels.values_mut().filter(|live| live.append == Some(wish)) {
+            live.append = None;
         }
     }
 }

@@ -219,6 +219,7 @@ impl<S: Store> Engine<S> {
     /// The channel moved on or is opened anew: its wishes are aimed and asked again, and answers to
     /// what was asked before are not waited for.
     pub(super) fn free_appends(&mut self, channel: &hushwire_wire::id::ChannelId) {
+        self.appending(channel, None);
         for (number, live) in &mut self.wishes {
             match &live.target {
                 Some(Target::Channel { channel: own }) if own == channel => {

@@ -6,7 +6,7 @@ use super::{Progress, load};
 use crate::{
     backoff,
     command::FailureReason,
-    contacts, files, groups, inbox, invitations, linking, outbox, packages,
+    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages,
     record::{TransferNumber, Wish, WishNumber},
     store::StoreError,
     work::Work,
@@ -44,6 +44,11 @@ pub(super) fn refused(
         }
         // The person is known by a used link only; its own card comes when it comes online.
         (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
+        (Wish::AddDevice { device, .. }, Code::ShelfEmpty) => {
+            devices::has_no_package(work, device)?;
+            // With the device goes the wish.
+            Ok(if load(work, number)?.is_some() { later } else { Progress::Settled })
+        }
         (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied)
             if !outbox::is_sealed(work, number)? =>
         {
