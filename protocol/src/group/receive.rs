@@ -25,10 +25,10 @@ use super::commit::read_change;
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::verify_leaf;
 use super::members::{LeafIndex, Member, Roster, stored_credential};
-use super::profile::agreed_state_of;
+use super::profile::{agreed_state_of, newer_rules};
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
-use super::state::GroupState;
+use super::state::{GroupState, Role};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::provider::Provider;
@@ -185,8 +185,8 @@ impl Group {
     /// entry id, before.
     ///
     /// # Errors
-    /// [`OpenError::Rejected`] by the sender's fault; after every error discard the transaction
-    /// and load the group again.
+    /// [`OpenError::Rejected`] by the sender's fault, [`OpenError::NewerRules`] by nobody's; after
+    /// every error discard the transaction and load the group again.
     pub fn open_entry(
         &mut self,
         provider: &Provider<'_>,
@@ -196,6 +196,9 @@ impl Group {
         envelope: &[u8],
     ) -> Result<Opened, OpenError> {
         self.check_member()?;
+        if self.state.rules > provider.supported() {
+            return Err(OpenError::NewerRules(self.state.rules));
+        }
         let place = Place { channel: &self.channel, epoch, operation };
         let content = open(&keys.envelope, place, envelope)?;
         match (content.kind, operation) {
@@ -308,6 +311,11 @@ impl Group {
         };
         let outcome = derive_keys(provider, &mut staged, mark)?;
         verify_path(&staged, &committer)?;
+        let after = staged.group_context().extensions();
+        if let Some(rules) = newer_rules(after, provider.supported()) {
+            judge_raise(&staged, &committer, &content.proposals)?;
+            return Err(OpenError::NewerRules(rules));
+        }
         let change = read_change(&staged, &self.state, committer.leaf, mark.cut)?;
         if change.left.len() != content.proposals.len() {
             return Err(Rejection::UnreferencedProposal.into());
@@ -403,6 +411,24 @@ fn verify_path(staged: &StagedCommit, committer: &Member) -> Result<(), Rejectio
         return Err(Rejection::StaleManager);
     }
     Ok(())
+}
+
+/// What can be said of a commit that leads to rules which this program does not know: it is an
+/// owner's, and the state is all that it changes (spec: GRP-101, GRP-102). Who knows the rules finds
+/// the same faults.
+fn judge_raise(
+    staged: &StagedCommit,
+    committer: &Member,
+    leaves: &[Vec<u8>],
+) -> Result<(), Rejection> {
+    if committer.role != Role::Owner {
+        return Err(Rejection::NoRight);
+    }
+    let mut proposals = staged.queued_proposals();
+    let plain = proposals
+        .all(|queued| matches!(queued.proposal(), Proposal::GroupContextExtensions(_)))
+        && leaves.is_empty();
+    if plain { Ok(()) } else { Err(Rejection::BadGroupState) }
 }
 
 fn protocol_message(bytes: &[u8], format: WireFormat) -> Result<ProtocolMessage, Rejection> {

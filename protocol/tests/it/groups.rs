@@ -6,5 +6,6 @@ mod joining;
 mod leaving;
 mod life;
 mod replay;
+mod rule_versions;
 mod rules;
 mod world;

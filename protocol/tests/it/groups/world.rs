@@ -4,7 +4,7 @@ use hushwire_protocol::epoch::EpochKeys;
 use hushwire_protocol::group::{
     Applied, CommitBasis, CommitIntent, Group, GroupError, GroupKind, GroupState, JoinerWelcome,
     KeyPackageUse, LeaveProposal, LogPlace, OpenError, Opened, OpenedMessage, Outcome,
-    OwnKeyPackage, PendingCommit, Report, StagedCandidate, UnverifiedKeyPackage,
+    OwnKeyPackage, PendingCommit, Report, RuleVersion, StagedCandidate, UnverifiedKeyPackage,
     VerifiedKeyPackage,
 };
 use hushwire_protocol::identity::{
@@ -56,6 +56,8 @@ pub(crate) struct Device {
     pub(crate) keys: Option<EpochKeys>,
     /// How far it says that it had read.
     pub(crate) read_to: Sequence,
+    /// The newest rules that its program knows.
+    pub(crate) rules: RuleVersion,
 }
 
 /// A device of the identity that grew from `root`, under its manager statement `counter`.
@@ -81,6 +83,7 @@ impl Device {
             epoch: EpochId::from_bytes([0; 32]),
             keys: None,
             read_to: Sequence::FIRST,
+            rules: RuleVersion::SUPPORTED,
         }
     }
 
@@ -100,7 +103,7 @@ impl Device {
         ) -> Result<T, E>,
     ) -> Result<T, E> {
         let snapshot = self.store.snapshot();
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         let mut group = Group::load(&provider, &CHANNEL).unwrap().expect("a stored group");
         let keys = self.keys.as_ref().expect("keys of the epoch");
         let result = operation(&mut group, &provider, &self.key, &self.epoch, keys);
@@ -111,13 +114,13 @@ impl Device {
     }
 
     pub(crate) fn group(&mut self) -> Group {
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         Group::load(&provider, &CHANNEL).unwrap().expect("a stored group")
     }
 
     pub(crate) fn create(&mut self, suite: Suite, kind: GroupKind) {
         let state = GroupState::new(kind, self.identity());
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         let created =
             Group::create(&provider, &self.key, &self.credential, &CHANNEL, suite, state).unwrap();
         let key = created.keys.public_key();
@@ -134,7 +137,7 @@ impl Device {
         suite: Suite,
         usage: KeyPackageUse,
     ) -> VerifiedKeyPackage {
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         let own =
             OwnKeyPackage::generate(&provider, &self.key, &self.credential, suite, usage).unwrap();
         let verified = UnverifiedKeyPackage::parse(&own.bytes).unwrap().verify(suite).unwrap();
@@ -242,7 +245,7 @@ impl Device {
 
     pub(crate) fn try_join(&mut self, welcome: &[u8], tree: &[u8]) -> Result<(), OpenError> {
         let snapshot = self.store.snapshot();
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         match Group::join(&provider, &self.key, &CHANNEL, welcome, tree) {
             Ok(joined) => {
                 self.keys = Some(joined.keys);
