@@ -20,6 +20,7 @@ use crate::{
     log::{self, Fault},
     outbox::{self, OwnCommit},
     record::{EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel},
+    refreshing,
     store::{Order, Range, StoreError, Table},
     wish,
     work::Work,
@@ -88,6 +89,7 @@ pub(crate) fn apply_own(
     let keys = own.commit.next_keys()?;
     work.settle(own.number);
     move_on(work, channel, group, entry, &mls, &keys, &moved)?;
+    refreshing::committed(work, channel)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     if group.purpose == PurposeRecord::OwnDevices && !moved.added.is_empty() {
         crate::devices::tell_everything(work)?;
@@ -128,7 +130,13 @@ fn move_on(
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     begin_epoch(work, channel, &epoch, keys)?;
     forget_epochs(work, channel, &[group.epoch, epoch])?;
-    let moved = GroupRecord { epoch, contest: None, epoch_since_ms: work.now.0, ..group.clone() };
+    let moved = GroupRecord {
+        epoch,
+        contest: None,
+        epoch_since_ms: work.now.0,
+        rules: mls.state().rules.0,
+        ..group.clone()
+    };
     groups::save(work, channel, &moved)?;
     work.effects.channels.insert(*channel);
     settle_true(work, channel, mls)?;

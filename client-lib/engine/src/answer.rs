@@ -37,6 +37,7 @@ pub(crate) fn fault(
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => is_of_append(answer),
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
             if outbox::is_sealed(work, number)? {

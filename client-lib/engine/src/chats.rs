@@ -69,6 +69,7 @@ pub(crate) fn writable(work: &Work<'_>, chat: ChatNumber) -> Result<ChatRecord, 
     match record.state {
         ChatState::Open | ChatState::Opening => Ok(record),
         ChatState::Left | ChatState::Removed | ChatState::Stuck => Err(CommandError::ChatClosed),
+        ChatState::NewerRules => Err(CommandError::NewerRules),
     }
 }
 

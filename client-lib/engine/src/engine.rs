@@ -14,6 +14,7 @@ mod wishes;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use hushwire_protocol::group::RuleVersion;
 use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -25,7 +26,9 @@ use crate::{
         wishes::WishLive,
     },
     io::{Deadline, Input, Output},
+    newer_rules,
     record::{TransferNumber, WishNumber},
+    refreshing,
     session::{Session, SessionNumber, State},
     store::{Store, StoreError},
     transaction::Transaction,
@@ -54,6 +57,8 @@ pub struct Engine<S> {
     store: S,
     rng: Box<dyn CryptoRng + Send>,
     settings: Settings,
+    /// The newest rules of groups that are judged by.
+    rules: RuleVersion,
     now: Timestamp,
     sessions: BTreeMap<SessionNumber, Session>,
     last_session: u64,
@@ -84,10 +89,27 @@ impl<S: Store> Engine<S> {
         settings: Settings,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
+        Self::hazmat_open_supporting(store, rng, settings, now, RuleVersion::SUPPORTED)
+    }
+
+    /// The same, as a program that knows the rules of groups up to `rules`. An app that claims to
+    /// know rules that it does not know parts its groups: this is for tests of programs of several
+    /// ages (spec: GRP-102).
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn hazmat_open_supporting(
+        store: S,
+        rng: Box<dyn CryptoRng + Send>,
+        settings: Settings,
+        now: Timestamp,
+        rules: RuleVersion,
+    ) -> Result<Self, StoreError> {
         let mut engine = Self {
             store,
             rng,
             settings,
+            rules,
             now,
             sessions: BTreeMap::new(),
             last_session: 0,
@@ -108,6 +130,8 @@ impl<S: Store> Engine<S> {
     /// Takes from the store what is under way.
     fn load(&mut self) -> Result<(), StoreError> {
         self.transact(clock::cut_times)?;
+        self.transact(newer_rules::review)?;
+        self.transact(refreshing::check_done)?;
         self.load_wishes()?;
         self.load_channels()?;
         self.load_inbox()?;
@@ -125,10 +149,9 @@ impl<S: Store> Engine<S> {
             self.store_failed();
             return Err(error.into());
         }
-        let status = matches!(command, Command::Status).then(|| self.status());
-        let reply = match status {
-            Some(status) => Reply::Status(status),
-            None => self.transact(|work| crate::dispatch::dispatch(work, command))?,
+        let reply = match command {
+            Command::Status => Reply::Status(self.status()?),
+            command => self.transact(|work| crate::dispatch::dispatch(work, command))?,
         };
         // The command is done; if the network's part fails now, the store says so on its own.
         if self.pump().is_err() {
@@ -254,6 +277,7 @@ impl<S: Store> Engine<S> {
             rng: &mut *self.rng,
             now: self.now,
             effects: Effects::default(),
+            rules: self.rules,
         };
         let result = operation(&mut work)?;
         let Work { tx, effects, .. } = work;

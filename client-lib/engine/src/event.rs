@@ -106,6 +106,8 @@ pub enum Event {
     DevicesChanged,
     /// This device was revoked: it is out of everything.
     ThisDeviceRevoked,
+    /// Everything that a refresh was asked for has new keys.
+    KeysRefreshed,
     /// Something is wrong that a person should know.
     Warning(Warning),
 }
@@ -153,6 +155,12 @@ pub enum Warning {
     MissedTooMuch {
         /// Where.
         chat: ChatNumber,
+    },
+    /// A chat, or an invitation, goes by rules that this program does not know: nothing is lost, and it
+    /// goes on once the program is newer (spec: CLI-173, CLI-174).
+    NewerRules {
+        /// Which; none for an invitation, and for the group of this identity's devices.
+        chat: Option<ChatNumber>,
     },
     /// The relay shows less of this identity's inbox than this device had read there: it was put back
     /// to an old copy. What comes from here on is read all the same (spec: CLI-095).

@@ -26,6 +26,7 @@ use crate::{
     event::Event,
     log, packages, profile,
     record::{GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish, WishNumber},
+    refreshing,
     store::StoreError,
     wish::{Desk, Progress, Step, Target},
     work::Work,
@@ -89,7 +90,8 @@ pub(crate) fn set_state(
 
 /// What a commit or message for a channel needs: the channel itself, unless it is over.
 pub(crate) fn channel_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
-    let group = record(work, channel)?;
+    // spec: CLI-173
+    let group = record(work, channel)?.filter(|group| !group.is_held(work.rules));
     let member =
         group.is_some_and(|group| matches!(group.state, GroupState::Member | GroupState::Leaving));
     Ok(if member { Target::Channel { channel: *channel } } else { Target::Nothing })
@@ -141,8 +143,11 @@ pub(crate) fn form(
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
         invited_by: None,
+        rules: created.group.state().rules.0,
+        refresh: None,
     };
     save(work, &channel, &group)?;
+    refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
     work.wish(Wish::CreateChannel { channel, nonce: SecretBytes::new(&nonce) })?;
     Ok(())

@@ -27,7 +27,7 @@ use crate::{
     inbox::Fault,
     log, profile,
     record::{GroupRecord, GroupState, PurposeRecord},
-    shelf,
+    refreshing, shelf,
     store::StoreError,
     work::Work,
 };
@@ -127,6 +127,8 @@ fn follow(
         // For another device of this identity.
         Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => return Ok(()),
         Err(OpenError::Failed(error)) => return Err(Fault::Store(log::store_error(error))),
+        // spec: CLI-174
+        Err(OpenError::NewerRules(_)) => return Err(Fault::NewerRules),
         Err(_) => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
     };
     // spec: LNK-042
@@ -230,8 +232,11 @@ fn enter(
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
         invited_by: (!from_me).then(|| sender.identity()),
+        rules: joined.group.state().rules.0,
+        refresh: None,
     };
     groups::save(work, &channel, &record)?;
+    refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
     if let PurposeRecord::Direct { chat, contact } = purpose {
         entered_direct(work, &channel, chat, contact)?;

@@ -16,8 +16,8 @@ pub(crate) use chat::{
     Outgoing,
 };
 pub(crate) use group::{
-    CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, SealedRecord,
-    Verdict,
+    CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,
+    Refreshing, SealedRecord, Verdict,
 };
 pub(crate) use key::{by_channel, by_channel_wish, by_chat, by_number, number_of};
 pub(crate) use profile::{
@@ -26,7 +26,7 @@ pub(crate) use profile::{
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
 pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};
-pub(crate) use wish::{Packages, Shown, UnsealedItem, Wish, WishNumber, WishRecord};
+pub(crate) use wish::{Cause, Packages, Shown, UnsealedItem, Wish, WishNumber, WishRecord};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;

@@ -13,6 +13,7 @@ use crate::{
     command::{CommandError, DeviceNumber},
     contacts, control, devices, groups, inbox, links, profile,
     record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
+    refreshing,
     store::StoreError,
     wish::{Desk, Step},
     work::Work,
@@ -66,7 +67,7 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
 }
 
 /// Draws new keys for the inbox and wishes them to be known to the relay.
-fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
+pub(crate) fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut record = inbox::required(work)?;
     let old = capabilities::id_of(&record.own_capability)?;
     let seal_key = SecretBytes::new(InboxKey::generate(work.rng).expose());
@@ -123,6 +124,7 @@ pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
     let Some(next) = record.next_owner_key.take() else { return Ok(()) };
     record.owner_key = next;
     work.tx.save(InboxRecord::KEY, &record)?;
+    refreshing::draw_keys(work)?;
     tell_keys(work)
 }
 
@@ -146,6 +148,7 @@ pub(crate) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
     record.next_owner_key = None;
     work.tx.save(InboxRecord::KEY, &record)?;
+    refreshing::draw_keys(work)?;
     tell_keys(work)
 }
 
@@ -156,14 +159,19 @@ pub(crate) fn tell_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     if !record.keys_untold || record.next_owner_key.is_some() || devices::has_unlisted(work)? {
         return Ok(());
     }
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    // spec: IDN-076
+    if refreshing::waits(work, &own_group)? {
+        return Ok(());
+    }
     record.keys_untold = false;
     work.tx.save(InboxRecord::KEY, &record)?;
-    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let keys = [&record.owner_key, &record.seal_key, &record.shelf_key, &record.own_capability];
     let payload = keys.map(SecretBytes::expose).concat();
     let rotated = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
     let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: record.device_list };
-    control::send(work, &own_group, vec![rotated, listed])
+    control::send(work, &own_group, vec![rotated, listed])?;
+    refreshing::check_done(work)
 }
 
 /// Takes the new keys from the device that drew them. If this device was about to rotate as well, it

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     inbox, log, packages,
     record::{InboxRecord, Keyed, Record, by_number, number_of},
+    refreshing,
     store::{StoreError, Table},
     work::Work,
 };
@@ -228,6 +229,7 @@ pub(crate) fn answered(
         let mut inbox = inbox::required(work)?;
         inbox.shelf_stale = false;
         work.tx.save(InboxRecord::KEY, &inbox)?;
+        refreshing::check_done(work)?;
     }
     Ok(())
 }

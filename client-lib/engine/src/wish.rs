@@ -140,6 +140,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
+        | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
         // An item that was sealed to no inbox key is a message of a linking (spec: LNK-062).
@@ -184,9 +185,10 @@ pub(crate) fn step(
             receipts::send(work, number, desk, &channel, &messages, not_before_ms)
         }
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, desk, wish),
-        Wish::RemovePerson { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
-            outbox::send_commit(work, number, desk, &wish)
-        }
+        Wish::RemovePerson { .. }
+        | Wish::RemoveDevice { .. }
+        | Wish::RefreshLeaf { .. }
+        | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
         Wish::CommitLeave { .. } => leaving::commit(work, number, desk, &wish),
         Wish::ReachContact { .. } => contacts::reach(work, number, desk, wish),
@@ -233,6 +235,7 @@ pub(crate) fn answered(
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
@@ -369,6 +372,7 @@ impl Wish {
             | Self::RemoveDevice { channel, .. }
             | Self::Leave { channel }
             | Self::CommitLeave { channel, .. }
+            | Self::RefreshLeaf { channel, .. }
             | Self::Contest { channel } => Some(channel),
             _ => None,
         }
@@ -393,6 +397,7 @@ mod tests {
             rng: &mut rng,
             now: Timestamp(1),
             effects: Effects::default(),
+            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
         };
         let [here, there] = [1, 2].map(|byte| ChannelId::from_bytes([byte; 32]));
         let found = |work: &Work<'_>| -> Vec<u64> {

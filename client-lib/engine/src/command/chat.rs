@@ -47,6 +47,8 @@ pub enum ChatState {
     Removed,
     /// It cannot go on by itself; an event said why.
     Stuck,
+    /// It goes by rules that this program does not know; it goes on once the program is newer.
+    NewerRules,
 }
 
 /// A contact.

@@ -100,6 +100,12 @@ pub(crate) enum Wish {
         #[serde(with = "id")]
         channel: ChannelId,
     },
+    /// This device's leaf has new keys.
+    RefreshLeaf {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        cause: Cause,
+    },
     /// The person behind a link is a contact, with a direct chat.
     ReachContact {
         link: SecretBytes,
@@ -150,6 +156,15 @@ pub(crate) enum Wish {
         #[serde(with = "id")]
         slot: hushwire_wire::id::SlotId,
     },
+}
+
+/// Why a leaf gets new keys.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    /// They are old: any commit of this device will do.
+    Age,
+    /// A person asked, for somebody may have read them: it takes a commit that was made afterwards.
+    Person,
 }
 
 /// An item before it was sealed.

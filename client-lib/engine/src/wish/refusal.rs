@@ -8,6 +8,7 @@ use crate::{
     command::FailureReason,
     contacts, devices, files, groups, inbox, invitations, linking, outbox, packages,
     record::{TransferNumber, Wish, WishNumber},
+    refreshing,
     store::StoreError,
     work::Work,
 };
@@ -92,6 +93,7 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::SendReceipts { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::SendItem { .. }
         | Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
@@ -137,6 +139,7 @@ pub(crate) fn fail(
         Wish::SendItem { inbox, invites, .. } => {
             return inbox::not_sent(work, number, &inbox, invites.as_ref());
         }
+        Wish::RefreshLeaf { .. } => return refreshing::given_up(work, number),
         // They mean nothing without their group, whose end its chat tells.
         Wish::SendContent { message: None, .. }
         | Wish::SendReceipts { .. }
