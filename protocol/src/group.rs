@@ -33,6 +33,8 @@ mod state;
 mod welcome;
 
 pub use binding::{Binding, LogPlace};
+#[cfg(feature = "insider")]
+pub(crate) use commit::Scrutiny;
 pub use commit::{CommitBasis, CommitIntent, Cover, PendingCommit};
 pub use error::{GroupError, OpenError, Phase, Rejection};
 pub use join::{Joined, packages_in};

@@ -34,6 +34,8 @@ pub mod group_code;
 pub mod hidden;
 pub mod hpke;
 pub mod identity;
+#[cfg(feature = "insider")]
+pub mod insider;
 pub mod invitation;
 pub mod label;
 pub mod link;

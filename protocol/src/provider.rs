@@ -90,6 +90,13 @@ impl<'store> Provider<'store> {
     }
 }
 
+#[cfg(feature = "insider")]
+impl Mls<'_> {
+    pub(crate) fn set_seals(&mut self, seals: crate::insider::Seals) {
+        self.crypto.seals = seals;
+    }
+}
+
 /// [`Provider`] as openmls sees it.
 pub(crate) struct Mls<'store> {
     storage: Storage<'store>,

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::collections::BTreeSet;
 
-use hushwire_engine::event::Warning;
+use hushwire_engine::{command::ChatNumber, event::Warning};
 
 use crate::ledger::{Agreed, ChatKey, Fate, Ledger, Said};
 
@@ -39,6 +39,8 @@ pub enum Violation {
     EventGap(String),
     /// A store was found damaged.
     Damaged(String),
+    /// Nobody noticed what a hostile member did.
+    Unnoticed(String),
     /// A device warns of what did not happen.
     FalseAlarm(String),
     /// Something failed for a reason that nothing explains.
@@ -70,6 +72,7 @@ impl fmt::Display for Violation {
             Self::Stuck(what) => write!(f, "stuck: {what}"),
             Self::EventGap(what) => write!(f, "a gap in the events: {what}"),
             Self::Damaged(what) => write!(f, "damaged store: {what}"),
+            Self::Unnoticed(what) => write!(f, "unnoticed: {what}"),
             Self::FalseAlarm(what) => write!(f, "false alarm: {what}"),
             Self::Unexplained(what) => write!(f, "unexplained: {what}"),
         }
@@ -126,6 +129,18 @@ pub(crate) const fn accuses(warning: &Warning) -> bool {
     !matches!(warning, Warning::InvitationRefused { .. })
 }
 
+/// The chat that a warning is about, and the code that it gives for an entry.
+pub(crate) fn accused(warning: &Warning) -> Option<(ChatNumber, &str)> {
+    match warning {
+        Warning::EntryRejected { chat, code } | Warning::CommitRejected { chat, code } => {
+            Some((*chat, code))
+        }
+        Warning::HistoryDiffers { chat } => Some((*chat, "HistoryDiffers")),
+        Warning::OwnCommitUnknown { chat } => Some((*chat, "OwnLeaf")),
+        _ => None,
+    }
+}
+
 /// Everything that was acknowledged is with everybody who was there, in one order.
 ///
 /// # Errors
@@ -133,6 +148,10 @@ pub(crate) const fn accuses(warning: &Warning) -> bool {
 pub(crate) fn complete(ledger: &Ledger, devices: &BTreeSet<usize>) -> Result<(), Violation> {
     for (text, said) in &ledger.said {
         let Fate::Acknowledged(_) = said.fate else { continue };
+        // What a hostile member's device says may be worth nothing.
+        if !devices.contains(&said.client) {
+            continue;
+        }
         for ((client, key), view) in &ledger.views {
             let was_there = view.open_since.is_some_and(|since| since < said.at);
             let has_to = *key == said.key && *client != said.client && devices.contains(client);

@@ -49,6 +49,7 @@ impl World {
             Deed::RevokeDevice => self.revoke_device(client, second),
             Deed::MarkRead => self.mark_read(client, second),
             Deed::Retry => self.retry(client, second),
+            Deed::Mischief => self.do_mischief(one.draws),
             Deed::CutLink | Deed::Partition | Deed::Slow | Deed::ClockJumps => {
                 self.trouble_network(one.deed, client, second, third)
             }
@@ -61,7 +62,7 @@ impl World {
         };
         if let Some(name) = done {
             self.note(|| format!("move {one}"));
-            if one.deed < Deed::CutLink {
+            if one.deed < Deed::Mischief {
                 self.tally.deeds.count(name);
             } else {
                 self.tally.faults.count(name);
@@ -280,6 +281,15 @@ impl World {
             said.fate = Fate::Pending;
         }
         done
+    }
+
+    fn do_mischief(&mut self, draws: [u32; 3]) -> Option<&'static str> {
+        let person = self.hostile?;
+        let devices = self.devices_in();
+        let own = devices.into_iter().filter(|client| self.clients[*client].person == person);
+        let own: Vec<usize> = own.collect();
+        let client = *pick(&own, draws[0])?;
+        self.mischief(client, draws)
     }
 
     fn trouble_network(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_engine::command::{ChatNumber, MessageNumber};
-use hushwire_wire::id::Timestamp;
+use hushwire_wire::id::{ChannelId, Timestamp};
 
 /// A chat, the same for all of its members: a group's name, or two fingerprints.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,17 @@ pub struct View {
     pub removed: BTreeSet<String>,
 }
 
+/// Something that a hostile member did in a group, which the others have to notice.
+#[derive(Clone, Copy, Debug)]
+pub struct Harm {
+    /// Where.
+    pub channel: ChannelId,
+    /// When.
+    pub at: Timestamp,
+    /// Codes of warnings, one of which has to come; empty if none has to.
+    pub codes: &'static [&'static str],
+}
+
 /// What everybody agreed on at one epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreed {
@@ -70,6 +81,10 @@ pub struct Ledger {
     pub views: BTreeMap<(usize, ChatKey), View>,
     /// What the first device at an epoch saw there.
     pub epochs: BTreeMap<String, Agreed>,
+    /// What a hostile member did.
+    pub harms: Vec<Harm>,
+    /// Codes that a device warned of, by chat.
+    pub warned: BTreeSet<(usize, ChatNumber, String)>,
     /// How often somebody was to be added to a chat.
     pub additions: BTreeMap<(ChatKey, String), u32>,
 }

@@ -27,6 +27,7 @@ mod client;
 mod deed;
 mod dice;
 mod disk;
+mod insider;
 pub mod ledger;
 pub mod many;
 mod network;

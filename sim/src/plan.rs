@@ -37,6 +37,8 @@ pub enum Deed {
     MarkRead,
     /// A person tries a failed message again.
     Retry,
+    /// The hostile member does something, if there is one.
+    Mischief,
     /// A connection breaks, and both ends learn of it at some time.
     CutLink,
     /// A device has no network for a while.
@@ -58,7 +60,7 @@ pub enum Deed {
 }
 
 /// How often each deed is drawn, beside the others.
-const WEIGHTS: [(Deed, u64); 21] = [
+const WEIGHTS: [(Deed, u64); 22] = [
     (Deed::Say, 300),
     (Deed::SendFile, 12),
     (Deed::Fetch, 12),
@@ -71,6 +73,7 @@ const WEIGHTS: [(Deed, u64); 21] = [
     (Deed::RevokeDevice, 6),
     (Deed::MarkRead, 10),
     (Deed::Retry, 8),
+    (Deed::Mischief, 45),
     (Deed::CutLink, 45),
     (Deed::Partition, 30),
     (Deed::Slow, 15),
@@ -113,6 +116,8 @@ pub struct Plan {
     pub people: u8,
     /// Relays.
     pub relays: u8,
+    /// Which of the people does not keep to the program, if one of them does not.
+    pub hostile: Option<u8>,
     /// What happens, in order of time, with its place in the seed's whole plan.
     pub moves: Vec<Move>,
     /// How much a journal says.
@@ -135,6 +140,7 @@ impl Plan {
         let crowd = dice.happens(10);
         let people = if crowd { 50 } else { dice.between(3, 9) };
         let relays = dice.between(1, 2);
+        let hostile = dice.happens(400).then(|| dice.below(people));
         let count = dice.between(60, 240);
         let total: u64 = WEIGHTS.iter().map(|(_, weight)| weight).sum();
         let mut moves: Vec<Move> = (0..count)
@@ -158,8 +164,15 @@ impl Plan {
         for (place, one) in moves.iter_mut().enumerate() {
             one.place = place;
         }
-        let [people, relays] = [people, relays].map(|count| u8::try_from(count).unwrap_or(u8::MAX));
-        Self { seed, people, relays, moves, detail: Detail::People }
+        let small = |count: u64| u8::try_from(count).unwrap_or(u8::MAX);
+        Self {
+            seed,
+            people: small(people),
+            relays: small(relays),
+            hostile: hostile.map(small),
+            moves,
+            detail: Detail::People,
+        }
     }
 
     /// The same with these moves only.

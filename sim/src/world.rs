@@ -1,5 +1,6 @@
 //! The world: everybody and everything, and what happens next.
 
+mod mischief;
 mod wires;
 mod witness;
 
@@ -13,14 +14,18 @@ use hushwire_engine::{
 use hushwire_relay_rules::store::StoreError as RelayStoreError;
 use hushwire_wire::{
     frame::{AnswerFrame, RequestFrame},
-    id::Timestamp,
+    id::{ChannelId, Timestamp},
 };
+use mischief::{Before, Trick};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 use crate::{
     agenda::Agenda,
     check::Violation,
     client::{Client, Standing},
     dice::Dice,
+    insider::Loot,
     ledger::Ledger,
     network::{Line, LinkId, Network},
     plan::{Detail, Plan},
@@ -40,6 +45,8 @@ const JOURNAL_MAX: usize = 2_000;
 const STEPS_MAX: u64 = 3_000_000;
 /// The stream of a seed that everything but its plan is drawn from.
 const FATE: u64 = 2;
+/// What turns a seed into that of the hostile member.
+const EVIL: u64 = 0x6576_696c;
 /// What every text and name has, so that a relay can be searched for it.
 pub(crate) const NEEDLE: &str = "needle";
 
@@ -69,6 +76,8 @@ pub(crate) enum Happening {
     Confirms(usize),
     /// A person adds another by a link that they were given.
     Adds { client: usize, link: SecretText },
+    /// The hostile member goes on with a row of commits.
+    Presses { client: usize, loot: Box<Loot>, trick: Trick, left: u8 },
 }
 
 pub(crate) struct World {
@@ -88,6 +97,13 @@ pub(crate) struct World {
     /// The digits that each device showed last in a linking, and how often they were looked for elsewhere.
     digits: BTreeMap<usize, String>,
     looks: BTreeMap<usize, u8>,
+    /// Who of the people does not keep to the program.
+    pub(crate) hostile: Option<usize>,
+    /// What the hostile member draws.
+    evil: ChaCha20Rng,
+    /// What the hostile member keeps of earlier epochs.
+    hoard: BTreeMap<ChannelId, Loot>,
+    before: Before,
     /// Direct chats that could not be set up, for a reason that the person was told.
     pub(crate) excused: BTreeSet<(usize, ChatNumber)>,
     pub(crate) violation: Option<Violation>,
@@ -110,6 +126,10 @@ impl World {
             people: Vec::new(),
             texts: 0,
             promised: BTreeMap::new(),
+            hostile: plan.hostile.map(usize::from),
+            evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),
+            hoard: BTreeMap::new(),
+            before: Before::new(),
             excused: BTreeSet::new(),
             digits: BTreeMap::new(),
             looks: BTreeMap::new(),
@@ -196,7 +216,13 @@ impl World {
 
     fn happen(&mut self, plan: &Plan, happening: Happening) {
         match happening {
-            Happening::Move(place) => self.act(&plan.moves[place]),
+            Happening::Move(place) => {
+                self.hoard();
+                self.act(&plan.moves[place]);
+            }
+            Happening::Presses { client, loot, trick, left } => {
+                self.press(client, *loot, trick, left);
+            }
             Happening::Wake { client, at } => {
                 if self.clients[client].wake_at == Some(at) {
                     self.clients[client].wake_at = None;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
+    group::Member,
     identity::{DeviceEntry, DeviceId, DeviceList, DeviceListVersion, Fingerprint},
     invitation::ContactCard,
     profile::ProfileName,
@@ -308,6 +309,27 @@ pub(crate) fn add_own_devices(work: &mut Work<'_>, channel: &ChannelId) -> Resul
         add_device(work, channel, entry)?;
     }
     Ok(())
+}
+
+/// Wishes to have in a group that this device was just invited to the own devices that its inviter did
+/// not know of yet, and to tell them of the inviter, who has not written to them (spec: IDN-054).
+pub(crate) fn add_missing_devices(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    members: &[Member],
+    inviter: &Fingerprint,
+) -> Result<(), StoreError> {
+    let list = device_list(work)?;
+    let is_missing =
+        |entry: &&DeviceEntry| !members.iter().any(|leaf| leaf.device() == entry.device);
+    let missing: Vec<&DeviceEntry> = list.devices().iter().filter(is_missing).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for entry in missing {
+        add_device(work, channel, entry)?;
+    }
+    tell_contact(work, inviter)
 }
 
 /// Wishes to have an own device in a group. The list that it has to stand in is this device's own:

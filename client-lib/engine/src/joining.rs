@@ -19,7 +19,7 @@ use hushwire_wire::id::ChannelId;
 use crate::{
     advance, chats,
     command::{ChatKind, ChatNumber, ChatState, ContactNumber},
-    contacts, control,
+    contacts, control, devices,
     direct::{self, Room},
     entered,
     event::{Event, InvitationRefusal},
@@ -238,6 +238,10 @@ fn enter(
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
+    if !from_me {
+        let members = joined.group.members().map_err(log::store_error)?;
+        devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
+    }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         entered_direct(work, &channel, chat, contact)?;
         if !from_me {

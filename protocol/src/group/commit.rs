@@ -98,6 +98,20 @@ impl Group {
         intent: CommitIntent,
         basis: CommitBasis,
     ) -> Result<PendingCommit, GroupError> {
+        self.make_commit(provider, device, epoch, keys, intent, basis, Scrutiny::AsMembers)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "those of a commit, and how it is looked at")]
+    pub(crate) fn make_commit(
+        &mut self,
+        provider: &Provider<'_>,
+        device: &DeviceKey,
+        epoch: &EpochId,
+        keys: &EpochKeys,
+        intent: CommitIntent,
+        basis: CommitBasis,
+        scrutiny: Scrutiny,
+    ) -> Result<PendingCommit, GroupError> {
         self.check_own(device)?;
         if self.mls.pending_commit().is_some() {
             return Err(GroupError::CommitPending);
@@ -109,7 +123,12 @@ impl Group {
         let leavers = self.queue_leaves(provider, epoch, &plan.leave)?;
         let state = plan.state_after(&leavers);
         let gone = !plan.remove.is_empty() || !leavers.is_empty();
-        let cut = if gone || plan.cover == Cover::Always { Cut::Cut } else { Cut::Through };
+        let needed = if gone || plan.cover == Cover::Always { Cut::Cut } else { Cut::Through };
+        let cut = match scrutiny {
+            Scrutiny::AsMembers => needed,
+            #[cfg(feature = "insider")]
+            Scrutiny::Nobody(cut) => cut,
+        };
         let CommitBasis { read, contested, report } = basis;
         let binding = Binding::Commit { read, cut, contested: contested.clone() };
         self.mls.set_aad(binding.to_bytes(&self.channel, epoch));
@@ -117,7 +136,9 @@ impl Group {
         let built = self.build_commit(provider, device, &plan, &state)?;
         let report =
             report.map(|report| report.sign(&self.channel, epoch, self.own_leaf(), device));
-        self.judge_pending(&plan.roster, cut)?;
+        if scrutiny == Scrutiny::AsMembers {
+            self.judge_pending(&plan.roster, cut)?;
+        }
         let next_keys = self.export_pending(provider)?;
         let mark = CommitMark { next_key: next_keys.public_key(), cut, contested };
         let operation = Operation::Commit(mark.clone());
@@ -261,6 +282,16 @@ impl Group {
         let envelope = export(ENVELOPE_KEY_COMPONENT)?;
         Ok(EpochKeys::derive(&epoch, &envelope))
     }
+}
+
+/// Who looks at a commit of our own before it leaves.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scrutiny {
+    /// It is judged as every member will judge it.
+    AsMembers,
+    /// Nobody; it is marked as its author likes.
+    #[cfg(feature = "insider")]
+    Nobody(Cut),
 }
 
 struct Built {

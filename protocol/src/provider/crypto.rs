@@ -26,16 +26,22 @@ use crate::hpke::HpkeSuite;
 /// The cryptography of the two suites, and of no other.
 pub(crate) struct Crypto {
     encapsulation_seed: Zeroizing<[u8; 32]>,
+    #[cfg(feature = "insider")]
+    pub(crate) seals: crate::insider::Seals,
 }
 
 impl Crypto {
     pub(super) const fn new(encapsulation_seed: Zeroizing<[u8; 32]>) -> Self {
-        Self { encapsulation_seed }
+        Self {
+            encapsulation_seed,
+            #[cfg(feature = "insider")]
+            seals: crate::insider::Seals::Whole,
+        }
     }
 
     /// For checks that draw no randomness.
     pub(crate) fn verifying() -> Self {
-        Self { encapsulation_seed: Zeroizing::new([0; 32]) }
+        Self::new(Zeroizing::new([0; 32]))
     }
 
     /// The randomness of one encapsulation: bound to the seed of the operation and to all that goes
@@ -210,6 +216,8 @@ impl OpenMlsCrypto for Crypto {
         let (kem_output, ciphertext) = hpke_suite(config)?
             .seal(pk_r, info, aad, ptxt, &mut rng)
             .map_err(|_| CryptoError::HpkeEncryptionError)?;
+        #[cfg(feature = "insider")]
+        let ciphertext = self.seals.spoil(pk_r, ciphertext);
         Ok(HpkeCiphertext { kem_output: kem_output.into(), ciphertext: ciphertext.into() })
     }
 

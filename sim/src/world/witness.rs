@@ -15,6 +15,7 @@ use super::{Happening, NEEDLE, World};
 use crate::{
     check::{self, Violation},
     client::Standing,
+    insider,
     ledger::{Agreed, ChatKey, Fate},
 };
 
@@ -96,12 +97,30 @@ impl World {
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
             Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
+            Event::Warning(warning) if self.is_explained(client, &warning) => {}
             Event::Warning(warning) if check::accuses(&warning) => {
                 return Err(Violation::FalseAlarm(format!("device {client}: {warning:?}")));
             }
             _ => {}
         }
         Ok(())
+    }
+
+    /// Whether a hostile member can be what a device warns of; notes what it warned of.
+    fn is_explained(&mut self, client: usize, warning: &Warning) -> bool {
+        let Some((chat, code)) = check::accused(warning) else { return false };
+        self.ledger.warned.insert((client, chat, code.to_owned()));
+        if !self.is_honest(client) {
+            return true;
+        }
+        let Some(key) = self.key_of(client, chat) else { return false };
+        let mut views = self.ledger.views.keys();
+        views.any(|(other, of)| *of == key && !self.is_honest(*other))
+    }
+
+    /// Whether a device is of somebody who keeps to the program.
+    pub(crate) fn is_honest(&self, client: usize) -> bool {
+        self.hostile != Some(self.clients[client].person)
     }
 
     /// Gives a link to whom it was promised, once it can be used.
@@ -232,6 +251,9 @@ impl World {
 
     /// Compares what a device sees at its epoch with what others saw there.
     pub(super) fn compare(&mut self, client: usize, chat: ChatNumber) -> Result<(), Violation> {
+        if !self.is_honest(client) {
+            return Ok(());
+        }
         let Some(Reply::GroupCode(code)) = self.look(client, Command::GroupCode(chat)) else {
             return Ok(());
         };
@@ -257,7 +279,8 @@ impl World {
 
     /// Everything that must hold when nothing is under way any more.
     pub(super) fn judge(&mut self) -> Result<(), Violation> {
-        let devices = self.devices_in();
+        let mut devices = self.devices_in();
+        devices.retain(|client| self.is_honest(*client));
         let mut epochs: BTreeMap<ChatKey, (usize, String)> = Default::default();
         for client in devices.clone() {
             if let Some(Reply::Status(status)) = self.look(client, Command::Status)
@@ -295,7 +318,30 @@ impl World {
             }
         }
         check::complete(&self.ledger, &devices)?;
+        self.noticed(&devices)?;
         self.search()
+    }
+
+    /// Each honest device that was there has noticed what a hostile member did.
+    fn noticed(&mut self, devices: &BTreeSet<usize>) -> Result<(), Violation> {
+        for harm in self.ledger.harms.clone() {
+            for client in devices.iter().copied().filter(|_| !harm.codes.is_empty()) {
+                let Some(engine) = self.clients[client].engine.as_ref() else { continue };
+                let Some(chat) = insider::chat_of(engine.store(), &harm.channel) else { continue };
+                let Some(key) = self.key_of(client, chat) else { continue };
+                let since = self.ledger.view(client, &key).open_since;
+                let was_there = since.is_some_and(|since| since < harm.at);
+                let has_warned = harm
+                    .codes
+                    .iter()
+                    .any(|code| self.ledger.warned.contains(&(client, chat, (*code).to_owned())));
+                if was_there && !has_warned {
+                    let what = format!("device {client} in {}: {:?}", key.0, harm.codes);
+                    return Err(Violation::Unnoticed(what));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Looks for what no relay may know in everything that one has.

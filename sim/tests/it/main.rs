@@ -22,7 +22,14 @@ fn story(deed: Deed, batch: u32, kind: u32) -> Plan {
     ];
     let moves = moves.into_iter().enumerate();
     let moves = moves.map(|(place, (at_ms, deed, draws))| Move { place, at_ms, deed, draws });
-    Plan { seed: 1, people: 2, relays: 1, moves: moves.collect(), detail: Detail::People }
+    Plan {
+        seed: 1,
+        people: 2,
+        relays: 1,
+        hostile: None,
+        moves: moves.collect(),
+        detail: Detail::People,
+    }
 }
 
 fn nothing_is_held_up(deed: Deed, kind: u32) {

@@ -197,6 +197,38 @@ fn a_device_that_comes_late_but_with_key_packages_stays() {
 }
 
 #[test]
+fn a_device_that_an_inviter_did_not_know_of_is_added_by_its_sibling() {
+    // spec: IDN-054
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    let link_of_bob = world.link(bob, LinkUse::Single);
+    // The invitation is under way to the devices that Bob had, while he links another.
+    world.set_tamper(|frame| match &frame.answer {
+        Answer::InboxItem(item) if item.item.len() > 6_000 => None,
+        _ => Some(frame),
+    });
+    let Reply::Chat(chat) = world.ask(alice, Command::AddContact { link: link_of_bob }) else {
+        panic!()
+    };
+    world.pass(60_000);
+    world.set_online(alice, false);
+    let laptop = link(&mut world, bob);
+    assert!(world.chats(bob).is_empty());
+    world.set_tamper(Some);
+    world.restart(bob);
+    world.pass(60_000);
+    world.set_online(alice, true);
+    world.pass(180_000);
+    world.say(alice, chat.number, "to all of you");
+    world.pass(60_000);
+    for who in [bob, laptop] {
+        let there = world.chat(who, "Alice").number;
+        assert_eq!(world.texts(who, there), ["to all of you"]);
+    }
+}
+
+#[test]
 fn a_grant_does_not_replace_an_identity_made_meanwhile() {
     // spec: IDN-065
     let mut world = World::new(1);

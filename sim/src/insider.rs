@@ -1,0 +1,281 @@
+//! A member that does not keep to the program: what it has from its device's store, and the bytes
+//! that it makes of that.
+
+use hushwire_engine::{
+    command::ChatNumber,
+    store::{Order, Range, Store as _, Table},
+};
+use hushwire_protocol::{
+    envelope::{self, EnvelopeContent, EnvelopeKind, Place},
+    epoch::EpochKeys,
+    group::{
+        CommitBasis, CommitIntent, Group, GroupKind, GroupState, LeafSelector, LogPlace, Role,
+    },
+    identity::{DeviceKey, Fingerprint},
+    insider::{Seals, seal_content},
+    provider::Provider,
+    storage::{MemoryMlsStore, MlsStore as _},
+};
+use hushwire_wire::{
+    id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence},
+    transcript::{CommitMark, Cut, Operation, first_head},
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use serde::Deserialize;
+use serde_bytes::ByteBuf;
+
+use crate::store::SimStore;
+
+/// Bytes of what nobody can open: a length that envelopes have.
+const GARBAGE_BYTES: usize = 256;
+/// Rows of one table that are taken at most.
+const ROWS_MAX: usize = 100_000;
+
+#[derive(Deserialize)]
+struct IdentityRow {
+    device_key: ByteBuf,
+}
+
+#[derive(Deserialize)]
+struct GroupRow {
+    relay: String,
+    epoch: ByteBuf,
+}
+
+/// What a group is for, as a device has it.
+#[derive(Deserialize)]
+enum PurposeRow {
+    Direct { chat: ChatNumber },
+    Group { chat: ChatNumber },
+    OwnDevices,
+}
+
+#[derive(Deserialize)]
+struct ChatRow {
+    purpose: PurposeRow,
+}
+
+#[derive(Deserialize)]
+struct EpochRow {
+    keys: ByteBuf,
+    next: u64,
+    head: ByteBuf,
+}
+
+/// A device's place in one group, as who has its open store has it.
+pub(crate) struct Loot {
+    pub(crate) channel: ChannelId,
+    pub(crate) relay: String,
+    pub(crate) epoch: EpochId,
+    pub(crate) keys: EpochKeys,
+    read: LogPlace,
+    device: DeviceKey,
+    mls: MemoryMlsStore,
+}
+
+/// An entry that an insider made.
+pub(crate) struct Forgery {
+    pub(crate) operation: Operation,
+    pub(crate) envelope: Vec<u8>,
+    /// The keys of the epoch that it opens, where they are known.
+    pub(crate) next_keys: Option<EpochKeys>,
+}
+
+fn fixed<const N: usize>(bytes: &[u8]) -> Option<[u8; N]> {
+    bytes.try_into().ok()
+}
+
+fn record<R: for<'de> Deserialize<'de>>(store: &SimStore, table: Table, key: &[u8]) -> Option<R> {
+    let row = store.row(table, key).ok()??;
+    rmp_serde::from_slice(&row).ok()
+}
+
+/// The channels of a device's groups.
+pub(crate) fn channels(store: &SimStore) -> Vec<ChannelId> {
+    let range = Range { prefix: &[], from: None, order: Order::Ascending, rows_max: ROWS_MAX };
+    let rows = store.rows(Table::Group, range).unwrap_or_default();
+    rows.iter().filter_map(|row| ChannelId::from_slice(&row.key).ok()).collect()
+}
+
+/// The chat that a channel carries on a device.
+pub(crate) fn chat_of(store: &SimStore, channel: &ChannelId) -> Option<ChatNumber> {
+    let row: ChatRow = record(store, Table::Group, channel.as_bytes())?;
+    match row.purpose {
+        PurposeRow::Direct { chat } | PurposeRow::Group { chat } => Some(chat),
+        PurposeRow::OwnDevices => None,
+    }
+}
+
+impl Loot {
+    /// What a store has of a group.
+    pub(crate) fn take(store: &SimStore, channel: ChannelId) -> Option<Self> {
+        let identity: IdentityRow = record(store, Table::Profile, b"identity")?;
+        let group: GroupRow = record(store, Table::Group, channel.as_bytes())?;
+        let epoch = EpochId::from_slice(&group.epoch).ok()?;
+        let key = [&channel.as_bytes()[..], &epoch.as_bytes()[..]].concat();
+        let row: EpochRow = record(store, Table::Epoch, &key)?;
+        let mls = MemoryMlsStore::default();
+        let range = Range { prefix: &[], from: None, order: Order::Ascending, rows_max: ROWS_MAX };
+        for row in store.rows(Table::Mls, range).ok()? {
+            mls.write(&row.key, row.value).ok()?;
+        }
+        Some(Self {
+            channel,
+            relay: group.relay,
+            epoch,
+            keys: EpochKeys::from_secret_bytes(&fixed(&row.keys)?),
+            read: LogPlace {
+                read_to: Sequence(row.next),
+                head: ChainHead::from_slice(&row.head).ok()?,
+            },
+            device: DeviceKey::from_bytes(&fixed(&identity.device_key)?),
+            mls,
+        })
+    }
+
+    fn group(&self, rng: &mut ChaCha20Rng) -> Option<Group> {
+        Group::load(&Provider::new(&self.mls, rng), &self.channel).ok()?
+    }
+
+    /// What the members have agreed on, and who of others outranks or equals whom.
+    pub(crate) fn state(&self, seed: u64) -> Option<GroupState> {
+        Some(self.group(&mut ChaCha20Rng::seed_from_u64(seed))?.state().clone())
+    }
+
+    /// Whether there are several people with rights.
+    pub(crate) fn is_group(&self, seed: u64) -> bool {
+        self.state(seed).is_some_and(|state| state.kind == GroupKind::Group)
+    }
+
+    /// Identities of the group, but for this one.
+    pub(crate) fn others(&self, me: &Fingerprint, seed: u64) -> Vec<Fingerprint> {
+        let group = self.group(&mut ChaCha20Rng::seed_from_u64(seed));
+        let members = group.and_then(|group| group.members().ok()).unwrap_or_default();
+        let mut others: Vec<_> = members.iter().map(|leaf| leaf.identity()).collect();
+        others.sort_unstable();
+        others.dedup();
+        others.retain(|one| one != me);
+        others
+    }
+
+    /// This identity's role.
+    pub(crate) fn role(&self, me: &Fingerprint, seed: u64) -> Option<Role> {
+        Some(self.state(seed)?.role(me))
+    }
+
+    /// Bytes that mean nothing to anybody.
+    pub(crate) fn garbage(operation: Operation, seed: u64) -> Forgery {
+        let mut envelope = vec![0; GARBAGE_BYTES];
+        ChaCha20Rng::seed_from_u64(seed).fill_bytes(&mut envelope);
+        Forgery { operation, envelope, next_keys: None }
+    }
+
+    /// The mark of a commit whose epoch nobody will follow.
+    pub(crate) fn mark(cut: Cut, contested: Vec<EntryId>, seed: u64) -> CommitMark {
+        CommitMark { next_key: strange_key(seed), cut, contested }
+    }
+
+    /// An envelope that opens, around bytes that are no message of MLS.
+    pub(crate) fn nonsense(&self, seed: u64) -> Option<Forgery> {
+        let mut message = vec![0; GARBAGE_BYTES];
+        ChaCha20Rng::seed_from_u64(seed).fill_bytes(&mut message);
+        let content = EnvelopeContent::plain(EnvelopeKind::Message, message);
+        self.seal(Operation::Message, &content, seed)
+    }
+
+    fn seal(&self, operation: Operation, content: &EnvelopeContent, seed: u64) -> Option<Forgery> {
+        let mut nonce = [0; 24];
+        ChaCha20Rng::seed_from_u64(seed).fill_bytes(&mut nonce);
+        let envelope =
+            seal_content(&self.keys, &self.channel, &self.epoch, &operation, content, nonce)
+                .ok()?;
+        Some(Forgery { operation, envelope, next_keys: None })
+    }
+
+    /// Somebody's entry of this epoch in another envelope: it is of the same author, and another entry.
+    pub(crate) fn rewrapped(
+        &self,
+        operation: &Operation,
+        envelope: &[u8],
+        seed: u64,
+    ) -> Option<Forgery> {
+        let place = Place { channel: &self.channel, epoch: &self.epoch, operation };
+        let content = envelope::open(&self.keys.envelope, place, envelope).ok()?;
+        self.seal(operation.clone(), &content, seed)
+    }
+
+    /// A commit that MLS makes and no rule of ours has looked at.
+    pub(crate) fn commit(
+        &self,
+        intent: CommitIntent,
+        contested: Vec<EntryId>,
+        cut: Cut,
+        seals: Seals,
+        seed: u64,
+    ) -> Option<Forgery> {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let provider = Provider::sealing(&self.mls, &mut rng, seals);
+        let mut group = Group::load(&provider, &self.channel).ok()??;
+        let before = self.mls.snapshot();
+        let basis = CommitBasis { read: self.read, contested, report: None };
+        let made = group.begin_commit_unjudged(
+            &provider,
+            &self.device,
+            &self.epoch,
+            &self.keys,
+            intent,
+            basis,
+            cut,
+        );
+        let Ok(pending) = made else {
+            self.mls.roll_back(before);
+            return None;
+        };
+        Some(Forgery {
+            operation: Operation::Commit(pending.mark),
+            envelope: pending.envelope,
+            next_keys: Some(pending.next_keys),
+        })
+    }
+
+    /// A valid commit, but for the key that it announces.
+    pub(crate) fn with_strange_key(&self, forgery: Forgery, seed: u64) -> Option<Forgery> {
+        let Operation::Commit(mark) = &forgery.operation else { return None };
+        let place =
+            Place { channel: &self.channel, epoch: &self.epoch, operation: &forgery.operation };
+        let content = envelope::open(&self.keys.envelope, place, &forgery.envelope).ok()?;
+        let mark = CommitMark { next_key: strange_key(seed), ..mark.clone() };
+        self.seal(Operation::Commit(mark), &content, seed)
+    }
+
+    /// Goes on into the epoch that its own commit opened.
+    pub(crate) fn follow(
+        &mut self,
+        entry: &EntryId,
+        next_keys: EpochKeys,
+        seed: u64,
+    ) -> Option<()> {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let provider = Provider::new(&self.mls, &mut rng);
+        let mut group = Group::load(&provider, &self.channel).ok()??;
+        group.confirm_commit(&provider).ok()?;
+        self.epoch = EpochId::from_bytes(*entry.as_bytes());
+        self.keys = next_keys;
+        let head = first_head(&self.channel, &self.epoch);
+        self.read = LogPlace { read_to: Sequence::FIRST, head };
+        Some(())
+    }
+}
+
+/// A key that no epoch has.
+fn strange_key(seed: u64) -> PublicKey {
+    let mut bytes = [0; 32];
+    ChaCha20Rng::seed_from_u64(seed).fill_bytes(&mut bytes);
+    EpochKeys::derive(&bytes, &bytes).public_key()
+}
+
+/// The removal of one identity.
+pub(crate) fn removal(whom: Fingerprint) -> CommitIntent {
+    CommitIntent { remove: vec![LeafSelector::Identity(whom)], ..CommitIntent::default() }
+}
