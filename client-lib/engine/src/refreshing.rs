@@ -142,7 +142,7 @@ pub(crate) fn due(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreE
 /// before has no time yet.
 pub(crate) fn cut_times(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
-    let Some(refresh) = &mut group.refresh else {
+    let Some(refresh) = group.refresh else {
         if group.state.is_in() {
             group.refresh = Some(next(work, 0));
             groups::save(work, channel, &group)?;
@@ -150,12 +150,15 @@ pub(crate) fn cut_times(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
         return Ok(());
     };
     let latest_ms = work.now.plus_ms(refresh.span_ms).0;
-    if refresh.at_ms > latest_ms || refresh.since_ms > work.now.0 {
-        refresh.at_ms = refresh.at_ms.min(latest_ms);
-        refresh.since_ms = refresh.since_ms.min(work.now.0);
-        groups::save(work, channel, &group)?;
+    if refresh.at_ms <= latest_ms && refresh.since_ms <= work.now.0 {
+        return Ok(());
     }
-    Ok(())
+    // That a time was missed was a mistake of the clock too.
+    let since_ms = refresh.since_ms.min(work.now.0);
+    let drawn = next(work, 0);
+    let at_ms = drawn.at_ms.saturating_sub(work.now.0).saturating_add(since_ms);
+    group.refresh = Some(Refresh { at_ms, since_ms, ..drawn });
+    groups::save(work, channel, &group)
 }
 
 /// New keys for everything that this device can renew without anybody else (spec: CLI-172).
@@ -169,7 +172,7 @@ pub(crate) fn ask(work: &mut Work<'_>) -> Result<(), CommandError> {
         }
     }
     let mut inbox = inbox::required(work)?;
-    inbox.shelf_stale = true;
+    inbox.clear_shelf();
     let keys_due = identity.manager_key().is_some();
     work.tx.save(InboxRecord::KEY, &inbox)?;
     work.effects.shelf = true;
@@ -198,7 +201,7 @@ pub(crate) fn draw_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
     work.tx.save(KEY, &RefreshRecord { keys_due: false })?;
     revoking::renew_keys(work)?;
-    work.wish(Wish::PutDeviceList)?;
+    work.effects.shelf = true;
     links::put_again(work)?;
     devices::send_cards(work)
 }
@@ -240,8 +243,11 @@ pub(crate) fn check_done(work: &mut Work<'_>) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use hushwire_protocol::group::RuleVersion;
-    use hushwire_wire::id::Timestamp;
+    use hushwire_protocol::{
+        address::{Host, RelayAddress},
+        group::RuleVersion,
+    };
+    use hushwire_wire::id::{RelayId, Timestamp};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
 
@@ -258,8 +264,9 @@ mod tests {
         let effects = Effects::default();
         let rules = RuleVersion::SUPPORTED;
         let mut work = Work { tx, rng: &mut rng, now: NOW, effects, rules };
-        let relay = format!("relay.example:4433#{}", "1".repeat(64));
-        profile::create(&mut work, "Alice", &relay).unwrap();
+        let host = Host::parse("relay.example").unwrap();
+        let relay = RelayAddress::new(host, 4433, RelayId::from_bytes([1; 32])).unwrap();
+        profile::create(&mut work, "Alice", &relay.to_string()).unwrap();
         let channel = work.identity().unwrap().unwrap().own_group;
         test(&mut work, &channel);
     }

@@ -76,7 +76,7 @@ pub(crate) fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     record.own_capability = SecretBytes::new(&work.random::<KEY_BYTES>());
     record.next_owner_key = Some(SecretBytes::new(&work.random::<KEY_BYTES>()));
     record.rotation_unsure = false;
-    record.shelf_stale = true;
+    record.clear_shelf();
     record.keys_untold = true;
     let secret = record.own_capability.clone();
     work.tx.save(InboxRecord::KEY, &record)?;
@@ -124,6 +124,13 @@ pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
     let Some(next) = record.next_owner_key.take() else { return Ok(()) };
     record.owner_key = next;
     work.tx.save(InboxRecord::KEY, &record)?;
+    taken(work)
+}
+
+/// The keys of this device are those of the inbox. The list is sealed under the shelf key; another
+/// device may have put one under its own until now.
+fn taken(work: &mut Work<'_>) -> Result<(), StoreError> {
+    work.wish(Wish::PutDeviceList)?;
     refreshing::draw_keys(work)?;
     tell_keys(work)
 }
@@ -148,8 +155,7 @@ pub(crate) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
     record.next_owner_key = None;
     work.tx.save(InboxRecord::KEY, &record)?;
-    refreshing::draw_keys(work)?;
-    tell_keys(work)
+    taken(work)
 }
 
 /// Tells the remaining own devices the new keys: once the relay has taken them, so that they hear of
@@ -189,7 +195,7 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
     record.rotation_unsure = false;
     replace_seal_key(work, &mut record, seal.clone());
     record.shelf_key = shelf.clone();
-    record.shelf_stale = true;
+    record.clear_shelf();
     work.tx.save(InboxRecord::KEY, &record)?;
     work.effects.inbox = true;
     if lost {
