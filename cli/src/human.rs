@@ -327,6 +327,10 @@ fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {
         1 => format!("waiting      {}", paint.fair("one change")),
         waiting => format!("waiting      {}", paint.fair(&format!("{waiting} changes"))),
     });
+    if status.refreshing > 0 {
+        let left = format!("new keys: {} places left", status.refreshing);
+        lines.push(format!("refreshing   {}", paint.fair(&left)));
+    }
     lines.extend(status.relays.iter().map(|relay| {
         let state = match relay.state.as_str() {
             "current" => paint.good("up to date"),

@@ -38,7 +38,7 @@ async fn status_and_safety_number() {
     assert_eq!(
         bench.objects(&["status"]).await,
         [json!({"type": "status", "name": "Alice", "fingerprint": "aaaa1111",
-            "relay": "relay.example:4433#ab", "device": 1, "waiting": 0,
+            "relay": "relay.example:4433#ab", "device": 1, "waiting": 0, "refreshing": 0,
             "relays": [{"address": "relay.example:4433#ab", "state": "current"}]})]
     );
     let digits = ["12345"; 12].join(" ");

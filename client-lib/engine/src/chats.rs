@@ -73,6 +73,7 @@ pub(crate) fn writable(work: &Work<'_>, chat: ChatNumber) -> Result<ChatRecord, 
         ChatState::Left | ChatState::Removed | ChatState::Dissolved | ChatState::Stuck => {
             Err(CommandError::ChatClosed)
         }
+        ChatState::NewerRules => Err(CommandError::NewerRules),
     }
 }
 

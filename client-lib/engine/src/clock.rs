@@ -7,7 +7,7 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, groups, handled, inbox, joining, linking, log, readmission, shelf,
+    capabilities, groups, handled, inbox, joining, linking, log, readmission, refreshing, shelf,
     store::StoreError, warnings, work::Work,
 };
 
@@ -36,6 +36,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     readmission::cut_times(work)?;
     for channel in groups::channels(work)? {
         log::cut_times(work, &channel)?;
+        refreshing::cut_times(work, &channel)?;
     }
     Ok(())
 }

@@ -157,6 +157,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
         | Wish::LeaveEpoch { channel, .. }
+        | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::Readmit { channel, person, packages, .. } => {
             readmission::target(work, channel, person, packages)
@@ -212,6 +213,7 @@ pub(crate) fn step(
         Wish::ChangeGroup { .. }
         | Wish::RemoveDevice { .. }
         | Wish::LeaveEpoch { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
         Wish::Rejoin { .. } => rejoin::step(work, number, wish),
         Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
@@ -264,6 +266,7 @@ pub(crate) fn answered(
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
         | Wish::LeaveEpoch { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
         Wish::ShareSnapshot(_) => snapshots::answered(work, number, &answer),
         Wish::Readmit { .. } => readmission::answered(work, number, desk, wish, answer),
@@ -410,6 +413,7 @@ impl Wish {
             | Self::LeaveEpoch { channel, .. }
             | Self::Rejoin { channel, .. }
             | Self::Readmit { channel, .. }
+            | Self::RefreshLeaf { channel, .. }
             | Self::Contest { channel } => Some(channel),
             _ => None,
         }
@@ -442,6 +446,7 @@ mod tests {
             rng: &mut rng,
             now: Timestamp(1),
             effects: Effects::default(),
+            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
         };
         let [here, there] = [1, 2].map(|byte| ChannelId::from_bytes([byte; 32]));
         let found = |work: &Work<'_>| -> Vec<u64> {

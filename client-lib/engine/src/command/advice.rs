@@ -83,6 +83,7 @@ impl CommandError {
             Self::NoSuchMember => "no_such_member",
             Self::WrongChatKind => "wrong_chat_kind",
             Self::ChatClosed => "chat_closed",
+            Self::NewerRules => "newer_rules",
             Self::NoRight => "no_right",
             Self::LastOwner => "last_owner",
             Self::TooManyRoles => "too_many_roles",
@@ -146,7 +147,7 @@ impl CommandError {
             Self::ContactLink => {
                 "Begin to link a device on the old one, and take the code it shows."
             }
-            Self::LinkTooNew => "Update this program.",
+            Self::NewerRules | Self::LinkTooNew => "Update this program.",
             Self::OwnLink => "Give it to somebody else, and ask for theirs.",
             Self::AlreadyAContact => "Write to them in the chat that is there.",
             Self::AlreadyAMember | Self::NotStuck => "There is nothing to do.",

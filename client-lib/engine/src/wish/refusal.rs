@@ -8,7 +8,7 @@ use crate::{
     command::FailureReason,
     contacts, devices, files, groups, inbox, invitations, linking, outbox, packages, readmission,
     record::{TransferNumber, Wish, WishNumber},
-    snapshots,
+    refreshing, snapshots,
     store::StoreError,
     uploads,
     work::Work,
@@ -104,6 +104,7 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::LeaveEpoch { .. }
         | Wish::Rejoin { .. }
         | Wish::Readmit { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::SendItem { .. }
         | Wish::ShareSnapshot(_)
         | Wish::JoinGroup { .. }
@@ -160,6 +161,7 @@ pub(crate) fn fail(
         Wish::SendItem { inbox, invites, .. } => {
             return inbox::not_sent(work, number, &inbox, invites.as_ref());
         }
+        Wish::RefreshLeaf { .. } => return refreshing::given_up(work, number),
         // They mean nothing without their group, whose end its chat tells.
         Wish::SendContent { message: None, .. }
         | Wish::SendReceipts { .. }
