@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use hushwire_protocol::address::{Host, RelayAddress};
 use hushwire_relay_rules::{
-    Group, MemoryStore, Progress, Reading, Reply, Session, Signer, Step, Wake,
+    Group, MemoryStore, Progress, Reading, Reply, Session, Signer, Source, Step, WaitingRoom, Wake,
     store::{ReadLimit, Store as _, StoreError},
 };
 use hushwire_wire::{
@@ -15,6 +15,8 @@ use hushwire_wire::{
     message::RequestId,
     transcript,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 /// What one run of a reading takes from the store.
 const RUN: ReadLimit = ReadLimit { rows_max: 64, bytes_max: 64 * 1024 };
@@ -33,11 +35,13 @@ pub(crate) enum Edge {
 pub(crate) struct Seat(u64);
 
 pub(crate) struct Relay {
+    number: u8,
     pub(crate) address: RelayAddress,
     pub(crate) store: MemoryStore,
     pub(crate) up: bool,
     signer: Signer,
     limits: Arc<Limits>,
+    waiting: WaitingRoom,
     sessions: BTreeMap<Seat, Open>,
     last: u64,
     swept: Timestamp,
@@ -48,6 +52,11 @@ pub(crate) struct Relay {
 struct Open {
     session: Session,
     readings: BTreeMap<RequestId, (Reading, Wake)>,
+}
+
+/// Nobody waits; draws are the same for the same seed.
+fn waiting(seed: u64) -> WaitingRoom {
+    WaitingRoom::new(Box::new(ChaCha20Rng::seed_from_u64(seed)))
 }
 
 /// What a relay says, and on which session.
@@ -66,16 +75,23 @@ impl Relay {
         let id = transcript::relay_id(&signer.public_key());
         let host = Host::parse(&format!("relay{number}.example")).expect("a host");
         Self {
+            number,
             address: RelayAddress::new(host, 4433, id).expect("an address"),
             store: MemoryStore::new(),
             up: true,
             signer,
             limits: Arc::new(Limits::V1),
+            waiting: waiting(number.into()),
             sessions: BTreeMap::new(),
             last: 0,
             swept: Timestamp(0),
             dies: None,
         }
+    }
+
+    /// Another relay that has the same key and the same things, and goes on by itself.
+    pub(crate) fn copy(&self) -> Self {
+        Self { store: self.store.clone(), swept: self.swept, ..Self::new(self.number) }
     }
 
     /// A connection came.
@@ -84,7 +100,9 @@ impl Relay {
         let mut nonce = [0; 32];
         nonce[..8].copy_from_slice(&self.last.to_be_bytes());
         let key = self.signer.public_key();
-        let session = Session::new(key, Arc::clone(&self.limits), Nonce::from_bytes(nonce));
+        let source = Source::from_bytes(self.last.to_be_bytes());
+        let nonce = Nonce::from_bytes(nonce);
+        let session = Session::new(key, Arc::clone(&self.limits), nonce, source);
         let seat = Seat(self.last);
         self.sessions.insert(seat, Open { session, readings: BTreeMap::new() });
         seat
@@ -115,6 +133,7 @@ impl Relay {
     pub(crate) fn die(&mut self) {
         self.up = false;
         self.sessions.clear();
+        self.waiting = waiting(self.last);
         self.dies = None;
     }
 
@@ -184,7 +203,7 @@ impl Relay {
                     return Life::Died;
                 }
                 let mut group = Group::new();
-                group.plan(&self.store, &self.limits, now, (), &write);
+                group.plan(&self.store, &self.limits, &mut self.waiting, now, (), &write);
                 let mut stored = group.commit(&mut self.store);
                 if dies == Some(Edge::After) {
                     return Life::Died;

@@ -1,5 +1,6 @@
 //! The world: everybody and everything, and what happens next.
 
+pub(crate) mod lies;
 mod mischief;
 mod wires;
 mod witness;
@@ -28,7 +29,7 @@ use crate::{
     insider::Loot,
     ledger::Ledger,
     network::{Line, LinkId, Network},
-    plan::{Detail, Plan},
+    plan::{Detail, Plan, Relays},
     relay::Relay,
     tally::Tally,
 };
@@ -39,8 +40,9 @@ const DAWN: Timestamp = Timestamp(1_800_000_000_000);
 const REST_MS: u64 = 6 * 3_600_000;
 /// How often a person looks whether their other device shows the digits too.
 const LOOKS_MAX: u8 = 90;
-/// Lines that a journal keeps.
+/// Lines that a journal keeps, and one with every frame.
 const JOURNAL_MAX: usize = 2_000;
+const FRAMES_MAX: usize = 400_000;
 /// Steps that one run takes at most: more is somebody who is never done.
 const STEPS_MAX: u64 = 3_000_000;
 /// The stream of a seed that everything but its plan is drawn from.
@@ -76,6 +78,8 @@ pub(crate) enum Happening {
     Confirms(usize),
     /// A person adds another by a link that they were given.
     Adds { client: usize, link: SecretText },
+    /// Whoever was shown another history is shown the true one.
+    TellsTruth(usize),
     /// The hostile member goes on with a row of commits.
     Presses { client: usize, loot: Box<Loot>, trick: Trick, left: u8 },
 }
@@ -99,6 +103,11 @@ pub(crate) struct World {
     looks: BTreeMap<usize, u8>,
     /// Who of the people does not keep to the program.
     pub(crate) hostile: Option<usize>,
+    /// Whether relays lie, and how many of them there truly are.
+    pub(crate) relays_are: Relays,
+    pub(crate) relays_true: usize,
+    /// The first device list that anybody was shown.
+    first_list: Option<bytes::Bytes>,
     /// What the hostile member draws.
     evil: ChaCha20Rng,
     /// What the hostile member keeps of earlier epochs.
@@ -127,6 +136,9 @@ impl World {
             texts: 0,
             promised: BTreeMap::new(),
             hostile: plan.hostile.map(usize::from),
+            relays_are: plan.relays_are,
+            relays_true: usize::from(plan.relays),
+            first_list: None,
             evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),
             hoard: BTreeMap::new(),
             before: Before::new(),
@@ -161,7 +173,11 @@ impl World {
     }
 
     pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
-        if self.lines.len() == JOURNAL_MAX {
+        let most = match self.detail {
+            Detail::People => JOURNAL_MAX,
+            Detail::Frames => FRAMES_MAX,
+        };
+        if self.lines.len() >= most {
             self.lines.pop_front();
         }
         let since = self.now.ms_since(DAWN);
@@ -220,6 +236,7 @@ impl World {
                 self.hoard();
                 self.act(&plan.moves[place]);
             }
+            Happening::TellsTruth(client) => self.tell_truth(client),
             Happening::Presses { client, loot, trick, left } => {
                 self.press(client, *loot, trick, left);
             }
@@ -359,6 +376,7 @@ impl World {
             match engine.poll_output() {
                 Some(Output::Connect { session, relay }) => {
                     let wanted = self.relays.iter().position(|one| one.address == relay);
+                    let wanted = wanted.map(|relay| self.at_address(client, relay));
                     let life = self.clients[client].lives;
                     self.clients[client].wanted.insert(session);
                     let at = self.now.plus_ms(self.delay(client).saturating_mul(2));
@@ -408,6 +426,9 @@ impl World {
     /// From now on nothing breaks any more, and what is broken is mended.
     fn heal(&mut self) {
         self.note(|| "the world is whole".into());
+        for client in 0..self.clients.len() {
+            self.tell_truth(client);
+        }
         for relay in 0..self.relays.len() {
             self.relays[relay].heal();
             self.relays[relay].up = true;
