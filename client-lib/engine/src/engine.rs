@@ -5,6 +5,7 @@
 //! empty, then call again no later than [`Engine::poll_timeout`] says.
 
 mod channels;
+mod fetches;
 mod files;
 mod inbox;
 mod rendezvous;
@@ -21,8 +22,8 @@ use crate::{
     clock,
     command::{Command, CommandError, Reply},
     engine::{
-        channels::ChannelLive, files::TransferLive, inbox::InboxLive, rendezvous::RendezvousLive,
-        wishes::WishLive,
+        channels::ChannelLive, fetches::FetchLive, files::TransferLive, inbox::InboxLive,
+        rendezvous::RendezvousLive, wishes::WishLive,
     },
     io::{Deadline, Input, Output},
     record::{TransferNumber, WishNumber},
@@ -63,6 +64,7 @@ pub struct Engine<S> {
     rendezvous: Option<RendezvousLive>,
     wishes: BTreeMap<WishNumber, WishLive>,
     transfers: BTreeMap<TransferNumber, TransferLive>,
+    fetches: BTreeMap<WishNumber, FetchLive>,
     outputs: VecDeque<Output>,
     /// Somebody became a contact, or a device may be known now: invitations of theirs that were
     /// kept are looked at again.
@@ -97,6 +99,7 @@ impl<S: Store> Engine<S> {
             rendezvous: None,
             wishes: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            fetches: BTreeMap::new(),
             outputs: VecDeque::new(),
             held_due: false,
             reload_due: None,
@@ -192,9 +195,10 @@ impl<S: Store> Engine<S> {
         let rendezvous =
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
+        let fetches = self.fetches.values().map(FetchLive::deadline);
         let reload = self.reload_due.into_iter();
-        let all =
-            sessions.chain(wishes).chain(channels).chain(rendezvous).chain(inbox).chain(reload);
+        let all = sessions.chain(wishes).chain(channels).chain(rendezvous);
+        let all = all.chain(inbox).chain(fetches).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
 
@@ -238,6 +242,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn begin_again(&mut self) {
         self.reload_due = Some(self.now.plus_ms(clock::RELOAD_REST_MS));
         self.drop_transfers(|_| true);
+        self.fetches.clear();
         self.wishes.clear();
         self.channels.clear();
         self.inbox = None;
@@ -265,6 +270,7 @@ impl<S: Store> Engine<S> {
     /// Does everything that can be done now: connects, opens, reads on, tries wishes.
     fn pump(&mut self) -> Result<(), StoreError> {
         self.pump_held()?;
+        self.pump_fetches()?;
         self.end_silent_sessions()?;
         self.pump_sessions();
         self.pump_inbox()?;
@@ -304,6 +310,7 @@ impl<S: Store> Engine<S> {
         }
         for wish in &effects.settled {
             self.wishes.remove(wish);
+            self.drop_fetch(*wish);
             // The log may have said so before the relay's answer, which finds no wish then.
             self.append_over(*wish);
             // Who waits for everything to be settled looks again.

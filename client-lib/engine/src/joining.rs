@@ -8,11 +8,13 @@
 mod device;
 mod held;
 mod relays;
+mod waiting;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, Joined, OpenError, packages_in},
+    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed, joiner_of},
     identity::{DeviceCredential, Fingerprint},
-    invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode},
+    invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
+    provider::Suite,
 };
 use hushwire_wire::id::ChannelId;
 
@@ -33,6 +35,9 @@ use crate::{
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
+pub(crate) use waiting::{
+    Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
+};
 
 /// Does what an inbox item says.
 pub(crate) fn take(
@@ -40,12 +45,11 @@ pub(crate) fn take(
     sender: &DeviceCredential,
     content: &[u8],
 ) -> Result<(), Fault> {
-    let content =
-        InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
-    match content {
+    let said = InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
+    match said {
         InboxContent::Invitation(invitation) => {
             work.effects.shelf = true;
-            follow(work, sender, &invitation)
+            follow(work, sender, &invitation, Given::Item(content))
         }
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
@@ -96,6 +100,26 @@ fn check_contact(work: &Work<'_>, person: &Fingerprint) -> Result<(), Fault> {
     }
 }
 
+/// What there is of an invitation.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    /// The item's content.
+    Item(&'a [u8]),
+    /// That, and the snapshot that it names.
+    Snapshot(&'a GroupSnapshot),
+}
+
+/// Whether this device may follow an invitation, as far as its group does not have to be looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admission {
+    /// By another identity.
+    Theirs,
+    /// By a device of its own.
+    Own,
+    /// It is in already.
+    There,
+}
+
 fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
     Ok(sender.identity() == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?)
 }
@@ -104,29 +128,22 @@ fn follow(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     invitation: &Invitation,
+    given: Given<'_>,
 ) -> Result<(), Fault> {
-    // spec: LNK-046
-    let RatchetTree::Inline(tree) = &invitation.tree else {
-        return Err(Fault::Refused(InvitationRefusal::TreeNotInline));
-    };
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?;
-    if let Some(known) = known.as_ref().filter(|known| known.state.is_in()) {
-        // A repeated one, or one that follows a removal of which this device has not read yet.
-        let repeated = known.epoch == invitation.group.epoch;
-        return if repeated { Ok(()) } else { Err(Fault::Early) };
-    }
-    check_card(sender, &invitation.sender)?;
-    device::check(work, sender)?;
-    if let Some(known) = &known {
-        check_known(work, &channel, known, sender, invitation)?;
-    }
-    let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
-    check_purpose(work, sender, invitation, whose)?;
-    if whose == Whose::Others {
-        relays::check(work, &sender.identity(), invitation)?;
-    }
-    let Some(joined) = join(work, invitation, tree, known.as_ref())? else { return Ok(()) };
+    let own = match admit(work, sender, invitation, known.as_ref())? {
+        Admission::There => return Ok(()),
+        admission => admission == Admission::Own,
+    };
+    // spec: LNK-046, LNK-082: nothing is fetched before this.
+    let snapshot = match (&invitation.snapshot, given) {
+        (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot(snapshot)) => snapshot,
+        (SnapshotPlace::Blob(at), Given::Item(content)) => {
+            return waiting::begin(work, sender, invitation, at, content);
+        }
+    };
+    let Some(joined) = join(work, invitation, snapshot, known.as_ref())? else { return Ok(()) };
     // spec: LNK-042
     if joined.inviter.credential != *sender || !fits(invitation, &joined) {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
@@ -135,10 +152,67 @@ fn follow(
     if entered::has_been(work, &joined.keys)? {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
-    if whose == Whose::Others && invitation.purpose == Purpose::Direct {
+    if !own && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
     enter(work, sender, invitation, &joined, known)
+}
+
+/// Joins the group, unless the invitation is for another device of this identity.
+fn join(
+    work: &mut Work<'_>,
+    invitation: &Invitation,
+    snapshot: &GroupSnapshot,
+    known: Option<&GroupRecord>,
+) -> Result<Option<Joined>, Fault> {
+    let not_valid = Fault::Rejected("INVITATION_NOT_VALID");
+    let Some(suite) = Suite::from_code(invitation.suite.0) else { return Err(not_valid) };
+    let channel = &invitation.group.channel;
+    let returning = known.is_some_and(|known| known.state == GroupState::Stuck);
+    if returning {
+        let Ok(package) = joiner_of(&invitation.secrets) else { return Err(not_valid) };
+        if !shelf::has(work, &package)? {
+            return Ok(None);
+        }
+        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
+        stuck::erase_keys(work, channel)?;
+    }
+    let device = profile::device(work)?;
+    let provider = work.provider();
+    let welcomed = Welcomed { suite, secrets: &invitation.secrets, snapshot };
+    match Group::join(&provider, &device.key, channel, welcomed) {
+        Ok(joined) => Ok(Some(joined)),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) if !returning => Ok(None),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Err(not_valid),
+        Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
+        Err(_) => Err(not_valid),
+    }
+}
+
+fn admit(
+    work: &mut Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    known: Option<&GroupRecord>,
+) -> Result<Admission, Fault> {
+    let channel = invitation.group.channel;
+    if let Some(known) = known.filter(|known| known.state.is_in()) {
+        // A repeated one, or one that follows a removal of which this device has not read yet.
+        let repeated = known.epoch == invitation.group.epoch;
+        return if repeated { Ok(Admission::There) } else { Err(Fault::Early) };
+    }
+    check_card(sender, &invitation.sender)?;
+    device::check(work, sender)?;
+    if let Some(known) = known {
+        check_known(work, &channel, known, sender, invitation)?;
+    }
+    let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
+    check_purpose(work, sender, invitation, whose)?;
+    if whose == Whose::Mine {
+        return Ok(Admission::Own);
+    }
+    relays::check(work, &sender.identity(), invitation)?;
+    Ok(Admission::Theirs)
 }
 
 /// Who may invite to what.
@@ -159,36 +233,6 @@ fn check_purpose(
         // Who has a link begins a direct chat, and is a contact from then on.
         (Purpose::Direct, _) | (Purpose::Group, Whose::Mine) => Ok(()),
         (Purpose::Group, Whose::Others) => check_contact(work, &sender.identity()),
-    }
-}
-
-/// Joins by an invitation; none: it is for another device of this identity.
-fn join(
-    work: &mut Work<'_>,
-    invitation: &Invitation,
-    tree: &[u8],
-    known: Option<&GroupRecord>,
-) -> Result<Option<Joined>, Fault> {
-    let channel = &invitation.group.channel;
-    let returning = known.is_some_and(|known| known.state == GroupState::Stuck);
-    if returning {
-        let packages = packages_in(&invitation.welcome).unwrap_or_default();
-        if !shelf::has_one(work, &packages)? {
-            return Ok(None);
-        }
-        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
-        stuck::erase_keys(work, channel)?;
-    }
-    let device = profile::device(work)?;
-    let provider = work.provider();
-    match Group::join(&provider, &device.key, channel, &invitation.welcome, tree) {
-        Ok(joined) => Ok(Some(joined)),
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) if !returning => Ok(None),
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) | Err(OpenError::Rejected(_)) => {
-            Err(Fault::Rejected("INVITATION_NOT_VALID"))
-        }
-        Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
-        Err(_) => Err(Fault::Rejected("INVITATION_NOT_VALID")),
     }
 }
 
@@ -221,10 +265,19 @@ fn check_known(
         InvitationRefusal::OtherRelay
     } else if !is_for(known.purpose, invitation.purpose) {
         InvitationRefusal::OtherPurpose
+    } else if is_dissolved(work, known)? {
+        // spec: CLI-153
+        InvitationRefusal::Dissolved
     } else {
         return Ok(());
     };
     Err(Fault::Refused(refusal))
+}
+
+/// Nobody can take a group up again that an owner has ended.
+fn is_dissolved(work: &Work<'_>, known: &GroupRecord) -> Result<bool, StoreError> {
+    let chat = known.purpose.chat().map(|chat| chats::load(work, chat)).transpose()?.flatten();
+    Ok(chat.is_some_and(|chat| chat.state == ChatState::Dissolved))
 }
 
 fn is_for(known: PurposeRecord, named: Purpose) -> bool {
@@ -260,7 +313,7 @@ fn enter(
     if !from_me {
         take_card(work, sender, &invitation.sender)?;
     }
-    shelf::used(work, &joined.packages)?;
+    shelf::used(work, &joined.package)?;
     let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
         Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,

@@ -15,10 +15,12 @@
 //!
 //! Normative text: `spec/client.md`; the rows are in [`record`].
 
+mod additions;
 mod advance;
 mod answer;
 mod backoff;
 mod capabilities;
+mod changing;
 mod chats;
 mod clock;
 pub mod command;
@@ -46,6 +48,7 @@ mod messages;
 mod outbox;
 mod packages;
 mod pending;
+mod pins;
 mod profile;
 mod readmission;
 mod receipts;
@@ -55,9 +58,11 @@ mod rejoin;
 mod revoking;
 pub mod session;
 mod shelf;
+mod snapshots;
 pub mod store;
 mod stuck;
 pub mod transaction;
+mod uploads;
 mod warnings;
 mod wish;
 mod work;

@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     advance::Moved,
     chats, clock,
-    command::{ChatNumber, CommandError},
+    command::{ChatNumber, CommandError, FailureReason},
     contacts, devices,
     event::Event,
     groups::{self, Change},
@@ -252,12 +252,13 @@ pub(crate) fn change(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<Chan
         return Ok(Change::AlreadyTrue);
     };
     let place = Place { channel: *channel, person: *person, device: *device };
-    let addition = match packages::addition(group, packages)? {
-        Change::Commit(addition) => *addition,
-        other => return Ok(other),
+    let add: Option<Vec<_>> =
+        packages.taken.iter().map(|bytes| packages::verified(bytes)).collect();
+    let Some(add) = add.filter(|add| !add.is_empty()) else {
+        return Ok(Change::NotAllowed(FailureReason::NoKeyPackage));
     };
     let listed = DeviceList::decode(&packages.device_list, person).is_ok_and(|list| {
-        addition.add.iter().all(|package| list.entry(package.credential().certificate()).is_ok())
+        add.iter().all(|package| list.entry(package.credential().certificate()).is_ok())
     });
     if !listed || devices::is_revoked(work, device)? {
         return Ok(Change::AlreadyTrue);
@@ -266,7 +267,7 @@ pub(crate) fn change(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<Chan
         Some(_) => vec![LeafSelector::Device(*person, *device)],
         None => Vec::new(),
     };
-    Ok(Change::Commit(Box::new(CommitIntent { remove, ..addition })))
+    Ok(Change::Commit(Box::new(CommitIntent { add, remove, ..CommitIntent::default() })))
 }
 
 /// Whether there is nothing to do any more: the device's leaf is another one than it was when it asked

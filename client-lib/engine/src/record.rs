@@ -3,6 +3,7 @@
 //! Values are MessagePack with field names, so that a later version can add fields with a default.
 //! Everything here is inside the encrypted store; secrets are still kept in zeroizing types.
 
+mod change;
 mod chat;
 mod group;
 mod key;
@@ -11,6 +12,7 @@ mod secret;
 mod transfer;
 mod wish;
 
+pub(crate) use change::{ChangeRecord, EditRecord, RoleRecord};
 pub(crate) use chat::{
     BodyRecord, ChatRecord, ContactRecord, DeliveryRecord, FileRecord, LinkRecord, MessageRecord,
     Outgoing,
@@ -26,7 +28,9 @@ pub(crate) use profile::{
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
 pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};
-pub(crate) use wish::{Packages, Shown, UnsealedItem, Wish, WishNumber, WishRecord};
+pub(crate) use wish::{
+    Invitee, Packages, SharedSnapshot, Shown, UnsealedItem, Wish, WishNumber, WishRecord,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;

@@ -19,8 +19,9 @@ use super::profile::{agreed_state_of, context_extensions, state_after};
 use super::receive::LeaveProposal;
 use super::report::Report;
 use super::rights::{Change, identities_after, judge, prune_roles};
-use super::state::{Allowed, GroupState, Right};
-use super::welcome::{JoinerWelcome, split};
+use super::role::{Allowed, Right};
+use super::state::GroupState;
+use super::welcome::{JoinerWelcome, Parts, split};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, seal};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::{DeviceCredential, DeviceKey};
@@ -82,6 +83,9 @@ pub struct PendingCommit {
     pub mark: CommitMark,
     /// One for each joiner; sent after the commit was confirmed.
     pub welcomes: Vec<JoinerWelcome>,
+    /// The encrypted GroupInfo that all joiners need, for [`Group::snapshot`]; empty if there are
+    /// none.
+    pub group_info: Vec<u8>,
     /// The keys of the epoch that the commit opens.
     pub next_keys: EpochKeys,
 }
@@ -149,7 +153,37 @@ impl Group {
             report: report.unwrap_or_default(),
         };
         let envelope = seal(&keys.envelope, provider.draw(), place, &content)?;
-        Ok(PendingCommit { envelope, mark, welcomes: built.welcomes, next_keys })
+        let Parts { joiners: welcomes, group_info } = built.welcome;
+        Ok(PendingCommit { envelope, mark, welcomes, group_info, next_keys })
+    }
+
+    /// Whether every member would take a commit with this intent, as far as rights and the state
+    /// decide. Nothing is made: a person who has not the right is told so before anything is stored.
+    ///
+    /// # Errors
+    /// [`GroupError::WouldBeRejected`], [`GroupError::UnknownMember`],
+    /// [`GroupError::CannotRemoveOwnLeaf`], [`GroupError::NotAMember`], [`GroupError::Store`].
+    pub fn check_intent(&self, intent: CommitIntent) -> Result<(), GroupError> {
+        self.check_member()?;
+        let plan = Plan::new(self, intent)?;
+        let state = plan.state_after(&[]);
+        let state = GroupState::from_bytes_after(&state.to_bytes(), &self.state)
+            .map_err(|_| GroupError::WouldBeRejected(Rejection::BadGroupState))?;
+        let packages = plan.add.iter();
+        let asking = packages
+            .clone()
+            .filter(|package| rejoined_channel(&package.package) == Some(self.channel));
+        let credential = |package: &VerifiedKeyPackage| package.credential().clone();
+        let change = Change {
+            committer: self.own_leaf(),
+            added: packages.map(credential).collect(),
+            asked: asking.map(credential).collect(),
+            removed: plan.remove,
+            left: Vec::new(),
+            state,
+            cut: Cut::Cut,
+        };
+        judge(&plan.roster, &change).map_err(GroupError::WouldBeRejected)
     }
 
     /// Merges the pending commit: the relay stored it as the first valid candidate.
@@ -248,11 +282,11 @@ impl Group {
             .into_messages();
         let encode =
             |message: &MlsMessageOut| message.tls_serialize_detached().map_err(|_| GroupError::Mls);
-        let welcomes = match &welcome {
+        let welcome = match &welcome {
             Some(welcome) => split(&encode(welcome)?).map_err(|_| GroupError::Mls)?,
-            None => Vec::new(),
+            None => Parts { joiners: Vec::new(), group_info: Vec::new() },
         };
-        Ok(Built { commit: encode(&commit)?, welcomes })
+        Ok(Built { commit: encode(&commit)?, welcome })
     }
 
     /// Judges our own commit as every member will.
@@ -291,7 +325,7 @@ pub(crate) enum Scrutiny {
 
 struct Built {
     commit: Vec<u8>,
-    welcomes: Vec<JoinerWelcome>,
+    welcome: Parts,
 }
 
 /// An intent, resolved against the members.

@@ -8,6 +8,8 @@
 //! judged from the same stored state (spec: GRP-036): after an error the caller discards its
 //! transaction and loads the group again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hushwire_wire::id::{ChainHead, EpochId, Sequence};
 use hushwire_wire::transcript::{CommitMark, Operation};
 use openmls::framing::errors::MessageDecryptionError;
@@ -28,8 +30,8 @@ use super::members::{LeafIndex, Member, Roster, stored_credential};
 use super::profile::agreed_state_of;
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
-use super::state::GroupState;
-use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
+use super::state::{GroupState, Life};
+use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, check_note, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::DeviceCredential;
 use crate::provider::Provider;
@@ -45,6 +47,8 @@ pub enum Opened {
     Commit(StagedCandidate),
     /// Somebody wants to leave: put it into the next commit.
     Leave(OpenedLeave),
+    /// A note of a kind that this version does not know: passed over (spec: ENV-005).
+    UnknownNote,
 }
 
 /// A message of a member.
@@ -172,7 +176,8 @@ impl StagedCandidate {
         group.mls.merge_staged_commit(&provider.0, self.staged).map_err(|_| GroupError::Mls)?;
         group.state = agreed_state_of(group.mls.extensions()).map_err(|_| GroupError::Mls)?;
         let roster = group.roster()?;
-        let came = |member: &Member| self.added.contains(&member.credential);
+        let added: BTreeSet<Vec<u8>> = self.added.iter().map(DeviceCredential::to_bytes).collect();
+        let came = |member: &Member| added.contains(&member.credential.to_bytes());
         Ok(Applied {
             committer: self.committer,
             added: roster.members.into_iter().filter(came).collect(),
@@ -199,6 +204,14 @@ impl Group {
         envelope: &[u8],
     ) -> Result<Opened, OpenError> {
         self.check_member()?;
+        if *operation == Operation::Note {
+            check_note(&keys.envelope, &self.channel, epoch, envelope)?;
+            return Ok(Opened::UnknownNote);
+        }
+        if self.state.life == Life::Dissolved {
+            // spec: GRP-081
+            return Err(Rejection::Dissolved.into());
+        }
         let place = Place { channel: &self.channel, epoch, operation };
         let content = open(&keys.envelope, place, envelope)?;
         match (content.kind, operation) {
@@ -317,7 +330,9 @@ impl Group {
         }
         judge(&roster, &change)?;
         let gone = change.removed.iter().chain(&change.left);
-        let removed = gone.filter_map(|leaf| roster.at(*leaf).cloned()).collect();
+        let members: BTreeMap<LeafIndex, &Member> =
+            roster.members.iter().map(|member| (member.leaf, member)).collect();
+        let removed = gone.filter_map(|leaf| members.get(leaf).copied().cloned()).collect();
         let added = change.added;
         let outcome = match outcome {
             Outcome::Removed if self.adds_own_device(&roster, &added) => Outcome::Readmitted,

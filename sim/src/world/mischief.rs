@@ -248,6 +248,8 @@ impl World {
         };
         let appended = forgery.and_then(|forgery| {
             let appended = self.append_at(&burglary, &forgery)?;
+            // Beside garbage candidates an epoch takes garbage notes.
+            let _refused = self.append_at(&burglary, &Loot::garbage(Operation::Note, seed));
             Some((appended, forgery))
         });
         self.leave_seat(&burglary);

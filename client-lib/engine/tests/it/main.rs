@@ -9,9 +9,11 @@
 
 mod anew;
 mod backlog;
+mod bulk;
 mod capabilities;
 mod chats;
 mod clocks;
+mod contests;
 mod devices;
 mod disk;
 mod files;
@@ -25,6 +27,7 @@ mod outbox;
 mod rejoining;
 mod replays;
 mod revoking;
+mod rights;
 mod sessions;
 mod shelves;
 mod world;
