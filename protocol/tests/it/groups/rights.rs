@@ -61,8 +61,15 @@ fn roster(state: GroupState) -> Roster {
 fn judged(by: u8, before: &GroupState, does: impl FnOnce(&mut Change)) -> Result<(), Rejection> {
     let committer = LeafIndex(u32::from(by) - 1);
     let (added, removed, left) = (vec![], vec![], vec![]);
-    let mut change =
-        Change { committer, added, removed, left, state: before.clone(), cut: Cut::Cut };
+    let mut change = Change {
+        committer,
+        added,
+        asked: vec![],
+        removed,
+        left,
+        state: before.clone(),
+        cut: Cut::Cut,
+    };
     does(&mut change);
     judge(&roster(before.clone()), &change)
 }
