@@ -24,6 +24,7 @@ mod liars;
 mod links;
 mod names;
 mod outbox;
+mod readmission;
 mod rejoining;
 mod replays;
 mod revoking;
