@@ -25,6 +25,7 @@ mod liars;
 mod links;
 mod names;
 mod outbox;
+mod readmission;
 mod refreshing;
 mod rejoining;
 mod replays;
