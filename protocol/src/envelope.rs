@@ -59,6 +59,8 @@ pub enum EnvelopeKind {
     Commit = 2,
     /// A proposal by which its sender leaves.
     Leave = 3,
+    /// A member's word on which candidate it applied.
+    Statement = 4,
 }
 
 impl EnvelopeKind {
@@ -67,17 +69,19 @@ impl EnvelopeKind {
             1 => Some(Self::Message),
             2 => Some(Self::Commit),
             3 => Some(Self::Leave),
+            4 => Some(Self::Statement),
             _ => None,
         }
     }
 
-    /// A commit travels as a commit, everything else as a message, and nothing that this version knows
-    /// as a note (spec: ENV-005).
+    /// A commit travels as a commit, a statement as a note, everything else as a message
+    /// (spec: ENV-005).
     const fn goes_with(self, operation: &Operation) -> bool {
         matches!(
             (self, operation),
             (Self::Commit, Operation::Commit(_))
                 | (Self::Message | Self::Leave, Operation::Message)
+                | (Self::Statement, Operation::Note)
         )
     }
 }
@@ -196,24 +200,40 @@ pub fn open(
     }
 }
 
-/// Opens the envelope of a note as far as its kind. What is known is no note, and what is not is passed
-/// over: it is for members with a later version (spec: ENV-001, ENV-003, ENV-005, ENV-012).
+/// What the envelope of a note holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteContent {
+    /// A statement, as it came.
+    Statement(Vec<u8>),
+    /// Something for members with a later version; behind the kind nothing was looked at.
+    Unknown,
+}
+
+/// Opens the envelope of a note (spec: ENV-001, ENV-003, ENV-004, ENV-005, ENV-012).
 ///
 /// # Errors
 /// [`EnvelopeError`], by the peer's fault.
-pub fn check_note(
+pub fn open_note(
     key: &EnvelopeKey,
     channel: &ChannelId,
     epoch: &EpochId,
     envelope: &[u8],
-) -> Result<(), EnvelopeError> {
+) -> Result<NoteContent, EnvelopeError> {
     let place = Place { channel, epoch, operation: &Operation::Note };
     let plaintext = unseal(key, place, envelope)?;
     let mut reader = Reader::new(&plaintext);
     reader.version(VERSION)?;
-    match EnvelopeKind::of(reader.byte()?) {
-        Some(_) => Err(EnvelopeError::WrongKind),
-        None => Ok(()),
+    if EnvelopeKind::of(reader.byte()?).is_none() {
+        return Ok(NoteContent::Unknown);
+    }
+    let content = EnvelopeContent::decode(&plaintext)?;
+    if !content.kind.goes_with(&Operation::Note) {
+        return Err(EnvelopeError::WrongKind);
+    }
+    if content.proposals.is_empty() && content.report.is_empty() {
+        Ok(NoteContent::Statement(content.message))
+    } else {
+        Err(EnvelopeError::Malformed(DecodeError::TrailingBytes))
     }
 }
 
@@ -326,9 +346,10 @@ mod tests {
             (bytes[1], bytes[2]) = (version, kind);
             seal_raw_at(note, &bytes)
         };
-        let check = |envelope: &[u8]| check_note(&key(3), &CHANNEL, &EPOCH, envelope);
-        assert_eq!(check(&sealed(200, 1)), Ok(()));
-        assert_eq!(check(&sealed(255, 1)), Ok(()));
+        let check = |envelope: &[u8]| open_note(&key(3), &CHANNEL, &EPOCH, envelope);
+        assert_eq!(check(&sealed(200, 1)), Ok(NoteContent::Unknown));
+        assert_eq!(check(&sealed(255, 1)), Ok(NoteContent::Unknown));
+        assert_eq!(check(&sealed(4, 1)), Ok(NoteContent::Statement(vec![7; 3])));
         for kind in 1..=3 {
             assert_eq!(check(&sealed(kind, 1)), Err(EnvelopeError::WrongKind));
             assert_eq!(open(&key(3), note, &sealed(kind, 1)), Err(EnvelopeError::WrongKind));

@@ -27,12 +27,14 @@ mod key_package;
 mod members;
 mod message;
 mod message_rights;
+mod past;
 mod profile;
 mod receive;
 mod report;
 mod rights;
 mod role;
 mod state;
+mod statement;
 mod welcome;
 
 pub use avatar::{AVATAR_BYTES_MAX, Avatar, PictureFormat};
@@ -40,7 +42,7 @@ pub use binding::{Binding, LogPlace};
 #[cfg(feature = "insider")]
 pub(crate) use commit::Scrutiny;
 pub use commit::{CommitBasis, CommitIntent, Cover, PendingCommit};
-pub use error::{GroupError, OpenError, Phase, Rejection};
+pub use error::{GroupError, OpenError, Phase, Rejection, Scope};
 pub use join::{Joined, Welcomed};
 pub use key_package::{
     KeyPackageReference, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
@@ -48,6 +50,7 @@ pub use key_package::{
 pub use members::{LeafIndex, LeafMark, LeafSelector, Member, Roster};
 pub use message::SealedMessage;
 pub use message_rights::{REACTION_BYTES_MAX, judge_content};
+pub use past::{PastMember, PastRoster, Rank};
 pub use receive::{
     Applied, LeaveProposal, Opened, OpenedLeave, OpenedMessage, Outcome, StagedCandidate,
 };
@@ -57,6 +60,9 @@ pub use role::{Allowed, Right, RightsTable, Role};
 pub use state::{
     DESCRIPTION_BYTES_MAX, GroupKind, GroupState, Life, NAME_BYTES_MAX, ROLES_MAX, RoleEntry,
     RuleVersion,
+};
+pub use statement::{
+    Note, Statement, UnverifiedStatement, VerifiedStatement, leading,
 };
 pub use welcome::{GroupSnapshot, JoinerWelcome, SNAPSHOT_BYTES_MAX, joiner_of};
 

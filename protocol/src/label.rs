@@ -102,6 +102,8 @@ labels! {
     EnvelopeKey = "hushwire/1 envelope key";
     /// Signature of a leaf: this candidate is not valid for me.
     CommitReport = "hushwire/1 commit report";
+    /// Signature of a leaf: this candidate is the one that I applied.
+    AppliedStatement = "hushwire/1 applied statement";
     /// Key: what the chunks of an attachment are sealed with.
     AttachmentKey = "hushwire/1 attachment key";
     /// Key: the beginning of the nonces of an attachment's chunks.

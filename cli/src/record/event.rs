@@ -122,7 +122,9 @@ impl EventRecord {
                 self.from_ms = Some(from_ms);
                 self.to_ms = Some(to_ms);
             }
-            Event::RejoinGivenUp { chat } => self.chat = chat.map(|chat| chat.0),
+            Event::RejoinGivenUp { chat }
+            | Event::GroupUnsettled { chat }
+            | Event::GroupSettled { chat } => self.chat = chat.map(|chat| chat.0),
             Event::ReadmissionAsked { chat, member } | Event::MemberReadmitted { chat, member } => {
                 self.chat = Some(chat.0);
                 self.members = Some(vec![member]);
@@ -172,6 +174,7 @@ impl EventRecord {
             }
             Warning::RelayRolledBack { chat }
             | Warning::HistoryDiffers { chat }
+            | Warning::MemberContradicts { chat }
             | Warning::OwnCommitUnknown { chat }
             | Warning::MissedTooMuch { chat } => self.chat = Some(chat.0),
             Warning::EntryRejected { chat, code } | Warning::CommitRejected { chat, code } => {

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Applied, Group, GroupState as Agreed, Life, Member, Outcome, StagedCandidate},
+    group::{
+        Applied, Group, GroupState as Agreed, LeafIndex, Life, Member, Outcome, PastRoster,
+        StagedCandidate,
+    },
     identity::Fingerprint,
 };
 use hushwire_wire::{
@@ -19,6 +22,7 @@ use crate::{
     command::{ChatState, FailureReason, StuckCause},
     entered,
     event::Event,
+    forks::{self, Leaving},
     groups::{self, Present},
     invitations, joining,
     log::{self, Fault},
@@ -49,6 +53,8 @@ pub(crate) fn begin_epoch(
         acknowledged: 0,
         read_ms: 0,
         copied: false,
+        statements: Vec::new(),
+        left: None,
     };
     entered::note(work, keys)?;
     log::save_epoch(work, channel, epoch, &record)
@@ -99,6 +105,7 @@ pub(crate) fn apply_own(
 ) -> Result<(), StoreError> {
     let mut mls = log::load_group(work, channel)?;
     let before = mls.members().map_err(log::store_error)?;
+    let leaving = leaving(&mls)?;
     let state = mls.state().clone();
     let provider = work.provider();
     mls.confirm_commit(&provider).map_err(log::store_error)?;
@@ -126,7 +133,7 @@ pub(crate) fn apply_own(
     if mls.state().life == Life::Dissolved {
         return dissolved(work, channel, group, mls, &moved.by);
     }
-    move_on(work, channel, group, entry, &mls, &keys, &moved)?;
+    move_on(work, channel, group, entry, &mls, &keys, &moved, &leaving)?;
     refreshing::committed(work, channel)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     let came = !moved.added.is_empty() || !moved.readmitted.is_empty();
@@ -140,11 +147,13 @@ pub(crate) fn apply_own(
 pub(crate) fn apply_theirs(
     work: &mut Work<'_>,
     channel: &ChannelId,
-    group: &GroupRecord,
     entry: &EntryId,
     mut mls: Group,
     candidate: StagedCandidate,
 ) -> Result<(), Fault> {
+    forks::heard(work, channel)?;
+    let group = &groups::record(work, channel)?.ok_or(StoreError::Damaged)?;
+    let leaving = leaving(&mls)?;
     let provider = work.provider();
     let applied = candidate.apply(&mut mls, &provider).map_err(log::store_error)?;
     match &applied.outcome {
@@ -152,7 +161,8 @@ pub(crate) fn apply_theirs(
             dissolved(work, channel, group, mls, &applied.committer.identity())?;
         }
         Outcome::Stays(keys) => {
-            move_on(work, channel, group, entry, &mls, keys, &Moved::from(&applied))?;
+            let moved = Moved::from(&applied);
+            move_on(work, channel, group, entry, &mls, keys, &moved, &leaving)?;
         }
         Outcome::Removed => {
             removed(work, channel, group, mls, &applied.committer.identity())?;
@@ -163,6 +173,13 @@ pub(crate) fn apply_theirs(
     Ok(())
 }
 
+/// Who is in the epoch that is left.
+fn leaving(mls: &Group) -> Result<Leaving, StoreError> {
+    let roster = PastRoster::of(mls).map_err(log::store_error)?;
+    Ok(Leaving { roster, own_leaf: mls.own_leaf() })
+}
+
+#[expect(clippy::too_many_arguments, reason = "what was, what is, and what changed")]
 fn move_on(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -171,16 +188,20 @@ fn move_on(
     mls: &Group,
     keys: &EpochKeys,
     applied: &Moved,
+    leaving: &Leaving,
 ) -> Result<(), StoreError> {
     outbox::epoch_over(work, channel)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     begin_epoch(work, channel, &epoch, keys)?;
-    forget_epochs(work, channel, &[group.epoch, epoch])?;
+    let removed: Vec<LeafIndex> = applied.removed.iter().map(|member| member.leaf).collect();
+    let unsettled = forks::leave(work, channel, group, entry, leaving, &removed)?;
+    forget_epochs(work, channel, &forks::kept(work, channel, [group.epoch, epoch])?)?;
     let moved = GroupRecord {
         epoch,
         contest: None,
         epoch_since_ms: work.now.0,
         rules: mls.state().rules.0,
+        unsettled: unsettled.or(group.unsettled),
         ..group.clone()
     };
     groups::save(work, channel, &moved)?;
@@ -190,7 +211,8 @@ fn move_on(
     }
     readmission::note(work, channel, group.purpose.chat(), applied)?;
     settle_true(work, channel, mls)?;
-    tell(work, &moved, mls, applied)
+    tell(work, &moved, mls, applied)?;
+    forks::left(work, channel, &group.epoch)
 }
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
@@ -214,7 +236,7 @@ pub(crate) fn forget_epochs(
             }
         }
     }
-    Ok(())
+    forks::forget_rosters(work, channel)
 }
 
 /// Wishes that are true by now are settled (spec: CLI-014).

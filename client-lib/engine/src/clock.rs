@@ -7,7 +7,7 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, groups, handled, inbox, joining, linking, log, readmission, refreshing, shelf,
+    capabilities, forks, groups, handled, inbox, joining, linking, log, readmission, refreshing, shelf,
     store::StoreError, warnings, work::Work,
 };
 
@@ -35,6 +35,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     joining::cut_times(work)?;
     readmission::cut_times(work)?;
     for channel in groups::channels(work)? {
+        forks::cut_times(work, &channel)?;
         log::cut_times(work, &channel)?;
         refreshing::cut_times(work, &channel)?;
     }

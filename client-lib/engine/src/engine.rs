@@ -11,6 +11,7 @@ mod inbox;
 mod rendezvous;
 mod sessions;
 mod shelf;
+mod watches;
 mod wishes;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,12 +20,13 @@ use hushwire_protocol::group::RuleVersion;
 use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
+pub(crate) use self::watches::WatchKey;
 use crate::{
     clock,
     command::{Command, CommandError, Reply},
     engine::{
         channels::ChannelLive, fetches::FetchLive, files::TransferLive, inbox::InboxLive,
-        rendezvous::RendezvousLive, wishes::WishLive,
+        rendezvous::RendezvousLive, watches::{WatchLive, Watches}, wishes::WishLive,
     },
     io::{Deadline, Input, Output},
     newer_rules,
@@ -65,6 +67,7 @@ pub struct Engine<S> {
     sessions: BTreeMap<SessionNumber, Session>,
     last_session: u64,
     channels: BTreeMap<ChannelId, ChannelLive>,
+    watches: Watches,
     inbox: Option<InboxLive>,
     rendezvous: Option<RendezvousLive>,
     wishes: BTreeMap<WishNumber, WishLive>,
@@ -117,6 +120,7 @@ impl<S: Store> Engine<S> {
             sessions: BTreeMap::new(),
             last_session: 0,
             channels: BTreeMap::new(),
+            watches: Watches::new(),
             inbox: None,
             rendezvous: None,
             wishes: BTreeMap::new(),
@@ -216,13 +220,14 @@ impl<S: Store> Engine<S> {
         let sessions = self.sessions.values().filter_map(Session::deadline);
         let wishes = self.wishes.values().filter_map(WishLive::deadline);
         let channels = self.channels.values().filter_map(ChannelLive::deadline);
+        let watches = self.watches.values().filter_map(WatchLive::deadline);
         let rendezvous =
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
         let fetches = self.fetches.values().map(FetchLive::deadline);
         let reload = self.reload_due.into_iter();
         let all = sessions.chain(wishes).chain(channels).chain(rendezvous);
-        let all = all.chain(inbox).chain(fetches).chain(reload);
+        let all = all.chain(inbox).chain(watches).chain(fetches).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
 
@@ -269,6 +274,7 @@ impl<S: Store> Engine<S> {
         self.fetches.clear();
         self.wishes.clear();
         self.channels.clear();
+        self.watches.clear();
         self.inbox = None;
         self.rendezvous = None;
         self.outputs.push_back(Output::StatusChanged);
@@ -301,6 +307,7 @@ impl<S: Store> Engine<S> {
         self.pump_shelf();
         self.pump_rendezvous()?;
         self.pump_channels()?;
+        self.pump_watches()?;
         self.pump_wishes()
     }
 

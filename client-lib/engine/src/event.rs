@@ -116,6 +116,17 @@ pub enum Event {
         /// Why.
         cause: StuckCause,
     },
+    /// This device went on behind a commit that it could not follow and others perhaps did: it seals
+    /// nothing there until another member is known to be with it (spec: CLI-191).
+    GroupUnsettled {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+    },
+    /// Another member is with this device: what waited goes out.
+    GroupSettled {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+    },
     /// This device was added again to a group in which it could not go on. What was said there between
     /// these times cannot be read here (spec: CLI-163).
     GroupRejoined {
@@ -251,6 +262,11 @@ pub enum Warning {
         chat: ChatNumber,
         /// A stable code.
         code: String,
+    },
+    /// A member noted two different commits as the one it went on by.
+    MemberContradicts {
+        /// Where.
+        chat: ChatNumber,
     },
     /// A commit in this device's name that it did not make: its keys are in other hands, or its
     /// store is an old copy.

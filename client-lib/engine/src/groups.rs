@@ -94,7 +94,7 @@ pub(crate) fn set_state(
 /// What a commit or message for a channel needs: the channel itself, unless it is over.
 pub(crate) fn channel_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
     // spec: CLI-173
-    let group = record(work, channel)?.filter(|group| !group.is_held(work.rules));
+    let group = record(work, channel)?.filter(|group| !group.is_held(work.rules) && !group.waits_for_others());
     let member =
         group.is_some_and(|group| matches!(group.state, GroupState::Member | GroupState::Leaving));
     Ok(if member { Target::Channel { channel: *channel } } else { Target::Nothing })
@@ -150,6 +150,7 @@ pub(crate) fn form(
         rejoined_ms: Vec::new(),
         rules: created.group.state().rules.0,
         refresh: None,
+        unsettled: None,
     };
     save(work, &channel, &group)?;
     refreshing::renewed(work, &channel)?;

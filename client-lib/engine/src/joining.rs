@@ -351,6 +351,7 @@ fn enter(
         rejoined_ms,
         rules: joined.group.state().rules.0,
         refresh: None,
+        unsettled: None,
     };
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;

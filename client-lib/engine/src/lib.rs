@@ -33,6 +33,7 @@ pub mod engine;
 mod entered;
 pub mod event;
 mod files;
+mod forks;
 mod groups;
 mod handled;
 mod inbox;

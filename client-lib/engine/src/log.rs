@@ -11,8 +11,8 @@ pub(crate) use account::{Account, Opened, Promise, epoch_end, opened, read_end};
 use hushwire_protocol::{
     epoch::EpochKeys,
     group::{
-        Group, GroupError, LogPlace, OpenError, Opened as OpenedEntry, Rejection, Report,
-        RuleVersion,
+        Group, GroupError, LogPlace, Note, OpenError, Opened as OpenedEntry, Rejection, Report,
+        RuleVersion, Scope,
     },
 };
 use hushwire_wire::{
@@ -25,7 +25,7 @@ use crate::{
     advance, backoff,
     command::StuckCause,
     event::{Event, Warning},
-    groups, leaving, outbox, received,
+    forks, groups, leaving, outbox, received,
     record::{
         CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, Verdict, Wish, by_channel,
     },
@@ -228,7 +228,7 @@ fn place(
     Ok(Some(Placed { entry: id }))
 }
 
-fn entry_id(channel: &ChannelId, entry: &Entry) -> EntryId {
+pub(crate) fn entry_id(channel: &ChannelId, entry: &Entry) -> EntryId {
     match &entry.body {
         EntryBody::Whole { content, operation } => {
             transcript::entry_id(channel, &entry.epoch, operation, &content.hash())
@@ -255,28 +255,34 @@ fn take_message(
     match opened {
         OpenedEntry::Message(message) => {
             compare_history(work, channel, entry, &message.binding)?;
+            forks::heard(work, channel)?;
             received::take(work, channel, group, &mls, entry, &message)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
-        OpenedEntry::Commit(_) | OpenedEntry::UnknownNote => {
+        OpenedEntry::Commit(_) | OpenedEntry::Note(_) => {
             return Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)));
         }
     }
     Ok(())
 }
 
-/// A note has its place in the chain, and says nothing that this version knows (spec: ENV-005).
+/// A note has its place in the chain; what members say in it is kept for when this device has chosen
+/// its candidate (spec: ENV-005, CLI-190).
 fn take_note(
     work: &mut Work<'_>,
     channel: &ChannelId,
     entry: &Entry,
     envelope: &[u8],
 ) -> Result<(), Fault> {
-    let (_, keys) = epoch_state(work, channel, &entry.epoch)?;
+    let (mut record, keys) = epoch_state(work, channel, &entry.epoch)?;
     let mut mls = load_group(work, channel)?;
     let provider = work.provider();
     match mls.open_entry(&provider, &entry.epoch, &keys, &Operation::Note, envelope)? {
-        OpenedEntry::UnknownNote => Ok(()),
+        OpenedEntry::Note(Note::Applied(said)) => {
+            forks::remember(work, channel, &mut record, said)?;
+            Ok(save_epoch(work, channel, &entry.epoch, &record)?)
+        }
+        OpenedEntry::Note(Note::Unknown) => Ok(()),
         OpenedEntry::Message(_) | OpenedEntry::Leave(_) | OpenedEntry::Commit(_) => {
             Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)))
         }
@@ -341,7 +347,7 @@ fn take_commit(
         .judge_history(entry.sequence, head)
         .map_err(|rejection| Fault::Rejected(Refused::Group(rejection)))?;
     note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
-    advance::apply_theirs(work, channel, group, &placed.entry, mls, candidate)
+    advance::apply_theirs(work, channel, &placed.entry, mls, candidate)
 }
 
 /// The stored group of a channel.
@@ -388,7 +394,11 @@ pub(crate) fn reject(
         rejoin::doubt(work, channel)?;
         return Ok(Taken::Next);
     }
-    note(work, channel, &entry.epoch, placed.entry, Verdict::Invalid)?;
+    let verdict = match rejection.scope() {
+        Scope::Own => Verdict::Disputed,
+        Scope::All => Verdict::Invalid,
+    };
+    note(work, channel, &entry.epoch, placed.entry, verdict)?;
     if rejection == Rejection::OtherHistory {
         // spec: CLI-073
         warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;

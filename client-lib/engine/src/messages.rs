@@ -233,6 +233,28 @@ pub(crate) fn retry(
     Ok(Reply::Accepted { chat, message })
 }
 
+/// What was said in a branch of the group that others do not follow waits again, to be said where they
+/// are; who has it already knows it by its id (spec: CLI-193).
+pub(crate) fn say_again(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    since_ms: u64,
+) -> Result<(), StoreError> {
+    for row in work.tx.list::<MessageRecord>(&chat.0.to_be_bytes(), usize::MAX)? {
+        let MessageRecord { sender, outgoing, sent_at_ms, content, .. } = row.record;
+        let stored = sender.is_none() && outgoing == Some(Outgoing::Stored);
+        if !stored || sent_at_ms < since_ms || content.is_empty() {
+            continue;
+        }
+        let message = number_of(&row.key).map(MessageNumber).ok_or(StoreError::Damaged)?;
+        let shown = Shown { chat, message };
+        set_outgoing(work, shown, Outgoing::Pending)?;
+        work.wish(Wish::SendContent { channel: *channel, content, message: Some(shown) })?;
+    }
+    Ok(())
+}
+
 /// A device of `person` has the message, or its person has read it.
 pub(crate) fn set_delivered(
     work: &mut Work<'_>,

@@ -29,7 +29,7 @@ use crate::{
     groups,
     log::{self, epoch_state},
     messages, pins,
-    record::{Invitee, SealedRecord, SecretBytes, Verdict, Wish, WishNumber, by_number, id},
+    record::{Invitee, SealedRecord, SecretBytes, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
     uploads::{self, Upload},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
@@ -213,7 +213,7 @@ pub(crate) fn send_commit(
         // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
         forget(work, &sealed);
     }
-    if epoch.candidates.iter().any(|known| known.verdict != Verdict::Invalid) {
+    if epoch.candidates.iter().any(|known| !known.verdict.is_refusal()) {
         // A candidate that cannot be judged here is for others to contest.
         return Ok(Step::Later(work.now.plus_ms(backoff::UNJUDGED_REST_MS)));
     }

@@ -7,6 +7,7 @@ use hushwire_wire::{
 };
 
 use crate::{
+    engine::WatchKey,
     record::{TransferNumber, WishNumber},
     shelf::PackageNumber,
 };
@@ -22,6 +23,8 @@ pub(crate) enum Pending {
     ReadChannel { channel: ChannelId, base: EpochId },
     /// A large entry, fetched whole before it is handled.
     FetchEntry { channel: ChannelId },
+    /// A look into an epoch that was left.
+    Watch(WatchKey),
     /// Open the own inbox.
     OpenInbox,
     /// Create the own inbox.

@@ -5,6 +5,7 @@
 
 mod change;
 mod chat;
+mod fork;
 mod group;
 mod key;
 mod profile;
@@ -16,6 +17,9 @@ pub(crate) use change::{ChangeRecord, EditRecord, RoleRecord};
 pub(crate) use chat::{
     BodyRecord, ChatRecord, ContactRecord, DeliveryRecord, FileRecord, LinkRecord, MessageRecord,
     Outgoing,
+};
+pub(crate) use fork::{
+    Caution, LeftRecord, PastRosterRecord, Saying, StatementRecord, Unsettled,
 };
 pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,

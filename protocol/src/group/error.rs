@@ -64,6 +64,8 @@ rejections! {
     MalformedBinding = 107, "the authenticated data is malformed";
     /// The report has no valid encoding.
     MalformedReport = 108, "the report is malformed";
+    /// The statement has no valid encoding.
+    MalformedStatement = 109, "the statement is malformed";
 
     /// The envelope does not open with the epoch's key at its place.
     Undecryptable = 201, "the envelope does not open";
@@ -79,6 +81,8 @@ rejections! {
     BadCredential = 206, "a credential is not valid";
     /// The report is not signed by the leaf it names.
     BadReport = 207, "the report is not signed by its leaf";
+    /// The statement is not signed by the leaf it names.
+    BadStatement = 208, "the statement is not signed by its leaf";
 
     /// The message is of another group or epoch of MLS.
     WrongEpoch = 301, "the MLS message is of another group or epoch";
@@ -127,10 +131,33 @@ rejections! {
     TooManyDevices = 413, "the group would have too many devices";
 }
 
+/// For whom a verdict holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// For every member alike.
+    All,
+    /// For this one; another one may find the commit valid.
+    Own,
+}
+
 impl Rejection {
     /// The rejection with this code.
     pub fn of(code: u16) -> Option<Self> {
         Self::ALL.iter().copied().find(|rejection| rejection.code() == code)
+    }
+
+    /// Whether the code can be so for one member and not for another (spec: GRP-122).
+    pub const fn scope(self) -> Scope {
+        match self {
+            Self::UndecryptableMessage
+            | Self::KeyUnavailable
+            | Self::OwnLeaf
+            | Self::NextKeyMismatch
+            | Self::InvalidCommit
+            | Self::PathMissing
+            | Self::OtherHistory => Scope::Own,
+            _ => Scope::All,
+        }
     }
 
     /// The phase that the code belongs to.

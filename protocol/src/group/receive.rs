@@ -27,12 +27,14 @@ use super::commit::read_change;
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::verify_leaf;
 use super::members::{LeafIndex, Member, Roster, stored_credential};
+use super::past::PastRoster;
 use super::profile::{agreed_state_of, newer_rules};
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
 use super::role::Role;
 use super::state::{GroupState, Life};
-use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, check_note, open};
+use super::statement::Note;
+use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::DeviceCredential;
 use crate::provider::Provider;
@@ -48,8 +50,8 @@ pub enum Opened {
     Commit(StagedCandidate),
     /// Somebody wants to leave: put it into the next commit.
     Leave(OpenedLeave),
-    /// A note of a kind that this version does not know: passed over (spec: ENV-005).
-    UnknownNote,
+    /// What a member noted beside the candidates.
+    Note(Note),
 }
 
 /// A message of a member.
@@ -206,8 +208,8 @@ impl Group {
     ) -> Result<Opened, OpenError> {
         self.check_member()?;
         if *operation == Operation::Note {
-            check_note(&keys.envelope, &self.channel, epoch, envelope)?;
-            return Ok(Opened::UnknownNote);
+            let members = PastRoster::from(&self.roster()?);
+            return Ok(Opened::Note(Note::open(keys, &self.channel, epoch, &members, envelope)?));
         }
         if self.state.rules > provider.supported() {
             return Err(OpenError::NewerRules(self.state.rules));

@@ -76,6 +76,9 @@ pub enum StuckCause {
     StateDamaged,
     /// Somebody added the device again, and the invitation has not come.
     AddedAgain,
+    /// Members took different ones of two commits, and the others go on behind another than this
+    /// device does, as far as it can know.
+    OtherBranch,
 }
 
 /// A contact.

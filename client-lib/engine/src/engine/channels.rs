@@ -28,7 +28,7 @@ use super::Engine;
 use crate::{
     backoff,
     command::{CatchUpInfo, ChatNumber, StuckCause},
-    log, newer_rules,
+    forks, log, newer_rules,
     pending::Pending,
     record::{GroupRecord, GroupState, WishNumber},
     refreshing,
@@ -191,13 +191,13 @@ impl<S: Store> Engine<S> {
         let found = self.transact(|work| crate::groups::with_relay(work, &channel))?;
         let Some(crate::groups::Placed { record, relay }) = found else {
             self.channels.remove(&channel);
-            return Ok(());
+            return self.watches_moved(channel);
         };
         let key = self.channel_key(&relay, &channel);
         if record.state == GroupState::Out {
             self.leave_reading(&channel);
             self.channels.remove(&channel);
-            return Ok(());
+            return self.watches_moved(channel);
         }
         let rules = self.rules;
         let new = || ChannelLive::new(key, &record, rules);
@@ -207,7 +207,7 @@ impl<S: Store> Engine<S> {
             self.leave_reading(&channel);
         }
         self.free_appends(&channel);
-        Ok(())
+        self.watches_moved(channel)
     }
 
     pub(super) fn pump_channels(&mut self) -> Result<(), StoreError> {
@@ -370,7 +370,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Sends a request, and says under which number.
-    fn send_tracked(
+    pub(super) fn send_tracked(
         &mut self,
         number: SessionNumber,
         request: Request,
@@ -398,8 +398,14 @@ impl<S: Store> Engine<S> {
         }
         match answer {
             Answer::Entry(entry) if entry.epoch == live.epoch => self.take_entry(channel, entry),
-            // A candidate after the one that was applied, or its children.
-            Answer::Entry(_) => Ok(()),
+            // Behind the candidate that was applied; and other children, of which nothing is kept.
+            Answer::Entry(entry) => {
+                let taken = self.transact(|work| forks::take(work, &channel, &entry))?;
+                if taken == log::Taken::OutOfPlace {
+                    self.rest(&channel, 0);
+                }
+                Ok(())
+            }
             Answer::EpochEnd(end) => {
                 let key = self.sessions.get(&session).and_then(|session| session.relay_key);
                 let account =
@@ -536,6 +542,15 @@ impl<S: Store> Engine<S> {
             CatchUpInfo { chat: live.chat, read, of: of.max(read) }
         };
         reading.map(info).collect()
+    }
+
+    /// The session where a channel is read that has nothing more to read.
+    pub(super) fn reading_session(&self, channel: &ChannelId) -> Option<SessionNumber> {
+        let live = self.channels.get(channel)?;
+        match &live.phase {
+            Phase::Reading(reading) if live.is_current() => Some(reading.session),
+            _ => None,
+        }
     }
 
     /// Where an entry can be appended now (spec: CLI-011): the channel is caught up at its current epoch, and

@@ -147,6 +147,7 @@ impl<S: Store> Engine<S> {
                 Pending::OpenChannel { channel, .. }
                 | Pending::ReadChannel { channel, .. }
                 | Pending::FetchEntry { channel } => self.close_channel(channel),
+                Pending::Watch(key) => self.forget_watch(*key),
                 Pending::OpenInbox
                 | Pending::CreateInbox
                 | Pending::ReadInbox
@@ -228,6 +229,7 @@ impl<S: Store> Engine<S> {
             Pending::ReadChannel { channel, base } => {
                 self.channel_read(number, frame.id, channel, base, frame.answer)
             }
+            Pending::Watch(key) => self.watch_answered(number, frame.id, key, frame.answer),
             Pending::FetchEntry { channel } => self.entry_fetched(channel, frame.answer),
             Pending::OpenInbox => self.inbox_opened(number, frame.answer),
             Pending::CreateInbox => self.inbox_created(number, frame.answer),

@@ -4,7 +4,7 @@ use hushwire_protocol::{epoch::EpochKeys, group::RuleVersion, identity::Fingerpr
 use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 
-use super::{Record, SecretBytes, id};
+use super::{Caution, LeftRecord, Record, SecretBytes, StatementRecord, Unsettled, id};
 use crate::{
     command::{ChatNumber, ContactNumber, StuckCause},
     store::{StoreError, Table},
@@ -42,9 +42,17 @@ pub(crate) struct GroupRecord {
     /// When this device's leaf gets new keys; none in a row of a build before.
     #[serde(default)]
     pub(crate) refresh: Option<Refresh>,
+    /// Whether this device waits for another member's word before it goes on.
+    #[serde(default)]
+    pub(crate) unsettled: Option<Unsettled>,
 }
 
 impl GroupRecord {
+    /// Whether nothing is sealed here, for the members may have parted (spec: CLI-191).
+    pub(crate) fn waits_for_others(&self) -> bool {
+        self.unsettled.is_some_and(|unsettled| unsettled.caution == Caution::Waits)
+    }
+
     /// Whether the group goes by rules that a program which knows these does not know.
     pub(crate) const fn is_held(&self, supported: RuleVersion) -> bool {
         self.rules > supported.0
@@ -156,6 +164,12 @@ pub(crate) struct EpochRecord {
     /// epoch may be used up that it takes for fresh.
     #[serde(default)]
     pub(crate) copied: bool,
+    /// What members noted here, one word of each leaf.
+    #[serde(default)]
+    pub(crate) statements: Vec<StatementRecord>,
+    /// How this device left it, while it is watched.
+    #[serde(default)]
+    pub(crate) left: Option<LeftRecord>,
 }
 
 impl Record for EpochRecord {
@@ -185,10 +199,19 @@ pub(crate) enum Verdict {
     Applied,
     /// Breaks the rules.
     Invalid,
+    /// Breaks the rules for this device; others may find it valid (spec: GRP-122).
+    Disputed,
     /// In this device's name, but not made here: cannot be judged.
     Unjudged,
     /// Came after a valid one.
     Late,
+}
+
+impl Verdict {
+    /// Whether this device refused it, and may offer another one in its place.
+    pub(crate) const fn is_refusal(self) -> bool {
+        matches!(self, Self::Invalid | Self::Disputed)
+    }
 }
 
 /// Sealed bytes on their way to a channel. Key: wish number.

@@ -152,7 +152,7 @@ impl Ours {
                 self.enter(entry.opens(), keys);
                 Read::Commit
             }
-            Opened::Leave(_) | Opened::UnknownNote => panic!("nobody leaves or notes"),
+            Opened::Leave(_) | Opened::Note(_) => panic!("nobody leaves or notes"),
         }
     }
 

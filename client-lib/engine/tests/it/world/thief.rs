@@ -10,15 +10,16 @@ use hushwire_engine::{
 use hushwire_protocol::{
     content::Content as MimiContent,
     epoch::EpochKeys,
-    group::{Group, LogPlace},
+    group::{CommitBasis, CommitIntent, Group, LogPlace, Statement},
     identity::DeviceKey,
+    insider::Seals,
     provider::Provider,
 };
 use hushwire_wire::{
     frame::RequestFrame,
-    id::{ChannelId, EpochId, Nonce, Sequence, Timestamp},
+    id::{ChannelId, EntryId, EpochId, Nonce, Sequence, Timestamp},
     message::{Answer, Content, Handle, Hello, Request, RequestId},
-    transcript::{self, Operation},
+    transcript::{self, Cut, Operation},
     version::VersionRange,
 };
 
@@ -145,12 +146,7 @@ impl World {
         content: &MimiContent,
     ) -> Answer {
         let stolen = self.steal(who, channel);
-        let identity: StolenDevice = record(
-            self.people[who.0].engine.as_ref().unwrap().store(),
-            Table::Profile,
-            b"identity",
-        );
-        let key = DeviceKey::from_bytes(&identity.device_key.as_slice().try_into().unwrap());
+        let key = self.device_key(who);
         let mut store = self.people[who.0].engine.take().unwrap().into_store();
         let mut rng = ChaCha20Rng::seed_from_u64(self.now.0);
         let transaction = Transaction::new(&store);
@@ -166,6 +162,56 @@ impl World {
         let now = self.time_of(who);
         self.restart_on(who, store, now);
         self.inject(0, &stolen, Operation::Message, &envelope)
+    }
+
+    /// Commits in a group in somebody's name, whatever its members will say to it; what the relay
+    /// answers, and which entry it is.
+    pub(crate) fn commit_unjudged(
+        &mut self,
+        who: Who,
+        channel: &ChannelId,
+        intent: CommitIntent,
+        cut: Cut,
+        seals: Seals,
+    ) -> (Answer, EntryId) {
+        let stolen = self.steal(who, channel);
+        let key = self.device_key(who);
+        let store = self.profile(who);
+        let mut rng = ChaCha20Rng::seed_from_u64(self.now.0);
+        let transaction = Transaction::new(&store);
+        let provider = Provider::sealing(&transaction, &mut rng, seals);
+        let mut group = Group::load(&provider, channel).unwrap().unwrap();
+        let read = LogPlace::start(channel, &stolen.epoch);
+        let basis = CommitBasis { read, contested: Vec::new(), report: None };
+        let (epoch, keys) = (&stolen.epoch, &stolen.keys);
+        let pending =
+            group.begin_commit_unjudged(&provider, &key, epoch, keys, intent, basis, cut).unwrap();
+        let operation = Operation::Commit(pending.mark);
+        let content = transcript::content_hash(&pending.envelope);
+        let entry = transcript::entry_id(channel, epoch, &operation, &content);
+        (self.inject(0, &stolen, operation, &pending.envelope), entry)
+    }
+
+    /// A statement by somebody's leaf, as a note of an epoch.
+    pub(crate) fn seal_statement(
+        &mut self,
+        who: Who,
+        stolen: &Stolen,
+        statement: Statement,
+    ) -> Vec<u8> {
+        let key = self.device_key(who);
+        let store = self.profile(who);
+        let mut rng = ChaCha20Rng::seed_from_u64(self.now.0);
+        let transaction = Transaction::new(&store);
+        let provider = Provider::new(&transaction, &mut rng);
+        let Stolen { channel, epoch, keys } = stolen;
+        statement.seal(&provider, channel, epoch, keys, &key).unwrap()
+    }
+
+    fn device_key(&self, who: Who) -> DeviceKey {
+        let store = self.people[who.0].engine.as_ref().unwrap().store();
+        let identity: StolenDevice = record(store, Table::Profile, b"identity");
+        DeviceKey::from_bytes(&identity.device_key.as_slice().try_into().unwrap())
     }
 
     /// How many commits a device's group has seen.

@@ -1,0 +1,289 @@
+//! Epochs that this device left and looks into again, for their members may have parted there.
+//!
+//! | phase | input | next |
+//! |---|---|---|
+//! | resting | it is time, and the channel is caught up | opening |
+//! | opening | opened, something is new | reading |
+//! | opening | opened, nothing is new | noting, or resting |
+//! | reading | the end of the epoch | noting, or resting |
+//! | noting | any answer | resting |
+//! | any | session lost, or any other answer | resting |
+
+use std::collections::BTreeMap;
+
+use hushwire_wire::{
+    error::Code,
+    id::{ChannelId, EpochId, Timestamp},
+    message::{Answer, Content, Follow, Handle, Request, RequestId},
+    transcript::Operation,
+};
+
+use super::Engine;
+use crate::{
+    backoff,
+    forks::{self, Noted, Urgency, Watched},
+    log,
+    pending::Pending,
+    session::SessionNumber,
+    store::{Store, StoreError},
+};
+
+/// The first rest between two looks, and the longest, in milliseconds, where nothing is expected.
+const CALM_REST_MS: u64 = 4_000;
+const CALM_REST_MAX_MS: u64 = 60 * 60 * 1000;
+/// The same where members may have parted.
+const PRESSING_REST_MS: u64 = 2_000;
+const PRESSING_REST_MAX_MS: u64 = 2 * 60 * 1000;
+/// The rest after a refusal, in milliseconds.
+const REFUSED_REST_MS: u64 = 30_000;
+
+/// An epoch of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WatchKey {
+    pub(crate) channel: ChannelId,
+    pub(crate) epoch: EpochId,
+}
+
+/// Watched epochs.
+pub(super) type Watches = BTreeMap<WatchKey, WatchLive>;
+
+/// An epoch as it is watched now.
+pub(super) struct WatchLive {
+    watched: Watched,
+    phase: Phase,
+    look_at: Timestamp,
+    rest_ms: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Phase {
+    Resting,
+    Opening,
+    Reading { session: SessionNumber, handle: Handle, request: Option<RequestId> },
+    Noting { handle: Handle },
+}
+
+impl WatchLive {
+    fn new(watched: Watched, now: Timestamp, jitter_ms: u64) -> Self {
+        let rest_ms = first_rest_ms(watched.urgency);
+        let look_at = now.plus_ms(rest_ms).plus_ms(jitter_ms);
+        Self { watched, phase: Phase::Resting, look_at, rest_ms }
+    }
+
+    fn next_at(&self) -> Timestamp {
+        self.watched.say_at.map_or(self.look_at, |at| at.max(Timestamp(0)).min(self.look_at))
+    }
+
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        let look = matches!(self.phase, Phase::Resting).then(|| self.next_at());
+        look.into_iter().chain([self.watched.ends_at]).min()
+    }
+}
+
+const fn first_rest_ms(urgency: Urgency) -> u64 {
+    match urgency {
+        Urgency::Calm => CALM_REST_MS,
+        Urgency::Pressing => PRESSING_REST_MS,
+    }
+}
+
+impl<S: Store> Engine<S> {
+    /// What is watched of a channel may be something else now.
+    pub(super) fn watches_moved(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let watched = self.transact(|work| forks::watched(work, &channel))?;
+        let now = self.now();
+        self.watches.retain(|key, _| {
+            key.channel != channel || watched.iter().any(|watched| watched.epoch == key.epoch)
+        });
+        for watched in watched {
+            let key = WatchKey { channel, epoch: watched.epoch };
+            let jitter = backoff::jitter_ms(first_rest_ms(watched.urgency), &mut *self.rng);
+            let new = || WatchLive::new(watched, now, jitter);
+            let live = self.watches.entry(key).or_insert_with(new);
+            if live.watched.urgency != watched.urgency {
+                live.rest_ms = first_rest_ms(watched.urgency);
+                live.look_at = live.look_at.min(now.plus_ms(live.rest_ms));
+            }
+            live.watched = watched;
+        }
+        Ok(())
+    }
+
+    pub(super) fn pump_watches(&mut self) -> Result<(), StoreError> {
+        let now = self.now();
+        let keys: Vec<WatchKey> = self.watches.keys().copied().collect();
+        for key in keys {
+            let Some(live) = self.watches.get(&key) else { continue };
+            if live.watched.ends_at <= now {
+                self.transact(|work| forks::expired(work, &key.channel, &key.epoch))?;
+            }
+            let Some(live) = self.watches.get(&key) else { continue };
+            if matches!(live.phase, Phase::Resting) && live.next_at() <= now {
+                self.look(key)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the epoch, once the channel itself has nothing to read any more.
+    fn look(&mut self, key: WatchKey) -> Result<(), StoreError> {
+        let Some(session) = self.reading_session(&key.channel) else { return Ok(()) };
+        let Some(at) = self.sessions.get(&session) else { return Ok(()) };
+        let (Some(id), relay) = (at.id, at.relay()) else { return Ok(()) };
+        let request = self
+            .transact(|work| log::open_request(work, &relay, &id, &key.channel, &key.epoch))?;
+        if let Some(live) = self.watches.get_mut(&key) {
+            live.phase = Phase::Opening;
+        }
+        self.send(session, request, Pending::Watch(key));
+        Ok(())
+    }
+
+    pub(super) fn watch_answered(
+        &mut self,
+        session: SessionNumber,
+        request: RequestId,
+        key: WatchKey,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(live) = self.watches.get(&key) else {
+            if let Answer::ChannelOpened(opened) = answer {
+                self.send(session, Request::ChannelClose(opened.handle), Pending::Nothing);
+            }
+            return Ok(());
+        };
+        match (live.phase, answer) {
+            (Phase::Opening, Answer::ChannelOpened(opened)) => {
+                let handle = opened.handle;
+                let from = self
+                    .transact(|work| log::opened(work, &key.channel, &key.epoch, &opened))?;
+                let log::Opened::ReadFrom(from) = from else {
+                    return Ok(self.rest_watch(key, session, Some(handle)));
+                };
+                if opened.next == from {
+                    return self.note_or_rest(key, session, handle);
+                }
+                let epoch = key.epoch;
+                let read = Request::ChannelRead { handle, epoch, from, follow: Follow::UntilEnd };
+                let request = self.send_tracked(session, read, Pending::Watch(key));
+                self.set_watch(key, Phase::Reading { session, handle, request });
+                Ok(())
+            }
+            (Phase::Reading { request: Some(own), .. }, Answer::Entry(entry))
+                if own == request && entry.epoch == key.epoch =>
+            {
+                let taken = self.transact(|work| forks::take(work, &key.channel, &entry))?;
+                if taken == log::Taken::OutOfPlace {
+                    self.end_watch_reading(key);
+                }
+                Ok(())
+            }
+            (Phase::Reading { handle, request: Some(own), .. }, _) if own == request => {
+                // Its end, its children, or a refusal: there is no more of it.
+                if let Some(at) = self.sessions.get_mut(&session) {
+                    at.settle(request);
+                }
+                self.note_or_rest(key, session, handle)
+            }
+            (Phase::Noting { handle, .. }, answer) => {
+                self.note_answered(key, session, handle, &answer)
+            }
+            (Phase::Opening, _) => {
+                self.refuse_watch(key, REFUSED_REST_MS);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn note_or_rest(
+        &mut self,
+        key: WatchKey,
+        session: SessionNumber,
+        handle: Handle,
+    ) -> Result<(), StoreError> {
+        let note = self.transact(|work| forks::due(work, &key.channel, &key.epoch))?;
+        match note {
+            Some(envelope) if self.watches.contains_key(&key) => {
+                let content = Content::Inline(envelope.into());
+                let request = Request::Append { handle, content, operation: Operation::Note };
+                self.set_watch(key, Phase::Noting { handle });
+                self.send(session, request, Pending::Watch(key));
+            }
+            _ => self.rest_watch(key, session, Some(handle)),
+        }
+        Ok(())
+    }
+
+    fn note_answered(
+        &mut self,
+        key: WatchKey,
+        session: SessionNumber,
+        handle: Handle,
+        answer: &Answer,
+    ) -> Result<(), StoreError> {
+        self.rest_watch(key, session, Some(handle));
+        let noted = match answer {
+            Answer::Appended(_) => Noted::Stored,
+            Answer::Refused(refusal) if refusal.code == Code::NotesExhausted => Noted::NoRoom,
+            Answer::Refused(refusal) if refusal.code == Code::TooEarly => {
+                self.refuse_watch(key, refusal.retry_after_ms);
+                return Ok(());
+            }
+            _ => {
+                self.refuse_watch(key, REFUSED_REST_MS);
+                return Ok(());
+            }
+        };
+        self.transact(|work| forks::noted(work, &key.channel, &key.epoch, noted))
+    }
+
+    fn set_watch(&mut self, key: WatchKey, phase: Phase) {
+        if let Some(live) = self.watches.get_mut(&key) {
+            live.phase = phase;
+        }
+    }
+
+    /// What the relay shows does not go on from what was read.
+    fn end_watch_reading(&mut self, key: WatchKey) {
+        let Some(live) = self.watches.get(&key) else { return };
+        if let Phase::Reading { session, handle, request } = live.phase {
+            if let (Some(request), Some(at)) = (request, self.sessions.get_mut(&session)) {
+                at.settle(request);
+            }
+            self.rest_watch(key, session, Some(handle));
+        }
+    }
+
+    /// Looks again later; the longer, the less there was to see.
+    fn rest_watch(&mut self, key: WatchKey, session: SessionNumber, handle: Option<Handle>) {
+        if let Some(handle) = handle {
+            self.send(session, Request::ChannelClose(handle), Pending::Nothing);
+        }
+        let now = self.now();
+        let Some(live) = self.watches.get_mut(&key) else { return };
+        live.phase = Phase::Resting;
+        live.look_at = now.plus_ms(live.rest_ms);
+        let (grown, most) = match live.watched.urgency {
+            Urgency::Calm => (live.rest_ms.saturating_mul(2), CALM_REST_MAX_MS),
+            Urgency::Pressing => {
+                (live.rest_ms.saturating_mul(5) / 4, PRESSING_REST_MAX_MS)
+            }
+        };
+        live.rest_ms = grown.min(most);
+    }
+
+    /// Nothing was learned: not before this rest is over.
+    fn refuse_watch(&mut self, key: WatchKey, rest_ms: u64) {
+        let until = self.now().plus_ms(rest_ms.max(1));
+        let Some(live) = self.watches.get_mut(&key) else { return };
+        live.phase = Phase::Resting;
+        live.look_at = until;
+        live.watched.say_at = live.watched.say_at.map(|at| at.max(until));
+    }
+
+    /// The session is gone, on which this was asked.
+    pub(super) fn forget_watch(&mut self, key: WatchKey) {
+        self.refuse_watch(key, PRESSING_REST_MS);
+    }
+}

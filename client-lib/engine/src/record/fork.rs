@@ -1,0 +1,101 @@
+//! What is kept of an epoch that this device left, while its members may still part there.
+
+use hushwire_protocol::group::{LeafIndex, Rank, Role, VerifiedStatement};
+use hushwire_wire::id::{EntryId, EpochId};
+use serde::{Deserialize, Serialize};
+
+use super::{Record, id};
+use crate::store::Table;
+
+/// What a member noted in an epoch: the candidate that it applied.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct StatementRecord {
+    #[serde(with = "id")]
+    pub(crate) candidate: EntryId,
+    pub(crate) leaf: u32,
+    /// Its role then, by the number of the protocol.
+    pub(crate) role: u8,
+}
+
+impl From<VerifiedStatement> for StatementRecord {
+    fn from(said: VerifiedStatement) -> Self {
+        let Rank { role, leaf } = said.rank;
+        Self { candidate: said.candidate, leaf: leaf.0, role: role as u8 }
+    }
+}
+
+impl From<StatementRecord> for VerifiedStatement {
+    fn from(record: StatementRecord) -> Self {
+        let role = match record.role {
+            0 => Role::Member,
+            1 => Role::Admin,
+            _ => Role::Owner,
+        };
+        let rank = Rank { role, leaf: LeafIndex(record.leaf) };
+        Self { candidate: record.candidate, rank }
+    }
+}
+
+/// How this device left an epoch.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct LeftRecord {
+    /// By which candidate.
+    #[serde(with = "id")]
+    pub(crate) applied: EntryId,
+    /// Whose epoch it was: SHA-256 of the roster's row.
+    #[serde(with = "serde_bytes")]
+    pub(crate) roster: Vec<u8>,
+    /// The leaves that the candidate removed.
+    pub(crate) removed: Vec<u32>,
+    /// This device's leaf there.
+    pub(crate) own_leaf: u32,
+    /// When it left, by its own clock.
+    pub(crate) left_ms: u64,
+    pub(crate) saying: Saying,
+}
+
+/// Whether this device says which candidate it applied.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Saying {
+    /// Nobody doubts it.
+    Silent,
+    /// At this time, unless others have said so.
+    Planned { at_ms: u64 },
+    /// These bytes are on their way.
+    Sealed { envelope: serde_bytes::ByteBuf },
+    /// It is noted, or others did it.
+    Done,
+    /// The epoch has no room for notes any more.
+    NoRoom,
+}
+
+/// The members of an epoch that this device left. Key: `fork roster `, channel, SHA-256 of it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct PastRosterRecord {
+    #[serde(with = "serde_bytes")]
+    pub(crate) members: Vec<u8>,
+}
+
+impl Record for PastRosterRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+/// This device went on behind a commit that others may have applied, and no other member was seen to
+/// have gone on with it.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Unsettled {
+    /// The epoch where they may have parted.
+    #[serde(with = "id")]
+    pub(crate) epoch: EpochId,
+    pub(crate) since_ms: u64,
+    pub(crate) caution: Caution,
+}
+
+/// What an unsettled device does.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Caution {
+    /// It seals nothing.
+    Waits,
+    /// It makes itself heard, for nobody can note anything any more.
+    Speaks,
+}

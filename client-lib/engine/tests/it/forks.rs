@@ -1,0 +1,173 @@
+//! A commit that only some members can process: they part, hear of it, and come together again.
+
+use hushwire_engine::{
+    command::{ChatState, Command, StuckCause},
+    event::{Event, Warning},
+};
+use hushwire_protocol::{
+    group::{CommitIntent, LeafIndex, Statement},
+    insider::Seals,
+};
+use hushwire_wire::{
+    error::Code,
+    id::EntryId,
+    message::Answer,
+    transcript::{Cut, Operation},
+};
+
+use crate::{
+    rejoining::{Crew, crew},
+    world::Stolen,
+};
+
+/// The places of a crew: the owner, who is hostile, and who is not.
+const OWNER: usize = 0;
+const INSIDER: usize = 1;
+const MEMBER: usize = 2;
+
+const HOUR_MS: u64 = 60 * 60 * 1000;
+const HALF_SEAL_WORLDS: u8 = 6;
+
+/// A crew whose leaves have other keys for each number: other ones of them are those that a broken path
+/// is broken for.
+fn crew_of(number: u8) -> Crew {
+    let mut crew = crew();
+    for turn in 0..number {
+        let place = if turn % 2 == 0 { OWNER } else { MEMBER };
+        crew.world.ask(crew.people[place], Command::RefreshKeys);
+        crew.world.settle();
+    }
+    crew
+}
+
+/// The insider's commit, of which the path opens for some; then it is seen no more.
+fn part(crew: &mut Crew) -> (Stolen, EntryId) {
+    let insider = crew.people[INSIDER];
+    let channel = crew.channel;
+    let stolen = crew.world.steal(insider, &channel);
+    let (answer, entry) =
+        crew.world.commit_unjudged(insider, &channel, CommitIntent::default(), Cut::Through, Seals::Half);
+    assert!(matches!(answer, Answer::Appended(_)), "{answer:?}");
+    crew.world.set_online(insider, false);
+    (stolen, entry)
+}
+
+/// Whether a device found the insider's commit invalid.
+fn refused(crew: &mut Crew, place: usize) -> bool {
+    let refused = |event: &Event| matches!(event, Event::Warning(Warning::CommitRejected { .. }));
+    crew.events(place).iter().any(refused)
+}
+
+fn count(crew: &mut Crew, place: usize, wanted: fn(&Event) -> bool) -> usize {
+    crew.events(place).iter().filter(|event| wanted(event)).count()
+}
+
+fn unsettled(event: &Event) -> bool {
+    matches!(event, Event::GroupUnsettled { .. })
+}
+
+fn settled(event: &Event) -> bool {
+    matches!(event, Event::GroupSettled { .. })
+}
+
+/// The two who keep to the program are in one epoch, and hear each other.
+fn assert_together(crew: &mut Crew, case: &str) {
+    for place in [OWNER, MEMBER] {
+        assert_eq!(crew.state(place), ChatState::Open, "{case}: {place}");
+        crew.say(place, &format!("together, says {place}"));
+        crew.world.settle();
+    }
+    for place in [OWNER, MEMBER] {
+        let texts = crew.texts(place);
+        for other in [OWNER, MEMBER] {
+            let said = format!("together, says {other}");
+            let heard = texts.iter().filter(|text| **text == said).count();
+            assert_eq!(heard, 1, "{case}: {place} {texts:?}");
+        }
+    }
+}
+
+#[test]
+fn members_whom_a_broken_path_parts_are_told_and_come_together() {
+    // spec: GRP-120, GRP-121, GRP-122, GRP-123, CLI-190, CLI-191, CLI-192, CLI-193, CLI-194
+    let mut cases = std::collections::BTreeSet::new();
+    for number in 0..HALF_SEAL_WORLDS {
+        let mut crew = crew_of(number);
+        part(&mut crew);
+        crew.say(OWNER, "said meanwhile by the owner");
+        crew.say(MEMBER, "said meanwhile by the member");
+        crew.world.pass(20 * 60 * 1000);
+        let broken = [OWNER, MEMBER].map(|place| refused(&mut crew, place));
+        let case = format!("{number} {broken:?}");
+        assert_together(&mut crew, &case);
+        for place in [OWNER, MEMBER] {
+            let texts = crew.texts(place);
+            for said in ["owner", "member"] {
+                let said = format!("said meanwhile by the {said}");
+                let heard = texts.iter().filter(|text| **text == said).count();
+                assert_eq!(heard, 1, "{case}: {place} {texts:?}");
+            }
+        }
+        let [owner, member] = broken;
+        assert_eq!(count(&mut crew, OWNER, unsettled), usize::from(owner), "{case}");
+        assert_eq!(count(&mut crew, OWNER, settled), usize::from(owner), "{case}");
+        assert_eq!(count(&mut crew, MEMBER, unsettled), usize::from(member), "{case}");
+        // The owner's word settles it: nobody but the other one ever has to come back.
+        assert!(crew.causes(OWNER).is_empty(), "{case}");
+        let parted = usize::from(owner != member);
+        assert_eq!(crew.causes(MEMBER), vec![StuckCause::OtherBranch; parted], "{case}");
+        assert_eq!(crew.returns(MEMBER), parted, "{case}");
+        cases.insert(broken);
+    }
+    assert!(cases.iter().any(|[owner, member]| owner != member), "{cases:?}");
+}
+
+#[test]
+fn where_nobody_can_note_anything_those_who_are_parted_come_together() {
+    // spec: CLI-195, CLI-196
+    for number in 0..HALF_SEAL_WORLDS {
+        let mut crew = crew_of(number);
+        for place in [OWNER, MEMBER] {
+            crew.world.set_online(crew.people[place], false);
+        }
+        let (stolen, _) = part(&mut crew);
+        let mut seat = crew.world.take_seat(0, &stolen);
+        loop {
+            match crew.world.push(&mut seat, Operation::Note, &[5; 256]) {
+                Answer::Appended(_) => {}
+                Answer::Refused(refusal) if refusal.code == Code::TooEarly => {
+                    crew.world.pass(refusal.retry_after_ms);
+                }
+                Answer::Refused(refusal) => break assert_eq!(refusal.code, Code::NotesExhausted),
+                other => panic!("{other:?}"),
+            }
+        }
+        for place in [OWNER, MEMBER] {
+            crew.world.set_online(crew.people[place], true);
+        }
+        crew.world.pass(3 * HOUR_MS);
+        let broken = [OWNER, MEMBER].map(|place| refused(&mut crew, place));
+        assert_together(&mut crew, &format!("{number} {broken:?}"));
+    }
+}
+
+#[test]
+fn who_says_one_thing_and_another_is_believed_the_first_and_told_of() {
+    // spec: GRP-125
+    let mut crew = crew();
+    let insider = crew.people[INSIDER];
+    let (stolen, entry) = part(&mut crew);
+    let mut seat = crew.world.take_seat(0, &stolen);
+    for candidate in [entry, EntryId::from_bytes([7; 32])] {
+        let statement = Statement { candidate, leaf: LeafIndex(1) };
+        let envelope = crew.world.seal_statement(insider, &stolen, statement);
+        let answer = crew.world.push(&mut seat, Operation::Note, &envelope);
+        assert!(matches!(answer, Answer::Appended(_)), "{answer:?}");
+        crew.world.pass(1_000);
+    }
+    crew.world.pass(10 * 60 * 1000);
+    let contradicts =
+        |event: &Event| matches!(event, Event::Warning(Warning::MemberContradicts { .. }));
+    assert!(count(&mut crew, OWNER, contradicts) > 0);
+    assert_together(&mut crew, "contradiction");
+}

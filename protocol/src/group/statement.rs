@@ -1,0 +1,243 @@
+//! A member's signed word on which candidate it applied: what parted halves of a group read of each
+//! other in the epoch that they have in common (spec: GRP-120).
+
+use hushwire_wire::id::{ChannelId, EntryId, EpochId, Signature};
+use hushwire_wire::transcript::Operation;
+
+use super::error::{GroupError, Rejection};
+use super::members::LeafIndex;
+use super::past::{PastRoster, Rank};
+use crate::encoding::{DecodeError, Reader, Writer};
+use crate::envelope::{EnvelopeContent, EnvelopeKind, NoteContent, Place, open_note, seal};
+use crate::epoch::EpochKeys;
+use crate::identity::DeviceKey;
+use crate::label::Label;
+use crate::provider::Provider;
+
+const VERSION: u16 = 1;
+/// The one kind of version 1.
+const APPLIED: u8 = 1;
+
+/// "I applied this one", by a leaf of the epoch where the candidate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// The candidate.
+    pub candidate: EntryId,
+    /// Who says it.
+    pub leaf: LeafIndex,
+}
+
+impl Statement {
+    fn signed(&self, channel: &ChannelId, epoch: &EpochId) -> Writer {
+        Writer::default()
+            .short(VERSION)
+            .byte(APPLIED)
+            .fixed(channel)
+            .fixed(epoch)
+            .fixed(self.candidate)
+            .fixed(self.leaf.0.to_be_bytes())
+    }
+
+    /// Signs it at its place.
+    pub fn sign(&self, channel: &ChannelId, epoch: &EpochId, device: &DeviceKey) -> Vec<u8> {
+        let signed = self.signed(channel, epoch);
+        Writer::default()
+            .short(VERSION)
+            .byte(APPLIED)
+            .fixed(self.candidate)
+            .fixed(self.leaf.0.to_be_bytes())
+            .fixed(device.sign(Label::AppliedStatement, signed.as_bytes()))
+            .into_bytes()
+    }
+
+    /// Signs it, and seals it as a note of its epoch.
+    ///
+    /// # Errors
+    /// [`GroupError::TooLong`]: never.
+    pub fn seal(
+        &self,
+        provider: &Provider<'_>,
+        channel: &ChannelId,
+        epoch: &EpochId,
+        keys: &EpochKeys,
+        device: &DeviceKey,
+    ) -> Result<Vec<u8>, GroupError> {
+        let said = self.sign(channel, epoch, device);
+        let content = EnvelopeContent::plain(EnvelopeKind::Statement, said);
+        let place = Place { channel, epoch, operation: &Operation::Note };
+        Ok(seal(&keys.envelope, provider.draw(), place, &content)?)
+    }
+}
+
+/// A statement whose signature was verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VerifiedStatement {
+    /// The candidate.
+    pub candidate: EntryId,
+    /// Who applied it.
+    pub rank: Rank,
+}
+
+/// A statement as it came, in the place it came from.
+#[derive(Debug)]
+pub struct UnverifiedStatement {
+    statement: Statement,
+    signature: Signature,
+}
+
+impl UnverifiedStatement {
+    /// Reads the one encoding.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        if reader.byte()? != APPLIED {
+            return Err(DecodeError::UndefinedValue);
+        }
+        let candidate = EntryId::from_bytes(reader.array()?);
+        let leaf = LeafIndex(u32::from_be_bytes(reader.array()?));
+        let signature = Signature::from_bytes(reader.array()?);
+        reader.finish()?;
+        Ok(Self { statement: Statement { candidate, leaf }, signature })
+    }
+
+    /// Verifies that the leaf that it names signed it at this place (spec: GRP-120).
+    ///
+    /// # Errors
+    /// [`Rejection::BadStatement`].
+    pub fn verify(
+        self,
+        channel: &ChannelId,
+        epoch: &EpochId,
+        members: &PastRoster,
+    ) -> Result<VerifiedStatement, Rejection> {
+        let member = members.at(self.statement.leaf).ok_or(Rejection::BadStatement)?;
+        let signed = self.statement.signed(channel, epoch);
+        Label::AppliedStatement
+            .verify(&member.signature_key, signed.as_bytes(), &self.signature)
+            .map_err(|_| Rejection::BadStatement)?;
+        Ok(VerifiedStatement { candidate: self.statement.candidate, rank: member.rank })
+    }
+}
+
+/// What a note of an epoch turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A member says what it applied.
+    Applied(VerifiedStatement),
+    /// Of a kind that this version does not know: passed over (spec: ENV-005).
+    Unknown,
+}
+
+impl Note {
+    /// Opens a note at its place (spec: ENV-001, ENV-005, GRP-120).
+    ///
+    /// # Errors
+    /// [`Rejection`], by the sender's fault.
+    pub fn open(
+        keys: &EpochKeys,
+        channel: &ChannelId,
+        epoch: &EpochId,
+        members: &PastRoster,
+        envelope: &[u8],
+    ) -> Result<Self, Rejection> {
+        match open_note(&keys.envelope, channel, epoch, envelope)? {
+            NoteContent::Unknown => Ok(Self::Unknown),
+            NoteContent::Statement(said) => {
+                let said = UnverifiedStatement::parse(&said);
+                let said = said.map_err(|_| Rejection::MalformedStatement)?;
+                said.verify(channel, epoch, members).map(Self::Applied)
+            }
+        }
+    }
+}
+
+/// The statement that settles a fork: that of the highest rank, but for members whom the reader's own
+/// candidate removed and who speak for another one (spec: GRP-123, GRP-124).
+pub fn leading(
+    statements: &[VerifiedStatement],
+    own: &EntryId,
+    removed: &[LeafIndex],
+) -> Option<VerifiedStatement> {
+    let counts = |statement: &&VerifiedStatement| {
+        statement.candidate == *own || !removed.contains(&statement.rank.leaf)
+    };
+    statements.iter().filter(counts).max_by_key(|statement| statement.rank).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::{PastMember, Role};
+    use crate::identity::{DeviceKey, Fingerprint};
+
+    const CHANNEL: ChannelId = ChannelId::from_bytes([1; 32]);
+    const EPOCH: EpochId = EpochId::from_bytes([2; 32]);
+    const ONE: EntryId = EntryId::from_bytes([3; 32]);
+    const OTHER: EntryId = EntryId::from_bytes([4; 32]);
+
+    fn device(seed: u8) -> DeviceKey {
+        DeviceKey::from_bytes(&[seed; 32])
+    }
+
+    fn roster() -> PastRoster {
+        let member = |leaf: u32, role| PastMember {
+            rank: Rank { role, leaf: LeafIndex(leaf) },
+            identity: Fingerprint::from_bytes([9; 32]),
+            signature_key: device(u8::try_from(leaf).unwrap()).public(),
+        };
+        PastRoster::new(vec![member(0, Role::Owner), member(1, Role::Member)])
+    }
+
+    #[test]
+    fn a_statement_is_its_leafs_at_its_place_only() {
+        // spec: GRP-120
+        let statement = Statement { candidate: ONE, leaf: LeafIndex(1) };
+        let verify = |bytes: &[u8], channel: &ChannelId, epoch: &EpochId| {
+            UnverifiedStatement::parse(bytes).unwrap().verify(channel, epoch, &roster())
+        };
+        let good = statement.sign(&CHANNEL, &EPOCH, &device(1));
+        let verified = verify(&good, &CHANNEL, &EPOCH).unwrap();
+        assert_eq!((verified.candidate, verified.rank.leaf), (ONE, LeafIndex(1)));
+        let bad = Err(Rejection::BadStatement);
+        let elsewhere = ChannelId::from_bytes([7; 32]);
+        assert_eq!(verify(&good, &elsewhere, &EPOCH), bad);
+        assert_eq!(verify(&good, &CHANNEL, &EpochId::from_bytes([7; 32])), bad);
+        assert_eq!(verify(&statement.sign(&CHANNEL, &EPOCH, &device(0)), &CHANNEL, &EPOCH), bad);
+        let nobody = Statement { leaf: LeafIndex(5), ..statement };
+        assert_eq!(verify(&nobody.sign(&CHANNEL, &EPOCH, &device(5)), &CHANNEL, &EPOCH), bad);
+        for index in 3..good.len() {
+            let mut changed = good.clone();
+            changed[index] ^= 1;
+            assert_eq!(verify(&changed, &CHANNEL, &EPOCH), bad, "{index}");
+        }
+        for (index, error) in [(1, DecodeError::UnknownVersion), (2, DecodeError::UndefinedValue)] {
+            let mut changed = good.clone();
+            changed[index] ^= 2;
+            assert_eq!(UnverifiedStatement::parse(&changed).unwrap_err(), error);
+        }
+        for length in 0..good.len() {
+            let error = UnverifiedStatement::parse(&good[..length]).unwrap_err();
+            assert_eq!(error, DecodeError::Truncated);
+        }
+    }
+
+    #[test]
+    fn the_highest_rank_leads_and_the_removed_do_not_speak_against_their_removal() {
+        // spec: GRP-123, GRP-124
+        let said = |candidate, leaf: u32, role| VerifiedStatement {
+            candidate,
+            rank: Rank { role, leaf: LeafIndex(leaf) },
+        };
+        let all = [said(ONE, 3, Role::Admin), said(OTHER, 1, Role::Owner), said(ONE, 0, Role::Owner)];
+        assert_eq!(leading(&[], &ONE, &[]), None);
+        assert_eq!(leading(&all, &ONE, &[]), Some(all[2]));
+        assert_eq!(leading(&all[..2], &ONE, &[]), Some(all[1]));
+        // Removed by ONE, it counts for OTHER only where OTHER was applied.
+        let removed = [LeafIndex(1)];
+        assert_eq!(leading(&all[..2], &ONE, &removed), Some(all[0]));
+        assert_eq!(leading(&all[..2], &OTHER, &removed), Some(all[1]));
+    }
+}
