@@ -7,8 +7,8 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, forks, groups, handled, inbox, joining, linking, log, readmission, refreshing, shelf,
-    store::StoreError, warnings, work::Work,
+    capabilities, forks, groups, handled, inbox, joining, linking, log, readmission, refreshing,
+    shelf, store::StoreError, warnings, work::Work,
 };
 
 /// How far the clock goes back before the engine takes the lower time, in milliseconds; in smaller

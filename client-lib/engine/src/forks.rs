@@ -25,12 +25,12 @@ use hushwire_wire::{
 };
 
 use crate::{
-    backoff, clock,
+    advance, backoff, clock,
     command::StuckCause,
     event::{Event, Warning},
     groups, log, messages,
     record::{
-        CandidateRecord, Caution, Cause, EpochRecord, GroupRecord, LeftRecord, PastRosterRecord,
+        CandidateRecord, Cause, Caution, EpochRecord, GroupRecord, LeftRecord, PastRosterRecord,
         PurposeRecord, Saying, StatementRecord, Unsettled, Verdict, Wish, by_channel,
     },
     store::{Order, Range, StoreError, Table},
@@ -99,9 +99,8 @@ pub(crate) fn leave(
         left_ms: work.now.0,
         saying: Saying::Silent,
     };
-    let disputed = |known: &CandidateRecord| {
-        matches!(known.verdict, Verdict::Disputed | Verdict::Unjudged)
-    };
+    let disputed =
+        |known: &CandidateRecord| matches!(known.verdict, Verdict::Disputed | Verdict::Unjudged);
     let doubtful = record.candidates.iter().any(disputed);
     record.left = Some(left);
     let alone = leaving.roster.members().len() < UNSETTLED_MIN;
@@ -170,10 +169,7 @@ fn rows(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Row>, StoreError> {
 }
 
 /// The epochs of a channel that are watched.
-pub(crate) fn watched(
-    work: &Work<'_>,
-    channel: &ChannelId,
-) -> Result<Vec<Watched>, StoreError> {
+pub(crate) fn watched(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Watched>, StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Vec::new()) };
     if !group.state.is_in() {
         return Ok(Vec::new());
@@ -274,11 +270,7 @@ pub(crate) fn remember(
 }
 
 /// Looks what the statements of an epoch mean for this device (spec: GRP-123, CLI-193).
-fn review(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    epoch: &EpochId,
-) -> Result<(), StoreError> {
+fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
     let (mut record, _) = log::epoch_state(work, channel, epoch)?;
     let Some(left) = record.left.clone() else { return Ok(()) };
@@ -381,9 +373,9 @@ pub(crate) fn due(
 }
 
 fn is_enough(statements: &[StatementRecord], applied: &EntryId, own: Rank) -> bool {
-    let higher = statements.iter().filter(|known| {
-        known.candidate == *applied && VerifiedStatement::from(**known).rank > own
-    });
+    let higher = statements
+        .iter()
+        .filter(|known| known.candidate == *applied && VerifiedStatement::from(**known).rank > own);
     higher.count() >= ENOUGH
 }
 
@@ -452,13 +444,25 @@ pub(crate) fn expired(
     let (mut record, _) = log::epoch_state(work, channel, epoch)?;
     let Some(left) = record.left.clone() else { return Ok(()) };
     match group.unsettled.filter(|unsettled| unsettled.epoch == *epoch) {
-        Some(unsettled) if clock::is_over(work.now, unsettled.since_ms.saturating_add(FORK_WAIT_MS), FORK_WAIT_MS) => {
+        Some(unsettled)
+            if clock::is_over(
+                work.now,
+                unsettled.since_ms.saturating_add(FORK_WAIT_MS),
+                FORK_WAIT_MS,
+            ) =>
+        {
             lose(work, channel, epoch, &left)
         }
-        None if clock::is_over(work.now, left.left_ms.saturating_add(FORK_WATCH_MS), FORK_WATCH_MS) => {
+        None if clock::is_over(
+            work.now,
+            left.left_ms.saturating_add(FORK_WATCH_MS),
+            FORK_WATCH_MS,
+        ) =>
+        {
             record.left = None;
             log::save_epoch(work, channel, epoch, &record)?;
-            forget_rosters(work, channel)?;
+            let kept = kept(work, channel, [group.epoch, group.epoch])?;
+            advance::forget_epochs(work, channel, &kept)?;
             work.effects.channels.insert(*channel);
             Ok(())
         }

@@ -94,7 +94,8 @@ pub(crate) fn set_state(
 /// What a commit or message for a channel needs: the channel itself, unless it is over.
 pub(crate) fn channel_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
     // spec: CLI-173
-    let group = record(work, channel)?.filter(|group| !group.is_held(work.rules) && !group.waits_for_others());
+    let group = record(work, channel)?
+        .filter(|group| !group.is_held(work.rules) && !group.waits_for_others());
     let member =
         group.is_some_and(|group| matches!(group.state, GroupState::Member | GroupState::Leaving));
     Ok(if member { Target::Channel { channel: *channel } } else { Target::Nothing })

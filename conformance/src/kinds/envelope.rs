@@ -2,7 +2,7 @@
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use hushwire_protocol::envelope::{EnvelopeError, Place, check_note, open};
+use hushwire_protocol::envelope::{EnvelopeError, NoteContent, Place, open, open_note};
 use hushwire_protocol::epoch::EnvelopeKey;
 use hushwire_protocol::group::Rejection;
 use hushwire_wire::transcript::{CommitMark, Cut, Operation};
@@ -34,8 +34,11 @@ pub fn run(input: &Value) -> Outcome {
     let (channel, epoch) = (input.id("channel"), input.id("epoch"));
     let key = EnvelopeKey::from_bytes(input.bytes("envelope_key").try_into().expect("32 bytes"));
     if input.has("note") {
-        return match check_note(&key, &channel, &epoch, &input.bytes("envelope")) {
-            Ok(()) => Outcome::accepted(),
+        return match open_note(&key, &channel, &epoch, &input.bytes("envelope")) {
+            Ok(NoteContent::Unknown) => Outcome::accepted(),
+            Ok(NoteContent::Statement(said)) => {
+                Outcome::valid(json!({ "statement": hex::encode(said) }))
+            }
             Err(error) => rejected(error_code(error)),
         };
     }
@@ -242,6 +245,11 @@ fn notes() -> Group {
         ("a message as a note", seal(1, 1), Rejection::WrongKind),
         ("a commit as a note", seal(2, 1), Rejection::WrongKind),
         ("a leave as a note", seal(3, 1), Rejection::WrongKind),
+        (
+            "a statement with a report",
+            sealed(&binding(Kind::Note, 2, 4), &padded(content(1, 4, &[], b"r"), 256)),
+            Rejection::MalformedEnvelope,
+        ),
         ("version 2", seal(200, 2), Rejection::MalformedEnvelope),
         ("a message in a note's place", message, Rejection::Undecryptable),
     ];

@@ -143,9 +143,10 @@ mod tests {
         assert!(rank(1, Role::Member) > rank(2, Role::Member));
         let members = [(0, Role::Member), (1, Role::Owner), (2, Role::Admin), (3, Role::Owner)];
         let roster = PastRoster::new(members.map(|(leaf, role)| member(leaf, role)).to_vec());
-        assert_eq!([1, 3, 2, 0].map(|leaf| roster.above(roster.at(LeafIndex(leaf)).unwrap().rank)), [
-            0, 1, 2, 3
-        ]);
+        assert_eq!(
+            [1, 3, 2, 0].map(|leaf| roster.above(roster.at(LeafIndex(leaf)).unwrap().rank)),
+            [0, 1, 2, 3]
+        );
     }
 
     #[test]

@@ -231,7 +231,8 @@ mod tests {
             candidate,
             rank: Rank { role, leaf: LeafIndex(leaf) },
         };
-        let all = [said(ONE, 3, Role::Admin), said(OTHER, 1, Role::Owner), said(ONE, 0, Role::Owner)];
+        let all =
+            [said(ONE, 3, Role::Admin), said(OTHER, 1, Role::Owner), said(ONE, 0, Role::Owner)];
         assert_eq!(leading(&[], &ONE, &[]), None);
         assert_eq!(leading(&all, &ONE, &[]), Some(all[2]));
         assert_eq!(leading(&all[..2], &ONE, &[]), Some(all[1]));

@@ -130,8 +130,8 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.reading_session(&key.channel) else { return Ok(()) };
         let Some(at) = self.sessions.get(&session) else { return Ok(()) };
         let (Some(id), relay) = (at.id, at.relay()) else { return Ok(()) };
-        let request = self
-            .transact(|work| log::open_request(work, &relay, &id, &key.channel, &key.epoch))?;
+        let request =
+            self.transact(|work| log::open_request(work, &relay, &id, &key.channel, &key.epoch))?;
         if let Some(live) = self.watches.get_mut(&key) {
             live.phase = Phase::Opening;
         }
@@ -155,8 +155,8 @@ impl<S: Store> Engine<S> {
         match (live.phase, answer) {
             (Phase::Opening, Answer::ChannelOpened(opened)) => {
                 let handle = opened.handle;
-                let from = self
-                    .transact(|work| log::opened(work, &key.channel, &key.epoch, &opened))?;
+                let from =
+                    self.transact(|work| log::opened(work, &key.channel, &key.epoch, &opened))?;
                 let log::Opened::ReadFrom(from) = from else {
                     return Ok(self.rest_watch(key, session, Some(handle)));
                 };
@@ -266,9 +266,7 @@ impl<S: Store> Engine<S> {
         live.look_at = now.plus_ms(live.rest_ms);
         let (grown, most) = match live.watched.urgency {
             Urgency::Calm => (live.rest_ms.saturating_mul(2), CALM_REST_MAX_MS),
-            Urgency::Pressing => {
-                (live.rest_ms.saturating_mul(5) / 4, PRESSING_REST_MAX_MS)
-            }
+            Urgency::Pressing => (live.rest_ms.saturating_mul(5) / 4, PRESSING_REST_MAX_MS),
         };
         live.rest_ms = grown.min(most);
     }

@@ -75,12 +75,13 @@ fn what_waited_in_a_stuck_chat_goes_out_by_the_new_one() {
     let (hers, his) = world.befriend(alice, bob);
     world.set_online(alice, false);
     world.say(alice, hers, "waits");
+    let link = world.link(bob, LinkUse::Single);
     world.set_tamper(deny_channels);
     world.set_online(alice, true);
     world.settle();
     world.set_tamper(Some);
+    // Before it asks to be added again.
     assert_eq!(world.chats(alice)[0].state, ChatState::Stuck);
-    let link = world.link(bob, LinkUse::Single);
     add(&mut world, alice, link).unwrap();
     world.pass(60_000);
     world.say(alice, hers, "after");

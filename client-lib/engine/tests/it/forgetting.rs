@@ -191,8 +191,8 @@ fn who_applies_a_commit_keeps_its_own_leaf_and_nothing_else() {
 }
 
 #[test]
-fn the_two_keys_of_an_epoch_go_with_the_epoch_behind_it() {
-    // spec: CLI-175
+fn the_two_keys_of_an_epoch_go_when_it_is_not_watched_any_more() {
+    // spec: CLI-175, CLI-190
     let Pair { mut world, alice, bob, channel } = pair();
     let [hers, his] = [alice, bob].map(|who| world.steal(who, &channel).keys.to_secret_bytes());
     assert_eq!(hers, his);
@@ -201,6 +201,10 @@ fn the_two_keys_of_an_epoch_go_with_the_epoch_behind_it() {
     }
     renew(&mut world, bob);
     renew(&mut world, alice);
+    for who in [alice, bob] {
+        assert!(stands(&world, who, &hers[..32]) && stands(&world, who, &hers[32..]));
+    }
+    world.pass(25 * 60 * 60 * 1000);
     for who in [alice, bob] {
         assert!(!stands(&world, who, &hers[..32]) && !stands(&world, who, &hers[32..]));
     }
