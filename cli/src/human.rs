@@ -11,8 +11,10 @@ use crate::{
     visible,
 };
 
+mod group;
 mod message;
 
+use group::group;
 pub use message::{file_size, message, state};
 
 /// Columns before the further lines of what does not fit one.
@@ -27,6 +29,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Chat(_)
         | Record::Saved(_)
         | Record::Member(_)
+        | Record::Group(_)
         | Record::Device(_)
         | Record::SafetyNumber(_)
         | Record::GroupCode(_)
@@ -101,8 +104,16 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
                 1 => "one device".to_owned(),
                 more => format!("{more} devices"),
             };
-            vec![format!("{name}{mine}  {role}, {devices}  {fingerprint}")]
+            let asking = match member.asking {
+                0 => String::new(),
+                1 => format!("  {}", paint.fair("a device asks to be added again")),
+                more => {
+                    format!("  {}", paint.fair(&format!("{more} devices ask to be added again")))
+                }
+            };
+            vec![format!("{name}{mine}  {role}, {devices}{asking}  {fingerprint}")]
         }
+        Record::Group(group) => self::group(group, paint),
         Record::Device(device) => {
             let name = paint.strong(&visible::name(&device.name));
             let current = if device.current == "yes" { "  (this one)" } else { "" };
@@ -230,13 +241,39 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
         "opening" => format!("  {}", paint.fair("not set up yet; what you write waits")),
         "left" => format!("  {}", paint.faint("you left")),
         "removed" => format!("  {}", paint.faint("you were removed")),
+        "dissolved" => format!("  {}", paint.faint("dissolved")),
+        "stuck" => format!("  {}", paint.bad(stuck(chat.stuck.as_deref()))),
         other => format!("  {}", paint.bad(other)),
     };
     let unread = match chat.unread {
         0 => String::new(),
         unread => format!("  {}", paint.good(&format!("{unread} new"))),
     };
-    format!("{:>3}  {name}  {}{unread}{state}", chat.chat, chat.kind)
+    let pinned = match chat.pinned.as_slice() {
+        [] => String::new(),
+        pinned => {
+            let numbers: Vec<String> = pinned.iter().map(u64::to_string).collect();
+            format!("  {}", paint.faint(&format!("pinned: {}", numbers.join(", "))))
+        }
+    };
+    format!("{:>3}  {name}  {}{unread}{pinned}{state}", chat.chat, chat.kind)
+}
+
+/// Why a chat cannot go on here.
+fn stuck(cause: Option<&str>) -> &'static str {
+    match cause {
+        Some("epoch_gone") => "stuck: the relay forgot it; it asks to be added again",
+        Some("commit_gone") => "stuck: the relay lost a part of it; it asks to be added again",
+        Some("other_history") => {
+            "stuck: the relay shows others something else; it asks to be added again"
+        }
+        Some("own_commit") => {
+            "stuck: this profile is an old copy, or runs twice; it asks to be added again"
+        }
+        Some("state_damaged") => "stuck: its file is damaged here; it asks to be added again",
+        Some("added_again") => "stuck: it was added again, and waits for the invitation",
+        _ => "stuck",
+    }
 }
 
 /// Groups of digits in a row of the grid.
@@ -305,6 +342,14 @@ fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {
         let host = relay.address.split('#').next().unwrap_or_default();
         format!("relay        {}  {state}", visible::line(host))
     }));
+    lines.extend(status.catching_up.iter().map(|behind| {
+        let chat = match behind.chat {
+            Some(chat) => format!("chat {chat}"),
+            None => "your devices".to_owned(),
+        };
+        let progress = format!("{} of at least {} entries", behind.read, behind.of);
+        format!("reading      {chat}  {}", paint.fair(&progress))
+    }));
     lines
 }
 
@@ -313,10 +358,16 @@ fn event(event: &EventRecord, paint: Paint) -> String {
     let about = [
         event.chat.map(|chat| format!("chat {chat}")),
         event.message_number.map(|message| format!("message {message}")),
+        event.changed.as_ref().map(|changed| changed.join(", ")),
+        event.by_label.as_ref().map(|by| format!("by {by}")),
         event.warning.as_ref().map(|warning| warning.replace('_', " ")),
         event.detail.as_deref().map(visible::line),
         event.relay.as_deref().map(visible::line),
         event.failure.as_ref().map(|failure| failure.replace('_', " ")),
+        event.stuck.as_ref().map(|cause| cause.replace('_', " ")),
+        event.from_ms.zip(event.to_ms).map(|(from, to)| {
+            format!("not readable here from {} to {}", moment::utc(from), moment::utc(to))
+        }),
     ];
     let about: Vec<String> = about.into_iter().flatten().collect();
     let line = format!("{} {what}: {}", moment::utc(event.at_ms), about.join(", "));

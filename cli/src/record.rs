@@ -11,9 +11,11 @@ use serde::Serialize;
 use crate::{code::code_of, people::People, visible};
 
 mod event;
+mod group;
 mod message;
 
 pub use event::EventRecord;
+pub use group::{GroupRecord, RightsRecord};
 pub use message::MessageRecord;
 
 /// One thing that is said.
@@ -34,6 +36,8 @@ pub enum Record {
     Saved(SavedRecord),
     /// A member of a chat.
     Member(MemberRecord),
+    /// What the members of a group have agreed on.
+    Group(GroupRecord),
     /// A device of this identity.
     Device(DeviceRecord),
     /// The code that a new device must be given.
@@ -188,7 +192,7 @@ pub struct ChatRecord {
     pub label: String,
     /// direct or group.
     pub kind: String,
-    /// opening, open, left, removed, stuck or newer_rules.
+    /// opening, open, left, removed, dissolved, stuck or newer_rules.
     pub state: String,
     /// The contact of a direct chat.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -199,6 +203,12 @@ pub struct ChatRecord {
     pub last: u64,
     /// Which relay carries it.
     pub relay: String,
+    /// Messages that are pinned, the one that was pinned last behind the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<u64>,
+    /// Why this device cannot go on in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
 }
 
 impl ChatRecord {
@@ -214,6 +224,8 @@ impl ChatRecord {
             unread: chat.unread,
             last: chat.last.0,
             relay: chat.relay,
+            pinned: chat.pinned.iter().map(|message| message.0).collect(),
+            stuck: chat.stuck.map(|cause| code_of(&cause)),
         }
     }
 }
@@ -245,6 +257,8 @@ pub struct MemberRecord {
     pub devices: u32,
     /// mine or others.
     pub whose: String,
+    /// Devices that ask to be added again.
+    pub asking: u32,
 }
 
 impl MemberRecord {
@@ -257,6 +271,7 @@ impl MemberRecord {
             role: code_of(&member.role),
             devices: member.devices,
             whose: code_of(&member.whose),
+            asking: member.asking,
         }
     }
 }
@@ -357,6 +372,20 @@ pub struct StatusRecord {
     pub refreshing: u64,
     /// The relays in use, each once.
     pub relays: Vec<RelayRecord>,
+    /// The chats that are still being read.
+    pub catching_up: Vec<CatchUpRecord>,
+}
+
+/// How far the reading of a chat is.
+#[derive(Debug, Serialize)]
+pub struct CatchUpRecord {
+    /// Which; none: the group of one's own devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<u64>,
+    /// Entries that were read.
+    pub read: u64,
+    /// Entries that there are at least.
+    pub of: u64,
 }
 
 /// A relay in use.
@@ -381,6 +410,15 @@ impl StatusRecord {
             refreshing: status.refreshing,
             relays: relays
                 .map(|relay| RelayRecord { address: relay.address, state: code_of(&relay.state) })
+                .collect(),
+            catching_up: status
+                .catching_up
+                .into_iter()
+                .map(|behind| CatchUpRecord {
+                    chat: behind.chat.map(|chat| chat.0),
+                    read: behind.read,
+                    of: behind.of,
+                })
                 .collect(),
         }
     }
@@ -409,6 +447,15 @@ pub struct DoneRecord {
     /// Which identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// Which message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<u64>,
+    /// Which right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right: Option<String>,
+    /// Which role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The same for a person; the words are ours, or made visible.
     #[serde(skip)]
     pub words: String,

@@ -18,6 +18,7 @@ use openmls::prelude::tls_codec::Serialize as _;
 use openmls_traits::storage::StorageProvider as _;
 use zeroize::Zeroizing;
 
+mod avatar;
 mod binding;
 mod commit;
 mod error;
@@ -25,37 +26,42 @@ mod join;
 mod key_package;
 mod members;
 mod message;
+mod message_rights;
 mod profile;
 mod receive;
 mod report;
 mod rights;
+mod role;
 mod state;
 mod welcome;
 
+pub use avatar::{AVATAR_BYTES_MAX, Avatar, PictureFormat};
 pub use binding::{Binding, LogPlace};
 #[cfg(feature = "insider")]
 pub(crate) use commit::Scrutiny;
 pub use commit::{CommitBasis, CommitIntent, Cover, PendingCommit};
 pub use error::{GroupError, OpenError, Phase, Rejection};
-pub use join::{Joined, packages_in};
+pub use join::{Joined, Welcomed};
 pub use key_package::{
     KeyPackageReference, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
 };
-pub use members::{LeafIndex, LeafSelector, Member, Roster};
+pub use members::{LeafIndex, LeafMark, LeafSelector, Member, Roster};
 pub use message::SealedMessage;
+pub use message_rights::{REACTION_BYTES_MAX, judge_content};
 pub use receive::{
     Applied, LeaveProposal, Opened, OpenedLeave, OpenedMessage, Outcome, StagedCandidate,
 };
 pub use report::{Report, UnverifiedReport, VerifiedReport};
-pub use rights::{Change, judge};
+pub use rights::{Change, DEVICES_MAX, PEOPLE_MAX, judge};
+pub use role::{Allowed, Right, RightsTable, Role};
 pub use state::{
-    Allowed, DESCRIPTION_BYTES_MAX, GroupKind, GroupState, NAME_BYTES_MAX, ROLES_MAX, Right,
-    RightsTable, Role, RoleEntry, RuleVersion,
+    DESCRIPTION_BYTES_MAX, GroupKind, GroupState, Life, NAME_BYTES_MAX, ROLES_MAX, RoleEntry,
+    RuleVersion,
 };
-pub use welcome::JoinerWelcome;
+pub use welcome::{GroupSnapshot, JoinerWelcome, SNAPSHOT_BYTES_MAX, joiner_of};
 
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
-use crate::identity::{DeviceCredential, DeviceKey};
+use crate::identity::{DeviceCredential, DeviceId, DeviceKey, Fingerprint};
 use crate::provider::{Provider, Suite};
 
 /// A group in its current epoch, as this device sees it.
@@ -172,6 +178,24 @@ impl Group {
         Ok(self.roster()?.members)
     }
 
+    /// The mark of the leaf that a device has now, if it has one.
+    ///
+    /// # Errors
+    /// [`GroupError::Store`] when a stored credential cannot be read.
+    pub fn leaf_mark(
+        &self,
+        identity: &Fingerprint,
+        device: &DeviceId,
+    ) -> Result<Option<LeafMark>, GroupError> {
+        for member in self.mls.members() {
+            let credential = members::stored_credential(&member.credential)?;
+            if credential.identity() == *identity && credential.device() == *device {
+                return Ok(Some(LeafMark::of(&member.encryption_key)));
+            }
+        }
+        Ok(None)
+    }
+
     /// This device's leaf.
     pub fn own_leaf(&self) -> LeafIndex {
         self.mls.own_leaf_index().into()
@@ -188,12 +212,14 @@ impl Group {
         Zeroizing::new(self.mls.epoch_authenticator().as_slice().to_vec())
     }
 
-    /// The ratchet tree, for joiners; sent beside a Welcome, after the commit was confirmed.
+    /// What the joiners of the commit that led here need beside their secrets; made after it was
+    /// confirmed, from its [`PendingCommit::group_info`] (spec: GRP-072).
     ///
     /// # Errors
     /// [`GroupError::Mls`].
-    pub fn tree_bytes(&self) -> Result<Vec<u8>, GroupError> {
-        self.mls.export_ratchet_tree().tls_serialize_detached().map_err(|_| GroupError::Mls)
+    pub fn snapshot(&self, group_info: Vec<u8>) -> Result<GroupSnapshot, GroupError> {
+        let tree = self.mls.export_ratchet_tree().tls_serialize_detached();
+        Ok(GroupSnapshot { group_info, tree: tree.map_err(|_| GroupError::Mls)? })
     }
 
     fn roster(&self) -> Result<Roster, GroupError> {

@@ -1,14 +1,16 @@
 //! `hush group`.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use hushwire::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
-        FailureReason, Reply, Whose,
+        FailureReason, GroupEdit, MemberInfo, Reply, Whose,
     },
     event::{Event, EventNumber},
 };
 
-use super::say_all;
+use super::{say_all, settings};
 use crate::{
     args::GroupCommand,
     backend::Backend,
@@ -24,8 +26,10 @@ pub(super) async fn group<B: Backend>(
     match command {
         GroupCommand::New { name } => new(session, name).await,
         GroupCommand::Add { group, contacts } => add(session, &group, &contacts).await,
-        GroupCommand::Remove { group, member } => remove(session, &group, &member).await,
+        GroupCommand::Remove { group, members } => remove(session, &group, &members).await,
         GroupCommand::Leave { group } => leave(session, &group).await,
+        GroupCommand::Rejoin { chat } => rejoin(session, &chat).await,
+        GroupCommand::Readmit { chat, member } => readmit(session, &chat, &member).await,
         GroupCommand::Members { group } => {
             session.catch_up().await?;
             let chat = session.chat_named(&group).await?.number;
@@ -42,15 +46,18 @@ pub(super) async fn group<B: Backend>(
             let label = session.people().await?.chat_label(&chat);
             session.say(&Record::GroupCode(GroupCodeRecord::new(&chat, label, code)))
         }
-        GroupCommand::List => {
-            session.catch_up().await?;
-            let mut chats = session.chats().await?;
-            chats.retain(|chat| chat.kind == ChatKind::Group);
-            let people = session.people().await?;
-            let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
-            say_all(session, chats, "no group yet: `hush group new NAME` makes one", record)
-        }
+        GroupCommand::List => list(session).await,
+        command => settings::settings(session, command).await,
     }
+}
+
+async fn list<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let mut chats = session.chats().await?;
+    chats.retain(|chat| chat.kind == ChatKind::Group);
+    let people = session.people().await?;
+    let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
+    say_all(session, chats, "no group yet: `hush group new NAME` makes one", record)
 }
 
 async fn new<B: Backend>(session: &Session<'_, B>, name: String) -> Result<(), Fault> {
@@ -75,12 +82,23 @@ async fn add<B: Backend>(
     let chat = chat.number;
     let people = to_add(session, chat, contacts).await?;
     let since = session.next_event_number().await?;
-    for contact in &people {
-        session.perform(Command::GroupAdd { chat, contact: contact.number }).await?;
-    }
-    settle_change(session, since, chat).await?;
+    let contacts = people.iter().map(|contact| contact.number).collect();
+    session.perform(Command::GroupAddAll { chat, contacts }).await?;
+    let failed = RefCell::new(BTreeMap::new());
+    let settled = session
+        .settle(since, |event| match event {
+            Event::AdditionFailed { chat: there, member, reason } if *there == chat => {
+                failed.borrow_mut().insert(member.clone(), *reason);
+                None
+            }
+            Event::GroupChangeFailed { chat: there, reason } if *there == chat => Some(*reason),
+            _ => None,
+        })
+        .await;
+    let outcome = settled.and_then(|()| first_failure(&failed.borrow()));
+    let added = who_is_added(session, chat, people, &failed.into_inner(), &outcome).await?;
     let known = session.people().await?;
-    people.into_iter().try_for_each(|contact| {
+    added.into_iter().try_for_each(|contact| {
         session.done(DoneRecord {
             done: "member_added",
             chat: Some(chat.0),
@@ -88,7 +106,39 @@ async fn add<B: Backend>(
             words: format!("{} is added", known.label(&contact.name, &contact.fingerprint)),
             ..DoneRecord::default()
         })
-    })
+    })?;
+    outcome
+}
+
+/// Why people were not added, by their fingerprints.
+type Failures = BTreeMap<String, FailureReason>;
+
+fn first_failure(failed: &Failures) -> Result<(), Fault> {
+    failed.values().next().map_or(Ok(()), |reason| Err(Fault::Refused(*reason)))
+}
+
+/// Those who are in the group now; each of the others who failed is told of. When some are waited for
+/// no longer, who is in is seen among the members.
+async fn who_is_added<B: Backend>(
+    session: &Session<'_, B>,
+    chat: ChatNumber,
+    people: Vec<ContactInfo>,
+    failed: &Failures,
+    outcome: &Result<(), Fault>,
+) -> Result<Vec<ContactInfo>, Fault> {
+    if outcome.is_ok() {
+        return Ok(people);
+    }
+    let known = session.people().await?;
+    for contact in &people {
+        if let Some(reason) = failed.get(&contact.fingerprint) {
+            let label = known.label(&contact.name, &contact.fingerprint);
+            session.note(&format!("{label} is not added: {reason}"));
+        }
+    }
+    let members = session.members(chat).await?;
+    let is_in = |it: &ContactInfo| members.iter().any(|one| one.fingerprint == it.fingerprint);
+    Ok(people.into_iter().filter(is_in).collect())
 }
 
 /// The contacts that these names name and that are not in the group yet, each once. All are looked up
@@ -124,24 +174,33 @@ async fn to_add<B: Backend>(
 async fn remove<B: Backend>(
     session: &Session<'_, B>,
     group: &str,
-    member: &str,
+    names: &[String],
 ) -> Result<(), Fault> {
     let chat = session.chat_named(group).await?.number;
-    let member = session.member_named(chat, member).await?;
-    if member.whose == Whose::Mine {
-        return Err(Fault::Oneself);
+    let mut members: Vec<MemberInfo> = Vec::with_capacity(names.len());
+    for name in names {
+        let member = session.member_named(chat, name).await?;
+        if member.whose == Whose::Mine {
+            return Err(Fault::Oneself);
+        }
+        if members.iter().all(|one| one.fingerprint != member.fingerprint) {
+            members.push(member);
+        }
     }
+    let known = session.people_in(chat).await?;
     let since = session.next_event_number().await?;
-    let fingerprint = member.fingerprint.clone();
-    let label = session.people_in(chat).await?.label(&member.name, &fingerprint);
-    session.perform(Command::GroupRemove { chat, member: fingerprint.clone() }).await?;
+    let remove = members.iter().map(|member| member.fingerprint.clone()).collect();
+    let change = GroupEdit { remove, ..GroupEdit::default() }.into();
+    session.perform(Command::ChangeGroup { chat, change }).await?;
     settle_change(session, since, chat).await?;
-    session.done(DoneRecord {
-        done: "member_removed",
-        chat: Some(chat.0),
-        fingerprint: Some(fingerprint),
-        words: format!("{label} is removed"),
-        ..DoneRecord::default()
+    members.into_iter().try_for_each(|member| {
+        session.done(DoneRecord {
+            done: "member_removed",
+            chat: Some(chat.0),
+            words: format!("{} is removed", known.label(&member.name, &member.fingerprint)),
+            fingerprint: Some(member.fingerprint),
+            ..DoneRecord::default()
+        })
     })
 }
 
@@ -150,7 +209,9 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     session.catch_up().await?;
     let chat = session.chat_named(group).await?;
     let label = session.people().await?.chat_label(&chat);
-    let is_out = |chat: &ChatInfo| matches!(chat.state, ChatState::Left | ChatState::Removed);
+    let is_out = |chat: &ChatInfo| {
+        matches!(chat.state, ChatState::Left | ChatState::Removed | ChatState::Dissolved)
+    };
     let words = if is_out(&chat) {
         format!("you are not in {label} any more")
     } else {
@@ -158,7 +219,7 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
         session.perform(Command::GroupLeave(chat.number)).await?;
         match settle_change(session, since, chat.number).await {
             // Somebody was quicker.
-            Err(Fault::Refused(FailureReason::NotAMember)) => {}
+            Err(Fault::Refused(FailureReason::NotAMember | FailureReason::Dissolved)) => {}
             Err(waiting @ Fault::StillWaiting { .. }) => {
                 let now = session.chats().await?.into_iter().find(|it| it.number == chat.number);
                 if now.is_none_or(|now| now.state != ChatState::Removed) {
@@ -177,7 +238,45 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     })
 }
 
-async fn settle_change<B: Backend>(
+async fn rejoin<B: Backend>(session: &Session<'_, B>, chat: &str) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(chat).await?;
+    let label = session.people().await?.chat_label(&chat);
+    let since = session.next_event_number().await?;
+    session.perform(Command::Rejoin(chat.number)).await?;
+    settle_change(session, since, chat.number).await?;
+    session.done(DoneRecord {
+        done: "rejoin_asked",
+        chat: Some(chat.number.0),
+        words: format!("members of {label} are asked; it goes on when one of them is online"),
+        ..DoneRecord::default()
+    })
+}
+
+async fn readmit<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &str,
+    member: &str,
+) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(chat).await?.number;
+    let member = session.member_named(chat, member).await?;
+    let fingerprint = member.fingerprint.clone();
+    let label = session.people_in(chat).await?.label(&member.name, &fingerprint);
+    let since = session.next_event_number().await?;
+    session.perform(Command::Readmit { chat, member: fingerprint.clone() }).await?;
+    settle_change(session, since, chat).await?;
+    session.done(DoneRecord {
+        done: "member_readmitted",
+        chat: Some(chat.0),
+        fingerprint: Some(fingerprint),
+        words: format!("{label} is added again"),
+        ..DoneRecord::default()
+    })
+}
+
+/// Waits until a change of a chat is done, or will not be.
+pub(super) async fn settle_change<B: Backend>(
     session: &Session<'_, B>,
     since: EventNumber,
     chat: ChatNumber,

@@ -30,6 +30,15 @@ pub struct EventRecord {
     /// Which link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<u64>,
+    /// Who did it, a fingerprint in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Who did it, as they are called on the screen, safe to show.
+    #[serde(skip)]
+    pub by_label: Option<String>,
+    /// What of the group: name, description, picture, rights, roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<String>>,
     /// Who, fingerprints in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<String>>,
@@ -48,6 +57,15 @@ pub struct EventRecord {
     /// A code that says more about the warning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Why this device cannot go on in a chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
+    /// From when on nothing can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_ms: Option<u64>,
+    /// Up to when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_ms: Option<u64>,
     /// The message as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageRecord>,
@@ -71,19 +89,54 @@ impl EventRecord {
         match event {
             Event::MessageAdded { chat, message }
             | Event::MessageStateChanged { chat, message }
+            | Event::EverybodyMentioned { chat, message }
             | Event::TransferEnded { chat, message } => self.put_message(chat, message),
             Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
                 self.chat = Some(chat.0);
             }
+            Event::MessagePinned { chat, message, by }
+            | Event::MessageUnpinned { chat, message, by } => {
+                self.put_message(chat, message);
+                self.by = Some(by);
+            }
+            Event::GroupChanged { chat, by, changed, members } => {
+                self.chat = Some(chat.0);
+                self.by = Some(by);
+                self.changed = Some(changed.iter().map(code_of).collect());
+                self.members = Some(members).filter(|members| !members.is_empty());
+            }
+            Event::GroupDissolved { chat, by } => {
+                self.chat = Some(chat.0);
+                self.by = Some(by);
+            }
             Event::MembersAdded { chat, members } | Event::MembersRemoved { chat, members } => {
                 self.chat = Some(chat.0);
                 self.members = Some(members);
+            }
+            Event::GroupStuck { chat, cause } => {
+                self.chat = chat.map(|chat| chat.0);
+                self.stuck = Some(code_of(&cause));
+            }
+            Event::GroupRejoined { chat, from_ms, to_ms } => {
+                self.chat = chat.map(|chat| chat.0);
+                self.from_ms = Some(from_ms);
+                self.to_ms = Some(to_ms);
+            }
+            Event::RejoinGivenUp { chat } => self.chat = chat.map(|chat| chat.0),
+            Event::ReadmissionAsked { chat, member } | Event::MemberReadmitted { chat, member } => {
+                self.chat = Some(chat.0);
+                self.members = Some(vec![member]);
             }
             Event::ContactAdded(contact) | Event::ContactChanged(contact) => {
                 self.contact = Some(contact.0);
             }
             Event::ContactFailed { chat, reason } | Event::GroupChangeFailed { chat, reason } => {
                 self.chat = Some(chat.0);
+                self.put_failure(reason);
+            }
+            Event::AdditionFailed { chat, member, reason } => {
+                self.chat = Some(chat.0);
+                self.members = Some(vec![member]);
                 self.put_failure(reason);
             }
             Event::LinkChanged(link) => self.link = Some(link.0),

@@ -1,9 +1,12 @@
 //! A group moves on: the commit is applied, the next epoch's log begins, and everybody whom it
 //! concerns is told.
 
+use std::collections::BTreeSet;
+
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Applied, Group, Member, Outcome, StagedCandidate},
+    group::{Applied, Group, GroupState as Agreed, Life, Member, Outcome, StagedCandidate},
+    identity::Fingerprint,
 };
 use hushwire_wire::{
     id::{ChainHead, ChannelId, EntryId, EpochId},
@@ -12,17 +15,22 @@ use hushwire_wire::{
 use zeroize::Zeroizing;
 
 use crate::{
-    chats,
-    command::{ChatState, FailureReason},
+    additions, changing, chats,
+    command::{ChatState, FailureReason, StuckCause},
     entered,
     event::Event,
-    groups, invitations, joining,
+    groups::{self, Present},
+    invitations, joining,
     log::{self, Fault},
     outbox::{self, OwnCommit},
-    record::{EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel},
+    readmission,
+    record::{
+        ChangeRecord, EpochRecord, GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes,
+        Wish, by_channel,
+    },
     refreshing,
     store::{Order, Range, StoreError, Table},
-    wish,
+    stuck, wish,
     work::Work,
 };
 
@@ -39,6 +47,8 @@ pub(crate) fn begin_epoch(
         head: transcript::first_head(channel, epoch),
         candidates: Vec::new(),
         acknowledged: 0,
+        read_ms: 0,
+        copied: false,
     };
     entered::note(work, keys)?;
     log::save_epoch(work, channel, epoch, &record)
@@ -46,25 +56,37 @@ pub(crate) fn begin_epoch(
 
 /// What a commit changed, as far as people see it.
 pub(crate) struct Moved {
+    /// Whose commit it was.
+    by: Fingerprint,
     pub(crate) added: Vec<Member>,
     pub(crate) removed: Vec<Member>,
-    pub(crate) state_changed: bool,
+    /// The agreed state before, if it is another one now.
+    state_before: Option<Agreed>,
+    /// Devices that went and came at once.
+    pub(crate) readmitted: Vec<Member>,
 }
 
 impl From<&Applied> for Moved {
     fn from(applied: &Applied) -> Self {
+        let is_back = |added: &&Member| {
+            let same =
+                |it: &Member| it.identity() == added.identity() && it.device() == added.device();
+            applied.removed.iter().any(same)
+        };
         Self {
+            by: applied.committer.identity(),
             added: applied.added.clone(),
             removed: applied.removed.clone(),
-            state_changed: applied.state_before.is_some(),
+            state_before: applied.state_before.clone(),
+            readmitted: applied.added.iter().filter(is_back).cloned().collect(),
         }
     }
 }
 
 fn missing_in(all: &[Member], others: &[Member]) -> Vec<Member> {
-    let known =
-        |member: &&Member| !others.iter().any(|other| other.credential == member.credential);
-    all.iter().filter(known).cloned().collect()
+    let there: BTreeSet<Vec<u8>> = others.iter().map(|other| other.credential.to_bytes()).collect();
+    let missing = |member: &&Member| !there.contains(&member.credential.to_bytes());
+    all.iter().filter(missing).cloned().collect()
 }
 
 /// Applies a commit of this device that came back in the log.
@@ -81,20 +103,37 @@ pub(crate) fn apply_own(
     let provider = work.provider();
     mls.confirm_commit(&provider).map_err(log::store_error)?;
     let after = mls.members().map_err(log::store_error)?;
+    let readmitted = match wish::load(work, own.number)? {
+        Some(Wish::Readmit { person, device, .. }) => {
+            let is_back =
+                |member: &&Member| member.identity() == person && member.device() == device;
+            after.iter().filter(is_back).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
     let moved = Moved {
+        by: work.identity()?.ok_or(StoreError::Damaged)?.fingerprint(),
         added: missing_in(&after, &before),
         removed: missing_in(&before, &after),
-        state_changed: state != *mls.state(),
+        state_before: (state != *mls.state()).then_some(state),
+        readmitted,
     };
     let keys = own.commit.next_keys()?;
-    work.settle(own.number);
+    // Its other devices are out: now it goes itself.
+    if !matches!(wish::load(work, own.number)?, Some(Wish::Leave { .. })) {
+        work.settle(own.number);
+    }
+    if mls.state().life == Life::Dissolved {
+        return dissolved(work, channel, group, mls, &moved.by);
+    }
     move_on(work, channel, group, entry, &mls, &keys, &moved)?;
     refreshing::committed(work, channel)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
-    if group.purpose == PurposeRecord::OwnDevices && !moved.added.is_empty() {
+    let came = !moved.added.is_empty() || !moved.readmitted.is_empty();
+    if group.purpose == PurposeRecord::OwnDevices && came {
         crate::devices::tell_everything(work)?;
     }
-    invitations::send(work, channel, &epoch, &mls, &own.commit.welcomes)
+    invitations::send(work, channel, &epoch, &mls, own.commit)
 }
 
 /// Applies a valid commit of somebody else.
@@ -109,10 +148,17 @@ pub(crate) fn apply_theirs(
     let provider = work.provider();
     let applied = candidate.apply(&mut mls, &provider).map_err(log::store_error)?;
     match &applied.outcome {
+        Outcome::Stays(_) if mls.state().life == Life::Dissolved => {
+            dissolved(work, channel, group, mls, &applied.committer.identity())?;
+        }
         Outcome::Stays(keys) => {
             move_on(work, channel, group, entry, &mls, keys, &Moved::from(&applied))?;
         }
-        Outcome::Removed => removed(work, channel, group, mls)?,
+        Outcome::Removed => {
+            removed(work, channel, group, mls, &applied.committer.identity())?;
+        }
+        // The chat stays; the invitation is under way (spec: CLI-160).
+        Outcome::Readmitted => stuck::stick(work, channel, StuckCause::AddedAgain)?,
     }
     Ok(())
 }
@@ -139,13 +185,21 @@ fn move_on(
     };
     groups::save(work, channel, &moved)?;
     work.effects.channels.insert(*channel);
+    if !applied.added.is_empty() || !applied.removed.is_empty() {
+        stuck::note_roster(work, channel, &mls.members().map_err(log::store_error)?)?;
+    }
+    readmission::note(work, channel, group.purpose.chat(), applied)?;
     settle_true(work, channel, mls)?;
     tell(work, &moved, mls, applied)
 }
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
 /// late entries may still be looked at.
-fn forget_epochs(work: &Work<'_>, channel: &ChannelId, kept: &[EpochId]) -> Result<(), StoreError> {
+pub(crate) fn forget_epochs(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    kept: &[EpochId],
+) -> Result<(), StoreError> {
     for table in [Table::Epoch, Table::Head] {
         let range = Range {
             prefix: channel.as_bytes(),
@@ -165,12 +219,16 @@ fn forget_epochs(work: &Work<'_>, channel: &ChannelId, kept: &[EpochId]) -> Resu
 
 /// Wishes that are true by now are settled (spec: CLI-014).
 fn settle_true(work: &mut Work<'_>, channel: &ChannelId, mls: &Group) -> Result<(), StoreError> {
+    let present = Present::of(mls)?;
+    let mut left_out = false;
     for row in wish::of_channel(work, channel)? {
-        if groups::is_true(work, mls, &row.wish)? {
+        if groups::is_true(work, mls, &present, &row.wish)? {
             work.settle(row.number);
+        } else {
+            left_out |= row.wish.addition().is_some_and(Packages::are_complete);
         }
     }
-    Ok(())
+    if left_out { additions::ready(work, channel) } else { Ok(()) }
 }
 
 fn tell(
@@ -188,8 +246,9 @@ fn tell(
         }
         PurposeRecord::Group { chat } => chat,
     };
-    if applied.state_changed {
+    if let Some(before) = &applied.state_before {
         groups::take_name(work, chat, mls)?;
+        changing::tell(work, chat, &applied.by, before, mls.state())?;
     }
     if applied.added.is_empty() && applied.removed.is_empty() {
         return Ok(());
@@ -212,22 +271,72 @@ fn removed(
     channel: &ChannelId,
     group: &GroupRecord,
     mls: Group,
+    by: &Fingerprint,
 ) -> Result<(), StoreError> {
-    shut_out(work, channel, group, mls)?;
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     match group.purpose {
-        PurposeRecord::OwnDevices => crate::devices::this_device_revoked(work),
-        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => Ok(()),
+        PurposeRecord::OwnDevices => {
+            shut_out(work, channel, group, mls)?;
+            crate::devices::this_device_revoked(work)
+        }
+        // The person left by another device, which goes itself after this one (spec: GRP-049).
+        PurposeRecord::Group { chat } if *by == me => {
+            close(work, channel, group, mls, FailureReason::NotAMember)?;
+            work.effects.contacts = true;
+            chats::set_state(work, chat, ChatState::Left)
+        }
+        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => {
+            shut_out(work, channel, group, mls)
+        }
     }
 }
 
-/// Ends a group for this device: what waits for it fails, and its keys go.
+/// Ends a group for this device alone.
 pub(crate) fn shut_out(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
-    mut mls: Group,
+    mls: Group,
 ) -> Result<(), StoreError> {
-    let left = group.state == GroupState::Leaving;
+    close(work, channel, group, mls, FailureReason::NotAMember)?;
+    let Some(chat) = group.purpose.chat() else { return Ok(()) };
+    // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
+    work.effects.contacts = true;
+    joining::wake(work, channel)?;
+    if group.state == GroupState::Leaving {
+        joining::forget_held_of(work, channel)?;
+        return chats::set_state(work, chat, ChatState::Left);
+    }
+    chats::set_state(work, chat, ChatState::Removed)?;
+    work.event(Event::RemovedFromChat(chat))
+}
+
+/// An owner has ended the group: its history stays, and nothing opens it again (spec: CLI-153).
+fn dissolved(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    mls: Group,
+    by: &Fingerprint,
+) -> Result<(), StoreError> {
+    close(work, channel, group, mls, FailureReason::Dissolved)?;
+    joining::forget_held_of(work, channel)?;
+    let Some(chat) = group.purpose.chat() else { return Ok(()) };
+    if group.state == GroupState::Leaving {
+        return chats::set_state(work, chat, ChatState::Left);
+    }
+    chats::set_state(work, chat, ChatState::Dissolved)?;
+    work.event(Event::GroupDissolved { chat, by: by.to_hex() })
+}
+
+/// What waits for a group fails, and its keys go.
+fn close(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    mut mls: Group,
+    reason: FailureReason,
+) -> Result<(), StoreError> {
     let mut out = group.clone();
     out.state = GroupState::Out;
     out.contest = None;
@@ -235,21 +344,25 @@ pub(crate) fn shut_out(
     groups::save(work, channel, &out)?;
     work.effects.channels.insert(*channel);
     for row in wish::of_channel(work, channel)? {
-        wish::fail(work, row.number, FailureReason::NotAMember)?;
+        if !is_granted(&row.wish, reason) {
+            wish::fail(work, row.number, reason)?;
+        }
         work.settle(row.number);
     }
     let provider = work.provider();
     mls.delete(&provider).map_err(log::store_error)?;
-    forget_epochs(work, channel, &[])?;
-    let Some(chat) = group.purpose.chat() else { return Ok(()) };
-    // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
-    work.effects.contacts = true;
-    if left {
-        joining::forget_held_of(work, channel)?;
-        return chats::set_state(work, chat, ChatState::Left);
+    forget_epochs(work, channel, &[])
+}
+
+/// Who wished to leave, or to dissolve a group that is dissolved, has what was wished for.
+const fn is_granted(wish: &Wish, reason: FailureReason) -> bool {
+    match wish {
+        Wish::Leave { .. } => true,
+        Wish::ChangeGroup { change: ChangeRecord::Dissolve, .. } => {
+            matches!(reason, FailureReason::Dissolved)
+        }
+        _ => false,
     }
-    chats::set_state(work, chat, ChatState::Removed)?;
-    work.event(Event::RemovedFromChat(chat))
 }
 
 /// Notes the head behind an entry, to compare it with what others saw.

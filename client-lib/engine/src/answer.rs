@@ -9,21 +9,12 @@ use hushwire_wire::{
 
 use crate::{
     event::RelayFault,
-    outbox,
-    record::{Packages, Wish, WishNumber},
-    store::StoreError,
+    record::{Packages, Wish},
     wish::Desk,
-    work::Work,
 };
 
 /// What is wrong with an answer, if anything is. Refusals are looked at elsewhere.
-pub(crate) fn fault(
-    work: &Work<'_>,
-    number: WishNumber,
-    desk: &Desk,
-    wish: &Wish,
-    answer: &Answer,
-) -> Result<Option<RelayFault>, StoreError> {
+pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFault> {
     let expected = match wish {
         Wish::CreateChannel { .. } => matches!(answer, Answer::ChannelOpened(_)),
         Wish::PutCapability { .. }
@@ -33,25 +24,29 @@ pub(crate) fn fault(
         | Wish::DropSlot { .. } => matches!(answer, Answer::Done),
         Wish::SendContent { .. }
         | Wish::SendReceipts { .. }
-        | Wish::RemovePerson { .. }
+        | Wish::ChangeGroup { .. }
+        | Wish::Pin { .. }
+        | Wish::CommitAdditions { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
         | Wish::RefreshLeaf { .. }
-        | Wish::Contest { .. } => is_of_append(answer),
+        | Wish::Contest { .. }
+        | Wish::LeaveEpoch { .. } => is_of_append(answer),
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
-            if outbox::is_sealed(work, number)? {
-                is_of_append(answer)
-            } else {
-                is_of_gathering(packages, answer)
-            }
+            is_of_gathering(packages, answer)
         }
+        // Its packages, then its commit.
+        Wish::Readmit { packages, .. } => is_of_append(answer) || is_of_gathering(packages, answer),
+        Wish::ShareSnapshot(_) => matches!(answer, Answer::BlobState { .. }),
         Wish::ReachContact { packages, .. } => is_of_gathering(packages, answer),
-        Wish::SendItem { inbox, item, .. } => return Ok(receipt_fault(desk, inbox, item, answer)),
-        // What is asked for a transfer is answered to its live half.
-        Wish::Upload { .. } | Wish::Download { .. } => true,
+        Wish::SendItem { inbox, item, .. } => return receipt_fault(desk, inbox, item, answer),
+        // What is asked for a transfer or a snapshot is answered to its live half.
+        Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => true,
+        // Its requests are wishes of their own.
+        Wish::Rejoin { .. } => false,
     };
-    Ok((!expected).then_some(RelayFault::AnswerNotExpected))
+    (!expected).then_some(RelayFault::AnswerNotExpected)
 }
 
 /// An entry is stored, or the blob that it names is on its way.

@@ -7,7 +7,7 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, groups, handled, inbox, joining, linking, log, refreshing, shelf,
+    capabilities, groups, handled, inbox, joining, linking, log, readmission, refreshing, shelf,
     store::StoreError, warnings, work::Work,
 };
 
@@ -33,6 +33,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     linking::cut_times(work)?;
     inbox::cut_times(work)?;
     joining::cut_times(work)?;
+    readmission::cut_times(work)?;
     for channel in groups::channels(work)? {
         log::cut_times(work, &channel)?;
         refreshing::cut_times(work, &channel)?;

@@ -9,17 +9,22 @@ use serde::{Deserialize, Serialize};
 mod advice;
 mod chat;
 mod failure;
+mod group;
 mod info;
 mod number;
 
 pub use chat::{
-    ChatInfo, ChatKind, ChatState, ContactInfo, MessageBody, MessageInfo, MessageState, Sender,
-    TransferState,
+    ChatInfo, ChatKind, ChatState, ContactInfo, Mentioned, MessageBody, MessageInfo, MessageState,
+    Pinned, Sender, StuckCause, TransferState,
 };
 pub use failure::{CommandError, FailureReason};
+pub use group::{
+    GroupChange, GroupEdit, GroupInfo, GroupRight, PictureChange, PictureInfo, RightGrant,
+    RoleGrant,
+};
 pub use info::{
-    DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole, ProfileInfo, RelayInfo,
-    RelayState, StatusInfo, ThisDevice, Whose,
+    CatchUpInfo, DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole,
+    ProfileInfo, RelayInfo, RelayState, StatusInfo, ThisDevice, Whose,
 };
 pub use number::{ChatNumber, ContactNumber, DeviceNumber, LinkNumber, MessageNumber};
 
@@ -123,6 +128,13 @@ pub enum Command {
         /// What.
         text: String,
     },
+    /// Sends a text that mentions everybody in the chat.
+    MentionAll {
+        /// Where.
+        chat: ChatNumber,
+        /// What.
+        text: String,
+    },
     /// Uploads a file and sends it.
     SendFile {
         /// Where.
@@ -147,6 +159,15 @@ pub enum Command {
         chat: ChatNumber,
         /// The last message seen.
         upto: MessageNumber,
+    },
+    /// Pins a message for all in the chat, or takes the pin away.
+    SetPinned {
+        /// Which chat.
+        chat: ChatNumber,
+        /// Which message; it is stored.
+        message: MessageNumber,
+        /// What it is to be.
+        pinned: Pinned,
     },
     /// Tries a failed message again.
     Retry {
@@ -176,6 +197,14 @@ pub enum Command {
         /// Whom.
         contact: ContactNumber,
     },
+    /// Adds several contacts, each with all devices: all who can be reached by one commit. Who is in
+    /// already is passed over; who cannot be added has an event of its own.
+    GroupAddAll {
+        /// Which group.
+        chat: ChatNumber,
+        /// Whom.
+        contacts: Vec<ContactNumber>,
+    },
     /// Removes a member with all devices.
     GroupRemove {
         /// Which group.
@@ -183,10 +212,28 @@ pub enum Command {
         /// Whom, by the fingerprint that [`Reply::Members`] shows.
         member: String,
     },
+    /// Changes settings, rights, roles and members of a group by one commit, or ends it.
+    ChangeGroup {
+        /// Which group.
+        chat: ChatNumber,
+        /// What is to change.
+        change: GroupChange,
+    },
     /// Leaves a group.
     GroupLeave(ChatNumber),
+    /// Asks the others once more to add this device again to a chat in which it cannot go on.
+    Rejoin(ChatNumber),
+    /// Adds devices of a member again that ask for it, when a person has to say so.
+    Readmit {
+        /// Which chat.
+        chat: ChatNumber,
+        /// Whose, by the fingerprint that [`Reply::Members`] shows.
+        member: String,
+    },
     /// Who is in a chat.
     GroupMembers(ChatNumber),
+    /// What the members of a group have agreed on.
+    GroupInfo(ChatNumber),
     /// What members of a chat compare to know that they see one group with one history.
     GroupCode(ChatNumber),
     /// Begins to link a new device; answers with the code that it must be given.
@@ -276,7 +323,7 @@ pub enum Reply {
     },
     /// To [`Command::Chats`].
     Chats(Vec<ChatInfo>),
-    /// To [`Command::SendText`] and [`Command::SendFile`]: accepted, and durable.
+    /// To [`Command::SendText`], [`Command::MentionAll`] and [`Command::SendFile`]: accepted, and durable.
     Accepted {
         /// Which chat.
         chat: ChatNumber,
@@ -287,6 +334,8 @@ pub enum Reply {
     Messages(Vec<MessageInfo>),
     /// To [`Command::GroupMembers`].
     Members(Vec<MemberInfo>),
+    /// To [`Command::GroupInfo`].
+    Group(GroupInfo),
     /// To [`Command::GroupCode`].
     GroupCode(GroupCodeInfo),
     /// To [`Command::DeviceLink`].

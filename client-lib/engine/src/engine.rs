@@ -5,6 +5,7 @@
 //! empty, then call again no later than [`Engine::poll_timeout`] says.
 
 mod channels;
+mod fetches;
 mod files;
 mod inbox;
 mod rendezvous;
@@ -22,8 +23,8 @@ use crate::{
     clock,
     command::{Command, CommandError, Reply},
     engine::{
-        channels::ChannelLive, files::TransferLive, inbox::InboxLive, rendezvous::RendezvousLive,
-        wishes::WishLive,
+        channels::ChannelLive, fetches::FetchLive, files::TransferLive, inbox::InboxLive,
+        rendezvous::RendezvousLive, wishes::WishLive,
     },
     io::{Deadline, Input, Output},
     newer_rules,
@@ -31,6 +32,7 @@ use crate::{
     refreshing,
     session::{Session, SessionNumber, State},
     store::{Store, StoreError},
+    stuck::{self, Health},
     transaction::Transaction,
     work::{Effects, Work},
 };
@@ -67,6 +69,7 @@ pub struct Engine<S> {
     rendezvous: Option<RendezvousLive>,
     wishes: BTreeMap<WishNumber, WishLive>,
     transfers: BTreeMap<TransferNumber, TransferLive>,
+    fetches: BTreeMap<WishNumber, FetchLive>,
     outputs: VecDeque<Output>,
     /// Somebody became a contact, or a device may be known now: invitations of theirs that were
     /// kept are looked at again.
@@ -118,12 +121,17 @@ impl<S: Store> Engine<S> {
             rendezvous: None,
             wishes: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            fetches: BTreeMap::new(),
             outputs: VecDeque::new(),
             held_due: false,
             reload_due: None,
         };
-        engine.load()?;
-        engine.pump()?;
+        if let Err(error) = engine.load().and_then(|()| engine.pump()) {
+            engine.find_damaged(error)?;
+            engine.begin_again();
+            engine.take_time(now)?;
+            engine.pump()?;
+        }
         Ok(engine)
     }
 
@@ -149,15 +157,41 @@ impl<S: Store> Engine<S> {
             self.store_failed();
             return Err(error.into());
         }
-        let reply = match command {
-            Command::Status => Reply::Status(self.status()?),
-            command => self.transact(|work| crate::dispatch::dispatch(work, command))?,
+        let reply = match self.answer(command.clone()) {
+            Err(CommandError::StoreDamaged) => {
+                // Where only a group is, that one is stuck from now on, and the rest works.
+                self.find_damaged(StoreError::Damaged)?;
+                self.answer(command)?
+            }
+            reply => reply?,
         };
         // The command is done; if the network's part fails now, the store says so on its own.
         if self.pump().is_err() {
             self.store_failed();
         }
         Ok(reply)
+    }
+
+    fn answer(&mut self, command: Command) -> Result<Reply, CommandError> {
+        match command {
+            Command::Status => Ok(Reply::Status(self.status()?)),
+            command => self.transact(|work| crate::dispatch::dispatch(work, command)),
+        }
+    }
+
+    /// Something that is stored could not be read: where that is the state of groups, they are stuck,
+    /// and all else goes on (spec: CLI-161).
+    fn find_damaged(&mut self, error: StoreError) -> Result<(), StoreError> {
+        if error != StoreError::Damaged {
+            return Err(error);
+        }
+        let mut found = Health::Sound;
+        for channel in self.transact(|work| crate::groups::channels(work))? {
+            if self.transact(|work| stuck::examine(work, &channel))? == Health::Damaged {
+                found = Health::Damaged;
+            }
+        }
+        if found == Health::Damaged { Ok(()) } else { Err(error) }
     }
 
     /// Takes what the driver has to say.
@@ -167,10 +201,9 @@ impl<S: Store> Engine<S> {
     /// they brought is read again once the store works.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), StoreError> {
         let result = self.take_time(now).and_then(|()| self.take(input)).and_then(|()| self.pump());
-        if result.is_err() {
-            self.store_failed();
-        }
-        result
+        let Err(error) = result else { return Ok(()) };
+        self.store_failed();
+        self.find_damaged(error)
     }
 
     /// What the driver has to do next, if anything.
@@ -186,9 +219,10 @@ impl<S: Store> Engine<S> {
         let rendezvous =
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
+        let fetches = self.fetches.values().map(FetchLive::deadline);
         let reload = self.reload_due.into_iter();
-        let all =
-            sessions.chain(wishes).chain(channels).chain(rendezvous).chain(inbox).chain(reload);
+        let all = sessions.chain(wishes).chain(channels).chain(rendezvous);
+        let all = all.chain(inbox).chain(fetches).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
 
@@ -232,6 +266,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn begin_again(&mut self) {
         self.reload_due = Some(self.now.plus_ms(clock::RELOAD_REST_MS));
         self.drop_transfers(|_| true);
+        self.fetches.clear();
         self.wishes.clear();
         self.channels.clear();
         self.inbox = None;
@@ -259,6 +294,7 @@ impl<S: Store> Engine<S> {
     /// Does everything that can be done now: connects, opens, reads on, tries wishes.
     fn pump(&mut self) -> Result<(), StoreError> {
         self.pump_held()?;
+        self.pump_fetches()?;
         self.end_silent_sessions()?;
         self.pump_sessions();
         self.pump_inbox()?;
@@ -299,6 +335,7 @@ impl<S: Store> Engine<S> {
         }
         for wish in &effects.settled {
             self.wishes.remove(wish);
+            self.drop_fetch(*wish);
             // The log may have said so before the relay's answer, which finds no wish then.
             self.append_over(*wish);
             // Who waits for everything to be settled looks again.

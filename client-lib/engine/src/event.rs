@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{
-    ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, SecretText,
+    ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, SecretText, StuckCause,
 };
 
 /// The place of an event; the first is 1.
@@ -50,6 +50,49 @@ pub enum Event {
     ChatAdded(ChatNumber),
     /// A chat's name, members or state changed.
     ChatChanged(ChatNumber),
+    /// A message that was added just now mentions everybody.
+    EverybodyMentioned {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+    },
+    /// A message was pinned, for all in the chat.
+    MessagePinned {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+    },
+    /// A message is not pinned any more.
+    MessageUnpinned {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+    },
+    /// What a group had agreed on is another by now.
+    GroupChanged {
+        /// Where.
+        chat: ChatNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+        /// What of it.
+        changed: Vec<GroupPart>,
+        /// Whose roles changed, fingerprints in hex.
+        members: Vec<String>,
+    },
+    /// An owner ended a group, for all and for ever.
+    GroupDissolved {
+        /// Where.
+        chat: ChatNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+    },
     /// People were added to a group.
     MembersAdded {
         /// Where.
@@ -66,6 +109,45 @@ pub enum Event {
     },
     /// This identity was removed from a group.
     RemovedFromChat(ChatNumber),
+    /// This device cannot go on in a group by itself; it asks to be added again.
+    GroupStuck {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+        /// Why.
+        cause: StuckCause,
+    },
+    /// This device was added again to a group in which it could not go on. What was said there between
+    /// these times cannot be read here (spec: CLI-163).
+    GroupRejoined {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+        /// When the last was said that was read here, as far as it is known; milliseconds since the
+        /// Unix epoch.
+        from_ms: u64,
+        /// When it came back.
+        to_ms: u64,
+    },
+    /// Nobody has added this device again so far, or it was needed too often; a person can ask once
+    /// more.
+    RejoinGivenUp {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+    },
+    /// A device of a member asks to be added again, and a person has to say so: they should ask the
+    /// member.
+    ReadmissionAsked {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, fingerprint in hex.
+        member: String,
+    },
+    /// A device of a member was added again.
+    MemberReadmitted {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, fingerprint in hex.
+        member: String,
+    },
     /// A contact appeared.
     ContactAdded(ContactNumber),
     /// A contact's name or devices changed.
@@ -77,7 +159,16 @@ pub enum Event {
         /// Why.
         reason: FailureReason,
     },
-    /// A wish about a group (add, remove) will not happen.
+    /// Somebody who was to be added to a group will not be.
+    AdditionFailed {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, a fingerprint in hex.
+        member: String,
+        /// Why.
+        reason: FailureReason,
+    },
+    /// Another wish about a group (add a device, remove, change, pin, leave) will not happen.
     GroupChangeFailed {
         /// Where.
         chat: ChatNumber,
@@ -110,6 +201,22 @@ pub enum Event {
     KeysRefreshed,
     /// Something is wrong that a person should know.
     Warning(Warning),
+}
+
+/// Something that the members of a group agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum GroupPart {
+    /// Its name.
+    Name,
+    /// What it is about.
+    Description,
+    /// Its picture.
+    Picture,
+    /// Who may do what.
+    Rights,
+    /// Who is owner or admin.
+    Roles,
 }
 
 /// Something is wrong that a person should know.
@@ -156,6 +263,9 @@ pub enum Warning {
         /// Where.
         chat: ChatNumber,
     },
+    /// This device's store is an old copy: its inbox's relay was told of more than it knows. What is
+    /// missing cannot be got back here (spec: CLI-165).
+    StoreIsOld,
     /// A chat, or an invitation, goes by rules that this program does not know: nothing is lost, and it
     /// goes on once the program is newer (spec: CLI-173, CLI-174).
     NewerRules {
@@ -224,10 +334,16 @@ pub enum InvitationRefusal {
     OtherRelay,
     /// The chat is of another kind than the one named.
     OtherPurpose,
+    /// An owner has dissolved the chat: nothing opens it again.
+    Dissolved,
     /// The card is of another person than its sender.
     CardOfAnother,
-    /// The ratchet tree is in a blob, which this version does not fetch.
-    TreeNotInline,
+    /// The group's snapshot is longer than this device takes.
+    SnapshotTooLarge,
+    /// The relay does not have the group's snapshot, or does not give it.
+    SnapshotGone,
+    /// The relay gives another snapshot than the invitation names.
+    SnapshotNotGenuine,
     /// The direct chat with the sender has as many groups as it may have.
     TooManyGroups,
     /// It would bring one more relay than this device connects to.
@@ -248,8 +364,11 @@ impl InvitationRefusal {
             Self::NotAMember => "NOT_A_MEMBER",
             Self::OtherRelay => "OTHER_RELAY",
             Self::OtherPurpose => "OTHER_PURPOSE",
+            Self::Dissolved => "DISSOLVED",
             Self::CardOfAnother => "CARD_OF_ANOTHER",
-            Self::TreeNotInline => "TREE_NOT_INLINE",
+            Self::SnapshotTooLarge => "SNAPSHOT_TOO_LARGE",
+            Self::SnapshotGone => "SNAPSHOT_GONE",
+            Self::SnapshotNotGenuine => "SNAPSHOT_NOT_GENUINE",
             Self::TooManyGroups => "TOO_MANY_GROUPS",
             Self::TooManyRelays => "TOO_MANY_RELAYS",
         }

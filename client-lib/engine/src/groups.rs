@@ -1,14 +1,16 @@
 //! Groups as this device keeps them: their records, creating their channels, and what a person may
 //! ask of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hushwire_protocol::{
     address::RelayAddress,
     group::{
         Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member,
-        Report, Right, Role,
+        PEOPLE_MAX, Report, Right,
     },
     group_code::group_code,
-    identity::Fingerprint,
+    identity::{DeviceId, Fingerprint},
 };
 use hushwire_wire::{
     id::{ChannelId, Nonce},
@@ -17,17 +19,18 @@ use hushwire_wire::{
 };
 
 use crate::{
-    advance, chats,
+    additions, advance, changing, chats,
     command::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, GroupCodeInfo,
-        MemberInfo, MemberRole, Reply, Whose,
+        MemberInfo, Reply, Whose,
     },
     contacts, devices, direct,
     event::Event,
-    log, packages, profile,
-    record::{GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish, WishNumber},
-    refreshing,
+    log, packages, profile, readmission,
+    record::{GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes, Wish, WishNumber},
+    refreshing, rejoin,
     store::StoreError,
+    stuck,
     wish::{Desk, Progress, Step, Target},
     work::Work,
 };
@@ -143,6 +146,8 @@ pub(crate) fn form(
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
         invited_by: None,
+        stuck: None,
+        rejoined_ms: Vec::new(),
         rules: created.group.state().rules.0,
         refresh: None,
     };
@@ -205,6 +210,21 @@ pub(crate) fn change_failed(
     }
 }
 
+/// Somebody will not come into a group.
+pub(crate) fn addition_failed(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+    reason: FailureReason,
+) -> Result<(), StoreError> {
+    match record(work, channel)?.map(|group| group.purpose) {
+        Some(PurposeRecord::Group { chat }) => {
+            work.event(Event::AdditionFailed { chat, member: person.to_hex(), reason })
+        }
+        _ => change_failed(work, channel, reason),
+    }
+}
+
 /// What a wish asks of a group.
 pub(crate) enum Change {
     /// This commit.
@@ -221,44 +241,70 @@ pub(crate) fn commit_intent(
     group: &Group,
     wish: &Wish,
 ) -> Result<Change, StoreError> {
-    if is_true(work, group, wish)? {
+    if is_true(work, group, &Present::of(group)?, wish)? {
         return Ok(Change::AlreadyTrue);
     }
     Ok(match wish {
-        Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
-            packages::addition(group, packages)?
-        }
-        Wish::RemovePerson { person, .. } => removal(LeafSelector::Identity(*person)),
+        Wish::CommitAdditions { channel, most } => additions::change(work, channel, *most)?,
+        Wish::ChangeGroup { change, .. } => changing::intent(group, change)?,
         Wish::RemoveDevice { device, .. } => {
             let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-            removal(LeafSelector::Device(me, *device))
+            let remove = vec![LeafSelector::Device(me, *device)];
+            Change::Commit(Box::new(CommitIntent { remove, ..CommitIntent::default() }))
         }
+        Wish::Leave { .. } => Change::Commit(Box::new(crate::leaving::devices_first(work, group)?)),
         Wish::CommitLeave { proposal, .. } => {
             Change::Commit(Box::new(crate::leaving::intent(proposal)))
         }
+        Wish::Readmit { .. } => readmission::change(work, group, wish)?,
         _ => Change::Commit(Box::default()),
     })
 }
 
-fn removal(whom: LeafSelector) -> Change {
-    Change::Commit(Box::new(CommitIntent { remove: vec![whom], ..CommitIntent::default() }))
+/// Who is in a group, to be asked often.
+pub(crate) struct Present {
+    pub(crate) people: BTreeSet<Fingerprint>,
+    pub(crate) devices: BTreeSet<DeviceId>,
+    /// Devices of all of them.
+    pub(crate) leaves: usize,
+}
+
+impl Present {
+    pub(crate) fn of(group: &Group) -> Result<Self, StoreError> {
+        let members = members_of(group)?;
+        Ok(Self {
+            people: members.iter().map(Member::identity).collect(),
+            devices: members.iter().map(Member::device).collect(),
+            leaves: members.len(),
+        })
+    }
 }
 
 /// Whether what a wish asks for is so already.
-pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<bool, StoreError> {
-    let members = group.members().map_err(log::store_error)?;
+pub(crate) fn is_true(
+    work: &Work<'_>,
+    group: &Group,
+    present: &Present,
+    wish: &Wish,
+) -> Result<bool, StoreError> {
     Ok(match wish {
-        Wish::AddPerson { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
-        Wish::RemovePerson { person, .. } => !members.iter().any(|leaf| leaf.identity() == *person),
+        Wish::AddPerson { person, .. } => present.people.contains(person),
+        Wish::ChangeGroup { change, .. } => {
+            matches!(changing::intent(group, change)?, Change::AlreadyTrue)
+        }
         Wish::AddDevice { device, .. } => {
             // Nobody adds a device that was revoked meanwhile.
-            members.iter().any(|leaf| leaf.device() == *device)
-                || devices::is_revoked(work, device)?
+            present.devices.contains(device) || devices::is_revoked(work, device)?
         }
-        Wish::RemoveDevice { device, .. } => !members.iter().any(|leaf| leaf.device() == *device),
+        Wish::RemoveDevice { device, .. } => !present.devices.contains(device),
         Wish::Contest { channel } => {
             record(work, channel)?.is_none_or(|group| group.contest.is_none())
         }
+        Wish::LeaveEpoch { channel, epoch } => {
+            record(work, channel)?.is_none_or(|group| group.epoch != *epoch)
+        }
+        Wish::Rejoin { channel, .. } => rejoin::is_over(work, channel)?,
+        Wish::Readmit { .. } => readmission::is_done(group, wish)?,
         _ => false,
     })
 }
@@ -271,16 +317,28 @@ pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Repo
 
 /// Who came in with these leaves and was not there before by others: fingerprints, each once, in hex.
 pub(crate) fn came(now: &[Member], added: &[Member], removed: &[Member]) -> Vec<String> {
-    let of = |leaves: &[Member], who: &Fingerprint| {
-        leaves.iter().filter(|leaf| leaf.identity() == *who).count()
+    let (now, came) = (counted(now), counted(added));
+    let removed = counted(removed);
+    let new = |(who, leaves): &(&Fingerprint, &usize)| {
+        now.get(*who) == Some(*leaves) && !removed.contains_key(*who)
     };
-    let new = |who: &Fingerprint| of(now, who) == of(added, who) && of(removed, who) == 0;
-    identities(added).iter().filter(|who| new(who)).map(Fingerprint::to_hex).collect()
+    came.iter().filter(new).map(|(who, _)| who.to_hex()).collect()
+}
+
+/// How many of these leaves each identity has.
+fn counted(leaves: &[Member]) -> BTreeMap<Fingerprint, usize> {
+    let mut counts = BTreeMap::new();
+    for leaf in leaves {
+        let count: &mut usize = counts.entry(leaf.identity()).or_default();
+        *count = count.saturating_add(1);
+    }
+    counts
 }
 
 /// Who went with these leaves and is not there by others: fingerprints, each once, in hex.
 pub(crate) fn went(now: &[Member], removed: &[Member]) -> Vec<String> {
-    let stays = |who: &Fingerprint| now.iter().any(|leaf| leaf.identity() == *who);
+    let now = counted(now);
+    let stays = |who: &Fingerprint| now.contains_key(who);
     identities(removed).iter().filter(|who| !stays(who)).map(Fingerprint::to_hex).collect()
 }
 
@@ -309,7 +367,7 @@ pub(crate) fn new(work: &mut Work<'_>, name: &str) -> Result<Reply, CommandError
 }
 
 /// A group chat that a command names, with its group.
-fn group_chat(work: &Work<'_>, chat: ChatNumber) -> Result<ChannelId, CommandError> {
+pub(crate) fn group_chat(work: &Work<'_>, chat: ChatNumber) -> Result<ChannelId, CommandError> {
     let record = chats::writable(work, chat)?;
     if record.kind != ChatKind::Group {
         return Err(CommandError::WrongChatKind);
@@ -317,103 +375,51 @@ fn group_chat(work: &Work<'_>, chat: ChatNumber) -> Result<ChannelId, CommandErr
     record.channel.ok_or(CommandError::ChatClosed)
 }
 
-/// Wishes to add a contact.
+/// Wishes to add contacts, those of them who are not in yet.
 pub(crate) fn add(
     work: &mut Work<'_>,
     chat: ChatNumber,
-    contact: ContactNumber,
+    contacts: &[ContactNumber],
 ) -> Result<(), CommandError> {
     let channel = group_chat(work, chat)?;
-    let person = contacts::by_contact(work, contact)?;
+    let mut people = contacts::by_contacts(work, contacts)?;
     let group = log::load_group(work, &channel)?;
     let me = profile::fingerprint(work)?;
-    if members_of(&group)?.iter().any(|leaf| leaf.identity() == person) {
+    let present = Present::of(&group)?;
+    people.retain(|person| !present.people.contains(person));
+    if people.is_empty() {
         return Err(CommandError::AlreadyAMember);
     }
     if group.state().allows(&me, Right::Add) == Allowed::No {
         return Err(CommandError::NoRight);
     }
-    work.wish(Wish::AddPerson { channel, person, packages: crate::record::Packages::default() })?;
+    // spec: GRP-073
+    if present.people.len().saturating_add(people.len()) > PEOPLE_MAX {
+        return Err(CommandError::GroupFull);
+    }
+    for person in people {
+        additions::wish(work, Wish::AddPerson { channel, person, packages: Packages::default() })?;
+    }
     Ok(())
 }
 
-/// Wishes to remove a member.
-pub(crate) fn remove(
-    work: &mut Work<'_>,
-    chat: ChatNumber,
-    member: &str,
-) -> Result<(), CommandError> {
-    let channel = group_chat(work, chat)?;
-    let person = Fingerprint::from_hex(member).map_err(|_| CommandError::NoSuchMember)?;
-    let group = log::load_group(work, &channel)?;
-    let me = profile::fingerprint(work)?;
-    if person == me || !members_of(&group)?.iter().any(|leaf| leaf.identity() == person) {
-        return Err(CommandError::NoSuchMember);
-    }
-    let agreed = group.state();
-    let outranked = agreed.role(&person) > agreed.role(&me);
-    if outranked || agreed.allows(&me, Right::Remove) == Allowed::No {
-        return Err(CommandError::NoRight);
-    }
-    work.wish(Wish::RemovePerson { channel, person })?;
-    Ok(())
-}
-
-/// Wishes to leave.
-pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), CommandError> {
-    let channel = group_chat(work, chat)?;
-    let group = log::load_group(work, &channel)?;
-    let me = profile::fingerprint(work)?;
-    let members = members_of(&group)?;
-    if members.iter().all(|leaf| leaf.identity() == me) {
-        return close_alone(work, &channel, chat);
-    }
-    let owner = |leaf: &Member| leaf.role == Role::Owner;
-    let mine = members.iter().any(|leaf| leaf.identity() == me && owner(leaf));
-    if mine && !members.iter().any(|leaf| leaf.identity() != me && owner(leaf)) {
-        return Err(CommandError::LastOwner);
-    }
-    crate::leaving::ask(work, &channel)?;
-    chats::set_state(work, chat, ChatState::Left)?;
-    Ok(())
-}
-
-fn members_of(group: &Group) -> Result<Vec<Member>, StoreError> {
+pub(crate) fn members_of(group: &Group) -> Result<Vec<Member>, StoreError> {
     group.members().map_err(log::store_error)
-}
-
-/// Leaves a group in which nobody else is: there is nobody to tell.
-fn close_alone(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    chat: ChatNumber,
-) -> Result<(), CommandError> {
-    for row in crate::wish::of_channel(work, channel)? {
-        // What was not sent is shown as failed.
-        crate::wish::fail(work, row.number, FailureReason::NotAMember)?;
-        work.settle(row.number);
-    }
-    drop_group(work, channel)?;
-    chats::set_state(work, chat, ChatState::Left)?;
-    Ok(())
 }
 
 /// Forgets a group's keys and tree; its record stays, and says that it is over and who was in it.
 pub(crate) fn drop_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let mut group = log::load_group(work, channel)?;
-    if let Some(mut record) = record(work, channel)? {
-        record.last_roster = identities(&members_of(&group)?);
-        save(work, channel, &record)?;
+    let last_roster = stuck::roster(work, channel)?;
+    if let Some(record) = record(work, channel)? {
+        save(work, channel, &GroupRecord { last_roster, ..record })?;
     }
-    let provider = work.provider();
-    group.delete(&provider).map_err(log::store_error)?;
+    stuck::erase(work, channel)?;
     set_state(work, channel, GroupState::Out)
 }
 
 /// Whose devices these are, each identity once.
 pub(crate) fn identities(leaves: &[Member]) -> Vec<Fingerprint> {
-    let people: std::collections::BTreeSet<Fingerprint> =
-        leaves.iter().map(Member::identity).collect();
+    let people: BTreeSet<Fingerprint> = leaves.iter().map(Member::identity).collect();
     people.into_iter().collect()
 }
 
@@ -425,6 +431,7 @@ pub(crate) fn last_roster(
 ) -> Result<Vec<Fingerprint>, StoreError> {
     match record.state {
         GroupState::Out => Ok(record.last_roster.clone()),
+        GroupState::Stuck => stuck::roster(work, channel),
         _ => Ok(identities(&members_of(&log::load_group(work, channel)?)?)),
     }
 }
@@ -437,9 +444,11 @@ pub(crate) fn members(
     let Some(group) = of_chat(work, chat)? else { return Ok(Vec::new()) };
     let me = profile::fingerprint(work)?;
     let mut members: Vec<MemberInfo> = Vec::new();
+    let mut places = BTreeMap::new();
     for leaf in members_of(&group)? {
         let fingerprint = leaf.identity().to_hex();
-        if let Some(known) = members.iter_mut().find(|known| known.fingerprint == fingerprint) {
+        let place = *places.entry(leaf.identity()).or_insert(members.len());
+        if let Some(known) = members.get_mut(place) {
             known.devices = known.devices.saturating_add(1);
             continue;
         }
@@ -447,13 +456,10 @@ pub(crate) fn members(
         members.push(MemberInfo {
             name: contacts::name_of(work, &leaf.identity())?,
             fingerprint,
-            role: match leaf.role {
-                Role::Owner => MemberRole::Owner,
-                Role::Admin => MemberRole::Admin,
-                Role::Member => MemberRole::Member,
-            },
+            role: changing::member_role(leaf.role),
             devices: 1,
             whose,
+            asking: readmission::waiting(work, group.channel(), &leaf.identity())?,
         });
     }
     Ok(members)
@@ -483,7 +489,8 @@ pub(crate) fn people_besides_me(
 /// The group of a chat that this device is in.
 fn of_chat(work: &mut Work<'_>, chat: ChatNumber) -> Result<Option<Group>, CommandError> {
     let Some(channel) = chats::named(work, chat)?.channel else { return Ok(None) };
-    if record(work, &channel)?.is_none_or(|group| group.state == GroupState::Out) {
+    // Of one where this device cannot go on, what it knows may be long over, or not readable.
+    if record(work, &channel)?.is_none_or(|group| !group.state.is_in()) {
         return Ok(None);
     }
     Ok(Some(log::load_group(work, &channel)?))

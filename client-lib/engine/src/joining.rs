@@ -8,30 +8,36 @@
 mod device;
 mod held;
 mod relays;
+mod waiting;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, Joined, OpenError},
+    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed, joiner_of},
     identity::{DeviceCredential, Fingerprint},
-    invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode},
+    invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
+    provider::Suite,
 };
 use hushwire_wire::id::ChannelId;
 
 use crate::{
     advance, chats,
-    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
     contacts, control, devices,
     direct::{self, Room},
     entered,
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
-    log, profile,
+    log, outbox, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
-    refreshing, shelf,
+    refreshing, rejoin, shelf,
     store::StoreError,
+    stuck,
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
+pub(crate) use waiting::{
+    Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
+};
 
 /// Does what an inbox item says.
 pub(crate) fn take(
@@ -39,20 +45,30 @@ pub(crate) fn take(
     sender: &DeviceCredential,
     content: &[u8],
 ) -> Result<(), Fault> {
-    let content =
-        InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
-    match content {
+    let said = InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
+    match said {
         InboxContent::Invitation(invitation) => {
             work.effects.shelf = true;
-            follow(work, sender, &invitation)
+            follow(work, sender, &invitation, Given::Item(content))
         }
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
             device::check(work, sender)?;
             take_card(work, sender, &card)
         }
-        // Re-adding is for a person to confirm; nobody can be asked by a machine alone.
-        InboxContent::RejoinRequest(_) => Err(Fault::Rejected("REJOIN_NOT_SUPPORTED")),
+        InboxContent::RejoinRequest(request) => {
+            if readmission::is_own(work, sender)? {
+                return Ok(());
+            }
+            check_card(sender, request.sender())?;
+            device::check(work, sender)?;
+            if is_from_me(work, sender)? {
+                return readmission::take(work, sender, &request);
+            }
+            check_contact(work, &sender.identity())?;
+            take_card(work, sender, request.sender())?;
+            readmission::take(work, sender, &request)
+        }
     }
 }
 
@@ -84,53 +100,50 @@ fn check_contact(work: &Work<'_>, person: &Fingerprint) -> Result<(), Fault> {
     }
 }
 
+/// What there is of an invitation.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    /// The item's content.
+    Item(&'a [u8]),
+    /// That, and the snapshot that it names.
+    Snapshot(&'a GroupSnapshot),
+}
+
+/// Whether this device may follow an invitation, as far as its group does not have to be looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admission {
+    /// By another identity.
+    Theirs,
+    /// By a device of its own.
+    Own,
+    /// It is in already.
+    There,
+}
+
+fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
+    Ok(sender.identity() == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?)
+}
+
 fn follow(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     invitation: &Invitation,
+    given: Given<'_>,
 ) -> Result<(), Fault> {
-    // spec: LNK-046
-    let RatchetTree::Inline(tree) = &invitation.tree else {
-        return Err(Fault::Refused(InvitationRefusal::TreeNotInline));
-    };
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?;
-    if let Some(known) = known.as_ref().filter(|known| known.state.is_in()) {
-        // A repeated one, or one that follows a removal of which this device has not read yet.
-        let repeated = known.epoch == invitation.group.epoch;
-        return if repeated { Ok(()) } else { Err(Fault::Early) };
-    }
-    check_card(sender, &invitation.sender)?;
-    device::check(work, sender)?;
-    if let Some(known) = &known {
-        check_known(work, &channel, known, sender, invitation)?;
-    }
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
-    let own = sender.identity() == me;
-    match invitation.purpose {
-        // spec: LNK-059
-        Purpose::OwnDevices if !own || !device::is_own_group(work, &channel)? => {
-            return Err(Fault::Refused(InvitationRefusal::OtherPurpose));
-        }
-        _ if own => {}
-        // Who has a link begins a direct chat, and is a contact from then on.
-        Purpose::Direct | Purpose::OwnDevices => {}
-        Purpose::Group => check_contact(work, &sender.identity())?,
-    }
-    if !own {
-        relays::check(work, &sender.identity(), invitation)?;
-    }
-    let device = profile::device(work)?;
-    let provider = work.provider();
-    let joined = match Group::join(&provider, &device.key, &channel, &invitation.welcome, tree) {
-        Ok(joined) => joined,
-        // For another device of this identity.
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => return Ok(()),
-        Err(OpenError::Failed(error)) => return Err(Fault::Store(log::store_error(error))),
-        // spec: CLI-174
-        Err(OpenError::NewerRules(_)) => return Err(Fault::NewerRules),
-        Err(_) => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
+    let own = match admit(work, sender, invitation, known.as_ref())? {
+        Admission::There => return Ok(()),
+        admission => admission == Admission::Own,
     };
+    // spec: LNK-046, LNK-082: nothing is fetched before this.
+    let snapshot = match (&invitation.snapshot, given) {
+        (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot(snapshot)) => snapshot,
+        (SnapshotPlace::Blob(at), Given::Item(content)) => {
+            return waiting::begin(work, sender, invitation, at, content);
+        }
+    };
+    let Some(joined) = join(work, invitation, snapshot, known.as_ref())? else { return Ok(()) };
     // spec: LNK-042
     if joined.inviter.credential != *sender || !fits(invitation, &joined) {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
@@ -142,7 +155,87 @@ fn follow(
     if !own && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
-    enter(work, sender, invitation, &joined, known.map(|known| known.purpose))
+    enter(work, sender, invitation, &joined, known)
+}
+
+/// Joins the group, unless the invitation is for another device of this identity.
+fn join(
+    work: &mut Work<'_>,
+    invitation: &Invitation,
+    snapshot: &GroupSnapshot,
+    known: Option<&GroupRecord>,
+) -> Result<Option<Joined>, Fault> {
+    let not_valid = Fault::Rejected("INVITATION_NOT_VALID");
+    let Some(suite) = Suite::from_code(invitation.suite.0) else { return Err(not_valid) };
+    let channel = &invitation.group.channel;
+    let returning = known.is_some_and(|known| known.state == GroupState::Stuck);
+    if returning {
+        let Ok(package) = joiner_of(&invitation.secrets) else { return Err(not_valid) };
+        if !shelf::has(work, &package)? {
+            return Ok(None);
+        }
+        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
+        stuck::erase_keys(work, channel)?;
+    }
+    let device = profile::device(work)?;
+    let provider = work.provider();
+    let welcomed = Welcomed { suite, secrets: &invitation.secrets, snapshot };
+    match Group::join(&provider, &device.key, channel, welcomed) {
+        Ok(joined) => Ok(Some(joined)),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) if !returning => Ok(None),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Err(not_valid),
+        Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
+        // spec: CLI-174
+        Err(OpenError::NewerRules(_)) => Err(Fault::NewerRules),
+        Err(_) => Err(not_valid),
+    }
+}
+
+fn admit(
+    work: &mut Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    known: Option<&GroupRecord>,
+) -> Result<Admission, Fault> {
+    let channel = invitation.group.channel;
+    if let Some(known) = known.filter(|known| known.state.is_in()) {
+        // A repeated one, or one that follows a removal of which this device has not read yet.
+        let repeated = known.epoch == invitation.group.epoch;
+        return if repeated { Ok(Admission::There) } else { Err(Fault::Early) };
+    }
+    check_card(sender, &invitation.sender)?;
+    device::check(work, sender)?;
+    if let Some(known) = known {
+        check_known(work, &channel, known, sender, invitation)?;
+    }
+    let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
+    check_purpose(work, sender, invitation, whose)?;
+    if whose == Whose::Mine {
+        return Ok(Admission::Own);
+    }
+    relays::check(work, &sender.identity(), invitation)?;
+    Ok(Admission::Theirs)
+}
+
+/// Who may invite to what.
+fn check_purpose(
+    work: &Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    whose: Whose,
+) -> Result<(), Fault> {
+    match (invitation.purpose, whose) {
+        // spec: LNK-059
+        (Purpose::OwnDevices, Whose::Mine)
+            if device::is_own_group(work, &invitation.group.channel)? =>
+        {
+            Ok(())
+        }
+        (Purpose::OwnDevices, _) => Err(Fault::Refused(InvitationRefusal::OtherPurpose)),
+        // Who has a link begins a direct chat, and is a contact from then on.
+        (Purpose::Direct, _) | (Purpose::Group, Whose::Mine) => Ok(()),
+        (Purpose::Group, Whose::Others) => check_contact(work, &sender.identity()),
+    }
 }
 
 /// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
@@ -174,10 +267,19 @@ fn check_known(
         InvitationRefusal::OtherRelay
     } else if !is_for(known.purpose, invitation.purpose) {
         InvitationRefusal::OtherPurpose
+    } else if is_dissolved(work, known)? {
+        // spec: CLI-153
+        InvitationRefusal::Dissolved
     } else {
         return Ok(());
     };
     Err(Fault::Refused(refusal))
+}
+
+/// Nobody can take a group up again that an owner has ended.
+fn is_dissolved(work: &Work<'_>, known: &GroupRecord) -> Result<bool, StoreError> {
+    let chat = known.purpose.chat().map(|chat| chats::load(work, chat)).transpose()?.flatten();
+    Ok(chat.is_some_and(|chat| chat.state == ChatState::Dissolved))
 }
 
 fn is_for(known: PurposeRecord, named: Purpose) -> bool {
@@ -206,22 +308,35 @@ fn enter(
     sender: &DeviceCredential,
     invitation: &Invitation,
     joined: &Joined,
-    known: Option<PurposeRecord>,
+    known: Option<GroupRecord>,
 ) -> Result<(), Fault> {
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let from_me = sender.identity() == me;
     if !from_me {
         take_card(work, sender, &invitation.sender)?;
     }
-    shelf::used(work, &joined.packages)?;
+    shelf::used(work, &joined.package)?;
+    let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
-        Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
-        Purpose::Group => group_purpose(work, invitation, joined, known)?,
+        Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,
+        Purpose::Group => group_purpose(work, invitation, joined, known_purpose)?,
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
     let channel = invitation.group.channel;
     let epoch = invitation.group.epoch;
+    let back = known.filter(|known| known.state == GroupState::Stuck);
+    let rejoined_ms = match &back {
+        Some(known) => come_back(work, &channel, known)?,
+        None => Vec::new(),
+    };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
+    let members = joined.group.members().map_err(log::store_error)?;
+    stuck::note_roster(work, &channel, &members)?;
+    // Whose doing it is that this device is there stays.
+    let invited_by = match &back {
+        Some(known) => known.invited_by,
+        None => (!from_me).then(|| sender.identity()),
+    };
     let record = GroupRecord {
         relay: invitation.group.relay.to_string(),
         purpose,
@@ -231,7 +346,9 @@ fn enter(
         opened: true,
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
-        invited_by: (!from_me).then(|| sender.identity()),
+        invited_by,
+        stuck: None,
+        rejoined_ms,
         rules: joined.group.state().rules.0,
         refresh: None,
     };
@@ -249,6 +366,20 @@ fn enter(
         }
     }
     Ok(())
+}
+
+/// What is left of the group as it was: what was sealed for an earlier epoch is sealed anew, in its
+/// order; who got it before knows it by its id (spec: CLI-163, CNT-012).
+fn come_back(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    known: &GroupRecord,
+) -> Result<Vec<u64>, StoreError> {
+    let epoch = log::epoch_state(work, channel, &known.epoch);
+    let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
+    outbox::epoch_over(work, channel)?;
+    advance::forget_epochs(work, channel, &[])?;
+    rejoin::came_back(work, channel, known, read_ms)
 }
 
 /// The direct chat with the one other person of the group. Its inviter is that person, or an own

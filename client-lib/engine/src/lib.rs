@@ -15,10 +15,12 @@
 //!
 //! Normative text: `spec/client.md`; the rows are in [`record`].
 
+mod additions;
 mod advance;
 mod answer;
 mod backoff;
 mod capabilities;
+mod changing;
 mod chats;
 mod clock;
 pub mod command;
@@ -47,16 +49,22 @@ mod newer_rules;
 mod outbox;
 mod packages;
 mod pending;
+mod pins;
 mod profile;
+mod readmission;
 mod receipts;
 mod received;
 mod record;
 mod refreshing;
+mod rejoin;
 mod revoking;
 pub mod session;
 mod shelf;
+mod snapshots;
 pub mod store;
+mod stuck;
 pub mod transaction;
+mod uploads;
 mod warnings;
 mod wish;
 mod work;

@@ -23,13 +23,15 @@ use hushwire_wire::{
 
 use crate::{
     advance, backoff,
+    command::StuckCause,
     event::{Event, Warning},
     groups, leaving, outbox, received,
     record::{
         CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, Verdict, Wish, by_channel,
     },
+    rejoin,
     store::StoreError,
-    wish,
+    stuck, wish,
     work::Work,
 };
 
@@ -147,8 +149,8 @@ pub(crate) fn denied(
         return Ok(());
     }
     // An epoch that the relay no longer knows cannot be read on from (spec: CHN-017).
-    groups::set_state(work, channel, GroupState::Stuck)?;
-    warn(work, channel, |chat| Warning::MissedTooMuch { chat })
+    warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
+    stuck::stick(work, channel, StuckCause::EpochGone)
 }
 
 /// Takes the next entry of the current epoch.
@@ -165,11 +167,11 @@ pub(crate) fn take(
         return Ok(Taken::Next);
     }
     let EntryBody::Whole { content: Content::Inline(envelope), operation } = &entry.body else {
+        warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
         if !promise.is_message(entry, &placed.entry) {
             // spec: CLI-075
-            groups::set_state(work, channel, GroupState::Stuck)?;
+            stuck::stick(work, channel, StuckCause::CommitGone)?;
         }
-        warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
         return Ok(Taken::Next);
     };
     match operation {
@@ -177,6 +179,7 @@ pub(crate) fn take(
         Operation::Commit(_) => {
             take_commit(work, channel, &group, &placed, entry, operation, envelope)?;
         }
+        Operation::Note => take_note(work, channel, entry, envelope)?,
     }
     Ok(Taken::Next)
 }
@@ -189,12 +192,11 @@ pub(crate) fn gone(
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
-    if commit {
-        groups::set_state(work, channel, GroupState::Stuck)?;
-    } else if place(work, channel, &group, entry)?.is_none() {
+    if !commit && place(work, channel, &group, entry)?.is_none() {
         return Ok(());
     }
-    warn(work, channel, |chat| Warning::MissedTooMuch { chat })
+    warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
+    if commit { stuck::stick(work, channel, StuckCause::CommitGone) } else { Ok(()) }
 }
 
 /// An entry's id, once it was put in its place.
@@ -220,6 +222,7 @@ fn place(
     let id = entry_id(channel, entry);
     record.head = transcript::next_head(&record.head, entry.sequence, &id);
     record.next = record.next.saturating_add(1);
+    record.read_ms = record.read_ms.max(entry.stored_at.0);
     advance::note_head(work, channel, &entry.epoch, record.next, &record.head);
     save_epoch(work, channel, &entry.epoch, &record)?;
     Ok(Some(Placed { entry: id }))
@@ -255,11 +258,29 @@ fn take_message(
             received::take(work, channel, group, &mls, entry, &message)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
-        OpenedEntry::Commit(_) => {
+        OpenedEntry::Commit(_) | OpenedEntry::UnknownNote => {
             return Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)));
         }
     }
     Ok(())
+}
+
+/// A note has its place in the chain, and says nothing that this version knows (spec: ENV-005).
+fn take_note(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entry: &Entry,
+    envelope: &[u8],
+) -> Result<(), Fault> {
+    let (_, keys) = epoch_state(work, channel, &entry.epoch)?;
+    let mut mls = load_group(work, channel)?;
+    let provider = work.provider();
+    match mls.open_entry(&provider, &entry.epoch, &keys, &Operation::Note, envelope)? {
+        OpenedEntry::UnknownNote => Ok(()),
+        OpenedEntry::Message(_) | OpenedEntry::Leave(_) | OpenedEntry::Commit(_) => {
+            Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)))
+        }
+    }
 }
 
 /// A member saw the head of this epoch's log: it must be one that we saw, at a place before its own
@@ -297,9 +318,8 @@ fn take_commit(
         if !mark.contested.iter().eq(known) {
             // Its author saw other candidates before it than the relay showed us: to judge it here
             // could part us from those who saw them (spec: CLI-047).
-            groups::set_state(work, channel, GroupState::Stuck)?;
             warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
-            return Ok(());
+            return Ok(stuck::stick(work, channel, StuckCause::OtherHistory)?);
         }
     }
     // spec: GRP-032
@@ -355,6 +375,9 @@ pub(crate) fn reject(
     let code = refused.code();
     let is_commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
     if !is_commit {
+        if refused == Refused::Group(Rejection::OwnLeaf) {
+            copied(work, channel, &entry.epoch)?;
+        }
         warn(work, channel, |chat| Warning::EntryRejected { chat, code })?;
         return Ok(Taken::Next);
     }
@@ -362,6 +385,7 @@ pub(crate) fn reject(
     if rejection == Rejection::OwnLeaf {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;
         warn(work, channel, |chat| Warning::OwnCommitUnknown { chat })?;
+        rejoin::doubt(work, channel)?;
         return Ok(Taken::Next);
     }
     note(work, channel, &entry.epoch, placed.entry, Verdict::Invalid)?;
@@ -374,6 +398,20 @@ pub(crate) fn reject(
     Ok(Taken::Next)
 }
 
+/// A message in this device's name that its store did not make: somebody forged it, or a copy of the
+/// store was at work, and this one may take keys for fresh that are used up. Nothing more is sealed in
+/// this epoch but the commit that ends it, for which there are other keys (spec: CLI-164).
+fn copied(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    if record.copied {
+        return Ok(());
+    }
+    save_epoch(work, channel, epoch, &EpochRecord { copied: true, ..record })?;
+    work.effects.channels.insert(*channel);
+    work.wish(Wish::LeaveEpoch { channel: *channel, epoch: *epoch })?;
+    Ok(())
+}
+
 fn plan_contest(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -382,6 +420,8 @@ fn plan_contest(
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
     if group.contest.is_some() {
+        // What this device offers, or has offered already, has to list this candidate too.
+        work.effects.channels.insert(*channel);
         return Ok(());
     }
     let wait = CONTEST_WAIT_MS + backoff::jitter_ms(CONTEST_SPAN_MS, work.rng);
@@ -413,7 +453,7 @@ pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), St
     // A commit that is wished for anyway contests as well as an empty one.
     let wished = wish::of_channel(work, channel)?
         .iter()
-        .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::RemovePerson { .. }));
+        .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::ChangeGroup { .. }));
     if !wished {
         work.wish(Wish::Contest { channel: *channel })?;
     }

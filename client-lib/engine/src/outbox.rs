@@ -4,11 +4,14 @@
 //! settles it. The same transaction that moved the group's ratchet wrote the row, so a crash between
 //! sealing and sending repeats the same bytes, never other ones under the same key (spec: CLI-010).
 
+use std::collections::BTreeMap;
+
 use hushwire_protocol::{
+    content::Content as MimiContent,
     epoch::EpochKeys,
     group::{
         CommitBasis, CommitIntent, GroupError, JoinerWelcome, KeyPackageReference, LogPlace,
-        VerifiedKeyPackage,
+        VerifiedKeyPackage, judge_content,
     },
     identity::Fingerprint,
 };
@@ -21,13 +24,14 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    backoff,
+    additions, backoff, changing,
     command::FailureReason,
     groups,
     log::{self, epoch_state},
-    messages,
-    record::{SealedRecord, SecretBytes, Verdict, Wish, WishNumber, by_number, id},
+    messages, pins,
+    record::{Invitee, SealedRecord, SecretBytes, Verdict, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
+    uploads::{self, Upload},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
     work::Work,
 };
@@ -42,45 +46,28 @@ pub(crate) struct CommitRecord {
     pub(crate) contested: Vec<EntryId>,
     /// Keys of the epoch that it opens.
     pub(crate) next_keys: SecretBytes,
-    /// One for each device that joins.
-    pub(crate) welcomes: Vec<WelcomeRecord>,
+    /// What the devices that join need beside their secrets, as far as the commit gives it.
+    #[serde(with = "serde_bytes", default)]
+    pub(crate) group_info: Vec<u8>,
+    /// The devices that join.
+    pub(crate) invitees: Vec<Invitee>,
 }
 
-/// A Welcome, and the device it is for.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct WelcomeRecord {
-    /// The KeyPackage that was used.
-    reference: serde_bytes::ByteArray<32>,
-    /// Whose it was.
-    #[serde(with = "id")]
-    pub(crate) person: Fingerprint,
-    #[serde(with = "serde_bytes")]
-    pub(crate) welcome: Vec<u8>,
-}
-
-fn welcome_records(welcomes: Vec<JoinerWelcome>, added: &[Joiner]) -> Vec<WelcomeRecord> {
-    let record = |welcome: JoinerWelcome| {
-        let joiner = added.iter().find(|joiner| joiner.reference == welcome.joiner)?;
-        Some(WelcomeRecord {
-            reference: serde_bytes::ByteArray::new(*welcome.joiner.as_bytes()),
-            person: joiner.person,
-            welcome: welcome.welcome,
-        })
+/// For whom each of the Welcomes of a commit is.
+fn invitees(welcomes: Vec<JoinerWelcome>, added: &Joiners) -> Vec<Invitee> {
+    let invitee = |welcome: JoinerWelcome| {
+        let person = *added.get(&welcome.joiner)?;
+        Some(Invitee { person, secrets: welcome.secrets })
     };
-    welcomes.into_iter().filter_map(record).collect()
+    welcomes.into_iter().filter_map(invitee).collect()
 }
 
-/// A device that a commit adds.
-struct Joiner {
-    reference: KeyPackageReference,
-    person: Fingerprint,
-}
+/// Whose the key packages are that a commit adds.
+type Joiners = BTreeMap<KeyPackageReference, Fingerprint>;
 
-fn joiners(intent: &CommitIntent) -> Vec<Joiner> {
-    let joiner = |package: &VerifiedKeyPackage| Joiner {
-        reference: package.reference(),
-        person: package.credential().identity(),
-    };
+fn joiners(intent: &CommitIntent) -> Joiners {
+    let joiner =
+        |package: &VerifiedKeyPackage| (package.reference(), package.credential().identity());
     intent.add.iter().map(joiner).collect()
 }
 
@@ -110,7 +97,8 @@ pub(crate) fn content_target(work: &Work<'_>, channel: &ChannelId) -> Result<Tar
     }
     let (epoch, _) = epoch_state(work, channel, &group.epoch)?;
     // An epoch with a commit takes no messages any more; they wait for the next one.
-    if epoch.candidates.is_empty() { Ok(target) } else { Ok(Target::Nothing) }
+    let takes = epoch.candidates.is_empty() && !epoch.copied;
+    if takes { Ok(target) } else { Ok(Target::Nothing) }
 }
 
 pub(crate) fn sealed(
@@ -125,18 +113,6 @@ pub(crate) fn is_sealed(work: &Work<'_>, number: WishNumber) -> Result<bool, Sto
     Ok(sealed(work, number)?.is_some())
 }
 
-/// Whether a part of the sealed bytes of a wish is at the relay, or was.
-pub(crate) fn is_uploaded(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
-    Ok(sealed(work, number)?.is_some_and(|row| row.uploaded > 0))
-}
-
-/// Forgets how much of the sealed bytes is at the relay: it is asked that by the next try.
-pub(crate) fn upload_anew(work: &Work<'_>, number: WishNumber) -> Result<(), StoreError> {
-    let Some(mut row) = sealed(work, number)? else { return Ok(()) };
-    row.uploaded = 0;
-    work.tx.save(&by_number(number.0), &row)
-}
-
 /// Seals content for the current epoch, or takes what was sealed for it, and appends it.
 pub(crate) fn send_content(
     work: &mut Work<'_>,
@@ -147,18 +123,25 @@ pub(crate) fn send_content(
 ) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     if let Some(sealed) = fresh(work, number, channel, view.epoch)? {
-        return append(desk, sealed);
+        return append(work, number, desk, sealed);
     }
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
+    // spec: CLI-151
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let said = MimiContent::decode(content).map_err(|_| StoreError::Damaged)?;
+    if judge_content(group.state(), &me, &said).is_err() {
+        wish::fail(work, number, FailureReason::NoRight)?;
+        return Ok(Step::Settled);
+    }
     let binding = LogPlace { read_to: Sequence(epoch.next), head: epoch.head };
     let provider = work.provider();
     let message = group
         .seal_message(&provider, &device.key, &view.epoch, &keys, content, binding)
         .map_err(log::store_error)?;
     let sealed = seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
-    append(desk, sealed)
+    append(work, number, desk, sealed)
 }
 
 /// The sealed row of a wish, if it is for this epoch. One for another epoch is dropped: that epoch
@@ -197,7 +180,6 @@ pub(crate) fn seal(
         envelope,
         commit,
         upload: SecretBytes::new(&work.random::<32>()),
-        uploaded: 0,
         wish: number.0,
     };
     work.tx.save(&by_number(number.0), &record)?;
@@ -208,6 +190,7 @@ pub(crate) fn seal(
 
 fn forget(work: &Work<'_>, row: &SealedRecord) {
     work.tx.remove(Table::Sealed, &by_number(row.wish));
+    uploads::forget_progress(work, WishNumber(row.wish));
     work.tx.remove(Table::OwnEntry, row.entry.as_bytes());
 }
 
@@ -221,11 +204,15 @@ pub(crate) fn send_commit(
     let (Some(view), Some(channel)) = (desk.channel, wish.channel().copied()) else {
         return Ok(Step::Aim);
     };
-    if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
-        return append(desk, sealed);
-    }
     let (epoch, keys) = epoch_state(work, &channel, &view.epoch)?;
     let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
+    if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
+        if contests(&sealed, &contested)? {
+            return append(work, number, desk, sealed);
+        }
+        // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
+        forget(work, &sealed);
+    }
     if epoch.candidates.iter().any(|known| known.verdict != Verdict::Invalid) {
         // A candidate that cannot be judged here is for others to contest.
         return Ok(Step::Later(work.now.plus_ms(backoff::UNJUDGED_REST_MS)));
@@ -259,9 +246,12 @@ pub(crate) fn send_commit(
         Ok(pending) => pending,
         Err(GroupError::Store(error)) => return Err(log::store_error(GroupError::Store(error))),
         // What openmls changed before it refused goes with this transaction's group: abandoned.
-        Err(_) => {
+        Err(error) => {
             group.abandon_commit(&provider).map_err(log::store_error)?;
-            wish::fail(work, number, FailureReason::NoRight)?;
+            if let Wish::CommitAdditions { most, .. } = wish {
+                return additions::refused(work, number, &channel, *most);
+            }
+            wish::fail(work, number, changing::reason(error))?;
             return Ok(Step::Settled);
         }
     };
@@ -270,16 +260,23 @@ pub(crate) fn send_commit(
         cut: pending.mark.cut == Cut::Cut,
         contested,
         next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()[..]),
-        welcomes: welcome_records(pending.welcomes, &added),
+        group_info: pending.group_info,
+        invitees: invitees(pending.welcomes, &added),
     };
     let operation = record.operation();
     let commit = Some(SecretBytes::new(&crate::record::encode(&record)?));
     let sealed = seal(work, number, &channel, view, &operation, pending.envelope, commit)?;
-    append(desk, sealed)
+    append(work, number, desk, sealed)
+}
+
+/// Whether a sealed commit contests exactly these candidates.
+fn contests(sealed: &SealedRecord, contested: &[EntryId]) -> Result<bool, StoreError> {
+    let Some(commit) = &sealed.commit else { return Ok(false) };
+    Ok(crate::record::decode::<CommitRecord>(commit.expose())?.contested == contested)
 }
 
 /// MLS has one pending commit in a group, and its bytes may be under way: another wish waits until
-/// it is settled. Only a contest takes its place, when the log shows that others came first.
+/// it is settled. One takes its place only when the log shows that others came before it.
 fn make_way(
     work: &Work<'_>,
     number: WishNumber,
@@ -293,7 +290,7 @@ fn make_way(
         let Some(sealed) = sealed(work, row.number)?.filter(|row| row.commit.is_some()) else {
             continue;
         };
-        if contested.is_empty() {
+        if contests(&sealed, contested)? {
             return Ok(false);
         }
         forget(work, &sealed);
@@ -302,7 +299,12 @@ fn make_way(
 }
 
 /// Asks for the append, after its upload if it is large.
-pub(crate) fn append(desk: &Desk, sealed: SealedRecord) -> Result<Step, StoreError> {
+pub(crate) fn append(
+    work: &Work<'_>,
+    number: WishNumber,
+    desk: &Desk,
+    sealed: SealedRecord,
+) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     let channel = sealed.channel;
     let operation = match &sealed.commit {
@@ -314,13 +316,14 @@ pub(crate) fn append(desk: &Desk, sealed: SealedRecord) -> Result<Step, StoreErr
         let content = Content::Inline(sealed.envelope.into());
         Request::Append { handle: view.handle, content, operation }
     } else {
-        match next_upload(&sealed, desk.limits.blob_chunk_bytes)? {
-            Some(upload) => upload,
-            None => Request::Append {
-                handle: view.handle,
-                content: Content::Blob(reference(&sealed)?),
-                operation,
-            },
+        let key = upload_key(&sealed)?;
+        match uploads::next(work, number, size)? {
+            Upload::Begin => Request::BlobCreate { key, size },
+            Upload::From(offset) => part(&sealed, key, offset, desk.limits.blob_chunk_bytes)?,
+            Upload::Whole => {
+                let content = Content::Blob(reference(&sealed)?);
+                Request::Append { handle: view.handle, content, operation }
+            }
         }
     };
     Ok(Step::Ask(Ask::Append { channel, request }))
@@ -338,21 +341,19 @@ fn reference(sealed: &SealedRecord) -> Result<BlobReference, StoreError> {
     })
 }
 
-/// The next request of an upload: to begin it, or its next chunk; none when it is whole.
-fn next_upload(sealed: &SealedRecord, chunk_bytes: u64) -> Result<Option<Request>, StoreError> {
-    let key = upload_key(sealed)?;
-    let size = length(&sealed.envelope);
-    let Some(done) = sealed.uploaded.checked_sub(1) else {
-        return Ok(Some(Request::BlobCreate { key, size }));
-    };
-    if done >= size {
-        return Ok(None);
-    }
-    let start = usize::try_from(done).unwrap_or(usize::MAX);
-    let end = usize::try_from(done.saturating_add(chunk_bytes).min(size)).unwrap_or(usize::MAX);
+/// The part of an upload that begins at this byte.
+fn part(
+    sealed: &SealedRecord,
+    key: UploadKey,
+    offset: u64,
+    chunk_bytes: u64,
+) -> Result<Request, StoreError> {
+    let end = offset.saturating_add(chunk_bytes).min(length(&sealed.envelope));
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let end = usize::try_from(end).unwrap_or(usize::MAX);
     let content = sealed.envelope.get(start..end).ok_or(StoreError::Damaged)?;
     let content = bytes::Bytes::copy_from_slice(content);
-    Ok(Some(Request::BlobWrite { key, offset: done, content }))
+    Ok(Request::BlobWrite { key, offset, content })
 }
 
 fn length(bytes: &[u8]) -> u64 {
@@ -366,19 +367,9 @@ pub(crate) fn appended(
     desk: &Desk,
     answer: &Answer,
 ) -> Result<Progress, StoreError> {
-    let Some(mut row) = sealed(work, number)? else { return Ok(Progress::Next) };
+    let Some(row) = sealed(work, number)? else { return Ok(Progress::Next) };
     match answer {
-        Answer::BlobState { stored, .. } => {
-            // Zero stands for "not begun", so that one more is what is stored.
-            let before = core::mem::replace(&mut row.uploaded, stored.saturating_add(1));
-            work.tx.save(&by_number(number.0), &row)?;
-            // spec: CLI-140
-            Ok(if row.uploaded > before {
-                Progress::Uploading
-            } else {
-                Progress::Refused { retry_after_ms: backoff::REFUSED_REST_MS }
-            })
-        }
+        Answer::BlobState { stored, .. } => uploads::answered(work, number, *stored),
         Answer::Appended(receipt) => receipt_came(work, number, desk, &row, receipt),
         _ => Ok(Progress::Refused { retry_after_ms: 0 }),
     }
@@ -407,7 +398,9 @@ fn receipt_came(
     let (mut epoch, _) = epoch_state(work, &row.channel, &row.epoch)?;
     epoch.acknowledged = epoch.acknowledged.max(receipt.sequence.next().0);
     log::save_epoch(work, &row.channel, &row.epoch, &epoch)?;
-    if row.commit.is_some() {
+    // What it does, it does at its place among those of others.
+    let counts_in_log = matches!(wish::load(work, number)?, Some(Wish::Pin { .. }));
+    if row.commit.is_some() || counts_in_log {
         return Ok(Progress::AwaitLog);
     }
     stored(work, number)
@@ -421,6 +414,7 @@ fn stored(work: &mut Work<'_>, number: WishNumber) -> Result<Progress, StoreErro
         Some(Wish::SendContent { message: Some(shown), .. }) => {
             messages::set_stored(work, shown)?;
         }
+        Some(Wish::Pin { shown, pinned, .. }) => pins::stored(work, shown, pinned)?,
         _ => {}
     }
     work.settle(number);

@@ -3,6 +3,7 @@
 //! Values are MessagePack with field names, so that a later version can add fields with a default.
 //! Everything here is inside the encrypted store; secrets are still kept in zeroizing types.
 
+mod change;
 mod chat;
 mod group;
 mod key;
@@ -11,13 +12,14 @@ mod secret;
 mod transfer;
 mod wish;
 
+pub(crate) use change::{ChangeRecord, EditRecord, RoleRecord};
 pub(crate) use chat::{
     BodyRecord, ChatRecord, ContactRecord, DeliveryRecord, FileRecord, LinkRecord, MessageRecord,
     Outgoing,
 };
 pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,
-    Refreshing, SealedRecord, Verdict,
+    Refreshing, SealedRecord, StuckRecord, Verdict,
 };
 pub(crate) use key::{by_channel, by_channel_wish, by_chat, by_number, number_of};
 pub(crate) use profile::{
@@ -26,7 +28,9 @@ pub(crate) use profile::{
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
 pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};
-pub(crate) use wish::{Cause, Packages, Shown, UnsealedItem, Wish, WishNumber, WishRecord};
+pub(crate) use wish::{
+    Cause, Invitee, Packages, SharedSnapshot, Shown, UnsealedItem, Wish, WishNumber, WishRecord,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;

@@ -238,19 +238,32 @@ pub(crate) fn answered(
     Ok(())
 }
 
-/// Whether one of these is this device's.
-pub(crate) fn has_one(
-    work: &Work<'_>,
-    packages: &[KeyPackageReference],
-) -> Result<bool, StoreError> {
-    let rows = work.tx.list::<PackageRecord>(PREFIX, usize::MAX)?;
-    Ok(rows.iter().any(|row| packages.iter().any(|one| *one.as_bytes() == *row.record.reference)))
+/// Keeps the private part of a key package that goes to no shelf, for as long as something can come by
+/// it (spec: CLI-091).
+pub(crate) fn keep_off(work: &Work<'_>, reference: &KeyPackageReference) -> Result<(), StoreError> {
+    let number = PackageNumber(work.count(|counters| &mut counters.package)?);
+    let record = PackageRecord {
+        reference: serde_bytes::ByteArray::new(*reference.as_bytes()),
+        kind: Kind::Single,
+        made_at_ms: work.now.0,
+        stored: true,
+        used: false,
+        off_since_ms: Some(work.now.0),
+        clearing: 0,
+    };
+    work.tx.save(&row_key(number), &record)
 }
 
-/// A group was joined by one of these: MLS deleted the private part of one for a single use.
-pub(crate) fn used(work: &Work<'_>, packages: &[KeyPackageReference]) -> Result<(), StoreError> {
+/// Whether a key package is this device's.
+pub(crate) fn has(work: &Work<'_>, package: &KeyPackageReference) -> Result<bool, StoreError> {
+    let rows = work.tx.list::<PackageRecord>(PREFIX, usize::MAX)?;
+    Ok(rows.iter().any(|row| *package.as_bytes() == *row.record.reference))
+}
+
+/// A group was joined by a key package: MLS deleted the private part of one for a single use.
+pub(crate) fn used(work: &Work<'_>, package: &KeyPackageReference) -> Result<(), StoreError> {
     for mut row in work.tx.list::<PackageRecord>(PREFIX, usize::MAX)? {
-        if !packages.iter().any(|package| *package.as_bytes() == *row.record.reference) {
+        if *package.as_bytes() != *row.record.reference {
             continue;
         }
         match row.record.kind {

@@ -7,19 +7,21 @@ mod refusal;
 
 use hushwire_protocol::{address::RelayAddress, identity::DeviceId};
 use hushwire_wire::{
-    id::{CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
+    id::{BlobId, CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
     message::{Answer, Handle, Request},
 };
 
 use crate::{
-    answer, capabilities,
+    additions, answer, capabilities,
     command::ChatNumber,
     contacts, devices,
     event::RelayFault,
-    files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
-    record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
-    revoking,
+    files, groups, inbox, invitations, joining, leaving, links, outbox, packages, readmission,
+    receipts,
+    record::{Packages, TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
+    rejoin, revoking,
     session::{ServerLimits, SessionNumber},
+    snapshots,
     store::{Order, Range, StoreError, Table},
     work::Work,
 };
@@ -71,6 +73,8 @@ pub(crate) enum Step {
     Ask(Ask),
     /// Nothing before this time.
     Later(Timestamp),
+    /// Others have to do something; it is looked at again at this time.
+    Others { until: Timestamp },
     /// It needs something else than was thought.
     Aim,
     /// It is settled.
@@ -85,6 +89,15 @@ pub(crate) enum Ask {
     Append { channel: ChannelId, request: Request },
     /// The live half of a transfer, which goes on by itself.
     Transfer(TransferNumber),
+    /// A group's snapshot, which comes in parts.
+    Snapshot(Wanted),
+}
+
+/// A blob that is wanted whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) blob: BlobId,
+    pub(crate) size: u64,
 }
 
 /// How far an answer brought a wish.
@@ -98,6 +111,8 @@ pub(crate) enum Progress {
     Uploading,
     /// Refused for now.
     Refused { retry_after_ms: u64 },
+    /// Too early by so much: its turn may come then.
+    TooEarly { retry_after_ms: u64 },
     /// The log decides.
     AwaitLog,
     /// The relay has it, and another person's device does the rest; the log will say.
@@ -127,21 +142,28 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
     let Some(wish) = load(work, number)? else { return Ok(Target::Nothing) };
     match &wish {
         Wish::CreateChannel { channel, .. } => groups::new_channel_target(work, channel),
-        Wish::SendContent { channel, .. } | Wish::SendReceipts { channel, .. } => {
-            outbox::content_target(work, channel)
-        }
+        Wish::SendContent { channel, .. }
+        | Wish::Pin { channel, .. }
+        | Wish::SendReceipts { channel, .. } => outbox::content_target(work, channel),
         Wish::AddPerson { channel, person, packages } => {
             packages::person_target(work, channel, person, packages)
         }
-        Wish::AddDevice { channel, packages, .. } => {
-            packages::device_target(work, channel, packages)
-        }
-        Wish::RemovePerson { channel, .. }
+        Wish::AddDevice { packages, .. } => packages::device_target(work, packages),
+        Wish::ShareSnapshot(shared) => snapshots::target(shared),
+        Wish::JoinGroup { channel, relay, .. } => joining::target(work, channel, relay),
+        Wish::CommitAdditions { channel, .. }
+        | Wish::ChangeGroup { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
+        | Wish::LeaveEpoch { channel, .. }
         | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
+        Wish::Readmit { channel, person, packages, .. } => {
+            readmission::target(work, channel, person, packages)
+        }
+        // What comes of it comes there.
+        Wish::Rejoin { .. } => Ok(Target::Inbox),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
         // An item that was sealed to no inbox key is a message of a linking (spec: LNK-062).
         Wish::SendItem { relay, letter: None, .. } => {
@@ -178,17 +200,23 @@ pub(crate) fn step(
         Wish::CreateChannel { channel, nonce } => {
             groups::create_channel(work, number, desk, &channel, &nonce)
         }
-        Wish::SendContent { channel, content, .. } => {
+        Wish::SendContent { channel, content, .. } | Wish::Pin { channel, content, .. } => {
             outbox::send_content(work, number, desk, &channel, &content)
         }
         Wish::SendReceipts { channel, messages, not_before_ms } => {
             receipts::send(work, number, desk, &channel, &messages, not_before_ms)
         }
-        Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, desk, wish),
-        Wish::RemovePerson { .. }
+        Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, wish),
+        Wish::CommitAdditions { .. } => additions::commit(work, number, desk, &wish),
+        Wish::ShareSnapshot(shared) => snapshots::step(work, number, *shared),
+        Wish::JoinGroup { content, .. } => joining::fetch(work, number, &content),
+        Wish::ChangeGroup { .. }
         | Wish::RemoveDevice { .. }
+        | Wish::LeaveEpoch { .. }
         | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
+        Wish::Rejoin { .. } => rejoin::step(work, number, wish),
+        Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
         Wish::CommitLeave { .. } => leaving::commit(work, number, desk, &wish),
         Wish::ReachContact { .. } => contacts::reach(work, number, desk, wish),
@@ -224,19 +252,24 @@ pub(crate) fn answered(
         return Ok(Progress::Refused { retry_after_ms });
     }
     // spec: CLI-096
-    if let Some(fault) = answer::fault(work, number, desk, &wish, &answer)? {
+    if let Some(fault) = answer::fault(desk, &wish, &answer) {
         return Ok(Progress::Fault(fault));
     }
     match wish {
         Wish::CreateChannel { channel, .. } => groups::channel_created(work, number, &channel),
         Wish::SendContent { .. }
         | Wish::SendReceipts { .. }
-        | Wish::RemovePerson { .. }
+        | Wish::ChangeGroup { .. }
+        | Wish::Pin { .. }
+        | Wish::CommitAdditions { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
+        | Wish::LeaveEpoch { .. }
         | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
+        Wish::ShareSnapshot(_) => snapshots::answered(work, number, &answer),
+        Wish::Readmit { .. } => readmission::answered(work, number, desk, wish, answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
         }
@@ -263,7 +296,10 @@ pub(crate) fn answered(
             Ok(Progress::Settled)
         }
         // Their answers go to the live half.
-        Wish::Upload { .. } | Wish::Download { .. } => Ok(Progress::Next),
+        Wish::Upload { .. }
+        | Wish::Download { .. }
+        | Wish::JoinGroup { .. }
+        | Wish::Rejoin { .. } => Ok(Progress::Next),
     }
 }
 
@@ -367,13 +403,26 @@ impl Wish {
             | Self::SendContent { channel, .. }
             | Self::SendReceipts { channel, .. }
             | Self::AddPerson { channel, .. }
-            | Self::RemovePerson { channel, .. }
+            | Self::ChangeGroup { channel, .. }
+            | Self::Pin { channel, .. }
             | Self::AddDevice { channel, .. }
+            | Self::CommitAdditions { channel, .. }
             | Self::RemoveDevice { channel, .. }
             | Self::Leave { channel }
             | Self::CommitLeave { channel, .. }
+            | Self::LeaveEpoch { channel, .. }
+            | Self::Rejoin { channel, .. }
+            | Self::Readmit { channel, .. }
             | Self::RefreshLeaf { channel, .. }
             | Self::Contest { channel } => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// What an addition has gathered, if it is one.
+    pub(crate) const fn addition(&self) -> Option<&Packages> {
+        match self {
+            Self::AddPerson { packages, .. } | Self::AddDevice { packages, .. } => Some(packages),
             _ => None,
         }
     }

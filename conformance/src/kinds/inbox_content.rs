@@ -3,8 +3,11 @@
 mod bytes;
 mod refusals;
 
+pub(super) use self::bytes::card;
 use hushwire_protocol::identity::Fingerprint;
-use hushwire_protocol::invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree};
+use hushwire_protocol::invitation::{
+    ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -55,11 +58,14 @@ fn item(input: Input<'_>, content: &InboxContent) -> Outcome {
         }
         InboxContent::RejoinRequest(request) => {
             let terms = request.terms();
-            Outcome::valid(json!({ "rejoin_request": {
+            let outputs = json!({ "rejoin_request": {
                 "channel": hex::encode(terms.channel),
                 "epoch": hex::encode(terms.epoch),
                 "asked_at_ms": terms.asked_at.0.to_string(),
-            } }))
+                "key_package": hex::encode(request.key_package()),
+                "sender": describe_card(request.sender()),
+            } });
+            of_sender(input, request.sender(), outputs)
         }
     }
 }
@@ -75,13 +81,16 @@ fn of_sender(input: Input<'_>, card: &ContactCard, outputs: Value) -> Outcome {
 }
 
 fn describe(invitation: &Invitation) -> Value {
-    let tree = match &invitation.tree {
-        RatchetTree::Inline(tree) => json!({ "inline": hex::encode(tree) }),
-        RatchetTree::Blob(tree) => json!({
-            "blob": hex::encode(tree.blob),
-            "key": hex::encode(tree.key.expose()),
-            "hash": hex::encode(tree.hash),
-            "size": tree.size.to_string(),
+    let snapshot = match &invitation.snapshot {
+        SnapshotPlace::Inline(snapshot) => json!({
+            "group_info": hex::encode(&snapshot.group_info),
+            "tree": hex::encode(&snapshot.tree),
+        }),
+        SnapshotPlace::Blob(at) => json!({
+            "blob": hex::encode(at.blob),
+            "key": hex::encode(at.seal.key.expose()),
+            "length": at.seal.length.bytes().to_string(),
+            "hash": hex::encode(at.seal.hash),
         }),
     };
     json!({
@@ -94,8 +103,8 @@ fn describe(invitation: &Invitation) -> Value {
             Purpose::Group => "2",
             Purpose::OwnDevices => "3",
         },
-        "welcome": hex::encode(&invitation.welcome),
-        "tree": tree,
+        "secrets": hex::encode(&invitation.secrets),
+        "snapshot": snapshot,
         "sender": describe_card(&invitation.sender),
     })
 }

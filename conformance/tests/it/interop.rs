@@ -11,10 +11,12 @@ mod ours;
 mod theirs;
 
 use hushwire_protocol::content::{Content, Piece, Salt, TextFormat};
-use hushwire_protocol::group::{CommitIntent, GroupState, LeafSelector, Right, Role};
+use hushwire_protocol::group::{
+    CommitIntent, GroupSnapshot, GroupState, LeafSelector, Right, Role,
+};
 use hushwire_protocol::identity::Fingerprint;
 use hushwire_protocol::invitation::{
-    GroupAddress, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode,
+    GroupAddress, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode,
 };
 use hushwire_wire::transcript::{Cut, Operation, public_key};
 use mls_rs::client_builder::MlsConfig;
@@ -50,16 +52,17 @@ fn world() -> World<impl MlsConfig + use<>> {
     relay.append(&alice.epoch, &alice.keys().signing, operation, &commit.envelope);
     let entry = relay.last(&alice.epoch, &alice.keys().signing);
     alice.confirm(&entry, commit.next_keys);
-    let tree = alice.group().tree_bytes().unwrap();
-    bob.join(entry.opens(), &commit.welcomes[0].welcome, &tree);
-    let invitation = invite(&alice, &entry, commit.welcomes[1].welcome.clone(), tree);
-    let RatchetTree::Inline(tree) = &invitation.tree else { panic!("a small tree") };
-    carol.join(invitation.group.epoch, &invitation.welcome, tree);
+    let snapshot = alice.group().snapshot(commit.group_info).unwrap();
+    bob.join(entry.opens(), &commit.welcomes[0].secrets, &snapshot);
+    let secrets = commit.welcomes[1].secrets.clone();
+    let invitation = invite(&alice, &entry, secrets, snapshot);
+    let SnapshotPlace::Inline(snapshot) = &invitation.snapshot else { panic!("a small group") };
+    carol.join(invitation.group.epoch, &invitation.secrets, snapshot);
     World { relay, alice, bob, carol, carols: credential.identity() }
 }
 
 /// An invitation of ours, as its receiver decodes it.
-fn invite(alice: &Ours, entry: &Entry, welcome: Vec<u8>, tree: Vec<u8>) -> Invitation {
+fn invite(alice: &Ours, entry: &Entry, secrets: Vec<u8>, snapshot: GroupSnapshot) -> Invitation {
     let sender = ours::card(&alice.credential);
     let group = GroupAddress {
         relay: sender.relay.clone(),
@@ -70,8 +73,8 @@ fn invite(alice: &Ours, entry: &Entry, welcome: Vec<u8>, tree: Vec<u8>) -> Invit
         group,
         suite: SuiteCode(0x0003),
         purpose: Purpose::Group,
-        welcome,
-        tree: RatchetTree::Inline(tree),
+        secrets,
+        snapshot: SnapshotPlace::Inline(snapshot),
         sender,
     };
     let sent = InboxContent::Invitation(Box::new(invitation)).to_bytes();
@@ -225,7 +228,8 @@ fn another_implementation_describes_and_adds_by_our_rules() {
     let (entry, welcomes) =
         world.carol_commits(Cut::Through, |builder| builder.add_member(package).unwrap());
     let tree = world.carol.group().export_tree().to_bytes().unwrap();
-    dave.join(entry.opens(), &welcomes[0], &tree);
+    let [secrets, group_info] = theirs::take_apart(&welcomes[0]);
+    dave.join(entry.opens(), &secrets, &GroupSnapshot { group_info, tree });
     world.assert_agreement();
     assert_eq!(dave.keys().public_key(), world.alice.keys().public_key());
     assert_eq!(world.alice.group().members().unwrap().len(), 4);

@@ -1,6 +1,6 @@
 //! Our own commits: begun, sent, then confirmed or abandoned.
 
-use hushwire_wire::id::{EntryId, EpochId};
+use hushwire_wire::id::{ChannelId, EntryId, EpochId};
 use hushwire_wire::transcript::{CommitMark, Cut, Operation};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
@@ -11,14 +11,17 @@ use openmls::prelude::{
 use super::Group;
 use super::binding::{Binding, LogPlace};
 use super::error::{GroupError, OpenError, Rejection};
-use super::key_package::{VerifiedKeyPackage, credential_with_key, verify_added_leaf};
+use super::key_package::{
+    VerifiedKeyPackage, credential_with_key, rejoined_channel, verify_added_leaf,
+};
 use super::members::{LeafIndex, LeafSelector, Member, Roster, Selected};
 use super::profile::{agreed_state_of, context_extensions, state_after};
 use super::receive::LeaveProposal;
 use super::report::Report;
 use super::rights::{Change, identities_after, judge, prune_roles};
-use super::state::{Allowed, GroupState, Right};
-use super::welcome::{JoinerWelcome, split};
+use super::role::{Allowed, Right};
+use super::state::GroupState;
+use super::welcome::{JoinerWelcome, Parts, split};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, seal};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::{DeviceCredential, DeviceKey};
@@ -80,6 +83,9 @@ pub struct PendingCommit {
     pub mark: CommitMark,
     /// One for each joiner; sent after the commit was confirmed.
     pub welcomes: Vec<JoinerWelcome>,
+    /// The encrypted GroupInfo that all joiners need, for [`Group::snapshot`]; empty if there are
+    /// none.
+    pub group_info: Vec<u8>,
     /// The keys of the epoch that the commit opens.
     pub next_keys: EpochKeys,
 }
@@ -150,7 +156,37 @@ impl Group {
             report: report.unwrap_or_default(),
         };
         let envelope = seal(&keys.envelope, provider.draw(), place, &content)?;
-        Ok(PendingCommit { envelope, mark, welcomes: built.welcomes, next_keys })
+        let Parts { joiners: welcomes, group_info } = built.welcome;
+        Ok(PendingCommit { envelope, mark, welcomes, group_info, next_keys })
+    }
+
+    /// Whether every member would take a commit with this intent, as far as rights and the state
+    /// decide. Nothing is made: a person who has not the right is told so before anything is stored.
+    ///
+    /// # Errors
+    /// [`GroupError::WouldBeRejected`], [`GroupError::UnknownMember`],
+    /// [`GroupError::CannotRemoveOwnLeaf`], [`GroupError::NotAMember`], [`GroupError::Store`].
+    pub fn check_intent(&self, intent: CommitIntent) -> Result<(), GroupError> {
+        self.check_member()?;
+        let plan = Plan::new(self, intent)?;
+        let state = plan.state_after(&[]);
+        let state = GroupState::from_bytes_after(&state.to_bytes(), &self.state)
+            .map_err(|_| GroupError::WouldBeRejected(Rejection::BadGroupState))?;
+        let packages = plan.add.iter();
+        let asking = packages
+            .clone()
+            .filter(|package| rejoined_channel(&package.package) == Some(self.channel));
+        let credential = |package: &VerifiedKeyPackage| package.credential().clone();
+        let change = Change {
+            committer: self.own_leaf(),
+            added: packages.map(credential).collect(),
+            asked: asking.map(credential).collect(),
+            removed: plan.remove,
+            left: Vec::new(),
+            state,
+            cut: Cut::Cut,
+        };
+        judge(&plan.roster, &change).map_err(GroupError::WouldBeRejected)
     }
 
     /// Merges the pending commit: the relay stored it as the first valid candidate.
@@ -253,17 +289,17 @@ impl Group {
             .into_messages();
         let encode =
             |message: &MlsMessageOut| message.tls_serialize_detached().map_err(|_| GroupError::Mls);
-        let welcomes = match &welcome {
+        let welcome = match &welcome {
             Some(welcome) => split(&encode(welcome)?).map_err(|_| GroupError::Mls)?,
-            None => Vec::new(),
+            None => Parts { joiners: Vec::new(), group_info: Vec::new() },
         };
-        Ok(Built { commit: encode(&commit)?, welcomes })
+        Ok(Built { commit: encode(&commit)?, welcome })
     }
 
     /// Judges our own commit as every member will.
     fn judge_pending(&self, roster: &Roster, cut: Cut) -> Result<(), GroupError> {
         let staged = self.mls.pending_commit().ok_or(GroupError::Mls)?;
-        let change = read_change(staged, &self.state, self.own_leaf(), cut);
+        let change = read_change(staged, &self.channel, &self.state, self.own_leaf(), cut);
         change.and_then(|change| judge(roster, &change)).map_err(GroupError::WouldBeRejected)
     }
 
@@ -296,7 +332,7 @@ pub(crate) enum Scrutiny {
 
 struct Built {
     commit: Vec<u8>,
-    welcomes: Vec<JoinerWelcome>,
+    welcome: Parts,
 }
 
 /// An intent, resolved against the members.
@@ -353,19 +389,25 @@ impl Plan {
 /// What a staged commit does, if it does nothing else (spec: GRP-035).
 pub(crate) fn read_change(
     staged: &StagedCommit,
+    channel: &ChannelId,
     before: &GroupState,
     committer: LeafIndex,
     cut: Cut,
 ) -> Result<Change, Rejection> {
     let state = state_after(staged.group_context().extensions(), before)?;
-    let mut change = Change { committer, added: vec![], removed: vec![], left: vec![], state, cut };
+    let (added, asked, removed, left) = (vec![], vec![], vec![], vec![]);
+    let mut change = Change { committer, added, asked, removed, left, state, cut };
     for queued in staged.queued_proposals() {
-        read_proposal(queued, &mut change)?;
+        read_proposal(queued, channel, &mut change)?;
     }
     Ok(change)
 }
 
-fn read_proposal(queued: &QueuedProposal, change: &mut Change) -> Result<(), Rejection> {
+fn read_proposal(
+    queued: &QueuedProposal,
+    channel: &ChannelId,
+    change: &mut Change,
+) -> Result<(), Rejection> {
     let Sender::Member(sender) = queued.sender() else {
         return Err(Rejection::UnknownSender);
     };
@@ -374,7 +416,11 @@ fn read_proposal(queued: &QueuedProposal, change: &mut Change) -> Result<(), Rej
         Proposal::SelfRemove if by_reference => change.left.push((*sender).into()),
         _ if by_reference => return Err(Rejection::UnknownProposal),
         Proposal::Add(add) => {
-            change.added.push(verify_added_leaf(add.key_package().leaf_node())?);
+            let added = verify_added_leaf(add.key_package().leaf_node())?;
+            if rejoined_channel(add.key_package()) == Some(*channel) {
+                change.asked.push(added.clone());
+            }
+            change.added.push(added);
         }
         Proposal::Remove(remove) => change.removed.push(remove.removed().into()),
         Proposal::GroupContextExtensions(_) => {}

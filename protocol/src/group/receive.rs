@@ -8,6 +8,8 @@
 //! judged from the same stored state (spec: GRP-036): after an error the caller discards its
 //! transaction and loads the group again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hushwire_wire::id::{ChainHead, EpochId, Sequence};
 use hushwire_wire::transcript::{CommitMark, Operation};
 use openmls::framing::errors::MessageDecryptionError;
@@ -28,9 +30,11 @@ use super::members::{LeafIndex, Member, Roster, stored_credential};
 use super::profile::{agreed_state_of, newer_rules};
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
-use super::state::{GroupState, Role};
-use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
+use super::role::Role;
+use super::state::{GroupState, Life};
+use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, check_note, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
+use crate::identity::DeviceCredential;
 use crate::provider::Provider;
 use crate::storage::MlsStoreError;
 
@@ -44,6 +48,8 @@ pub enum Opened {
     Commit(StagedCandidate),
     /// Somebody wants to leave: put it into the next commit.
     Leave(OpenedLeave),
+    /// A note of a kind that this version does not know: passed over (spec: ENV-005).
+    UnknownNote,
 }
 
 /// A message of a member.
@@ -101,7 +107,7 @@ pub struct StagedCandidate {
     read: LogPlace,
     /// What it contests with.
     pub report: Option<VerifiedReport>,
-    added: Vec<crate::identity::DeviceCredential>,
+    added: Vec<DeviceCredential>,
     removed: Vec<Member>,
 }
 
@@ -120,6 +126,8 @@ pub enum Outcome {
     Stays(EpochKeys),
     /// It was removed.
     Removed,
+    /// It was removed, and added again by the same commit: the Welcome leads back.
+    Readmitted,
 }
 
 /// What changed when a commit was applied.
@@ -169,7 +177,8 @@ impl StagedCandidate {
         group.mls.merge_staged_commit(&provider.0, self.staged).map_err(|_| GroupError::Mls)?;
         group.state = agreed_state_of(group.mls.extensions()).map_err(|_| GroupError::Mls)?;
         let roster = group.roster()?;
-        let came = |member: &Member| self.added.contains(&member.credential);
+        let added: BTreeSet<Vec<u8>> = self.added.iter().map(DeviceCredential::to_bytes).collect();
+        let came = |member: &Member| added.contains(&member.credential.to_bytes());
         Ok(Applied {
             committer: self.committer,
             added: roster.members.into_iter().filter(came).collect(),
@@ -196,8 +205,16 @@ impl Group {
         envelope: &[u8],
     ) -> Result<Opened, OpenError> {
         self.check_member()?;
+        if *operation == Operation::Note {
+            check_note(&keys.envelope, &self.channel, epoch, envelope)?;
+            return Ok(Opened::UnknownNote);
+        }
         if self.state.rules > provider.supported() {
             return Err(OpenError::NewerRules(self.state.rules));
+        }
+        if self.state.life == Life::Dissolved {
+            // spec: GRP-081
+            return Err(Rejection::Dissolved.into());
         }
         let place = Place { channel: &self.channel, epoch, operation };
         let content = open(&keys.envelope, place, envelope)?;
@@ -312,19 +329,36 @@ impl Group {
         let outcome = derive_keys(provider, &mut staged, mark)?;
         verify_path(&staged, &committer)?;
         let after = staged.group_context().extensions();
-        if let Some(rules) = newer_rules(after, provider.supported()) {
+        if let Some(rules) = newer_rules(after, self.state.rules) {
             judge_raise(&staged, &committer, &content.proposals)?;
-            return Err(OpenError::NewerRules(rules));
+            if rules > provider.supported() {
+                return Err(match self.state.life {
+                    Life::Open => OpenError::NewerRules(rules),
+                    Life::Dissolved => Rejection::Dissolved.into(),
+                });
+            }
         }
-        let change = read_change(&staged, &self.state, committer.leaf, mark.cut)?;
+        let change = read_change(&staged, &self.channel, &self.state, committer.leaf, mark.cut)?;
         if change.left.len() != content.proposals.len() {
             return Err(Rejection::UnreferencedProposal.into());
         }
         judge(&roster, &change)?;
         let gone = change.removed.iter().chain(&change.left);
-        let removed = gone.filter_map(|leaf| roster.at(*leaf).cloned()).collect();
+        let members: BTreeMap<LeafIndex, &Member> =
+            roster.members.iter().map(|member| (member.leaf, member)).collect();
+        let removed = gone.filter_map(|leaf| members.get(leaf).copied().cloned()).collect();
         let added = change.added;
+        let outcome = match outcome {
+            Outcome::Removed if self.adds_own_device(&roster, &added) => Outcome::Readmitted,
+            outcome => outcome,
+        };
         Ok(StagedCandidate { staged, outcome, committer, read, report, added, removed })
+    }
+
+    fn adds_own_device(&self, roster: &Roster, added: &[DeviceCredential]) -> bool {
+        roster.at(self.own_leaf()).is_some_and(|own| {
+            added.iter().any(|it| it.identity() == own.identity() && it.device() == own.device())
+        })
     }
 
     fn read_report(
@@ -413,9 +447,8 @@ fn verify_path(staged: &StagedCommit, committer: &Member) -> Result<(), Rejectio
     Ok(())
 }
 
-/// What can be said of a commit that leads to rules which this program does not know: it is an
-/// owner's, and the state is all that it changes (spec: GRP-101, GRP-102). Who knows the rules finds
-/// the same faults.
+/// What can be said of a commit that raises the rules, whether this program knows them or not: it is
+/// an owner's, and the state is all that it changes (spec: GRP-101, GRP-102).
 fn judge_raise(
     staged: &StagedCommit,
     committer: &Member,

@@ -6,6 +6,7 @@ mod joining;
 mod leaving;
 mod life;
 mod replay;
+mod rights;
 mod rule_versions;
 mod rules;
 mod world;

@@ -9,12 +9,15 @@ impl FailureReason {
         match self {
             Self::NotAMember => "not_a_member",
             Self::NoRight => "no_right",
+            Self::LastOwner => "last_owner",
+            Self::NoSuchMember => "no_such_member",
+            Self::Dissolved => "dissolved",
             Self::LinkNotValid => "link_not_valid",
             Self::RelayKeyMismatch => "relay_key_mismatch",
             Self::IdentityNotProven => "identity_not_proven",
             Self::NotFresh => "not_fresh",
             Self::ClockWrong => "clock_wrong",
-            Self::TreeNotInline => "tree_not_inline",
+            Self::GroupFull => "group_full",
             Self::DevicesChanged => "devices_changed",
             Self::NoKeyPackage => "no_key_package",
             Self::FileChanged => "file_changed",
@@ -36,6 +39,9 @@ impl FailureReason {
         match self {
             Self::NotAMember => "Ask a member to add you again.",
             Self::NoRight => "Ask an owner or admin of the group.",
+            Self::LastOwner => "Make somebody else an owner first.",
+            Self::NoSuchMember => "Add the person again first.",
+            Self::Dissolved => "Make a new group if you want to go on.",
             Self::LinkNotValid | Self::NotReachable => "Ask for a new link, and use that.",
             Self::RelayKeyMismatch => {
                 "Do not go on. Ask who runs the relay whether it was set up anew."
@@ -45,7 +51,7 @@ impl FailureReason {
             }
             Self::NotFresh => "The other side has to come online, with its clock right.",
             Self::ClockWrong => "Set this device's clock, and try again.",
-            Self::TreeNotInline => "Make a second group for those who do not fit.",
+            Self::GroupFull => "Make a second group for those who do not fit.",
             Self::DevicesChanged => "Look at the list of devices, and begin again.",
             Self::NoKeyPackage => "Try again when the other side has been online.",
             Self::FileChanged => "Leave the file as it is until it is sent, and try again.",
@@ -80,6 +86,8 @@ impl CommandError {
             Self::NewerRules => "newer_rules",
             Self::NoRight => "no_right",
             Self::LastOwner => "last_owner",
+            Self::TooManyRoles => "too_many_roles",
+            Self::BadPicture => "bad_picture",
             Self::BadRelayAddress => "bad_relay_address",
             Self::LinkTruncated => "link_truncated",
             Self::NotALink => "not_a_link",
@@ -89,6 +97,7 @@ impl CommandError {
             Self::OwnLink => "own_link",
             Self::AlreadyAContact => "already_a_contact",
             Self::AlreadyAMember => "already_a_member",
+            Self::GroupFull => "group_full",
             Self::BadText => "bad_text",
             Self::PhraseWord(_) => "phrase_word",
             Self::PhraseIncomplete => "phrase_incomplete",
@@ -96,6 +105,8 @@ impl CommandError {
             Self::NotAManager => "not_a_manager",
             Self::NotInYet => "not_in_yet",
             Self::NotLinking => "not_linking",
+            Self::NotStuck => "not_stuck",
+            Self::NothingAsked => "nothing_asked",
             Self::NotApplicable => "not_applicable",
             Self::BadPath => "bad_path",
             Self::EventsGone { .. } => "events_gone",
@@ -126,7 +137,9 @@ impl CommandError {
                 "Ask to be added again; for a direct chat, ask for a new link and add it."
             }
             Self::NoRight => "Ask an owner or admin of the group.",
-            Self::LastOwner => "Remove the other members, then leave.",
+            Self::LastOwner => "Make another member an owner, then try again.",
+            Self::TooManyRoles => "Make plain members of some of them.",
+            Self::BadPicture => "Make it smaller, or save it in one of these formats.",
             Self::BadRelayAddress => "Ask who runs the relay for its whole address.",
             Self::LinkTruncated => "Copy it again, from its first to its last character.",
             Self::NotALink => "Look where it came from, and take it from there once more.",
@@ -137,7 +150,9 @@ impl CommandError {
             Self::NewerRules | Self::LinkTooNew => "Update this program.",
             Self::OwnLink => "Give it to somebody else, and ask for theirs.",
             Self::AlreadyAContact => "Write to them in the chat that is there.",
-            Self::AlreadyAMember => "There is nothing to do.",
+            Self::AlreadyAMember | Self::NotStuck => "There is nothing to do.",
+            Self::NothingAsked => "Wait until it asks, or look whom else it asked.",
+            Self::GroupFull => "Add fewer people, or make a second group.",
             Self::BadText => {
                 "A text has 1 to about 61,000 bytes; a name 1 to 128, without line breaks and hidden characters."
             }
@@ -151,7 +166,7 @@ impl CommandError {
             }
             Self::NotLinking => "Begin to link a device first.",
             Self::NotApplicable => {
-                "Only a file can be saved, and only a message that failed can be tried again."
+                "A file can be saved, a message that failed be tried again, one that is stored be pinned."
             }
             Self::BadPath => "Choose a path where nothing is yet.",
             Self::EventsGone { .. } => {

@@ -23,6 +23,12 @@ pub struct ChatInfo {
     pub last: MessageNumber,
     /// The address of the relay that carries it.
     pub relay: String,
+    /// Messages that are pinned, the one that was pinned last behind the others.
+    #[serde(default)]
+    pub pinned: Vec<MessageNumber>,
+    /// Why this device cannot go on in it, if it cannot and knows.
+    #[serde(default)]
+    pub stuck: Option<StuckCause>,
 }
 
 /// Direct or group.
@@ -45,10 +51,31 @@ pub enum ChatState {
     Left,
     /// This identity was removed.
     Removed,
+    /// An owner ended the group for all.
+    Dissolved,
     /// It cannot go on by itself; an event said why.
     Stuck,
     /// It goes by rules that this program does not know; it goes on once the program is newer.
     NewerRules,
+}
+
+/// Why a device cannot go on in a group by itself, and asks to be added again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum StuckCause {
+    /// The relay does not know the epoch any more that the device is in, or says so.
+    EpochGone,
+    /// The relay does not have the commit any more by which the others went on.
+    CommitGone,
+    /// The relay shows others another history.
+    OtherHistory,
+    /// The group went on by a commit in this device's name that its store did not make: it is an old
+    /// copy, or there are two.
+    OwnCommit,
+    /// What is stored of the group is missing, or cannot be read.
+    StateDamaged,
+    /// Somebody added the device again, and the invitation has not come.
+    AddedAgain,
 }
 
 /// A contact.
@@ -82,6 +109,30 @@ pub struct MessageInfo {
     /// When the relay stored it, by the relay's clock; for an own message, when this device took it.
     /// Milliseconds since the Unix epoch.
     pub sent_at_ms: u64,
+    /// Whom it mentions, as far as that is told apart.
+    pub mentioned: Mentioned,
+    /// Whether it is pinned in its chat.
+    pub pinned: Pinned,
+}
+
+/// Whom a message mentions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mentioned {
+    /// Nobody, or only those whom its text names.
+    #[default]
+    Nobody,
+    /// Everybody in the chat.
+    All,
+}
+
+/// Whether a message is pinned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pinned {
+    /// It is not.
+    #[default]
+    No,
+    /// It is, for all in the chat.
+    Yes,
 }
 
 /// Who wrote a message.

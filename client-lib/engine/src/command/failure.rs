@@ -12,6 +12,15 @@ pub enum FailureReason {
     /// The rights of the group do not allow it.
     #[error("your role in this group does not allow it")]
     NoRight,
+    /// Nobody would own the group any more.
+    #[error("the group would have no owner: somebody else has to be one first")]
+    LastOwner,
+    /// The person has left the group meanwhile.
+    #[error("this person is not in the group any more")]
+    NoSuchMember,
+    /// An owner ended the group.
+    #[error("an owner has dissolved the group")]
+    Dissolved,
     /// The link was revoked, used up, or never valid.
     #[error("the link is not valid any more; ask for a new one")]
     LinkNotValid,
@@ -29,9 +38,9 @@ pub enum FailureReason {
     /// than a day away from the relay's.
     #[error("this device's clock is wrong by more than a day, if the relay's is right")]
     ClockWrong,
-    /// The group's ratchet tree would not fit an invitation (`TREE_NOT_INLINE`).
-    #[error("the group is as large as this version can invite to")]
-    TreeNotInline,
+    /// The group has as many people, or devices, as a group may have.
+    #[error("the group has as many people or devices as a group can have")]
+    GroupFull,
     /// Another own device changed the devices at the same time.
     #[error("another of your devices changed the devices at the same time; begin again")]
     DevicesChanged,
@@ -119,9 +128,15 @@ pub enum CommandError {
     /// The rights of the group do not allow it.
     #[error("your role in this group does not allow it")]
     NoRight,
-    /// The last owner cannot leave a group that has other members.
-    #[error("you are the last owner: remove the others first")]
+    /// The last owner cannot leave a group that has other members, or step down.
+    #[error("you are the last owner: make somebody else an owner first")]
     LastOwner,
+    /// More owners and admins than a group can have.
+    #[error("a group has at most 256 owners and admins")]
+    TooManyRoles,
+    /// The picture is longer than a group's may be, or of another format.
+    #[error("a group's picture is a PNG, JPEG or WebP of at most 8,192 bytes")]
+    BadPicture,
     /// The relay address is not of the form `host:port#id`.
     #[error("the relay address is not valid; it reads host:port#id")]
     BadRelayAddress,
@@ -149,6 +164,9 @@ pub enum CommandError {
     /// The person is in the group already.
     #[error("this person is in the group already")]
     AlreadyAMember,
+    /// The group would have more people than a group may have.
+    #[error("the group would have more people than a group can have")]
+    GroupFull,
     /// The name or text is empty or too long, or a name has control or hidden characters.
     #[error("the text or name is empty, too long, or has characters that hide")]
     BadText,
@@ -170,6 +188,12 @@ pub enum CommandError {
     /// No device is being linked.
     #[error("no device is being linked")]
     NotLinking,
+    /// The chat is not one in which this device cannot go on.
+    #[error("nothing has to be asked for in this chat")]
+    NotStuck,
+    /// No device of the member asks to be added again.
+    #[error("no device of this member asks to be added again")]
+    NothingAsked,
     /// The message has no file, or is not failed, or the file is here already.
     #[error("this does not apply to that message")]
     NotApplicable,

@@ -158,6 +158,10 @@ impl<S: Store> Engine<S> {
                 | Pending::ReadRendezvous
                 | Pending::ClearRendezvous => self.close_rendezvous(),
                 Pending::Wish { wish } | Pending::Chunk { wish, .. } => self.unasked(*wish),
+                Pending::FetchSnapshot { wish } => {
+                    self.drop_fetch(*wish);
+                    self.unasked(*wish);
+                }
                 Pending::Hello | Pending::AdvanceInbox | Pending::Nothing => {}
             }
         }
@@ -243,6 +247,7 @@ impl<S: Store> Engine<S> {
             }
             Pending::Nothing => Ok(()),
             Pending::Wish { wish } => self.wish_answered(number, wish, frame.answer),
+            Pending::FetchSnapshot { wish } => self.snapshot_answered(wish, frame.answer),
             Pending::Chunk { transfer, chunk, .. } => {
                 self.chunk_answered(transfer, chunk, frame.answer)
             }
@@ -295,6 +300,7 @@ impl<S: Store> Engine<S> {
             waiting: u64::try_from(waiting.count()).unwrap_or(u64::MAX),
             refreshing,
             relays: relays.collect(),
+            catching_up: self.catching_up(),
         })
     }
 

@@ -19,6 +19,10 @@ use crate::{
     wish::{self, Ask, Desk, Progress, Step, Target},
 };
 
+/// Requests of a session without an answer beside which no other is asked for what is at other
+/// people's inboxes or in blobs: many people are reached one after the other.
+const UNDER_WAY_MAX: usize = 64;
+
 /// A wish as it is tried now.
 #[derive(Default)]
 pub(super) struct WishLive {
@@ -31,6 +35,8 @@ pub(super) struct WishLive {
     /// The relay has what this device can do about it: it waits for another person's device.
     pub(super) with_others: bool,
     not_before: Timestamp,
+    /// Until when the relay said that it is too early for a place in the epoch.
+    early_until: Option<Timestamp>,
     attempts: u32,
     /// Whether room was made for what it asks, since it was refused for another reason.
     place: Place,
@@ -77,6 +83,12 @@ impl<S: Store> Engine<S> {
             None => self.aim(number)?,
         };
         let Some(desk) = self.desk(&target) else { return Ok(false) };
+        let session = self.sessions.get(&desk.number);
+        if session.is_some_and(|session| session.under_way() >= UNDER_WAY_MAX)
+            && matches!(target, Target::Relay(_) | Target::Blobs { .. })
+        {
+            return Ok(false);
+        }
         let step = self.transact(|work| wish::step(work, number, &desk))?;
         self.do_step(number, &desk, step)
     }
@@ -166,6 +178,10 @@ impl<S: Store> Engine<S> {
                 self.begin_transfer(number, transfer, desk)?;
                 Ok(false)
             }
+            Step::Ask(Ask::Snapshot(wanted)) => {
+                self.begin_fetch(number, desk.number, wanted);
+                Ok(false)
+            }
             Step::Ask(ask) => {
                 self.ask(number, desk, ask);
                 Ok(false)
@@ -173,6 +189,14 @@ impl<S: Store> Engine<S> {
             Step::Later(until) => {
                 self.again(number, until);
                 Ok(false)
+            }
+            Step::Others { until } => {
+                self.again(number, until);
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.with_others = true;
+                }
+                self.outputs.push_back(Output::StatusChanged);
+                Ok(true)
             }
             Step::Aim => {
                 if let Some(live) = self.wishes.get_mut(&number) {
@@ -197,7 +221,7 @@ impl<S: Store> Engine<S> {
                 self.send(desk.number, request, Pending::Wish { wish: number });
             }
             // Begun before.
-            Ask::Transfer(_) => {}
+            Ask::Transfer(_) | Ask::Snapshot(_) => {}
         }
     }
 
@@ -219,6 +243,7 @@ impl<S: Store> Engine<S> {
     /// The channel moved on or is opened anew: its wishes are aimed and asked again, and answers to
     /// what was asked before are not waited for.
     pub(super) fn free_appends(&mut self, channel: &hushwire_wire::id::ChannelId) {
+        let now = self.now();
         self.appending(channel, None);
         for (number, live) in &mut self.wishes {
             match &live.target {
@@ -226,6 +251,11 @@ impl<S: Store> Engine<S> {
                     live.asked = false;
                     live.with_others = false;
                     live.target = None;
+                    // The place that it waited for may be taken: who comes late to wait for the
+                    // next one is not drawn (spec: CHN-036).
+                    if live.early_until.take() == Some(live.not_before) {
+                        live.not_before = now;
+                    }
                     for session in self.sessions.values_mut() {
                         session.forget_wish(*number);
                     }
@@ -319,6 +349,14 @@ impl<S: Store> Engine<S> {
                 self.outputs.push_back(Output::StatusChanged);
             }
             Progress::Refused { retry_after_ms } => self.refused(number, retry_after_ms),
+            Progress::TooEarly { retry_after_ms } => {
+                let until = now.plus_ms(backoff::told_ms(retry_after_ms));
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.asked = false;
+                    live.not_before = until;
+                    live.early_until = Some(until);
+                }
+            }
             Progress::Fault(_) => self.refused(number, 0),
             // The log will say; until then the wish is not asked again.
             Progress::AwaitLog | Progress::AwaitOthers => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Record, SecretBytes, id};
 use crate::{
-    command::{ChatNumber, ContactNumber},
+    command::{ChatNumber, ContactNumber, StuckCause},
     store::{StoreError, Table},
 };
 
@@ -30,6 +30,12 @@ pub(crate) struct GroupRecord {
     /// Who invited this device, if that was another identity.
     #[serde(with = "id::option", default)]
     pub(crate) invited_by: Option<Fingerprint>,
+    /// Why this device cannot go on, if it cannot.
+    #[serde(default)]
+    pub(crate) stuck: Option<StuckRecord>,
+    /// When it came back lately, by being added again.
+    #[serde(default)]
+    pub(crate) rejoined_ms: Vec<u64>,
     /// The rules that a program has to know to go on here.
     #[serde(default)]
     pub(crate) rules: u16,
@@ -63,6 +69,13 @@ pub(crate) enum Refreshing {
     Scheduled,
     /// That time was missed, and another one drawn.
     Late,
+}
+
+/// Why, and since when, a device cannot go on in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StuckRecord {
+    pub(crate) cause: StuckCause,
+    pub(crate) since_ms: u64,
 }
 
 impl Record for GroupRecord {
@@ -136,6 +149,13 @@ pub(crate) struct EpochRecord {
     pub(crate) candidates: Vec<CandidateRecord>,
     /// Where the relay's signed receipt reached: the highest acknowledged next sequence.
     pub(crate) acknowledged: u64,
+    /// When the relay stored the last entry that was read, by its clock; 0: none was.
+    #[serde(default)]
+    pub(crate) read_ms: u64,
+    /// Whether a message stands there in this device's name that its store did not make: keys of this
+    /// epoch may be used up that it takes for fresh.
+    #[serde(default)]
+    pub(crate) copied: bool,
 }
 
 impl Record for EpochRecord {
@@ -186,8 +206,6 @@ pub(crate) struct SealedRecord {
     pub(crate) commit: Option<SecretBytes>,
     /// Key of the upload, if the envelope is too large for a frame.
     pub(crate) upload: SecretBytes,
-    /// One more than the bytes uploaded; 0: not begun.
-    pub(crate) uploaded: u64,
     /// Builds of store version 1 called it an intent (spec: CLI-133).
     #[serde(alias = "intent")]
     pub(crate) wish: u64,

@@ -4,9 +4,10 @@ use hushwire_protocol::identity::{DeviceId, Fingerprint};
 use hushwire_wire::id::{CapabilityId, ChannelId, EpochId, InboxId};
 use serde::{Deserialize, Serialize};
 
-use super::{Record, SecretBytes, id};
+use super::{ChangeRecord, Record, SecretBytes, id};
 use crate::{
-    command::{ChatNumber, MessageNumber},
+    command::{ChatNumber, MessageNumber, Pinned},
+    invitations::Terms,
     store::Table,
 };
 
@@ -50,7 +51,7 @@ pub(crate) enum Wish {
         messages: Vec<serde_bytes::ByteArray<32>>,
         not_before_ms: u64,
     },
-    /// A contact with all devices is in the group.
+    /// A contact with all devices is in the group. It gathers what that takes; `CommitAdditions` adds.
     AddPerson {
         #[serde(with = "id")]
         channel: ChannelId,
@@ -58,20 +59,52 @@ pub(crate) enum Wish {
         person: Fingerprint,
         packages: Packages,
     },
-    /// A person is not in the group.
-    RemovePerson {
+    /// The agreed state and the members of the group are so.
+    ChangeGroup {
         #[serde(with = "id")]
         channel: ChannelId,
-        #[serde(with = "id")]
-        person: Fingerprint,
+        change: ChangeRecord,
     },
-    /// A device of this identity is in the group.
+    /// A message is pinned, or is not.
+    Pin {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        /// The control entry that says so.
+        #[serde(with = "serde_bytes")]
+        content: Vec<u8>,
+        shown: Shown,
+        pinned: Pinned,
+    },
+    /// A device of this identity is in the group; likewise.
     AddDevice {
         #[serde(with = "id")]
         channel: ChannelId,
         #[serde(with = "id")]
         device: DeviceId,
         packages: Packages,
+    },
+    /// All whose key packages were gathered are in the group.
+    CommitAdditions {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        /// At most so many of their wishes at once: fewer while one is looked for that the group's
+        /// rules refuse.
+        most: u32,
+    },
+    /// The snapshot of a group is at its relay, and those whom a commit added are told of it.
+    ShareSnapshot(Box<SharedSnapshot>),
+    /// This device is in a group that it was invited to, and of which the snapshot is in a blob.
+    JoinGroup {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        relay: String,
+        /// The credential of the device that invited.
+        #[serde(with = "serde_bytes")]
+        sender: Vec<u8>,
+        /// What it wrote.
+        content: SecretBytes,
+        /// How often the relay did not give the snapshot.
+        tries: u8,
     },
     /// A device of this identity is not in the group.
     RemoveDevice {
@@ -99,6 +132,41 @@ pub(crate) enum Wish {
     Contest {
         #[serde(with = "id")]
         channel: ChannelId,
+    },
+    /// The group is not in this epoch any more: messages stand there in this device's name that its
+    /// store did not make.
+    LeaveEpoch {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        epoch: EpochId,
+    },
+    /// This device goes on in a group where it cannot by itself.
+    Rejoin {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        /// Rounds of requests so far.
+        rounds: u32,
+        next_ms: u64,
+        /// Who was asked lately.
+        #[serde(with = "id::list")]
+        asked: Vec<Fingerprint>,
+        /// Wishes with the requests of the last round.
+        items: Vec<WishNumber>,
+    },
+    /// A device that asked for it is in the group anew.
+    Readmit {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        person: Fingerprint,
+        #[serde(with = "id")]
+        device: DeviceId,
+        /// The mark of its leaf when it asked, if it had one.
+        leaf: Option<serde_bytes::ByteArray<32>>,
+        /// Its key package, and the device list that names it once that was fetched.
+        packages: Packages,
+        not_before_ms: u64,
     },
     /// This device's leaf has new keys.
     RefreshLeaf {
@@ -158,6 +226,29 @@ pub(crate) enum Wish {
     },
 }
 
+/// A snapshot on its way to its relay, and who waits for it. The bytes are parts of an upload.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SharedSnapshot {
+    pub(crate) terms: Terms,
+    pub(crate) upload: SecretBytes,
+    /// What opens the blob.
+    pub(crate) seal: SecretBytes,
+    /// Length of the blob.
+    pub(crate) size: u64,
+    pub(crate) invitees: Vec<Invitee>,
+}
+
+/// A device that a commit added, and what only it may have.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Invitee {
+    /// Whose it is.
+    #[serde(with = "id")]
+    pub(crate) person: Fingerprint,
+    /// Its part of the Welcome.
+    #[serde(with = "serde_bytes")]
+    pub(crate) secrets: Vec<u8>,
+}
+
 /// Why a leaf gets new keys.
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Cause {
@@ -198,4 +289,11 @@ pub(crate) struct Packages {
     /// How often the person's inbox refused to give them, or gave what proves nothing.
     #[serde(default)]
     pub(crate) refusals: u8,
+}
+
+impl Packages {
+    /// Whether nothing is missing of what it takes to add them.
+    pub(crate) const fn are_complete(&self) -> bool {
+        self.listed && self.missing.is_empty()
+    }
 }

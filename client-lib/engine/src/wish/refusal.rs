@@ -4,12 +4,13 @@ use hushwire_wire::error::{Code, Refusal, Retry};
 
 use super::{Progress, load};
 use crate::{
-    backoff,
+    additions, backoff,
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages,
+    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages, readmission,
     record::{TransferNumber, Wish, WishNumber},
-    refreshing,
+    refreshing, snapshots,
     store::StoreError,
+    uploads,
     work::Work,
 };
 
@@ -31,11 +32,15 @@ pub(super) fn refused(
         (_, Code::Stale | Code::CandidatesExhausted) if outbox::is_sealed(work, number)? => {
             Ok(Progress::AwaitLog)
         }
+        // Whoever comes later than it was told may miss its turn (spec: CHN-039).
+        (_, Code::TooEarly) if refusal.retry_after_ms > 0 => {
+            Ok(Progress::TooEarly { retry_after_ms: refusal.retry_after_ms })
+        }
         // The relay has less of an upload than it said (spec: CLI-110).
         (_, Code::BlobMissing | Code::WrongOffset | Code::Denied)
-            if outbox::is_uploaded(work, number)? =>
+            if uploads::is_begun(work, number)? =>
         {
-            outbox::upload_anew(work, number)?;
+            uploads::forget_progress(work, number);
             let retry_after_ms = refusal.retry_after_ms.max(backoff::REFUSED_REST_MS);
             Ok(Progress::Refused { retry_after_ms })
         }
@@ -50,10 +55,11 @@ pub(super) fn refused(
             // With the device goes the wish.
             Ok(if load(work, number)?.is_some() { later } else { Progress::Settled })
         }
-        (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied)
-            if !outbox::is_sealed(work, number)? =>
-        {
+        (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied) => {
             packages::refused(work, number, wish, FailureReason::NotReachable)
+        }
+        (Wish::Readmit { .. }, Code::Denied) if !outbox::is_sealed(work, number)? => {
+            readmission::refused(work, number, wish)
         }
         (Wish::SendItem { letter: None, inbox, .. }, Code::Denied)
             if linking::may_appear(work, inbox)? =>
@@ -82,7 +88,9 @@ const fn can_fail(wish: &Wish) -> bool {
     match wish {
         Wish::SendContent { message, .. } => message.is_some(),
         Wish::AddPerson { .. }
-        | Wish::RemovePerson { .. }
+        | Wish::ChangeGroup { .. }
+        | Wish::Pin { .. }
+        | Wish::CommitAdditions { .. }
         | Wish::AddDevice { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
@@ -93,8 +101,13 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::SendReceipts { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        | Wish::Readmit { .. }
         | Wish::RefreshLeaf { .. }
         | Wish::SendItem { .. }
+        | Wish::ShareSnapshot(_)
+        | Wish::JoinGroup { .. }
         | Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
@@ -125,9 +138,18 @@ pub(crate) fn fail(
         Wish::SendContent { message: Some(shown), .. } => {
             crate::messages::set_failed(work, shown, reason)?;
         }
-        Wish::AddPerson { channel, .. }
-        | Wish::RemovePerson { channel, .. }
-        | Wish::AddDevice { channel, .. }
+        Wish::AddPerson { channel, person, .. } => {
+            groups::addition_failed(work, &channel, &person, reason)?;
+            additions::wake(work, &channel)?;
+        }
+        Wish::AddDevice { channel, .. } => {
+            groups::change_failed(work, &channel, reason)?;
+            additions::wake(work, &channel)?;
+        }
+        Wish::CommitAdditions { channel, .. } => additions::fail_ready(work, &channel, reason)?,
+        Wish::ShareSnapshot(shared) => snapshots::forget(work, number, &shared),
+        Wish::ChangeGroup { channel, .. }
+        | Wish::Pin { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel } => groups::change_failed(work, &channel, reason)?,
         Wish::ReachContact { chat, channel, .. } => {
@@ -145,7 +167,12 @@ pub(crate) fn fail(
         | Wish::SendReceipts { .. }
         | Wish::CreateChannel { .. }
         | Wish::CommitLeave { .. }
-        | Wish::Contest { .. } => {}
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        // Another member may do it.
+        | Wish::Readmit { .. }
+        | Wish::Contest { .. }
+        | Wish::JoinGroup { .. } => {}
         // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
         Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }

@@ -9,9 +9,11 @@
 
 mod anew;
 mod backlog;
+mod bulk;
 mod capabilities;
 mod chats;
 mod clocks;
+mod contests;
 mod devices;
 mod disk;
 mod files;
@@ -23,9 +25,12 @@ mod liars;
 mod links;
 mod names;
 mod outbox;
+mod readmission;
 mod refreshing;
+mod rejoining;
 mod replays;
 mod revoking;
+mod rights;
 mod rule_versions;
 mod sessions;
 mod shelves;

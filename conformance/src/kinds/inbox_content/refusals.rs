@@ -7,8 +7,8 @@ use crate::{
 
 use super::{
     bytes::{
-        blob_tree, card, card_at, card_named, card_of, content, inline_tree, invitation, rejoin,
-        relay_bytes,
+        KEY_PACKAGE, card, card_at, card_named, card_of, content, in_blob, inline, invitation,
+        rejoin, rejoin_with, relay_bytes,
     },
     card_input, item_input, refuse,
 };
@@ -51,8 +51,16 @@ pub(super) fn items() -> Group {
     let update = content(2, &card());
     let request = content(3, &rejoin(None));
     let with_leaf = content(3, &rejoin(Some(6)));
-    let marked = [&request[..request.len() - 1], &[2]].concat();
-    let cases: [(&str, Vec<u8>, &str); 11] = [
+    let old_leaf = request.len() - card().len() - 1;
+    let marked = [&request[..old_leaf], &[2], &request[old_leaf + 1..]].concat();
+    let proof = with_leaf.len() - card().len();
+    // Version, kind and the fields before it.
+    let package = 3 + 32 + 16 + 32 + 32 + 8;
+    let long_form = [&request[..package], &[0x80, 0, 0, 70], &request[package + 2..]].concat();
+    let too_long = [&request[..package], &[0x80, 0, 0x40, 1], &request[package + 2..]].concat();
+    let root = Chain { root_signer: 9, ..Chain::OURS };
+    let by_another_root = content(3, &rejoin_with(&KEY_PACKAGE, None, &card_of(root)));
+    let cases: [(&str, Vec<u8>, &str); 16] = [
         ("nothing", vec![], "TRUNCATED"),
         ("no kind", vec![0, 1], "TRUNCATED"),
         ("version 0", [&[0, 0][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
@@ -62,37 +70,47 @@ pub(super) fn items() -> Group {
         ("a byte follows a card", [&update[..], &[0]].concat(), "TRAILING_BYTES"),
         ("a byte follows a request", [&request[..], &[0]].concat(), "TRAILING_BYTES"),
         ("request cut off", request[..request.len() - 1].to_vec(), "TRUNCATED"),
-        ("old leaf cut off", with_leaf[..with_leaf.len() - 1].to_vec(), "TRUNCATED"),
+        ("old leaf cut off", with_leaf[..proof - 1].to_vec(), "TRUNCATED"),
+        ("request without a card", request[..=old_leaf].to_vec(), "TRUNCATED"),
+        ("card of the request cut off", with_leaf[..with_leaf.len() - 1].to_vec(), "TRUNCATED"),
+        ("length of the key package not minimal", long_form, "BAD_LENGTH"),
+        ("key package too long", too_long, "TOO_LONG"),
+        ("another root signed in the request's card", by_another_root, "BAD_SIGNATURE"),
         ("mark of the old leaf is 2", marked, "UNDEFINED_VALUE"),
     ];
-    let rules = ["LNK-040", "LNK-041", "IDN-001"];
+    let rules = ["LNK-040", "LNK-041", "LNK-043", "LNK-088", "IDN-001"];
     cases.into_iter().fold(Group::new("refused items", &rules), |group, (comment, item, name)| {
         refuse(group, comment, item_input(&item), name)
     })
 }
 
 pub(super) fn invitations() -> Group {
-    let of = |purpose, tree: &[u8], card: &[u8]| content(1, &invitation(0x4f, purpose, tree, card));
-    let whole = of(2, &inline_tree(), &card());
-    let with_blob = blob_tree();
-    // The length of the Welcome stands behind version, kind, address, channel, epoch, suite, purpose.
-    let welcome = 3 + 52 + 32 + 32 + 2 + 1;
-    let longest = [&whole[..welcome], &[0x80, 4, 0, 1], &whole[welcome + 2..]].concat();
-    let long_form = [&whole[..welcome], &[0x80, 0, 0, 80], &whole[welcome + 2..]].concat();
-    let cases: [(&str, Vec<u8>, &str); 11] = [
-        ("purpose 0", of(0, &inline_tree(), &card()), "UNDEFINED_VALUE"),
-        ("purpose 4", of(4, &inline_tree(), &card()), "UNDEFINED_VALUE"),
-        ("tree kind 0", of(2, &[0], &card()), "UNDEFINED_VALUE"),
-        ("tree kind 3", of(2, &[3], &card()), "UNDEFINED_VALUE"),
-        ("Welcome above the bound of an item", longest, "TOO_LONG"),
-        ("length of the Welcome not minimal", long_form, "BAD_LENGTH"),
-        ("no tree", of(2, &[], &[]), "TRUNCATED"),
-        ("blob of the tree cut off", of(2, &with_blob[..with_blob.len() - 1], &[]), "TRUNCATED"),
-        ("no card", of(2, &inline_tree(), &[]), "TRUNCATED"),
+    let of = |purpose, snapshot: &[u8], card: &[u8]| {
+        content(1, &invitation(0x4f, purpose, snapshot, card))
+    };
+    let whole = of(2, &inline(), &card());
+    let with_blob = in_blob(600_000);
+    let too_long = in_blob(4_294_705_153);
+    // The length of the secrets stands behind version, kind, address, channel, epoch, suite, purpose.
+    let secrets = 3 + 52 + 32 + 32 + 2 + 1;
+    let longest = [&whole[..secrets], &[0x80, 4, 0, 1], &whole[secrets + 2..]].concat();
+    let long_form = [&whole[..secrets], &[0x80, 0, 0, 80], &whole[secrets + 2..]].concat();
+    let cases: [(&str, Vec<u8>, &str); 13] = [
+        ("purpose 0", of(0, &inline(), &card()), "UNDEFINED_VALUE"),
+        ("purpose 4", of(4, &inline(), &card()), "UNDEFINED_VALUE"),
+        ("snapshot kind 0", of(2, &[0], &card()), "UNDEFINED_VALUE"),
+        ("snapshot kind 3", of(2, &[3], &card()), "UNDEFINED_VALUE"),
+        ("secrets above the bound of an item", longest, "TOO_LONG"),
+        ("length of the secrets not minimal", long_form, "BAD_LENGTH"),
+        ("no snapshot", of(2, &[], &[]), "TRUNCATED"),
+        ("no tree", of(2, &inline()[..12], &[]), "TRUNCATED"),
+        ("blob longer than a file may be", of(2, &too_long, &card()), "TOO_LONG"),
+        ("place of the blob cut off", of(2, &with_blob[..with_blob.len() - 1], &[]), "TRUNCATED"),
+        ("no card", of(2, &inline(), &[]), "TRUNCATED"),
         ("a byte follows", [&whole[..], &[0]].concat(), "TRAILING_BYTES"),
         (
             "another root signed in the card",
-            of(2, &inline_tree(), &card_of(Chain { root_signer: 9, ..Chain::OURS })),
+            of(2, &inline(), &card_of(Chain { root_signer: 9, ..Chain::OURS })),
             "BAD_SIGNATURE",
         ),
     ];
@@ -105,9 +123,11 @@ pub(super) fn invitations() -> Group {
 
 pub(super) fn senders() -> Group {
     let stranger = card_of(Chain { root: 9, root_signer: 9, ..Chain::OURS });
-    let invited = content(1, &invitation(0x4f, 1, &inline_tree(), &stranger));
+    let invited = content(1, &invitation(0x4f, 1, &inline(), &stranger));
     let group = Group::new("cards of another than the sender", &["LNK-049"]);
     let group = refuse(group, "a card", card_input(&stranger), "CARD_OF_ANOTHER");
     let group = refuse(group, "an update", item_input(&content(2, &stranger)), "CARD_OF_ANOTHER");
-    refuse(group, "an invitation", item_input(&invited), "CARD_OF_ANOTHER")
+    let asked = content(3, &rejoin_with(&KEY_PACKAGE, Some(6), &stranger));
+    let group = refuse(group, "an invitation", item_input(&invited), "CARD_OF_ANOTHER");
+    refuse(group, "a rejoin request", item_input(&asked), "CARD_OF_ANOTHER")
 }

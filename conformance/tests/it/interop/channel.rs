@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hushwire_relay_rules::{Group, MemoryStore, Progress, Session, Signer, Step, store::ReadLimit};
+use hushwire_relay_rules::{
+    Group, MemoryStore, Progress, Session, Signer, Source, Step, WaitingRoom, store::ReadLimit,
+};
 use hushwire_wire::{
     SigningKey,
     error::Code,
@@ -16,6 +18,8 @@ use hushwire_wire::{
     transcript::{self, Operation},
     version::{VERSION, VersionRange},
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 pub(super) const CHANNEL: ChannelId = ChannelId::from_bytes([0xC4; 32]);
 /// What a frame has in front of its content: its length.
@@ -26,6 +30,7 @@ pub(super) struct Relay {
     store: MemoryStore,
     signer: Signer,
     limits: Arc<Limits>,
+    waiting: WaitingRoom,
     now: Timestamp,
     sessions: u8,
 }
@@ -64,6 +69,7 @@ impl Relay {
             store: MemoryStore::new(),
             signer: Signer::new(SigningKey::from_bytes(&[0x11; 32])),
             limits: Arc::new(Limits::V1),
+            waiting: WaitingRoom::new(Box::new(ChaCha20Rng::seed_from_u64(4))),
             now: Timestamp(1_800_000_000_000),
             sessions: 0,
         }
@@ -73,7 +79,8 @@ impl Relay {
         self.sessions += 1;
         let key = self.signer.public_key();
         let (ours, theirs) = (Nonce::from_bytes([7; 32]), Nonce::from_bytes([self.sessions; 32]));
-        let session = Session::new(key, Arc::clone(&self.limits), theirs);
+        let source = Source::from_bytes([self.sessions; 8]);
+        let session = Session::new(key, Arc::clone(&self.limits), theirs, source);
         let mut reader = Reader { session, last: RequestId::HELLO, handle: Handle(0) };
         let hello = Hello { versions: VersionRange::SUPPORTED, nonce: ours, capabilities: 0 };
         let answer = self.ask_as(&mut reader, RequestId::HELLO, Request::Hello(hello)).remove(0);
@@ -178,7 +185,8 @@ impl Relay {
                 Step::Lookup(lookup) => lookup.run(&self.store, self.now),
                 Step::Write(write) => {
                     let mut group = Group::new();
-                    group.plan(&self.store, &self.limits, self.now, (), &write);
+                    let waiting = &mut self.waiting;
+                    group.plan(&self.store, &self.limits, waiting, self.now, (), &write);
                     group.commit(&mut self.store).outcomes.remove(0).1
                 }
                 Step::ReplyThenClose(_) | Step::Stop { .. } => panic!("nobody asks for this"),

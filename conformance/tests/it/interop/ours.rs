@@ -4,8 +4,9 @@ use hushwire_protocol::address::{Host, RelayAddress};
 use hushwire_protocol::card::ShelfKey;
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_protocol::group::{
-    CommitBasis, CommitIntent, Group, GroupKind, GroupState, KeyPackageUse, LogPlace, Opened,
-    Outcome, OwnKeyPackage, PendingCommit, UnverifiedKeyPackage, VerifiedKeyPackage,
+    CommitBasis, CommitIntent, Group, GroupKind, GroupSnapshot, GroupState, KeyPackageUse,
+    LogPlace, Opened, Outcome, OwnKeyPackage, PendingCommit, UnverifiedKeyPackage,
+    VerifiedKeyPackage, Welcomed,
 };
 use hushwire_protocol::identity::{
     DeviceCredential, DeviceId, DeviceKey, DeviceListRank, DeviceSerial, ManagerCounter,
@@ -89,9 +90,10 @@ impl Ours {
             .bytes
     }
 
-    pub(super) fn join(&mut self, epoch: EpochId, welcome: &[u8], tree: &[u8]) {
+    pub(super) fn join(&mut self, epoch: EpochId, secrets: &[u8], snapshot: &GroupSnapshot) {
         let provider = Provider::new(&self.store, &mut self.rng);
-        let joined = Group::join(&provider, &self.key, &CHANNEL, welcome, tree).unwrap();
+        let welcomed = Welcomed { suite: SUITE, secrets, snapshot };
+        let joined = Group::join(&provider, &self.key, &CHANNEL, welcomed).unwrap();
         self.enter(epoch, joined.keys);
     }
 
@@ -150,7 +152,7 @@ impl Ours {
                 self.enter(entry.opens(), keys);
                 Read::Commit
             }
-            Opened::Leave(_) => panic!("nobody leaves"),
+            Opened::Leave(_) | Opened::UnknownNote => panic!("nobody leaves or notes"),
         }
     }
 

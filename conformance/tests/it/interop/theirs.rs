@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use hushwire_conformance::kinds::chain::derive;
+use hushwire_protocol::group::GroupSnapshot;
 use hushwire_protocol::identity::DeviceCredential;
 use hushwire_wire::SigningKey;
 use hushwire_wire::id::{ChainHead, EpochId, Sequence};
@@ -112,9 +113,13 @@ impl<C: MlsConfig> Theirs<C> {
         message.to_bytes().unwrap().split_off(4)
     }
 
-    pub(super) fn join(&mut self, epoch: EpochId, welcome: &[u8], tree: &[u8]) {
-        let welcome = MlsMessage::from_bytes(welcome).unwrap();
-        let tree = ExportedTree::from_bytes(tree).unwrap();
+    /// Joins by a Welcome that is put together as GRP-072 says.
+    pub(super) fn join(&mut self, epoch: EpochId, secrets: &[u8], snapshot: &GroupSnapshot) {
+        // MLS 1.0, a Welcome, the suite.
+        let head = [0, 1, 0, 3, 0, 3];
+        let parts = [secrets, &snapshot.group_info].map(vector);
+        let welcome = MlsMessage::from_bytes(&[&head[..], &parts.concat()].concat()).unwrap();
+        let tree = ExportedTree::from_bytes(&snapshot.tree).unwrap();
         let (group, _) = self.client.join_group(Some(tree), &welcome, None).unwrap();
         self.group = Some(group);
         let keys = self.exported();
@@ -303,4 +308,19 @@ fn padded(length: usize) -> usize {
     let exponent = length.ilog2();
     let zeros = exponent - (exponent.ilog2() + 1);
     (length + (1 << zeros) - 1) >> zeros << zeros
+}
+
+/// A Welcome for one, taken apart: its secrets, and the encrypted GroupInfo.
+pub(super) fn take_apart(welcome: &[u8]) -> [Vec<u8>; 2] {
+    let (secrets, rest) = vector_of(&welcome[6..]);
+    let (group_info, rest) = vector_of(rest);
+    assert!(rest.is_empty());
+    [secrets, group_info].map(<[u8]>::to_vec)
+}
+
+fn vector_of(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let size = 1 << (bytes[0] >> 6);
+    let (prefix, rest) = bytes.split_at(size);
+    let number = prefix.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
+    rest.split_at(number & ((1 << (8 * size - 2)) - 1))
 }

@@ -118,13 +118,12 @@ fn an_invitation_to_newer_rules_waits_with_its_key_package() {
     let mut newcomer = Device::new(2, 1);
     let commit = owner.begin(adding(vec![newcomer.key_package(SUITE)]));
     let (entry, welcomes) = owner.confirm(commit);
-    let tree = owner.group().tree_bytes().unwrap();
-    let welcome = &welcomes[0].welcome;
+    let welcomed = welcomes.each().next().unwrap();
     for _ in 0..2 {
-        assert_eq!(newcomer.try_join(welcome, &tree), Err(OpenError::NewerRules(NEWER)));
+        assert_eq!(newcomer.try_join(welcomed), Err(OpenError::NewerRules(NEWER)));
     }
     newcomer.rules = NEWER;
-    newcomer.try_join(welcome, &tree).unwrap();
+    newcomer.try_join(welcomed).unwrap();
     newcomer.epoch = entry.opens();
     assert_agreement(&mut [owner, newcomer]);
 }

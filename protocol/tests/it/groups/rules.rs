@@ -2,13 +2,20 @@
 //! judge alike is shown in the crate's own tests, with commits that no client would make.
 
 use hushwire_protocol::group::{
-    CommitIntent, GroupError, GroupKind, GroupState, LeafSelector, Rejection, Role,
+    Change, CommitIntent, DEVICES_MAX, GroupError, GroupKind, GroupState, LeafIndex, LeafSelector,
+    Life, OpenError, PEOPLE_MAX, Rejection, Role, Roster, judge,
+};
+use hushwire_protocol::identity::{
+    DeviceCredential, DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey,
+    ManagerStatement, RootKey,
 };
 use hushwire_protocol::provider::Suite;
+use hushwire_wire::transcript::Cut;
 
 use super::world::{Device, adding, admit, group_of};
 
 const SUITE: Suite = Suite::Classical;
+const FIRST: ManagerCounter = ManagerCounter(1);
 
 fn refused(device: &mut Device, intent: CommitIntent) -> Rejection {
     match device.try_begin(intent, &[], None).map(|_| ()) {
@@ -160,4 +167,89 @@ fn callers_mistakes_are_named() {
     let stranger = LeafSelector::Identity(Device::new(9, 1).identity());
     let result = members[0].try_begin(removing(stranger), &[], None).map(|_| ());
     assert_eq!(result, Err(GroupError::UnknownMember));
+}
+
+#[test]
+fn a_group_that_is_dissolved_takes_and_gives_nothing() {
+    // spec: GRP-080, GRP-081
+    let mut members = group_of(3, SUITE);
+    let dissolving = |device: &mut Device| changed(device, |state| state.life = Life::Dissolved);
+    let intent = dissolving(&mut members[1]);
+    assert_eq!(refused(&mut members[1], intent), Rejection::NoRight);
+    let intent = dissolving(&mut members[0]);
+    assert_eq!(members[0].group().check_intent(intent.clone()), Ok(()));
+    let commit = members[0].begin(intent);
+    super::world::spread(&mut members, 0, commit, &mut []);
+    let rejected = GroupError::WouldBeRejected(Rejection::Dissolved);
+    assert_eq!(members[0].group().check_intent(CommitIntent::default()), Err(rejected));
+    assert_eq!(refused(&mut members[0], CommitIntent::default()), Rejection::Dissolved);
+    // What was sealed all the same is not opened.
+    let said = members[1].say("still here");
+    let error = members[0].open(&said).map(|_| ()).unwrap_err();
+    assert_eq!(error, OpenError::Rejected(Rejection::Dissolved));
+}
+
+#[test]
+fn what_would_be_refused_is_known_before_it_is_made() {
+    // spec: GRP-042
+    let mut members = group_of(3, SUITE);
+    let would = |device: &mut Device, intent: CommitIntent| device.group().check_intent(intent);
+    let renamed = changed(&mut members[0], |state| "climbs".clone_into(&mut state.name));
+    assert_eq!(would(&mut members[0], renamed.clone()), Ok(()));
+    let no_right = Err(GroupError::WouldBeRejected(Rejection::NoRight));
+    assert_eq!(would(&mut members[1], renamed), no_right);
+    let owner = members[0].identity();
+    let down = changed(&mut members[0], |state| state.set_role(owner, Role::Member));
+    let last = Err(GroupError::WouldBeRejected(Rejection::LastOwner));
+    assert_eq!(would(&mut members[0], down), last);
+    let hidden = changed(&mut members[0], |state| "a\u{202e}".clone_into(&mut state.name));
+    let bad = Err(GroupError::WouldBeRejected(Rejection::BadGroupState));
+    assert_eq!(would(&mut members[0], hidden), bad);
+    let other = LeafSelector::Identity(members[2].identity());
+    assert_eq!(would(&mut members[0], removing(other)), Ok(()));
+    assert_eq!(would(&mut members[1], removing(other)), no_right);
+    // Nothing was begun.
+    assert!(members[0].try_begin(CommitIntent::default(), &[], None).is_ok());
+}
+
+#[test]
+fn a_group_has_a_bound_for_people_and_one_for_devices() {
+    // spec: GRP-073
+    let person = |number: usize| {
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&number.to_be_bytes());
+        let manager = ManagerKey::from_bytes(&seed);
+        let statement = RootKey::from_bytes(&seed).state_manager(manager.public(), FIRST);
+        (manager, statement)
+    };
+    let device = |(manager, statement): &(ManagerKey, ManagerStatement), number: usize| {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let id = DeviceId::from_bytes(id);
+        let key = DeviceKey::from_bytes(&[9; 32]).public();
+        let certificate = manager.certify(statement, id, key, DeviceSerial(1));
+        DeviceCredential::new(statement.clone(), certificate).unwrap()
+    };
+    let owner = person(0);
+    let state = GroupState::new(GroupKind::Group, device(&owner, 0).identity());
+    let others: Vec<_> = (1..=PEOPLE_MAX).map(|number| device(&person(number), 0)).collect();
+    let judged = |people: usize, devices: usize, added: Vec<DeviceCredential>| {
+        let own = (0..devices).map(|number| device(&owner, number));
+        let leaves = own.chain(others[..people].iter().cloned());
+        let before = Roster::new((0..).map(LeafIndex).zip(leaves), state.clone());
+        let committer = LeafIndex(0);
+        let (asked, removed, left, cut) = (vec![], vec![], vec![], Cut::Through);
+        let state = state.clone();
+        judge(&before, &Change { committer, added, asked, removed, left, state, cut })
+    };
+    let last = others[PEOPLE_MAX - 1].clone();
+    assert_eq!(judged(PEOPLE_MAX - 2, 1, vec![last.clone()]), Ok(()));
+    let full = judged(PEOPLE_MAX - 1, 1, vec![last.clone()]);
+    assert_eq!(full, Err(Rejection::TooManyIdentities));
+    let second = device(&owner, 999_999);
+    assert_eq!(judged(PEOPLE_MAX - 1, 1, vec![second.clone()]), Ok(()));
+    let room = DEVICES_MAX - 1_000;
+    assert_eq!(judged(999, room, vec![second.clone()]), Ok(()));
+    assert_eq!(judged(1_000, room, vec![second]), Err(Rejection::TooManyDevices));
+    assert_eq!(judged(1_000, room, vec![last]), Err(Rejection::TooManyDevices));
 }

@@ -5,8 +5,15 @@ use bytes::Bytes;
 use hushwire_engine::{
     session::SessionNumber,
     store::{Order, Range, Store as _, Table},
+    transaction::Transaction,
 };
-use hushwire_protocol::epoch::EpochKeys;
+use hushwire_protocol::{
+    content::Content as MimiContent,
+    epoch::EpochKeys,
+    group::{Group, LogPlace},
+    identity::DeviceKey,
+    provider::Provider,
+};
 use hushwire_wire::{
     frame::RequestFrame,
     id::{ChannelId, EpochId, Nonce, Sequence, Timestamp},
@@ -15,7 +22,18 @@ use hushwire_wire::{
     version::VersionRange,
 };
 
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
 use super::{ClientStore, MemoryStore, Who, World, relay::RelayKey};
+
+/// A thief's place at a relay.
+pub(crate) struct Seat {
+    relay: usize,
+    session: u64,
+    handle: Handle,
+    last: u64,
+}
 
 impl World {
     /// A person's keys and place in the group of a chat, as a thief of the open store has them.
@@ -88,15 +106,75 @@ impl World {
         operation: Operation,
         envelope: &[u8],
     ) -> Answer {
+        let mut seat = self.take_seat(relay, stolen);
+        let answer = self.push(&mut seat, operation, envelope);
+        self.relays[relay].sessions.remove(&seat.session);
+        answer
+    }
+
+    /// A session with stolen keys that stays open.
+    pub(crate) fn take_seat(&mut self, relay: usize, stolen: &Stolen) -> Seat {
+        let (session, handle) = self.break_in(relay, stolen);
+        Seat { relay, session, handle, last: 1 }
+    }
+
+    /// Appends bytes from there; what the relay answers.
+    pub(crate) fn push(
+        &mut self,
+        seat: &mut Seat,
+        operation: Operation,
+        envelope: &[u8],
+    ) -> Answer {
         let now = self.now;
-        let (number, handle) = self.break_in(relay, stolen);
+        seat.last += 1;
+        let id = RequestId(seat.last);
         let content = Content::Inline(Bytes::copy_from_slice(envelope));
-        let request = Request::Append { handle, content, operation };
-        let relay = &mut self.relays[relay];
-        relay.take(now, number, RequestFrame { id: RequestId(2), request });
-        let answers = relay.sessions.remove(&number).unwrap().answers;
+        let request = Request::Append { handle: seat.handle, content, operation };
+        let relay = &mut self.relays[seat.relay];
+        relay.take(now, seat.session, RequestFrame { id, request });
+        let answers = core::mem::take(&mut relay.sessions.get_mut(&seat.session).unwrap().answers);
         self.work();
-        answers.into_iter().find(|answer| answer.id == RequestId(2)).unwrap().answer
+        answers.into_iter().find(|answer| answer.id == id).unwrap().answer
+    }
+
+    /// Says something in a group in somebody's name, whatever its client would say to it.
+    pub(crate) fn smuggle(
+        &mut self,
+        who: Who,
+        channel: &ChannelId,
+        content: &MimiContent,
+    ) -> Answer {
+        let stolen = self.steal(who, channel);
+        let identity: StolenDevice = record(
+            self.people[who.0].engine.as_ref().unwrap().store(),
+            Table::Profile,
+            b"identity",
+        );
+        let key = DeviceKey::from_bytes(&identity.device_key.as_slice().try_into().unwrap());
+        let mut store = self.people[who.0].engine.take().unwrap().into_store();
+        let mut rng = ChaCha20Rng::seed_from_u64(self.now.0);
+        let transaction = Transaction::new(&store);
+        let provider = Provider::new(&transaction, &mut rng);
+        let mut group = Group::load(&provider, channel).unwrap().unwrap();
+        let place = LogPlace::start(channel, &stolen.epoch);
+        let bytes = content.encode().unwrap().into_bytes();
+        let sealed =
+            group.seal_message(&provider, &key, &stolen.epoch, &stolen.keys, &bytes, place);
+        let envelope = sealed.unwrap().envelope;
+        let changes = transaction.into_changes();
+        store.apply(changes).unwrap();
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        self.inject(0, &stolen, Operation::Message, &envelope)
+    }
+
+    /// How many commits a device's group has seen.
+    pub(crate) fn epoch_number(&mut self, who: Who, channel: &ChannelId) -> u64 {
+        let store = self.profile(who);
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let transaction = Transaction::new(&store);
+        let provider = Provider::new(&transaction, &mut rng);
+        Group::load(&provider, channel).unwrap().unwrap().epoch_number()
     }
 
     /// Opens a session with stolen keys.
@@ -173,4 +251,9 @@ pub(super) fn record<R: serde::de::DeserializeOwned>(
     key: &[u8],
 ) -> R {
     rmp_serde::from_slice(&store.row(table, key).unwrap().unwrap()).unwrap()
+}
+
+#[derive(serde::Deserialize)]
+struct StolenDevice {
+    device_key: serde_bytes::ByteBuf,
 }
