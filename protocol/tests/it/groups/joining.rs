@@ -208,7 +208,7 @@ fn a_group_that_goes_into_no_invitation_is_joined_by_one_blob() {
     let opened = open_blob(&sealed.seal, &sealed.bytes).unwrap();
     let snapshot = GroupSnapshot::decode(&opened).unwrap();
     for place in [0, 77, 148] {
-        let mut newcomer = newcomers.remove(place - members.len() + 1);
+        let mut newcomer = newcomers.remove(place + 1 - members.len());
         let reached = welcomes
             .each()
             .any(|one| newcomer.try_join(Welcomed { snapshot: &snapshot, ..one }).is_ok());
