@@ -195,7 +195,7 @@ fn move_on(
     begin_epoch(work, channel, &epoch, keys)?;
     let removed: Vec<LeafIndex> = applied.removed.iter().map(|member| member.leaf).collect();
     let unsettled = forks::leave(work, channel, group, entry, leaving, &removed)?;
-    forget_epochs(work, channel, &forks::kept(work, channel, [group.epoch, epoch])?)?;
+    forget_epochs(work, channel, &forks::kept(work, channel, &[group.epoch, epoch])?)?;
     let moved = GroupRecord {
         epoch,
         contest: None,

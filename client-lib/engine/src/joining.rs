@@ -25,7 +25,7 @@ use crate::{
     direct::{self, Room},
     entered,
     event::{Event, InvitationRefusal},
-    groups,
+    forks, groups,
     inbox::Fault,
     log, outbox, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
@@ -131,7 +131,7 @@ fn follow(
     given: Given<'_>,
 ) -> Result<(), Fault> {
     let channel = invitation.group.channel;
-    let known = groups::record(work, &channel)?;
+    let known = groups::record(work, &channel)?.map(forks::as_asked);
     let own = match admit(work, sender, invitation, known.as_ref())? {
         Admission::There => return Ok(()),
         admission => admission == Admission::Own,
@@ -378,8 +378,12 @@ fn come_back(
 ) -> Result<Vec<u64>, StoreError> {
     let epoch = log::epoch_state(work, channel, &known.epoch);
     let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
+    if let Some(group) = groups::record(work, channel)?.filter(|group| group.state.is_in()) {
+        forks::exchanged(work, channel, &group)?;
+    }
     outbox::epoch_over(work, channel)?;
-    advance::forget_epochs(work, channel, &[])?;
+    // What was left before it got stuck may part its members still (spec: CLI-198).
+    advance::forget_epochs(work, channel, &forks::kept(work, channel, &[])?)?;
     rejoin::came_back(work, channel, known, read_ms)
 }
 

@@ -364,7 +364,8 @@ fn note(
     verdict: Verdict,
 ) -> Result<(), StoreError> {
     let (mut record, _) = epoch_state(work, channel, epoch)?;
-    record.candidates.push(CandidateRecord { entry, verdict });
+    let stored_ms = record.read_ms;
+    record.candidates.push(CandidateRecord { entry, verdict, stored_ms });
     save_epoch(work, channel, epoch, &record)
 }
 

@@ -18,7 +18,9 @@ pub(crate) use chat::{
     BodyRecord, ChatRecord, ContactRecord, DeliveryRecord, FileRecord, LinkRecord, MessageRecord,
     Outgoing,
 };
-pub(crate) use fork::{Caution, LeftRecord, PastRosterRecord, Saying, StatementRecord, Unsettled};
+pub(crate) use fork::{
+    Arrival, Caution, LeftRecord, PastRosterRecord, Saying, Search, StatementRecord, Unsettled,
+};
 pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,
     Refreshing, SealedRecord, StuckRecord, Verdict,

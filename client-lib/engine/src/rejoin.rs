@@ -7,7 +7,9 @@
 //! | doubting | another candidate was applied | member | the wish is settled |
 //! | doubting | the wait is over | asking | stuck |
 //! | asking | the wait is over | asking | a request to a few more, with a fresh key package |
-//! | asking | an invitation is followed | member | the wish is settled, the gap told |
+//! | member | not sure that others are where it is (`forks`) | asking beside | the wish, the group is read on |
+//! | asking beside | another is heard there | member | the wish is settled |
+//! | asking, asking beside | an invitation is followed | member | the wish is settled, the gap told |
 //! | asking | too many rounds | given up | said once |
 //! | given up | the person asks | asking | from the beginning |
 //!
@@ -126,7 +128,9 @@ pub(crate) fn is_over(work: &Work<'_>, channel: &ChannelId) -> Result<bool, Stor
     let Some(group) = groups::record(work, channel)? else { return Ok(true) };
     Ok(match group.state {
         GroupState::Stuck => false,
-        GroupState::Member | GroupState::Leaving => !is_blocked(work, channel, &group)?,
+        GroupState::Member | GroupState::Leaving => {
+            !group.asks_beside() && !is_blocked(work, channel, &group)?
+        }
         GroupState::Creating | GroupState::Out => true,
     })
 }
@@ -158,7 +162,7 @@ pub(crate) fn step(
         return Ok(Step::Others { until: hushwire_wire::id::Timestamp(next_ms) });
     }
     let Some(group) = groups::record(work, &channel)? else { return Ok(Step::Aim) };
-    if group.state.is_in() {
+    if group.state.is_in() && !group.asks_beside() {
         stuck::stick(work, &channel, StuckCause::OwnCommit)?;
         // Who was leaving is out now.
         if is_over(work, &channel)? {
@@ -232,7 +236,9 @@ fn send(
     let package = packages::generate_rejoin(work, channel)?;
     shelf::keep_off(work, &package.reference)?;
     let device = profile::device(work)?;
-    let terms = RejoinTerms { channel: *channel, epoch: group.epoch, asked_at: work.now };
+    // Of an epoch that others are not in they know nothing.
+    let epoch = group.unsettled.map_or(group.epoch, |unsettled| unsettled.epoch);
+    let terms = RejoinTerms { channel: *channel, epoch, asked_at: work.now };
     // The leaf of a device is signed by its device key, always.
     let old_leaf: Option<&DeviceKey> = Some(&device.key);
     let mut items = Vec::new();

@@ -544,6 +544,12 @@ impl<S: Store> Engine<S> {
         reading.map(info).collect()
     }
 
+    /// Whether this device reads what it missed in a channel (spec: CLI-166).
+    pub(super) fn is_behind(&self, channel: &ChannelId) -> bool {
+        let phase = self.channels.get(channel).map(|live| &live.phase);
+        !matches!(phase, Some(Phase::Reading(reading)) if reading.caught_up)
+    }
+
     /// The session where a channel is read that has nothing more to read.
     pub(super) fn reading_session(&self, channel: &ChannelId) -> Option<SessionNumber> {
         let live = self.channels.get(channel)?;

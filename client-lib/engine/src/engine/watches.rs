@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use hushwire_wire::{
     error::Code,
     id::{ChannelId, EpochId, Timestamp},
-    message::{Answer, Content, Follow, Handle, Request, RequestId},
+    message::{Answer, ChannelOpened, Content, Follow, Handle, Request, RequestId},
     transcript::Operation,
 };
 
@@ -30,7 +30,10 @@ use crate::{
 
 /// The first rest between two looks, and the longest, in milliseconds, where nothing is expected.
 const CALM_REST_MS: u64 = 4_000;
-const CALM_REST_MAX_MS: u64 = 60 * 60 * 1000;
+const CALM_REST_MAX_MS: u64 = 6 * 60 * 60 * 1000;
+/// The first rest after an epoch that was passed through while this device was behind: what was noted
+/// there it has read already, and first of all it has to catch up (spec: CLI-166).
+const PASSED_REST_MS: u64 = 3 * 60 * 1000;
 /// The same where members may have parted.
 const PRESSING_REST_MS: u64 = 2_000;
 const PRESSING_REST_MAX_MS: u64 = 2 * 60 * 1000;
@@ -64,8 +67,7 @@ enum Phase {
 }
 
 impl WatchLive {
-    fn new(watched: Watched, now: Timestamp, jitter_ms: u64) -> Self {
-        let rest_ms = first_rest_ms(watched.urgency);
+    fn new(watched: Watched, now: Timestamp, rest_ms: u64, jitter_ms: u64) -> Self {
         let look_at = now.plus_ms(rest_ms).plus_ms(jitter_ms);
         Self { watched, phase: Phase::Resting, look_at, rest_ms }
     }
@@ -76,14 +78,22 @@ impl WatchLive {
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
         let look = matches!(self.phase, Phase::Resting).then(|| self.next_at());
-        look.into_iter().chain([self.watched.ends_at]).min()
+        look.into_iter().chain(self.watched.ends_at).min()
     }
 }
 
-const fn first_rest_ms(urgency: Urgency) -> u64 {
-    match urgency {
-        Urgency::Calm => CALM_REST_MS,
-        Urgency::Pressing => PRESSING_REST_MS,
+/// Whether an epoch was left while this device read what it had missed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaving {
+    Passing,
+    AtItsTime,
+}
+
+const fn first_rest_ms(urgency: Urgency, leaving: Leaving) -> u64 {
+    match (urgency, leaving) {
+        (Urgency::Pressing, _) => PRESSING_REST_MS,
+        (Urgency::Calm, Leaving::AtItsTime) => CALM_REST_MS,
+        (Urgency::Calm, Leaving::Passing) => PASSED_REST_MS,
     }
 }
 
@@ -95,13 +105,18 @@ impl<S: Store> Engine<S> {
         self.watches.retain(|key, _| {
             key.channel != channel || watched.iter().any(|watched| watched.epoch == key.epoch)
         });
+        let leaving = match self.is_behind(&channel) {
+            true => Leaving::Passing,
+            false => Leaving::AtItsTime,
+        };
         for watched in watched {
             let key = WatchKey { channel, epoch: watched.epoch };
-            let jitter = backoff::jitter_ms(first_rest_ms(watched.urgency), &mut *self.rng);
-            let new = || WatchLive::new(watched, now, jitter);
+            let rest_ms = first_rest_ms(watched.urgency, leaving);
+            let jitter = backoff::jitter_ms(rest_ms, &mut *self.rng);
+            let new = || WatchLive::new(watched, now, rest_ms, jitter);
             let live = self.watches.entry(key).or_insert_with(new);
             if live.watched.urgency != watched.urgency {
-                live.rest_ms = first_rest_ms(watched.urgency);
+                live.rest_ms = first_rest_ms(watched.urgency, Leaving::AtItsTime);
                 live.look_at = live.look_at.min(now.plus_ms(live.rest_ms));
             }
             live.watched = watched;
@@ -114,7 +129,7 @@ impl<S: Store> Engine<S> {
         let keys: Vec<WatchKey> = self.watches.keys().copied().collect();
         for key in keys {
             let Some(live) = self.watches.get(&key) else { continue };
-            if live.watched.ends_at <= now {
+            if live.watched.ends_at.is_some_and(|at| at <= now) {
                 self.transact(|work| forks::expired(work, &key.channel, &key.epoch))?;
             }
             let Some(live) = self.watches.get(&key) else { continue };
@@ -154,20 +169,7 @@ impl<S: Store> Engine<S> {
         };
         match (live.phase, answer) {
             (Phase::Opening, Answer::ChannelOpened(opened)) => {
-                let handle = opened.handle;
-                let from =
-                    self.transact(|work| log::opened(work, &key.channel, &key.epoch, &opened))?;
-                let log::Opened::ReadFrom(from) = from else {
-                    return Ok(self.rest_watch(key, session, Some(handle)));
-                };
-                if opened.next == from {
-                    return self.note_or_rest(key, session, handle);
-                }
-                let epoch = key.epoch;
-                let read = Request::ChannelRead { handle, epoch, from, follow: Follow::UntilEnd };
-                let request = self.send_tracked(session, read, Pending::Watch(key));
-                self.set_watch(key, Phase::Reading { session, handle, request });
-                Ok(())
+                self.watch_opened(session, key, &opened)
             }
             (Phase::Reading { request: Some(own), .. }, Answer::Entry(entry))
                 if own == request && entry.epoch == key.epoch =>
@@ -189,11 +191,35 @@ impl<S: Store> Engine<S> {
                 self.note_answered(key, session, handle, &answer)
             }
             (Phase::Opening, _) => {
+                self.rest_watch(key, session, None);
                 self.refuse_watch(key, REFUSED_REST_MS);
                 Ok(())
             }
             _ => Ok(()),
         }
+    }
+
+    fn watch_opened(
+        &mut self,
+        session: SessionNumber,
+        key: WatchKey,
+        opened: &ChannelOpened,
+    ) -> Result<(), StoreError> {
+        let WatchKey { channel, epoch } = key;
+        let handle = opened.handle;
+        let log::Opened::ReadFrom(from) =
+            self.transact(|work| log::opened(work, &channel, &epoch, opened))?
+        else {
+            self.rest_watch(key, session, Some(handle));
+            return Ok(());
+        };
+        if opened.next == from {
+            return self.note_or_rest(key, session, handle);
+        }
+        let read = Request::ChannelRead { handle, epoch, from, follow: Follow::UntilEnd };
+        let request = self.send_tracked(session, read, Pending::Watch(key));
+        self.set_watch(key, Phase::Reading { session, handle, request });
+        Ok(())
     }
 
     fn note_or_rest(
@@ -265,7 +291,7 @@ impl<S: Store> Engine<S> {
         live.phase = Phase::Resting;
         live.look_at = now.plus_ms(live.rest_ms);
         let (grown, most) = match live.watched.urgency {
-            Urgency::Calm => (live.rest_ms.saturating_mul(2), CALM_REST_MAX_MS),
+            Urgency::Calm => (live.rest_ms.saturating_mul(4), CALM_REST_MAX_MS),
             Urgency::Pressing => (live.rest_ms.saturating_mul(5) / 4, PRESSING_REST_MAX_MS),
         };
         live.rest_ms = grown.min(most);
@@ -276,7 +302,7 @@ impl<S: Store> Engine<S> {
         let until = self.now().plus_ms(rest_ms.max(1));
         let Some(live) = self.watches.get_mut(&key) else { return };
         live.phase = Phase::Resting;
-        live.look_at = until;
+        live.look_at = live.look_at.max(until);
         live.watched.say_at = live.watched.say_at.map(|at| at.max(until));
     }
 

@@ -21,7 +21,7 @@ use hushwire_wire::id::ChannelId;
 use super::{Given, follow};
 use crate::{
     event::{Event, InvitationRefusal, Warning},
-    groups,
+    forks, groups,
     inbox::Fault,
     profile,
     record::{SecretBytes, Wish, WishNumber, number_of},
@@ -140,7 +140,8 @@ pub(crate) fn target(
     channel: &ChannelId,
     relay: &str,
 ) -> Result<Target, StoreError> {
-    if groups::record(work, channel)?.is_some_and(|group| group.state.is_in()) {
+    let known = groups::record(work, channel)?.map(forks::as_asked);
+    if known.is_some_and(|group| group.state.is_in()) {
         return Ok(Target::Nothing);
     }
     let relay = relay.parse().map_err(|_| StoreError::Damaged)?;

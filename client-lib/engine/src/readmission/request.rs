@@ -16,7 +16,7 @@ use super::{
 use crate::{
     backoff,
     event::Event,
-    groups,
+    forks, groups,
     inbox::Fault,
     log,
     packages::SUITE,
@@ -63,6 +63,7 @@ pub(crate) fn take(
     match answer(&place, &members, evidence) {
         Answer::Automatic => {
             place.save(work, known)?;
+            forks::sought(work, &place.channel)?;
             answer_soon(work, place, &group, request)
         }
         // A device that is not in the group of its own was not let in yet, or was revoked.

@@ -89,6 +89,8 @@ pub(crate) struct Unsettled {
     pub(crate) epoch: EpochId,
     pub(crate) since_ms: u64,
     pub(crate) caution: Caution,
+    pub(crate) search: Search,
+    pub(crate) arrival: Arrival,
 }
 
 /// What an unsettled device does.
@@ -98,4 +100,22 @@ pub(crate) enum Caution {
     Waits,
     /// It makes itself heard, for nobody can note anything any more.
     Speaks,
+}
+
+/// How an unsettled device looks for the others.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Search {
+    /// It waits for their word.
+    Hears,
+    /// It asks them to add it again too.
+    Asks,
+}
+
+/// Whether an unsettled device came while those who were there before still watch the epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Arrival {
+    /// They do.
+    InTime,
+    /// They may have stopped: whose word is missing may not be away.
+    Late,
 }

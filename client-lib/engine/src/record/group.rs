@@ -4,7 +4,7 @@ use hushwire_protocol::{epoch::EpochKeys, group::RuleVersion, identity::Fingerpr
 use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 
-use super::{Caution, LeftRecord, Record, SecretBytes, StatementRecord, Unsettled, id};
+use super::{Caution, LeftRecord, Record, Search, SecretBytes, StatementRecord, Unsettled, id};
 use crate::{
     command::{ChatNumber, ContactNumber, StuckCause},
     store::{StoreError, Table},
@@ -51,6 +51,11 @@ impl GroupRecord {
     /// Whether nothing is sealed here, for the members may have parted (spec: CLI-191).
     pub(crate) fn waits_for_others(&self) -> bool {
         self.unsettled.is_some_and(|unsettled| unsettled.caution == Caution::Waits)
+    }
+
+    /// Whether this device asks to be added again, and reads on beside (spec: CLI-196).
+    pub(crate) fn asks_beside(&self) -> bool {
+        self.unsettled.is_some_and(|unsettled| unsettled.search == Search::Asks)
     }
 
     /// Whether the group goes by rules that a program which knows these does not know.
@@ -190,6 +195,9 @@ pub(crate) struct CandidateRecord {
     #[serde(with = "id")]
     pub(crate) entry: EntryId,
     pub(crate) verdict: Verdict,
+    /// When the relay stored it, by the relay's clock.
+    #[serde(default)]
+    pub(crate) stored_ms: u64,
 }
 
 /// What this device thinks of a commit.

@@ -27,6 +27,7 @@ const MEMBER: usize = 2;
 
 const HOUR_MS: u64 = 60 * 60 * 1000;
 const HALF_SEAL_WORLDS: u8 = 6;
+const NOTES_MAX: u8 = 64;
 
 /// A crew whose leaves have other keys for each number: other ones of them are those that a broken path
 /// is broken for.
@@ -128,6 +129,25 @@ fn members_whom_a_broken_path_parts_are_told_and_come_together() {
     assert!(cases.iter().any(|[owner, member]| owner != member), "{cases:?}");
 }
 
+/// Fills the notes of an epoch.
+fn burn(crew: &mut Crew, stolen: &Stolen) {
+    let mut seat = crew.world.take_seat(0, stolen);
+    let mut noted = 0;
+    loop {
+        match crew.world.push(&mut seat, Operation::Note, &[noted; 256]) {
+            Answer::Appended(_) => noted += 1,
+            Answer::Refused(refusal) if refusal.code == Code::TooEarly => {
+                crew.world.pass(refusal.retry_after_ms);
+            }
+            Answer::Refused(refusal) => {
+                assert_eq!(refusal.code, Code::NotesExhausted);
+                return assert_eq!(noted, NOTES_MAX);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn where_nobody_can_note_anything_those_who_are_parted_come_together() {
     // spec: CLI-195, CLI-196
@@ -137,17 +157,7 @@ fn where_nobody_can_note_anything_those_who_are_parted_come_together() {
             crew.world.set_online(crew.people[place], false);
         }
         let (stolen, _) = part(&mut crew);
-        let mut seat = crew.world.take_seat(0, &stolen);
-        loop {
-            match crew.world.push(&mut seat, Operation::Note, &[5; 256]) {
-                Answer::Appended(_) => {}
-                Answer::Refused(refusal) if refusal.code == Code::TooEarly => {
-                    crew.world.pass(refusal.retry_after_ms);
-                }
-                Answer::Refused(refusal) => break assert_eq!(refusal.code, Code::NotesExhausted),
-                other => panic!("{other:?}"),
-            }
-        }
+        burn(&mut crew, &stolen);
         for place in [OWNER, MEMBER] {
             crew.world.set_online(crew.people[place], true);
         }

@@ -1,0 +1,169 @@
+//! Which of the epochs that this device left are watched, and until when (spec: CLI-190).
+
+use hushwire_wire::id::{ChannelId, EpochId, Timestamp};
+
+use super::{FORK_WAIT_MS, FORK_WATCH_MS, unsettled};
+use crate::{
+    advance, clock, groups, log,
+    record::{Arrival, EpochRecord, GroupRecord, LeftRecord, Saying, Search, Unsettled},
+    store::StoreError,
+    work::Work,
+};
+
+/// Epochs of a channel that are watched; the oldest goes.
+const WATCHED_MAX: usize = 64;
+
+/// An epoch that is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Watched {
+    pub(crate) epoch: EpochId,
+    pub(crate) urgency: Urgency,
+    /// When this device's statement is due.
+    pub(crate) say_at: Option<Timestamp>,
+    /// When something has to be decided.
+    pub(crate) ends_at: Option<Timestamp>,
+}
+
+/// How soon there may be something new in a watched epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Urgency {
+    /// Nothing is expected.
+    Calm,
+    /// Its members have parted, perhaps.
+    Pressing,
+}
+
+/// A row of a channel's epochs.
+pub(super) struct Row {
+    pub(super) epoch: EpochId,
+    pub(super) record: EpochRecord,
+}
+
+pub(super) fn rows(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Row>, StoreError> {
+    let rows = work.tx.list::<EpochRecord>(channel.as_bytes(), usize::MAX)?;
+    rows.into_iter()
+        .map(|row| {
+            let epoch = row.key.get(ChannelId::LENGTH..).unwrap_or_default();
+            let epoch = EpochId::from_slice(epoch).map_err(|_| StoreError::Damaged)?;
+            Ok(Row { epoch, record: row.record })
+        })
+        .collect()
+}
+
+/// What a row is to the watch: those in doubt come last, then the ones that were left last.
+struct Kept {
+    in_doubt: bool,
+    left_ms: u64,
+    read_ms: u64,
+    epoch: EpochId,
+}
+
+/// Epochs that stay: the current ones, and those that are watched, but for the oldest where they are
+/// too many. One where members have parted, perhaps, gives way to none where they have not.
+pub(crate) fn kept(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    current: &[EpochId],
+) -> Result<Vec<EpochId>, StoreError> {
+    let mut watched = Vec::new();
+    for Row { epoch, record } in rows(work, channel)? {
+        let Some(LeftRecord { left_ms, saying, .. }) = record.left else { continue };
+        let in_doubt = saying != Saying::Silent;
+        watched.push(Kept { in_doubt, left_ms, read_ms: record.read_ms, epoch });
+    }
+    // By the relay's clock as well: who reads a long log does not watch all of it.
+    let newest = watched.iter().map(|kept| kept.read_ms).max().unwrap_or(0);
+    watched.retain(|kept| {
+        let recent = kept.read_ms.saturating_add(FORK_WATCH_MS) >= newest;
+        let young = kept.left_ms.saturating_add(FORK_WATCH_MS) > work.now.0;
+        kept.in_doubt || (recent && young)
+    });
+    watched.sort_unstable_by_key(|kept| (kept.in_doubt, kept.left_ms, kept.read_ms));
+    let surplus = watched.len().saturating_sub(WATCHED_MAX);
+    let kept = watched.into_iter().skip(surplus).map(|kept| kept.epoch);
+    Ok(current.iter().copied().chain(kept).collect())
+}
+
+/// The epochs of a channel that are watched.
+pub(crate) fn watched(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Watched>, StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(Vec::new()) };
+    if !group.state.is_in() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for Row { epoch, record } in rows(work, channel)? {
+        let Some(left) = record.left else { continue };
+        let unsettled = unsettled_in(&group, &epoch);
+        let say_at = match left.saying {
+            Saying::Planned { at_ms } => Some(Timestamp(at_ms)),
+            Saying::Sealed { .. } => Some(Timestamp(0)),
+            Saying::Silent | Saying::Done | Saying::NoRoom => None,
+        };
+        let pressing = unsettled.is_some() || left.saying != Saying::Silent;
+        let urgency = if pressing { Urgency::Pressing } else { Urgency::Calm };
+        let ends_at = ends_at(&left, unsettled.as_ref());
+        found.push(Watched { epoch, urgency, say_at, ends_at });
+    }
+    Ok(found)
+}
+
+fn unsettled_in(group: &GroupRecord, epoch: &EpochId) -> Option<Unsettled> {
+    group.unsettled.filter(|unsettled| unsettled.epoch == *epoch)
+}
+
+/// When watching ends, or waiting does; never, while this device asks to be added again and others may
+/// still speak.
+fn ends_at(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Option<Timestamp> {
+    match unsettled {
+        None => Some(Timestamp(left.left_ms.saturating_add(FORK_WATCH_MS))),
+        Some(Unsettled { search: Search::Asks, arrival: Arrival::InTime, .. }) => None,
+        Some(unsettled) => Some(Timestamp(unsettled.since_ms.saturating_add(FORK_WAIT_MS))),
+    }
+}
+
+/// The time of watching, or of waiting, is over (spec: CLI-190, CLI-196, CLI-197).
+pub(crate) fn expired(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    let (mut record, _) = log::epoch_state(work, channel, epoch)?;
+    let Some(left) = &record.left else { return Ok(()) };
+    if let Some(unsettled) = unsettled_in(&group, epoch) {
+        let end_ms = unsettled.since_ms.saturating_add(FORK_WAIT_MS);
+        return match clock::is_over(work.now, end_ms, FORK_WAIT_MS) {
+            true => unsettled::waited(work, channel, epoch),
+            false => Ok(()),
+        };
+    }
+    let end_ms = left.left_ms.saturating_add(FORK_WATCH_MS);
+    if clock::is_over(work.now, end_ms, FORK_WATCH_MS) {
+        record.left = None;
+        log::save_epoch(work, channel, epoch, &record)?;
+        let kept = kept(work, channel, &[group.epoch])?;
+        advance::forget_epochs(work, channel, &kept)?;
+        work.effects.channels.insert(*channel);
+    }
+    Ok(())
+}
+
+/// No wait is longer than one that begins now (spec: CLI-137).
+pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    if let Some(mut group) = groups::record(work, channel)?
+        && let Some(unsettled) = &mut group.unsettled
+        && unsettled.since_ms > work.now.0
+    {
+        unsettled.since_ms = work.now.0;
+        groups::save(work, channel, &group)?;
+    }
+    for Row { epoch, mut record } in rows(work, channel).unwrap_or_default() {
+        if let Some(left) = &mut record.left
+            && left.left_ms > work.now.0
+        {
+            left.left_ms = work.now.0;
+            log::save_epoch(work, channel, &epoch, &record)?;
+        }
+    }
+    Ok(())
+}
