@@ -12,7 +12,7 @@ mod group;
 mod link;
 
 pub use device::DeviceCommand;
-pub use group::GroupCommand;
+pub use group::{GroupCommand, RightName, RoleName, Switch};
 pub use link::{LinkArgs, LinkCommand};
 
 const AFTER_HELP: &str = "\
@@ -31,7 +31,8 @@ EXIT CODES
 
 JSON
   With --json each line of output is one object; its \"type\" says which: identity, link, contact,
-  chat, message, member, device, device_code, comparison, safety_number, status, saved, done, event.
+  chat, message, member, group, device, device_code, comparison, safety_number, status, saved,
+  done, event.
   Numbers of chats, messages, contacts, links and devices count on this device only. Times are
   milliseconds since 1970 in UTC, with names that end in _at_ms. A field that does not apply is left
   out. A \"done\" has a \"state\": settled, or queued after --no-network. Errors and notes go to
@@ -115,7 +116,7 @@ pub enum HushCommand {
     Contacts,
     /// List the chats, most recent first
     ///
-    /// JSON: {"type":"chat","chat","name","kind","state","contact","unread","last","relay"}.
+    /// JSON: {"type":"chat","chat","name","kind","state","contact","unread","last","relay","pinned"}.
     Chats,
     /// Send a text
     ///
@@ -126,6 +127,9 @@ pub enum HushCommand {
         /// The text (Markdown); `-` reads it from standard input
         #[arg(allow_hyphen_values = true)]
         text: String,
+        /// Mention everybody in the chat
+        #[arg(long)]
+        mention_all: bool,
     },
     /// Send a file
     ///
@@ -155,9 +159,9 @@ pub enum HushCommand {
     ///
     /// JSON: {"type":"message","chat","message","sender","sender_name","sender_fingerprint","body",
     /// "text","file_name","file_size","media_type","transfer","transfer_done","transfer_of",
-    /// "transfer_failure","state","delivered_to","delivered_of","failure","sent_at_ms"}. "sender" is
-    /// me or other; "body" is text, file or not_supported; "state" is received, pending, stored,
-    /// delivered or failed.
+    /// "transfer_failure","state","delivered_to","delivered_of","failure","sent_at_ms","mentioned",
+    /// "pinned"}. "sender" is me or other; "body" is text, file or not_supported; "state" is received,
+    /// pending, stored, delivered or failed; "mentioned" is all; "pinned" is yes.
     Read {
         /// The chat's number or the beginning of its name
         chat: String,
@@ -174,8 +178,9 @@ pub enum HushCommand {
     /// Print events as JSON lines until interrupted, with the message inside
     ///
     /// Each line is {"type":"event","number","at_ms","event","chat","message_number","contact",
-    /// "link","members","code","failure","warning","relay","detail","message"}. "event" is one of
-    /// message_added, message_state_changed, chat_added, chat_changed, members_added,
+    /// "link","by","changed","members","code","failure","warning","relay","detail","message"}.
+    /// "event" is one of message_added, message_state_changed, everybody_mentioned, message_pinned,
+    /// message_unpinned, chat_added, chat_changed, group_changed, group_dissolved, members_added,
     /// members_removed, removed_from_chat, contact_added, contact_changed, contact_failed,
     /// group_change_failed, link_changed, transfer_ended, device_compare, device_linked,
     /// device_link_failed, devices_changed, this_device_revoked, warning. "message" is the message as
@@ -192,6 +197,26 @@ pub enum HushCommand {
     Chat {
         /// The chat's number or the beginning of its name
         chat: String,
+    },
+    /// Pin a message for all in the chat
+    ///
+    /// JSON: {"type":"done","done":"message_pinned","chat","message"}.
+    Pin {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The message's number
+        #[arg(value_parser = number)]
+        message: u64,
+    },
+    /// Take the pin of a message away
+    ///
+    /// JSON: {"type":"done","done":"message_unpinned","chat","message"}.
+    Unpin {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The message's number
+        #[arg(value_parser = number)]
+        message: u64,
     },
     /// Create and change groups
     #[command(subcommand)]

@@ -1,6 +1,9 @@
 //! What each command does with an open profile.
 
-use hushwire::event::EventNumber;
+use hushwire::{
+    command::{Mentioned, Pinned},
+    event::EventNumber,
+};
 
 use crate::{args::HushCommand, backend::Backend, fault::Fault, record::Record, session::Session};
 
@@ -13,9 +16,11 @@ mod group;
 mod init;
 mod link;
 mod message;
+mod settings;
 mod verify;
 
 pub(crate) use init::{InitPlan, init};
+pub(crate) use settings::who;
 
 /// Does what the command line says. Commands that need no profile never come here.
 pub(crate) async fn run<B: Backend>(
@@ -27,7 +32,16 @@ pub(crate) async fn run<B: Backend>(
         HushCommand::Add { link } => contact::add(session, link).await,
         HushCommand::Contacts => contact::contacts(session).await,
         HushCommand::Chats => contact::chats(session).await,
-        HushCommand::Send { chat, text } => message::send(session, &chat, text).await,
+        HushCommand::Send { chat, text, mention_all } => {
+            let mentioned = if mention_all { Mentioned::All } else { Mentioned::Nobody };
+            message::send(session, &chat, text, mentioned).await
+        }
+        HushCommand::Pin { chat, message } => {
+            message::pin(session, &chat, message, Pinned::Yes).await
+        }
+        HushCommand::Unpin { chat, message } => {
+            message::pin(session, &chat, message, Pinned::No).await
+        }
         HushCommand::SendFile { chat, path, media_type } => {
             file::send(session, &chat, &path, media_type).await
         }

@@ -365,7 +365,10 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::DeviceRevoked => {
             "Run `hush device link` on another device, and `hush init --link` here with another --profile."
         }
-        CommandError::LastOwner => "Remove the others with `hush group remove`, then leave.",
+        CommandError::LastOwner => {
+            "Make another member an owner first: `hush group promote GROUP MEMBER --owner`."
+        }
+        CommandError::TooManyRoles => "Make plain members of some: `hush group demote`.",
         CommandError::BadRelayAddress => {
             "Ask the relay's operator for the whole address, as `hush-relay init` prints it."
         }
@@ -383,7 +386,7 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::PhraseOfAnother => "Look for the phrase of this identity; see `hush status`.",
         CommandError::NotLinking => "Run `hush device link` first.",
         CommandError::NotApplicable => {
-            "`hush save` is for files, `hush retry` for messages that failed; see `hush read`."
+            "`hush save` is for files, `hush retry` for messages that failed, `hush pin` for those that are stored; see `hush read`."
         }
         other => other.advice(),
     }
@@ -400,6 +403,10 @@ const fn failure_advice(reason: FailureReason) -> &'static str {
         FailureReason::NoKeyPackage => {
             "Try again when the other side has been online; see `hush contacts`."
         }
+        FailureReason::LastOwner => {
+            "Make another member an owner first: `hush group promote GROUP MEMBER --owner`."
+        }
+        FailureReason::NoSuchMember => "Run `hush group members`.",
         FailureReason::DevicesChanged => "Run `hush device list`, and begin again.",
         other => other.advice(),
     }

@@ -11,8 +11,10 @@ use crate::{
     visible,
 };
 
+mod group;
 mod message;
 
+use group::group;
 pub use message::{file_size, message, state};
 
 /// Columns before the further lines of what does not fit one.
@@ -27,6 +29,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Chat(_)
         | Record::Saved(_)
         | Record::Member(_)
+        | Record::Group(_)
         | Record::Device(_)
         | Record::SafetyNumber(_)
         | Record::GroupCode(_)
@@ -103,6 +106,7 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
             };
             vec![format!("{name}{mine}  {role}, {devices}  {fingerprint}")]
         }
+        Record::Group(group) => self::group(group, paint),
         Record::Device(device) => {
             let name = paint.strong(&visible::name(&device.name));
             let current = if device.current == "yes" { "  (this one)" } else { "" };
@@ -230,13 +234,21 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
         "opening" => format!("  {}", paint.fair("not set up yet; what you write waits")),
         "left" => format!("  {}", paint.faint("you left")),
         "removed" => format!("  {}", paint.faint("you were removed")),
+        "dissolved" => format!("  {}", paint.faint("dissolved")),
         other => format!("  {}", paint.bad(other)),
     };
     let unread = match chat.unread {
         0 => String::new(),
         unread => format!("  {}", paint.good(&format!("{unread} new"))),
     };
-    format!("{:>3}  {name}  {}{unread}{state}", chat.chat, chat.kind)
+    let pinned = match chat.pinned.as_slice() {
+        [] => String::new(),
+        pinned => {
+            let numbers: Vec<String> = pinned.iter().map(u64::to_string).collect();
+            format!("  {}", paint.faint(&format!("pinned: {}", numbers.join(", "))))
+        }
+    };
+    format!("{:>3}  {name}  {}{unread}{pinned}{state}", chat.chat, chat.kind)
 }
 
 /// Groups of digits in a row of the grid.
@@ -309,6 +321,8 @@ fn event(event: &EventRecord, paint: Paint) -> String {
     let about = [
         event.chat.map(|chat| format!("chat {chat}")),
         event.message_number.map(|message| format!("message {message}")),
+        event.changed.as_ref().map(|changed| changed.join(", ")),
+        event.by_label.as_ref().map(|by| format!("by {by}")),
         event.warning.as_ref().map(|warning| warning.replace('_', " ")),
         event.detail.as_deref().map(visible::line),
         event.relay.as_deref().map(visible::line),

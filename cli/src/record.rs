@@ -11,9 +11,11 @@ use serde::Serialize;
 use crate::{code::code_of, people::People, visible};
 
 mod event;
+mod group;
 mod message;
 
 pub use event::EventRecord;
+pub use group::{GroupRecord, RightsRecord};
 pub use message::MessageRecord;
 
 /// One thing that is said.
@@ -34,6 +36,8 @@ pub enum Record {
     Saved(SavedRecord),
     /// A member of a chat.
     Member(MemberRecord),
+    /// What the members of a group have agreed on.
+    Group(GroupRecord),
     /// A device of this identity.
     Device(DeviceRecord),
     /// The code that a new device must be given.
@@ -188,7 +192,7 @@ pub struct ChatRecord {
     pub label: String,
     /// direct or group.
     pub kind: String,
-    /// opening, open, left, removed or stuck.
+    /// opening, open, left, removed, dissolved or stuck.
     pub state: String,
     /// The contact of a direct chat.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -199,6 +203,9 @@ pub struct ChatRecord {
     pub last: u64,
     /// Which relay carries it.
     pub relay: String,
+    /// Messages that are pinned, the one that was pinned last behind the others.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pinned: Vec<u64>,
 }
 
 impl ChatRecord {
@@ -214,6 +221,7 @@ impl ChatRecord {
             unread: chat.unread,
             last: chat.last.0,
             relay: chat.relay,
+            pinned: chat.pinned.iter().map(|message| message.0).collect(),
         }
     }
 }
@@ -406,6 +414,15 @@ pub struct DoneRecord {
     /// Which identity.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    /// Which message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<u64>,
+    /// Which right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub right: Option<String>,
+    /// Which role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
     /// The same for a person; the words are ours, or made visible.
     #[serde(skip)]
     pub words: String,

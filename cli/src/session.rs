@@ -206,6 +206,7 @@ impl<B: Backend> Session<'_, B> {
     /// asked of the relays first.
     pub(crate) async fn chat_named(&self, query: &str) -> Result<ChatInfo, Fault> {
         let chat = self.chat_here(query).await?;
+        // What an owner has ended does not begin again.
         if !matches!(chat.state, ChatState::Left | ChatState::Removed) {
             return Ok(chat);
         }

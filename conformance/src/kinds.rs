@@ -21,6 +21,7 @@ pub mod inbox;
 pub mod inbox_content;
 pub mod link;
 pub mod linking;
+pub mod message_policy;
 pub mod message_status;
 pub mod padding;
 pub mod safety_number;
@@ -60,6 +61,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: envelope::NAME, suite: envelope::suite, run: envelope::run },
     Kind { name: epoch_keys::NAME, suite: epoch_keys::suite, run: epoch_keys::run },
     Kind { name: commit_policy::NAME, suite: commit_policy::suite, run: commit_policy::run },
+    Kind { name: message_policy::NAME, suite: message_policy::suite, run: message_policy::run },
     Kind { name: group_binding::NAME, suite: group_binding::suite, run: group_binding::run },
     Kind { name: commit_report::NAME, suite: commit_report::suite, run: commit_report::run },
     Kind { name: content::NAME, suite: content::suite, run: content::run },

@@ -21,6 +21,7 @@ mod extension;
 mod id;
 mod media_type;
 mod part;
+mod pin;
 mod reading;
 mod status;
 
@@ -29,12 +30,13 @@ use core::fmt;
 pub use compose::TextFormat;
 pub use control::{CONTROL_ENTRIES_MAX, ControlEntry, ControlKind, ControlMessage, ControlScope};
 pub use error::ContentError;
-pub use extension::{Extension, ExtensionKey, Extensions};
+pub use extension::{Extension, ExtensionKey, Extensions, Mentions};
 pub use id::{MessageId, RoomUri, Salt, SenderUri, blob_of_url, blob_url, mentioned_fingerprint};
 pub use media_type::{KnownMediaType, MediaType};
 pub use part::{
     Disposition, ExternalPart, MultiPart, PARTS_MAX, Part, PartBody, PartSemantics, SinglePart,
 };
+pub use pin::{Pin, Pinning};
 pub use reading::{Action, PartIndex, Piece, Shown};
 pub use status::{MessageStatus, STATUSES_MAX, Status, StatusReport};
 

@@ -18,6 +18,7 @@ use openmls::prelude::tls_codec::Serialize as _;
 use openmls_traits::storage::StorageProvider as _;
 use zeroize::Zeroizing;
 
+mod avatar;
 mod binding;
 mod commit;
 mod error;
@@ -25,13 +26,16 @@ mod join;
 mod key_package;
 mod members;
 mod message;
+mod message_rights;
 mod profile;
 mod receive;
 mod report;
 mod rights;
+mod role;
 mod state;
 mod welcome;
 
+pub use avatar::{AVATAR_BYTES_MAX, Avatar, PictureFormat};
 pub use binding::{Binding, LogPlace};
 #[cfg(feature = "insider")]
 pub(crate) use commit::Scrutiny;
@@ -43,14 +47,16 @@ pub use key_package::{
 };
 pub use members::{LeafIndex, LeafSelector, Member, Roster};
 pub use message::SealedMessage;
+pub use message_rights::{REACTION_BYTES_MAX, judge_content};
 pub use receive::{
     Applied, LeaveProposal, Opened, OpenedLeave, OpenedMessage, Outcome, StagedCandidate,
 };
 pub use report::{Report, UnverifiedReport, VerifiedReport};
 pub use rights::{Change, judge};
+pub use role::{Allowed, Right, RightsTable, Role};
 pub use state::{
-    Allowed, DESCRIPTION_BYTES_MAX, GroupKind, GroupState, NAME_BYTES_MAX, ROLES_MAX, Right,
-    RightsTable, Role, RoleEntry, RuleVersion,
+    DESCRIPTION_BYTES_MAX, GroupKind, GroupState, Life, NAME_BYTES_MAX, ROLES_MAX, RoleEntry,
+    RuleVersion,
 };
 pub use welcome::JoinerWelcome;
 

@@ -1,6 +1,78 @@
 //! `hush group`.
 
-use clap::Subcommand;
+use std::path::PathBuf;
+
+use clap::{Subcommand, ValueEnum};
+use hushwire::command::{GroupRight, MemberRole};
+
+/// A right, by the name that is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RightName {
+    /// Add people
+    Add,
+    /// Remove people of no higher role
+    Remove,
+    /// Change name, description and picture
+    Describe,
+    /// Make and unmake admins
+    ChangeRoles,
+    /// Change who may do what, within the own role
+    ChangeRights,
+    /// Mention everybody
+    MentionAll,
+    /// Pin messages
+    Pin,
+    /// Make links to the group
+    Invite,
+    /// Write
+    Write,
+}
+
+impl From<RightName> for GroupRight {
+    fn from(name: RightName) -> Self {
+        match name {
+            RightName::Add => Self::Add,
+            RightName::Remove => Self::Remove,
+            RightName::Describe => Self::Describe,
+            RightName::ChangeRoles => Self::ChangeRoles,
+            RightName::ChangeRights => Self::ChangeRights,
+            RightName::MentionAll => Self::MentionAll,
+            RightName::Pin => Self::Pin,
+            RightName::Invite => Self::Invite,
+            RightName::Write => Self::Write,
+        }
+    }
+}
+
+/// A role, by the name that is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RoleName {
+    /// Everybody
+    Member,
+    /// Admins and owners
+    Admin,
+    /// Owners only
+    Owner,
+}
+
+impl From<RoleName> for MemberRole {
+    fn from(name: RoleName) -> Self {
+        match name {
+            RoleName::Member => Self::Member,
+            RoleName::Admin => Self::Admin,
+            RoleName::Owner => Self::Owner,
+        }
+    }
+}
+
+/// Whether something is so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// It is
+    On,
+    /// It is not
+    Off,
+}
 
 /// What to do with groups.
 #[derive(Debug, Subcommand)]
@@ -22,14 +94,122 @@ pub enum GroupCommand {
         #[arg(required = true)]
         contacts: Vec<String>,
     },
-    /// Remove a member with all devices
+    /// Remove members with all their devices, in one change
     ///
-    /// JSON: {"type":"done","done":"member_removed","chat","fingerprint"}.
+    /// JSON: for each member {"type":"done","done":"member_removed","chat","fingerprint"}.
     Remove {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The beginnings of the members' names, or at least 8 digits of their fingerprints' beginnings
+        #[arg(required = true)]
+        members: Vec<String>,
+    },
+    /// Show name, description, picture and rights of a group
+    ///
+    /// JSON: {"type":"group","chat","name","description","picture_type","picture_size","role",
+    /// "rights":{"add","remove","describe","change_roles","change_rights","mention_all","pin",
+    /// "invite","write"}}; "role" is your own, each right has the least role that has it.
+    Show {
+        /// The group's number or the beginning of its name
+        group: String,
+    },
+    /// Give a group another name
+    ///
+    /// JSON: {"type":"done","done":"group_renamed","chat"}.
+    Rename {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// Its new name
+        name: String,
+    },
+    /// Say what a group is about
+    ///
+    /// JSON: {"type":"done","done":"group_described","chat"}.
+    Describe {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The text; `-` reads it from standard input, an empty one takes it away
+        #[arg(allow_hyphen_values = true)]
+        text: String,
+    },
+    /// Set, save or remove a group's picture
+    ///
+    /// JSON: {"type":"done","done":"picture_set","chat"}, or picture_removed, or picture_saved.
+    Avatar {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// A PNG, JPEG or WebP file of at most 8,192 bytes
+        #[arg(required_unless_present_any = ["remove", "save"])]
+        file: Option<PathBuf>,
+        /// Take the picture away
+        #[arg(long, conflicts_with_all = ["file", "save"])]
+        remove: bool,
+        /// Write the picture to a new file
+        #[arg(long, value_name = "FILE", conflicts_with = "file")]
+        save: Option<PathBuf>,
+    },
+    /// Make a member an admin or owner
+    ///
+    /// JSON: {"type":"done","done":"role_changed","chat","fingerprint","role"}.
+    Promote {
         /// The group's number or the beginning of its name
         group: String,
         /// The beginning of the member's name, or at least 8 digits of its fingerprint's beginning
         member: String,
+        /// May do what the rights give to admins
+        #[arg(long, required_unless_present = "owner", conflicts_with = "owner")]
+        admin: bool,
+        /// May do everything
+        #[arg(long)]
+        owner: bool,
+    },
+    /// Make an admin or owner a plain member
+    ///
+    /// Everybody may do this to themselves, but for the last owner.
+    ///
+    /// JSON: {"type":"done","done":"role_changed","chat","fingerprint","role"}.
+    Demote {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The beginning of the member's name, or at least 8 digits of its fingerprint's beginning
+        member: String,
+        /// Make an admin of an owner
+        #[arg(long)]
+        admin: bool,
+    },
+    /// Show who may do what, or change it
+    ///
+    /// JSON: a "group" object, as in `hush group show`; after a change
+    /// {"type":"done","done":"right_changed","chat","right","role"}.
+    Rights {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// Which right
+        #[arg(requires = "role")]
+        right: Option<RightName>,
+        /// Who has it, with those above
+        role: Option<RoleName>,
+    },
+    /// Let admins and owners write only, or everybody again
+    ///
+    /// JSON: {"type":"done","done":"right_changed","chat","right","role"}.
+    Announce {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// Whether it is for announcements only
+        only: Switch,
+    },
+    /// End a group for all its members; there is no way back
+    ///
+    /// What was said stays on the devices that have it.
+    ///
+    /// JSON: {"type":"done","done":"group_dissolved","chat"}.
+    Dissolve {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// Yes, for all and for ever
+        #[arg(long, required = true)]
+        yes: bool,
     },
     /// Leave a group
     ///
@@ -38,7 +218,7 @@ pub enum GroupCommand {
         /// The group's number or the beginning of its name
         group: String,
     },
-    /// List the members
+    /// List the members and their roles
     ///
     /// JSON: {"type":"member","fingerprint","name","role","devices","whose"}; "role" is owner, admin
     /// or member, "whose" is mine or others.

@@ -219,6 +219,10 @@ impl<B: Backend> Talk<'_, B> {
             | Event::RemovedFromChat(there)
             | Event::ContactFailed { chat: there, .. }
             | Event::GroupChangeFailed { chat: there, .. }
+            | Event::GroupChanged { chat: there, .. }
+            | Event::GroupDissolved { chat: there, .. }
+            | Event::MessagePinned { chat: there, .. }
+            | Event::MessageUnpinned { chat: there, .. }
             | Event::MembersAdded { chat: there, .. }
             | Event::MembersRemoved { chat: there, .. }
                 if *there == chat =>

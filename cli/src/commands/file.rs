@@ -117,7 +117,7 @@ const fn transfer(message: &MessageInfo) -> Option<&TransferState> {
 }
 
 /// Where the file goes: into a folder under its own name, or to a new file.
-fn target(path: Option<PathBuf>, name: &str) -> Result<String, Fault> {
+pub(super) fn target(path: Option<PathBuf>, name: &str) -> Result<String, Fault> {
     let path = path.unwrap_or_else(|| PathBuf::from("."));
     let fault = |error: std::io::Error| Fault::File { path: path.clone(), kind: error.kind() };
     let absolute = std::path::absolute(&path).map_err(fault)?;

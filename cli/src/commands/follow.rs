@@ -1,14 +1,19 @@
 //! `hush follow`.
 
-use hushwire::event::{Event, EventNumber, NumberedEvent};
+use hushwire::{
+    command::{ChatNumber, Whose},
+    event::{Event, EventNumber, NumberedEvent},
+};
 
 use crate::{
     backend::Backend,
     fault::Fault,
     feed::Feed,
     output::{Form, Output},
+    people::digits_apart,
     record::{EventRecord, MessageRecord, Record},
     session::Session,
+    visible,
 };
 
 /// Prints events until interrupted: always as JSON, because the number in each line is the cursor.
@@ -43,6 +48,9 @@ pub(super) async fn with_message<B: Backend>(
 ) -> Result<EventRecord, Fault> {
     let about = match event.event {
         Event::MessageAdded { chat, message }
+        | Event::EverybodyMentioned { chat, message }
+        | Event::MessagePinned { chat, message, .. }
+        | Event::MessageUnpinned { chat, message, .. }
         | Event::MessageStateChanged { chat, message }
         | Event::TransferEnded { chat, message } => Some((chat, message)),
         _ => None,
@@ -56,5 +64,24 @@ pub(super) async fn with_message<B: Backend>(
             record.message = Some(MessageRecord::new(message, &people));
         }
     }
+    if let (Some(by), Some(chat)) = (&record.by, record.chat) {
+        record.by_label = Some(label_of(session, ChatNumber(chat), by).await?);
+    }
     Ok(record)
+}
+
+/// What somebody in a chat is called on the screen; who is not there any more, by its digits.
+async fn label_of<B: Backend>(
+    session: &Session<'_, B>,
+    chat: ChatNumber,
+    fingerprint: &str,
+) -> Result<String, Fault> {
+    let members = session.members(chat).await?;
+    let Some(member) = members.iter().find(|member| member.fingerprint == fingerprint) else {
+        return Ok(visible::line(digits_apart(fingerprint, core::iter::empty())));
+    };
+    if member.whose == Whose::Mine {
+        return Ok("you".to_owned());
+    }
+    Ok(session.people_in(chat).await?.label(&member.name, fingerprint))
 }

@@ -3,12 +3,12 @@
 use hushwire::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
-        FailureReason, Reply, Whose,
+        FailureReason, GroupEdit, MemberInfo, Reply, Whose,
     },
     event::{Event, EventNumber},
 };
 
-use super::say_all;
+use super::{say_all, settings};
 use crate::{
     args::GroupCommand,
     backend::Backend,
@@ -24,7 +24,7 @@ pub(super) async fn group<B: Backend>(
     match command {
         GroupCommand::New { name } => new(session, name).await,
         GroupCommand::Add { group, contacts } => add(session, &group, &contacts).await,
-        GroupCommand::Remove { group, member } => remove(session, &group, &member).await,
+        GroupCommand::Remove { group, members } => remove(session, &group, &members).await,
         GroupCommand::Leave { group } => leave(session, &group).await,
         GroupCommand::Members { group } => {
             session.catch_up().await?;
@@ -42,15 +42,18 @@ pub(super) async fn group<B: Backend>(
             let label = session.people().await?.chat_label(&chat);
             session.say(&Record::GroupCode(GroupCodeRecord::new(&chat, label, code)))
         }
-        GroupCommand::List => {
-            session.catch_up().await?;
-            let mut chats = session.chats().await?;
-            chats.retain(|chat| chat.kind == ChatKind::Group);
-            let people = session.people().await?;
-            let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
-            say_all(session, chats, "no group yet: `hush group new NAME` makes one", record)
-        }
+        GroupCommand::List => list(session).await,
+        command => settings::settings(session, command).await,
     }
+}
+
+async fn list<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let mut chats = session.chats().await?;
+    chats.retain(|chat| chat.kind == ChatKind::Group);
+    let people = session.people().await?;
+    let record = |chat| Record::Chat(ChatRecord::new(chat, &people));
+    say_all(session, chats, "no group yet: `hush group new NAME` makes one", record)
 }
 
 async fn new<B: Backend>(session: &Session<'_, B>, name: String) -> Result<(), Fault> {
@@ -124,24 +127,33 @@ async fn to_add<B: Backend>(
 async fn remove<B: Backend>(
     session: &Session<'_, B>,
     group: &str,
-    member: &str,
+    names: &[String],
 ) -> Result<(), Fault> {
     let chat = session.chat_named(group).await?.number;
-    let member = session.member_named(chat, member).await?;
-    if member.whose == Whose::Mine {
-        return Err(Fault::Oneself);
+    let mut members: Vec<MemberInfo> = Vec::with_capacity(names.len());
+    for name in names {
+        let member = session.member_named(chat, name).await?;
+        if member.whose == Whose::Mine {
+            return Err(Fault::Oneself);
+        }
+        if members.iter().all(|one| one.fingerprint != member.fingerprint) {
+            members.push(member);
+        }
     }
+    let known = session.people_in(chat).await?;
     let since = session.next_event_number().await?;
-    let fingerprint = member.fingerprint.clone();
-    let label = session.people_in(chat).await?.label(&member.name, &fingerprint);
-    session.perform(Command::GroupRemove { chat, member: fingerprint.clone() }).await?;
+    let remove = members.iter().map(|member| member.fingerprint.clone()).collect();
+    let change = GroupEdit { remove, ..GroupEdit::default() }.into();
+    session.perform(Command::ChangeGroup { chat, change }).await?;
     settle_change(session, since, chat).await?;
-    session.done(DoneRecord {
-        done: "member_removed",
-        chat: Some(chat.0),
-        fingerprint: Some(fingerprint),
-        words: format!("{label} is removed"),
-        ..DoneRecord::default()
+    members.into_iter().try_for_each(|member| {
+        session.done(DoneRecord {
+            done: "member_removed",
+            chat: Some(chat.0),
+            words: format!("{} is removed", known.label(&member.name, &member.fingerprint)),
+            fingerprint: Some(member.fingerprint),
+            ..DoneRecord::default()
+        })
     })
 }
 
@@ -150,7 +162,9 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     session.catch_up().await?;
     let chat = session.chat_named(group).await?;
     let label = session.people().await?.chat_label(&chat);
-    let is_out = |chat: &ChatInfo| matches!(chat.state, ChatState::Left | ChatState::Removed);
+    let is_out = |chat: &ChatInfo| {
+        matches!(chat.state, ChatState::Left | ChatState::Removed | ChatState::Dissolved)
+    };
     let words = if is_out(&chat) {
         format!("you are not in {label} any more")
     } else {
@@ -158,7 +172,7 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
         session.perform(Command::GroupLeave(chat.number)).await?;
         match settle_change(session, since, chat.number).await {
             // Somebody was quicker.
-            Err(Fault::Refused(FailureReason::NotAMember)) => {}
+            Err(Fault::Refused(FailureReason::NotAMember | FailureReason::Dissolved)) => {}
             Err(waiting @ Fault::StillWaiting { .. }) => {
                 let now = session.chats().await?.into_iter().find(|it| it.number == chat.number);
                 if now.is_none_or(|now| now.state != ChatState::Removed) {
@@ -177,7 +191,8 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     })
 }
 
-async fn settle_change<B: Backend>(
+/// Waits until a change of a chat is done, or will not be.
+pub(super) async fn settle_change<B: Backend>(
     session: &Session<'_, B>,
     since: EventNumber,
     chat: ChatNumber,

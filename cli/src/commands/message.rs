@@ -1,12 +1,15 @@
 //! `hush send`, `hush read`, `hush retry`.
 
-use hushwire::command::{ChatNumber, Command, MessageInfo, MessageNumber, MessageState, Reply};
+use hushwire::command::{
+    ChatNumber, Command, Mentioned, MessageInfo, MessageNumber, MessageState, Pinned, Reply,
+};
 
+use super::group::settle_change;
 use crate::{
     backend::Backend,
     fault::Fault,
     people::People,
-    record::{MessageRecord, Record},
+    record::{DoneRecord, MessageRecord, Record},
     session::{Patience, Session, expect_reply},
 };
 
@@ -23,20 +26,55 @@ pub(super) async fn send<B: Backend>(
     session: &Session<'_, B>,
     chat: &str,
     text: String,
+    mentioned: Mentioned,
 ) -> Result<(), Fault> {
     let chat = session.chat_named(chat).await?.number;
-    let text = match text.as_str() {
-        "-" => {
-            let input = String::from_utf8(session.console.read_input()?);
-            let mut text = input.map_err(|_| Fault::NotText)?;
-            text.truncate(text.trim_end_matches(['\r', '\n']).len());
-            text
-        }
-        _ => text,
+    let text = text_or_input(session, text)?;
+    let command = match mentioned {
+        Mentioned::Nobody => Command::SendText { chat, text },
+        Mentioned::All => Command::MentionAll { chat, text },
     };
-    let command = Command::SendText { chat, text };
     let message = expect_reply!(session, command, Reply::Accepted { message, .. } => message)?;
     await_sent(session, chat, message).await
+}
+
+/// What was typed, or for `-` what stands in the standard input.
+pub(super) fn text_or_input<B: Backend>(
+    session: &Session<'_, B>,
+    text: String,
+) -> Result<String, Fault> {
+    if text != "-" {
+        return Ok(text);
+    }
+    let input = String::from_utf8(session.console.read_input()?);
+    let mut text = input.map_err(|_| Fault::NotText)?;
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    Ok(text)
+}
+
+pub(super) async fn pin<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &str,
+    message: u64,
+    pinned: Pinned,
+) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(chat).await?.number;
+    let since = session.next_event_number().await?;
+    let number = MessageNumber(message);
+    session.perform(Command::SetPinned { chat, message: number, pinned }).await?;
+    settle_change(session, since, chat).await?;
+    let (done, words) = match pinned {
+        Pinned::Yes => ("message_pinned", format!("message {message} is pinned")),
+        Pinned::No => ("message_unpinned", format!("message {message} is not pinned any more")),
+    };
+    session.done(DoneRecord {
+        done,
+        chat: Some(chat.0),
+        message: Some(message),
+        words,
+        ..DoneRecord::default()
+    })
 }
 
 pub(super) async fn retry<B: Backend>(

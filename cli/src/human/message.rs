@@ -9,10 +9,17 @@ pub(super) const INDENT: usize = 24;
 /// The lines of a message: the first with number, time, sender and state, further ones indented.
 pub fn message(message: &MessageRecord, paint: Paint) -> Vec<String> {
     let sender = message.sender_label.as_deref().unwrap_or("me");
+    // Before the sender, where nobody else writes.
+    let marks: String =
+        [message.pinned.map(|_| "[pinned] "), message.mentioned.map(|_| "[to all] ")]
+            .into_iter()
+            .flatten()
+            .collect();
     let head = format!(
-        "{} {} {}",
+        "{} {} {}{}",
         paint.faint(&format!("{:>4}", message.message)),
         paint.faint(&moment::utc(message.sent_at_ms)),
+        paint.good(&marks),
         paint.strong(&format!("{sender}:")),
     );
     let mut body = body(message).into_iter();

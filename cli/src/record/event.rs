@@ -30,6 +30,15 @@ pub struct EventRecord {
     /// Which link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<u64>,
+    /// Who did it, a fingerprint in hex.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Who did it, as they are called on the screen, safe to show.
+    #[serde(skip)]
+    pub by_label: Option<String>,
+    /// What of the group: name, description, picture, rights, roles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed: Option<Vec<String>>,
     /// Who, fingerprints in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub members: Option<Vec<String>>,
@@ -71,9 +80,25 @@ impl EventRecord {
         match event {
             Event::MessageAdded { chat, message }
             | Event::MessageStateChanged { chat, message }
+            | Event::EverybodyMentioned { chat, message }
             | Event::TransferEnded { chat, message } => self.put_message(chat, message),
             Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
                 self.chat = Some(chat.0);
+            }
+            Event::MessagePinned { chat, message, by }
+            | Event::MessageUnpinned { chat, message, by } => {
+                self.put_message(chat, message);
+                self.by = Some(by);
+            }
+            Event::GroupChanged { chat, by, changed, members } => {
+                self.chat = Some(chat.0);
+                self.by = Some(by);
+                self.changed = Some(changed.iter().map(code_of).collect());
+                self.members = Some(members).filter(|members| !members.is_empty());
+            }
+            Event::GroupDissolved { chat, by } => {
+                self.chat = Some(chat.0);
+                self.by = Some(by);
             }
             Event::MembersAdded { chat, members } | Event::MembersRemoved { chat, members } => {
                 self.chat = Some(chat.0);

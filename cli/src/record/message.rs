@@ -1,7 +1,7 @@
 //! A message as a flat object.
 
 use hushwire::command::{
-    FailureReason, MessageBody, MessageInfo, MessageState, Sender, TransferState,
+    FailureReason, Mentioned, MessageBody, MessageInfo, MessageState, Pinned, Sender, TransferState,
 };
 use serde::Serialize;
 
@@ -64,6 +64,12 @@ pub struct MessageRecord {
     pub failure: Option<String>,
     /// When the relay stored it, by its clock; for an own message, when this device took it.
     pub sent_at_ms: u64,
+    /// all, if it mentions everybody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mentioned: Option<&'static str>,
+    /// yes, if it is pinned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pinned: Option<&'static str>,
     /// Why it or its transfer failed, for a person.
     #[serde(skip)]
     pub failure_words: Option<FailureReason>,
@@ -78,6 +84,8 @@ impl MessageRecord {
             sender: "me",
             state: code_of(&info.state),
             sent_at_ms: info.sent_at_ms,
+            mentioned: (info.mentioned == Mentioned::All).then_some("all"),
+            pinned: (info.pinned == Pinned::Yes).then_some("yes"),
             ..Self::default()
         };
         if let Sender::Other { fingerprint, name } = info.sender {

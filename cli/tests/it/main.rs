@@ -13,6 +13,7 @@ mod devices;
 mod fake;
 mod files;
 mod follow;
+mod groups;
 mod json;
 mod names;
 mod opening;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use hushwire::{
     command::{
-        ChatNumber, ChatState, Command, ContactNumber, FailureReason, LinkState, LinkUse,
-        RelayState,
+        ChatNumber, ChatState, Command, ContactNumber, FailureReason, GroupEdit, LinkState,
+        LinkUse, RelayState,
     },
     event::{Event, Warning},
 };
@@ -272,7 +272,8 @@ async fn members_are_removed_by_name_or_fingerprint_but_never_by_digits() {
         let bench = Bench::new();
         let done = bench.objects(&["group", "remove", "climbing", member]).await;
         assert_eq!(done[0]["fingerprint"], "b0b0");
-        let expected = Command::GroupRemove { chat: ChatNumber(3), member: "b0b0".into() };
+        let edit = GroupEdit { remove: vec!["b0b0".into()], ..GroupEdit::default() };
+        let expected = Command::ChangeGroup { chat: ChatNumber(3), change: edit.into() };
         assert_eq!(bench.asked(), [expected]);
     }
     assert_eq!(Bench::new().run(&["group", "remove", "climbing", "2"]).await, 2);

@@ -3,7 +3,8 @@
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Applied, Group, Member, Outcome, StagedCandidate},
+    group::{Applied, Group, GroupState as Agreed, Life, Member, Outcome, StagedCandidate},
+    identity::Fingerprint,
 };
 use hushwire_wire::{
     id::{ChainHead, ChannelId, EntryId, EpochId},
@@ -12,14 +13,17 @@ use hushwire_wire::{
 use zeroize::Zeroizing;
 
 use crate::{
-    chats,
+    changing, chats,
     command::{ChatState, FailureReason},
     entered,
     event::Event,
     groups, invitations, joining,
     log::{self, Fault},
     outbox::{self, OwnCommit},
-    record::{EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, by_channel},
+    record::{
+        ChangeRecord, EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish,
+        by_channel,
+    },
     store::{Order, Range, StoreError, Table},
     wish,
     work::Work,
@@ -45,17 +49,21 @@ pub(crate) fn begin_epoch(
 
 /// What a commit changed, as far as people see it.
 pub(crate) struct Moved {
+    /// Whose commit it was.
+    by: Fingerprint,
     pub(crate) added: Vec<Member>,
     pub(crate) removed: Vec<Member>,
-    pub(crate) state_changed: bool,
+    /// The agreed state before, if it is another one now.
+    state_before: Option<Agreed>,
 }
 
 impl From<&Applied> for Moved {
     fn from(applied: &Applied) -> Self {
         Self {
+            by: applied.committer.identity(),
             added: applied.added.clone(),
             removed: applied.removed.clone(),
-            state_changed: applied.state_before.is_some(),
+            state_before: applied.state_before.clone(),
         }
     }
 }
@@ -81,12 +89,16 @@ pub(crate) fn apply_own(
     mls.confirm_commit(&provider).map_err(log::store_error)?;
     let after = mls.members().map_err(log::store_error)?;
     let moved = Moved {
+        by: work.identity()?.ok_or(StoreError::Damaged)?.fingerprint(),
         added: missing_in(&after, &before),
         removed: missing_in(&before, &after),
-        state_changed: state != *mls.state(),
+        state_before: (state != *mls.state()).then_some(state),
     };
     let keys = own.commit.next_keys()?;
     work.settle(own.number);
+    if mls.state().life == Life::Dissolved {
+        return dissolved(work, channel, group, mls, &moved.by);
+    }
     move_on(work, channel, group, entry, &mls, &keys, &moved)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     if group.purpose == PurposeRecord::OwnDevices && !moved.added.is_empty() {
@@ -107,6 +119,9 @@ pub(crate) fn apply_theirs(
     let provider = work.provider();
     let applied = candidate.apply(&mut mls, &provider).map_err(log::store_error)?;
     match &applied.outcome {
+        Outcome::Stays(_) if mls.state().life == Life::Dissolved => {
+            dissolved(work, channel, group, mls, &applied.committer.identity())?;
+        }
         Outcome::Stays(keys) => {
             move_on(work, channel, group, entry, &mls, keys, &Moved::from(&applied))?;
         }
@@ -180,8 +195,9 @@ fn tell(
         }
         PurposeRecord::Group { chat } => chat,
     };
-    if applied.state_changed {
+    if let Some(before) = &applied.state_before {
         groups::take_name(work, chat, mls)?;
+        changing::tell(work, chat, &applied.by, before, mls.state())?;
     }
     if applied.added.is_empty() && applied.removed.is_empty() {
         return Ok(());
@@ -212,14 +228,51 @@ fn removed(
     }
 }
 
-/// Ends a group for this device: what waits for it fails, and its keys go.
+/// Ends a group for this device alone.
 pub(crate) fn shut_out(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
-    mut mls: Group,
+    mls: Group,
 ) -> Result<(), StoreError> {
-    let left = group.state == GroupState::Leaving;
+    close(work, channel, group, mls, FailureReason::NotAMember)?;
+    let Some(chat) = group.purpose.chat() else { return Ok(()) };
+    // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
+    work.effects.contacts = true;
+    if group.state == GroupState::Leaving {
+        joining::forget_held_of(work, channel)?;
+        return chats::set_state(work, chat, ChatState::Left);
+    }
+    chats::set_state(work, chat, ChatState::Removed)?;
+    work.event(Event::RemovedFromChat(chat))
+}
+
+/// An owner has ended the group: its history stays, and nothing opens it again (spec: CLI-153).
+fn dissolved(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    mls: Group,
+    by: &Fingerprint,
+) -> Result<(), StoreError> {
+    close(work, channel, group, mls, FailureReason::Dissolved)?;
+    joining::forget_held_of(work, channel)?;
+    let Some(chat) = group.purpose.chat() else { return Ok(()) };
+    if group.state == GroupState::Leaving {
+        return chats::set_state(work, chat, ChatState::Left);
+    }
+    chats::set_state(work, chat, ChatState::Dissolved)?;
+    work.event(Event::GroupDissolved { chat, by: by.to_hex() })
+}
+
+/// What waits for a group fails, and its keys go.
+fn close(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    mut mls: Group,
+    reason: FailureReason,
+) -> Result<(), StoreError> {
     let mut out = group.clone();
     out.state = GroupState::Out;
     out.contest = None;
@@ -227,21 +280,25 @@ pub(crate) fn shut_out(
     groups::save(work, channel, &out)?;
     work.effects.channels.insert(*channel);
     for row in wish::of_channel(work, channel)? {
-        wish::fail(work, row.number, FailureReason::NotAMember)?;
+        if !is_granted(&row.wish, reason) {
+            wish::fail(work, row.number, reason)?;
+        }
         work.settle(row.number);
     }
     let provider = work.provider();
     mls.delete(&provider).map_err(log::store_error)?;
-    forget_epochs(work, channel, &[])?;
-    let Some(chat) = group.purpose.chat() else { return Ok(()) };
-    // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
-    work.effects.contacts = true;
-    if left {
-        joining::forget_held_of(work, channel)?;
-        return chats::set_state(work, chat, ChatState::Left);
+    forget_epochs(work, channel, &[])
+}
+
+/// Who wished to leave, or to dissolve a group that is dissolved, has what was wished for.
+const fn is_granted(wish: &Wish, reason: FailureReason) -> bool {
+    match wish {
+        Wish::Leave { .. } => true,
+        Wish::ChangeGroup { change: ChangeRecord::Dissolve, .. } => {
+            matches!(reason, FailureReason::Dissolved)
+        }
+        _ => false,
     }
-    chats::set_state(work, chat, ChatState::Removed)?;
-    work.event(Event::RemovedFromChat(chat))
 }
 
 /// Notes the head behind an entry, to compare it with what others saw.

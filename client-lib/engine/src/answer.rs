@@ -33,7 +33,8 @@ pub(crate) fn fault(
         | Wish::DropSlot { .. } => matches!(answer, Answer::Done),
         Wish::SendContent { .. }
         | Wish::SendReceipts { .. }
-        | Wish::RemovePerson { .. }
+        | Wish::ChangeGroup { .. }
+        | Wish::Pin { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }

@@ -6,6 +6,7 @@ use hushwire_wire::id::ChannelId;
 use crate::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, MessageNumber,
+        Pinned,
     },
     event::Event,
     record::{ChatRecord, GroupRecord, by_number, number_of},
@@ -40,6 +41,7 @@ pub(crate) fn add(
         read_upto: 0,
         unread: 0,
         active_ms: work.now.0,
+        pinned: Vec::new(),
     };
     work.tx.save(&by_number(number), &record)?;
     work.event(Event::ChatAdded(ChatNumber(number)))?;
@@ -68,7 +70,9 @@ pub(crate) fn writable(work: &Work<'_>, chat: ChatNumber) -> Result<ChatRecord, 
     let record = named(work, chat)?;
     match record.state {
         ChatState::Open | ChatState::Opening => Ok(record),
-        ChatState::Left | ChatState::Removed | ChatState::Stuck => Err(CommandError::ChatClosed),
+        ChatState::Left | ChatState::Removed | ChatState::Dissolved | ChatState::Stuck => {
+            Err(CommandError::ChatClosed)
+        }
     }
 }
 
@@ -120,7 +124,13 @@ pub(crate) fn info(
         unread: record.unread,
         last: MessageNumber(record.last),
         relay: group.map(|group| group.relay).unwrap_or_default(),
+        pinned: record.pinned.clone(),
     })
+}
+
+/// Whether a message of a chat is pinned.
+pub(crate) fn pinned(record: &ChatRecord, message: MessageNumber) -> Pinned {
+    if record.pinned.contains(&message) { Pinned::Yes } else { Pinned::No }
 }
 
 /// Everything up to this message was seen.

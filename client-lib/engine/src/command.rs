@@ -9,14 +9,19 @@ use serde::{Deserialize, Serialize};
 mod advice;
 mod chat;
 mod failure;
+mod group;
 mod info;
 mod number;
 
 pub use chat::{
-    ChatInfo, ChatKind, ChatState, ContactInfo, MessageBody, MessageInfo, MessageState, Sender,
-    TransferState,
+    ChatInfo, ChatKind, ChatState, ContactInfo, Mentioned, MessageBody, MessageInfo, MessageState,
+    Pinned, Sender, TransferState,
 };
 pub use failure::{CommandError, FailureReason};
+pub use group::{
+    GroupChange, GroupEdit, GroupInfo, GroupRight, PictureChange, PictureInfo, RightGrant,
+    RoleGrant,
+};
 pub use info::{
     DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole, ProfileInfo, RelayInfo,
     RelayState, StatusInfo, ThisDevice, Whose,
@@ -123,6 +128,13 @@ pub enum Command {
         /// What.
         text: String,
     },
+    /// Sends a text that mentions everybody in the chat.
+    MentionAll {
+        /// Where.
+        chat: ChatNumber,
+        /// What.
+        text: String,
+    },
     /// Uploads a file and sends it.
     SendFile {
         /// Where.
@@ -147,6 +159,15 @@ pub enum Command {
         chat: ChatNumber,
         /// The last message seen.
         upto: MessageNumber,
+    },
+    /// Pins a message for all in the chat, or takes the pin away.
+    SetPinned {
+        /// Which chat.
+        chat: ChatNumber,
+        /// Which message; it is stored.
+        message: MessageNumber,
+        /// What it is to be.
+        pinned: Pinned,
     },
     /// Tries a failed message again.
     Retry {
@@ -183,10 +204,19 @@ pub enum Command {
         /// Whom, by the fingerprint that [`Reply::Members`] shows.
         member: String,
     },
+    /// Changes settings, rights, roles and members of a group by one commit, or ends it.
+    ChangeGroup {
+        /// Which group.
+        chat: ChatNumber,
+        /// What is to change.
+        change: GroupChange,
+    },
     /// Leaves a group.
     GroupLeave(ChatNumber),
     /// Who is in a chat.
     GroupMembers(ChatNumber),
+    /// What the members of a group have agreed on.
+    GroupInfo(ChatNumber),
     /// What members of a chat compare to know that they see one group with one history.
     GroupCode(ChatNumber),
     /// Begins to link a new device; answers with the code that it must be given.
@@ -273,7 +303,7 @@ pub enum Reply {
     },
     /// To [`Command::Chats`].
     Chats(Vec<ChatInfo>),
-    /// To [`Command::SendText`] and [`Command::SendFile`]: accepted, and durable.
+    /// To [`Command::SendText`], [`Command::MentionAll`] and [`Command::SendFile`]: accepted, and durable.
     Accepted {
         /// Which chat.
         chat: ChatNumber,
@@ -284,6 +314,8 @@ pub enum Reply {
     Messages(Vec<MessageInfo>),
     /// To [`Command::GroupMembers`].
     Members(Vec<MemberInfo>),
+    /// To [`Command::GroupInfo`].
+    Group(GroupInfo),
     /// To [`Command::GroupCode`].
     GroupCode(GroupCodeInfo),
     /// To [`Command::DeviceLink`].

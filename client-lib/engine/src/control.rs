@@ -8,7 +8,7 @@ use hushwire_protocol::{
 use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices, groups, invitations, messages,
+    contacts, devices, groups, invitations, messages, pins,
     record::{GroupRecord, GroupState, PurposeRecord, Wish},
     store::StoreError,
     work::Work,
@@ -32,6 +32,11 @@ pub(crate) fn take(
             // Own devices speak in their own group only (spec: CNT-042).
             (kind, PurposeRecord::OwnDevices) if *sender == me => {
                 devices::take_state(work, kind, &entry.payload)?;
+            }
+            (ControlKind::Pin, purpose) => {
+                if let Some(chat) = purpose.chat() {
+                    pins::take(work, chat, sender, &entry.payload)?;
+                }
             }
             _ => {}
         }

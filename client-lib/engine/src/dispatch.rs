@@ -1,11 +1,11 @@
 //! Which function does which command.
 
 use crate::{
-    chats,
-    command::{Command, CommandError, Reply},
+    changing, chats,
+    command::{Command, CommandError, GroupEdit, Mentioned, Reply},
     contacts, devices,
     event::EventNumber,
-    files, groups, linking, links, messages, profile,
+    files, groups, leaving, linking, links, messages, pins, profile,
     record::by_number,
     revoking,
     work::{EventRecord, Work},
@@ -49,6 +49,7 @@ const fn only_reads(command: &Command) -> bool {
             | Command::MarkRead { .. }
             | Command::Download { .. }
             | Command::GroupMembers(_)
+            | Command::GroupInfo(_)
             | Command::GroupCode(_)
             | Command::Devices
     )
@@ -68,12 +69,20 @@ fn with_identity(work: &mut Work<'_>, command: Command) -> Result<Reply, Command
             contacts::set_verification(work, contact, verification)
         }
         Command::Chats => Ok(Reply::Chats(chats::list(work)?)),
-        Command::SendText { chat, text } => messages::send_text(work, chat, &text),
+        Command::SendText { chat, text } => {
+            messages::send_text(work, chat, &text, Mentioned::Nobody)
+        }
+        Command::MentionAll { chat, text } => {
+            messages::send_text(work, chat, &text, Mentioned::All)
+        }
         Command::SendFile { chat, path, media_type } => files::send(work, chat, &path, &media_type),
         Command::Messages { chat, from, count_max } => {
             Ok(Reply::Messages(messages::list(work, chat, from, count_max)?))
         }
         Command::MarkRead { chat, upto } => done(chats::mark_read(work, chat, upto)),
+        Command::SetPinned { chat, message, pinned } => {
+            done(pins::set(work, chat, message, pinned))
+        }
         Command::Retry { chat, message } => messages::retry(work, chat, message),
         Command::Download { chat, message, path } => files::fetch(work, chat, message, &path),
         command => with_group(work, command),
@@ -84,9 +93,14 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
     match command {
         Command::GroupNew { name } => groups::new(work, &name),
         Command::GroupAdd { chat, contact } => done(groups::add(work, chat, contact)),
-        Command::GroupRemove { chat, member } => done(groups::remove(work, chat, &member)),
-        Command::GroupLeave(chat) => done(groups::leave(work, chat)),
+        Command::GroupRemove { chat, member } => {
+            let edit = GroupEdit { remove: vec![member], ..GroupEdit::default() };
+            done(changing::change(work, chat, edit.into()))
+        }
+        Command::ChangeGroup { chat, change } => done(changing::change(work, chat, change)),
+        Command::GroupLeave(chat) => done(leaving::leave(work, chat)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
+        Command::GroupInfo(chat) => Ok(Reply::Group(changing::info(work, chat)?)),
         Command::GroupCode(chat) => Ok(Reply::GroupCode(groups::code(work, chat)?)),
         Command::DeviceLink => linking::offer(work),
         Command::DeviceLinkConfirm(comparison) => linking::confirm(work, comparison),

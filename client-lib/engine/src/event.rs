@@ -50,6 +50,49 @@ pub enum Event {
     ChatAdded(ChatNumber),
     /// A chat's name, members or state changed.
     ChatChanged(ChatNumber),
+    /// A message that was added just now mentions everybody.
+    EverybodyMentioned {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+    },
+    /// A message was pinned, for all in the chat.
+    MessagePinned {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+    },
+    /// A message is not pinned any more.
+    MessageUnpinned {
+        /// Where.
+        chat: ChatNumber,
+        /// Which.
+        message: MessageNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+    },
+    /// What a group had agreed on is another by now.
+    GroupChanged {
+        /// Where.
+        chat: ChatNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+        /// What of it.
+        changed: Vec<GroupPart>,
+        /// Whose roles changed, fingerprints in hex.
+        members: Vec<String>,
+    },
+    /// An owner ended a group, for all and for ever.
+    GroupDissolved {
+        /// Where.
+        chat: ChatNumber,
+        /// Who did it, fingerprint in hex.
+        by: String,
+    },
     /// People were added to a group.
     MembersAdded {
         /// Where.
@@ -77,7 +120,7 @@ pub enum Event {
         /// Why.
         reason: FailureReason,
     },
-    /// A wish about a group (add, remove) will not happen.
+    /// A wish about a group (add, remove, change, pin, leave) will not happen.
     GroupChangeFailed {
         /// Where.
         chat: ChatNumber,
@@ -108,6 +151,22 @@ pub enum Event {
     ThisDeviceRevoked,
     /// Something is wrong that a person should know.
     Warning(Warning),
+}
+
+/// Something that the members of a group agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum GroupPart {
+    /// Its name.
+    Name,
+    /// What it is about.
+    Description,
+    /// Its picture.
+    Picture,
+    /// Who may do what.
+    Rights,
+    /// Who is owner or admin.
+    Roles,
 }
 
 /// Something is wrong that a person should know.
@@ -216,6 +275,8 @@ pub enum InvitationRefusal {
     OtherRelay,
     /// The chat is of another kind than the one named.
     OtherPurpose,
+    /// An owner has dissolved the chat: nothing opens it again.
+    Dissolved,
     /// The card is of another person than its sender.
     CardOfAnother,
     /// The ratchet tree is in a blob, which this version does not fetch.
@@ -240,6 +301,7 @@ impl InvitationRefusal {
             Self::NotAMember => "NOT_A_MEMBER",
             Self::OtherRelay => "OTHER_RELAY",
             Self::OtherPurpose => "OTHER_PURPOSE",
+            Self::Dissolved => "DISSOLVED",
             Self::CardOfAnother => "CARD_OF_ANOTHER",
             Self::TreeNotInline => "TREE_NOT_INLINE",
             Self::TooManyGroups => "TOO_MANY_GROUPS",

@@ -6,6 +6,7 @@
 use hushwire_protocol::{
     attachment::{Attachment, Checkpoint, FileKey, FileLength, safe_file_name},
     content::{Content, MediaType, Piece},
+    group::Right,
 };
 use hushwire_wire::{
     id::{ChannelId, ContentHash, UploadKey},
@@ -38,7 +39,9 @@ pub(crate) fn send(
     path: &str,
     media_type: &str,
 ) -> Result<Reply, CommandError> {
-    let channel = chats::writable(work, chat)?.channel.ok_or(CommandError::ChatClosed)?;
+    let place = chats::writable(work, chat)?;
+    let channel = place.channel.ok_or(CommandError::ChatClosed)?;
+    messages::require(work, &place, &[Right::Write])?;
     check_path(path)?;
     MediaType::parse(media_type).map_err(|_| CommandError::BadText)?;
     let file = FileRecord {
@@ -55,6 +58,7 @@ pub(crate) fn send(
         sent_at_ms: work.now.0,
         body: BodyRecord::File(file),
         outgoing: Some(Outgoing::Pending),
+        mentions_all: false,
         content: Vec::new(),
     };
     let message = messages::add(work, chat, &record)?;

@@ -5,7 +5,7 @@ use hushwire_protocol::{
     address::RelayAddress,
     group::{
         Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member,
-        Report, Right, Role,
+        Report, Right,
     },
     group_code::group_code,
     identity::Fingerprint,
@@ -17,10 +17,10 @@ use hushwire_wire::{
 };
 
 use crate::{
-    advance, chats,
+    advance, changing, chats,
     command::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, GroupCodeInfo,
-        MemberInfo, MemberRole, Reply, Whose,
+        MemberInfo, Reply, Whose,
     },
     contacts, devices, direct,
     event::Event,
@@ -223,10 +223,11 @@ pub(crate) fn commit_intent(
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
             packages::addition(group, packages)?
         }
-        Wish::RemovePerson { person, .. } => removal(LeafSelector::Identity(*person)),
+        Wish::ChangeGroup { change, .. } => changing::intent(group, change)?,
         Wish::RemoveDevice { device, .. } => {
             let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-            removal(LeafSelector::Device(me, *device))
+            let remove = vec![LeafSelector::Device(me, *device)];
+            Change::Commit(Box::new(CommitIntent { remove, ..CommitIntent::default() }))
         }
         Wish::CommitLeave { proposal, .. } => {
             Change::Commit(Box::new(crate::leaving::intent(proposal)))
@@ -235,16 +236,14 @@ pub(crate) fn commit_intent(
     })
 }
 
-fn removal(whom: LeafSelector) -> Change {
-    Change::Commit(Box::new(CommitIntent { remove: vec![whom], ..CommitIntent::default() }))
-}
-
 /// Whether what a wish asks for is so already.
 pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<bool, StoreError> {
     let members = group.members().map_err(log::store_error)?;
     Ok(match wish {
         Wish::AddPerson { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
-        Wish::RemovePerson { person, .. } => !members.iter().any(|leaf| leaf.identity() == *person),
+        Wish::ChangeGroup { change, .. } => {
+            matches!(changing::intent(group, change)?, Change::AlreadyTrue)
+        }
         Wish::AddDevice { device, .. } => {
             // Nobody adds a device that was revoked meanwhile.
             members.iter().any(|leaf| leaf.device() == *device)
@@ -304,7 +303,7 @@ pub(crate) fn new(work: &mut Work<'_>, name: &str) -> Result<Reply, CommandError
 }
 
 /// A group chat that a command names, with its group.
-fn group_chat(work: &Work<'_>, chat: ChatNumber) -> Result<ChannelId, CommandError> {
+pub(crate) fn group_chat(work: &Work<'_>, chat: ChatNumber) -> Result<ChannelId, CommandError> {
     let record = chats::writable(work, chat)?;
     if record.kind != ChatKind::Group {
         return Err(CommandError::WrongChatKind);
@@ -332,65 +331,8 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// Wishes to remove a member.
-pub(crate) fn remove(
-    work: &mut Work<'_>,
-    chat: ChatNumber,
-    member: &str,
-) -> Result<(), CommandError> {
-    let channel = group_chat(work, chat)?;
-    let person = Fingerprint::from_hex(member).map_err(|_| CommandError::NoSuchMember)?;
-    let group = log::load_group(work, &channel)?;
-    let me = profile::fingerprint(work)?;
-    if person == me || !members_of(&group)?.iter().any(|leaf| leaf.identity() == person) {
-        return Err(CommandError::NoSuchMember);
-    }
-    let agreed = group.state();
-    let outranked = agreed.role(&person) > agreed.role(&me);
-    if outranked || agreed.allows(&me, Right::Remove) == Allowed::No {
-        return Err(CommandError::NoRight);
-    }
-    work.wish(Wish::RemovePerson { channel, person })?;
-    Ok(())
-}
-
-/// Wishes to leave.
-pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), CommandError> {
-    let channel = group_chat(work, chat)?;
-    let group = log::load_group(work, &channel)?;
-    let me = profile::fingerprint(work)?;
-    let members = members_of(&group)?;
-    if members.iter().all(|leaf| leaf.identity() == me) {
-        return close_alone(work, &channel, chat);
-    }
-    let owner = |leaf: &Member| leaf.role == Role::Owner;
-    let mine = members.iter().any(|leaf| leaf.identity() == me && owner(leaf));
-    if mine && !members.iter().any(|leaf| leaf.identity() != me && owner(leaf)) {
-        return Err(CommandError::LastOwner);
-    }
-    crate::leaving::ask(work, &channel)?;
-    chats::set_state(work, chat, ChatState::Left)?;
-    Ok(())
-}
-
-fn members_of(group: &Group) -> Result<Vec<Member>, StoreError> {
+pub(crate) fn members_of(group: &Group) -> Result<Vec<Member>, StoreError> {
     group.members().map_err(log::store_error)
-}
-
-/// Leaves a group in which nobody else is: there is nobody to tell.
-fn close_alone(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    chat: ChatNumber,
-) -> Result<(), CommandError> {
-    for row in crate::wish::of_channel(work, channel)? {
-        // What was not sent is shown as failed.
-        crate::wish::fail(work, row.number, FailureReason::NotAMember)?;
-        work.settle(row.number);
-    }
-    drop_group(work, channel)?;
-    chats::set_state(work, chat, ChatState::Left)?;
-    Ok(())
 }
 
 /// Forgets a group's keys and tree; its record stays, and says that it is over and who was in it.
@@ -442,11 +384,7 @@ pub(crate) fn members(
         members.push(MemberInfo {
             name: contacts::name_of(work, &leaf.identity())?,
             fingerprint,
-            role: match leaf.role {
-                Role::Owner => MemberRole::Owner,
-                Role::Admin => MemberRole::Admin,
-                Role::Member => MemberRole::Member,
-            },
+            role: changing::member_role(leaf.role),
             devices: 1,
             whose,
         });

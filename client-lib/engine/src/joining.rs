@@ -172,10 +172,19 @@ fn check_known(
         InvitationRefusal::OtherRelay
     } else if !is_for(known.purpose, invitation.purpose) {
         InvitationRefusal::OtherPurpose
+    } else if is_dissolved(work, known)? {
+        // spec: CLI-153
+        InvitationRefusal::Dissolved
     } else {
         return Ok(());
     };
     Err(Fault::Refused(refusal))
+}
+
+/// Nobody can take a group up again that an owner has ended.
+fn is_dissolved(work: &Work<'_>, known: &GroupRecord) -> Result<bool, StoreError> {
+    let chat = known.purpose.chat().map(|chat| chats::load(work, chat)).transpose()?.flatten();
+    Ok(chat.is_some_and(|chat| chat.state == ChatState::Dissolved))
 }
 
 fn is_for(known: PurposeRecord, named: Purpose) -> bool {

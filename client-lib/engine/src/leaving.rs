@@ -1,22 +1,97 @@
 //! Leaving a group: a signed wish in the log, and a commit of another member that does it.
 
-use hushwire_protocol::group::{CommitIntent, LeaveProposal, OpenedLeave};
+use hushwire_protocol::{
+    group::{CommitIntent, Group, LeaveProposal, OpenedLeave, Role},
+    identity::Fingerprint,
+};
 use hushwire_wire::{
     id::{ChannelId, EpochId, Timestamp},
     transcript::Operation,
 };
 
 use crate::{
-    backoff, clock, groups, log, outbox,
-    record::{GroupState, Wish, WishNumber},
+    backoff, chats, clock,
+    command::{ChatNumber, ChatState, CommandError, FailureReason},
+    groups, log, outbox, profile,
+    record::{GroupState, PurposeRecord, Wish, WishNumber},
     store::StoreError,
-    wish::{Desk, Step},
+    wish::{self, Desk, Step},
     work::Work,
 };
 
 /// Span of the wait before a member commits somebody's leaving, in milliseconds, so that not all
 /// do it at once.
 const COMMIT_SPAN_MS: u64 = 3_000;
+
+/// Wishes to leave.
+pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), CommandError> {
+    let channel = groups::group_chat(work, chat)?;
+    let group = log::load_group(work, &channel)?;
+    let me = profile::fingerprint(work)?;
+    match way_out(&group, &me)? {
+        WayOut::Alone => close_alone(work, &channel, chat)?,
+        WayOut::LastOwner => return Err(CommandError::LastOwner),
+        WayOut::ByOthers => {
+            ask(work, &channel)?;
+            chats::set_state(work, chat, ChatState::Left)?;
+        }
+    }
+    Ok(())
+}
+
+/// How this identity can leave a group.
+enum WayOut {
+    /// Another member commits it.
+    ByOthers,
+    /// Nobody else is there.
+    Alone,
+    /// Nobody would own the group (spec: GRP-044).
+    LastOwner,
+}
+
+fn way_out(group: &Group, me: &Fingerprint) -> Result<WayOut, StoreError> {
+    let members = groups::members_of(group)?;
+    let owners = members.iter().filter(|leaf| leaf.role == Role::Owner);
+    let (mine, others): (Vec<_>, Vec<_>) = owners.partition(|leaf| leaf.identity() == *me);
+    Ok(if members.iter().all(|leaf| leaf.identity() == *me) {
+        WayOut::Alone
+    } else if !mine.is_empty() && others.is_empty() {
+        WayOut::LastOwner
+    } else {
+        WayOut::ByOthers
+    })
+}
+
+/// Leaves a group in which nobody else is: there is nobody to tell.
+fn close_alone(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        // What was not sent is shown as failed.
+        wish::fail(work, row.number, FailureReason::NotAMember)?;
+        work.settle(row.number);
+    }
+    groups::drop_group(work, channel)?;
+    chats::set_state(work, chat, ChatState::Left)
+}
+
+/// Another owner was quicker: who was to leave is the last one now, and stays (spec: GRP-044).
+fn stays(work: &mut Work<'_>, number: WishNumber, channel: &ChannelId) -> Result<(), StoreError> {
+    groups::set_state(work, channel, GroupState::Member)?;
+    if let Some(chat) = groups::record(work, channel)?.and_then(|group| group.purpose.chat()) {
+        chats::set_state(work, chat, ChatState::Open)?;
+    }
+    wish::fail(work, number, FailureReason::LastOwner)
+}
+
+fn is_last_owner(work: &Work<'_>, channel: &ChannelId, group: &Group) -> Result<bool, StoreError> {
+    let record = groups::record(work, channel)?;
+    let is_group = record.is_some_and(|group| matches!(group.purpose, PurposeRecord::Group { .. }));
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    Ok(is_group && matches!(way_out(group, &me)?, WayOut::LastOwner))
+}
 
 /// Asks to leave; repeated in each epoch until a member has done it.
 pub(crate) fn ask(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
@@ -37,8 +112,12 @@ pub(crate) fn send(
         return outbox::append(desk, sealed);
     }
     let (_, keys) = log::epoch_state(work, channel, &view.epoch)?;
-    let device = crate::profile::device(work)?;
+    let device = profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
+    if is_last_owner(work, channel, &group)? {
+        stays(work, number, channel)?;
+        return Ok(Step::Settled);
+    }
     let provider = work.provider();
     group.abandon_commit(&provider).map_err(log::store_error)?;
     let message =

@@ -407,7 +407,7 @@ pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), St
     // A commit that is wished for anyway contests as well as an empty one.
     let wished = wish::of_channel(work, channel)?
         .iter()
-        .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::RemovePerson { .. }));
+        .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::ChangeGroup { .. }));
     if !wished {
         work.wish(Wish::Contest { channel: *channel })?;
     }

@@ -1,7 +1,8 @@
 //! Messages: writing them, taking them in, and how far they have come.
 
 use hushwire_protocol::{
-    content::{Content, MessageId, RoomUri, Salt, SenderUri, TextFormat},
+    content::{Content, Mentions, MessageId, RoomUri, Salt, SenderUri, TextFormat},
+    group::{Allowed, Right},
     identity::Fingerprint,
 };
 use hushwire_wire::id::ChannelId;
@@ -9,15 +10,15 @@ use hushwire_wire::id::ChannelId;
 use crate::{
     chats,
     command::{
-        ChatNumber, CommandError, FailureReason, MessageBody, MessageInfo, MessageNumber,
-        MessageState, Reply, Sender, TransferState,
+        ChatKind, ChatNumber, CommandError, FailureReason, Mentioned, MessageBody, MessageInfo,
+        MessageNumber, MessageState, Pinned, Reply, Sender, TransferState,
     },
     contacts,
     event::Event,
-    files, groups,
+    files, groups, log, profile,
     record::{
-        BodyRecord, DeliveryRecord, FileRecord, MessageRecord, Outgoing, Shown, Wish, by_chat,
-        number_of,
+        BodyRecord, ChatRecord, DeliveryRecord, FileRecord, MessageRecord, Outgoing, Shown, Wish,
+        by_chat, number_of,
     },
     store::{StoreError, Table},
     work::Work,
@@ -31,19 +32,42 @@ pub(crate) fn send_text(
     work: &mut Work<'_>,
     chat: ChatNumber,
     text: &str,
+    mentioned: Mentioned,
 ) -> Result<Reply, CommandError> {
     let record = chats::writable(work, chat)?;
     let channel = record.channel.ok_or(CommandError::ChatClosed)?;
     if text.is_empty() {
         return Err(CommandError::BadText);
     }
-    let content = Content::text(salt(work), TextFormat::Markdown, text);
+    let mut content = Content::text(salt(work), TextFormat::Markdown, text);
+    let mut rights = vec![Right::Write];
+    if mentioned == Mentioned::All {
+        content = content.mentioning_all();
+        rights.push(Right::MentionAll);
+    }
+    require(work, &record, &rights)?;
     let encoded = content.encode().map_err(|_| CommandError::BadText)?;
     let message =
         add_own(work, chat, &channel, encoded.as_bytes(), BodyRecord::Text(text.to_owned()))?;
     let shown = Shown { chat, message };
     work.wish(Wish::SendContent { channel, content: encoded.into_bytes(), message: Some(shown) })?;
     Ok(Reply::Accepted { chat, message })
+}
+
+/// Whether this identity has these rights in a chat, as it is now (spec: CLI-150).
+pub(crate) fn require(
+    work: &mut Work<'_>,
+    chat: &ChatRecord,
+    rights: &[Right],
+) -> Result<(), CommandError> {
+    let (ChatKind::Group, Some(channel)) = (chat.kind, &chat.channel) else { return Ok(()) };
+    let me = profile::fingerprint(work)?;
+    let group = log::load_group(work, channel)?;
+    let missing = |right: &&Right| group.state().allows(&me, **right) == Allowed::No;
+    match rights.iter().find(missing) {
+        Some(_) => Err(CommandError::NoRight),
+        None => Ok(()),
+    }
 }
 
 /// A fresh salt.
@@ -79,9 +103,15 @@ pub(crate) fn add_own(
         sent_at_ms: work.now.0,
         body,
         outgoing: Some(Outgoing::Pending),
+        mentions_all: mentions_all(content),
         content: content.to_vec(),
     };
     Ok(add(work, chat, &record)?)
+}
+
+/// Whether content mentions everybody.
+fn mentions_all(content: &[u8]) -> bool {
+    Content::decode(content).is_ok_and(|content| content.extensions.mentions() == Mentions::All)
 }
 
 /// Adds a message at the end of a chat.
@@ -105,6 +135,9 @@ pub(crate) fn add(
         set_place(work, Shown { chat, message: number }, &id);
     }
     work.event(Event::MessageAdded { chat, message: number })?;
+    if record.mentions_all && record.sender.is_some() {
+        work.event(Event::EverybodyMentioned { chat, message: number })?;
+    }
     Ok(number)
 }
 
@@ -122,7 +155,7 @@ pub(crate) fn rename(
     content: &[u8],
 ) -> Result<(), StoreError> {
     let Some(mut record) = load(work, shown)? else { return Ok(()) };
-    let me = crate::profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let id = message_id(&me, channel, content).ok_or(StoreError::Damaged)?;
     record.mimi_id = id.as_bytes().to_vec();
     work.tx.save(&by_chat(shown.chat, shown.message.0), &record)?;
@@ -180,12 +213,16 @@ pub(crate) fn retry(
     chat: ChatNumber,
     message: MessageNumber,
 ) -> Result<Reply, CommandError> {
-    let channel = chats::writable(work, chat)?.channel.ok_or(CommandError::ChatClosed)?;
+    let place = chats::writable(work, chat)?;
+    let channel = place.channel.ok_or(CommandError::ChatClosed)?;
     let shown = Shown { chat, message };
     let record = load(work, shown)?.ok_or(CommandError::NoSuchMessage)?;
     if !matches!(record.outgoing, Some(Outgoing::Failed(_))) {
         return Err(CommandError::NotApplicable);
     }
+    let rights: &[Right] =
+        if record.mentions_all { &[Right::Write, Right::MentionAll] } else { &[Right::Write] };
+    require(work, &place, rights)?;
     // A file that did not reach the relay: there is no content yet.
     if matches!(&record.body, BodyRecord::File(_)) && record.content.is_empty() {
         return files::retry_upload(work, shown, record);
@@ -247,7 +284,7 @@ pub(crate) fn list(
     from: MessageNumber,
     count_max: u32,
 ) -> Result<Vec<MessageInfo>, CommandError> {
-    chats::named(work, chat)?;
+    let place = chats::named(work, chat)?;
     let rows_max = usize::try_from(count_max.min(MESSAGES_MAX)).unwrap_or(0);
     let rows = work.tx.list_from::<MessageRecord>(
         &chat.0.to_be_bytes(),
@@ -258,7 +295,8 @@ pub(crate) fn list(
     rows.into_iter()
         .map(|row| {
             let message = number_of(&row.key).map(MessageNumber).ok_or(StoreError::Damaged)?;
-            Ok(info(work, Shown { chat, message }, row.record, others)?)
+            let pinned = chats::pinned(&place, message);
+            Ok(info(work, Shown { chat, message }, row.record, others, pinned)?)
         })
         .collect()
 }
@@ -268,6 +306,7 @@ fn info(
     shown: Shown,
     record: MessageRecord,
     others: u32,
+    pinned: Pinned,
 ) -> Result<MessageInfo, StoreError> {
     let sender = match &record.sender {
         None => Sender::Me,
@@ -282,6 +321,8 @@ fn info(
         state: state(work, shown, &record, others)?,
         body: body(work, record.body)?,
         sent_at_ms: record.sent_at_ms,
+        mentioned: if record.mentions_all { Mentioned::All } else { Mentioned::Nobody },
+        pinned,
     })
 }
 

@@ -5,10 +5,11 @@
 //! sealing and sending repeats the same bytes, never other ones under the same key (spec: CLI-010).
 
 use hushwire_protocol::{
+    content::Content as MimiContent,
     epoch::EpochKeys,
     group::{
         CommitBasis, CommitIntent, GroupError, JoinerWelcome, KeyPackageReference, LogPlace,
-        VerifiedKeyPackage,
+        VerifiedKeyPackage, judge_content,
     },
     identity::Fingerprint,
 };
@@ -21,11 +22,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    backoff,
+    backoff, changing,
     command::FailureReason,
     groups,
     log::{self, epoch_state},
-    messages,
+    messages, pins,
     record::{SealedRecord, SecretBytes, Verdict, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
@@ -152,6 +153,13 @@ pub(crate) fn send_content(
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
+    // spec: CLI-151
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let said = MimiContent::decode(content).map_err(|_| StoreError::Damaged)?;
+    if judge_content(group.state(), &me, &said).is_err() {
+        wish::fail(work, number, FailureReason::NoRight)?;
+        return Ok(Step::Settled);
+    }
     let binding = LogPlace { read_to: Sequence(epoch.next), head: epoch.head };
     let provider = work.provider();
     let message = group
@@ -259,9 +267,9 @@ pub(crate) fn send_commit(
         Ok(pending) => pending,
         Err(GroupError::Store(error)) => return Err(log::store_error(GroupError::Store(error))),
         // What openmls changed before it refused goes with this transaction's group: abandoned.
-        Err(_) => {
+        Err(error) => {
             group.abandon_commit(&provider).map_err(log::store_error)?;
-            wish::fail(work, number, FailureReason::NoRight)?;
+            wish::fail(work, number, changing::reason(error))?;
             return Ok(Step::Settled);
         }
     };
@@ -407,7 +415,9 @@ fn receipt_came(
     let (mut epoch, _) = epoch_state(work, &row.channel, &row.epoch)?;
     epoch.acknowledged = epoch.acknowledged.max(receipt.sequence.next().0);
     log::save_epoch(work, &row.channel, &row.epoch, &epoch)?;
-    if row.commit.is_some() {
+    // What it does, it does at its place among those of others.
+    let counts_in_log = matches!(wish::load(work, number)?, Some(Wish::Pin { .. }));
+    if row.commit.is_some() || counts_in_log {
         return Ok(Progress::AwaitLog);
     }
     stored(work, number)
@@ -421,6 +431,7 @@ fn stored(work: &mut Work<'_>, number: WishNumber) -> Result<Progress, StoreErro
         Some(Wish::SendContent { message: Some(shown), .. }) => {
             messages::set_stored(work, shown)?;
         }
+        Some(Wish::Pin { shown, pinned, .. }) => pins::stored(work, shown, pinned)?,
         _ => {}
     }
     work.settle(number);

@@ -2,9 +2,10 @@
 
 use hushwire_protocol::{
     content::{
-        Action, Content, MessageId, PartBody, Piece, RoomUri, SenderUri, Status, StatusReport,
+        Action, Content, Mentions, MessageId, PartBody, Piece, RoomUri, SenderUri, Status,
+        StatusReport,
     },
-    group::{Group, OpenedMessage},
+    group::{Group, OpenedMessage, judge_content},
     identity::Fingerprint,
 };
 use hushwire_wire::{id::ChannelId, message::Entry};
@@ -44,6 +45,11 @@ pub(crate) fn take(
             code: "CONTENT_NOT_VALID".to_owned(),
         });
     };
+    // spec: GRP-082, GRP-083, GRP-084
+    if let Err(rejection) = judge_content(mls.state(), &sender, &content) {
+        let code = rejection.name().to_owned();
+        return log::warn(work, channel, |chat| Warning::EntryRejected { chat, code });
+    }
     let Ok(encoded) = content.encode() else { return Ok(()) };
     let id = encoded.message_id(&uri, &room);
     let from = Origin { channel, group, mls, sender, id, stored_at_ms: entry.stored_at.0 };
@@ -108,6 +114,7 @@ fn add(
         sent_at_ms: from.stored_at_ms,
         body,
         outgoing: None,
+        mentions_all: content.extensions.mentions() == Mentions::All,
         content: bytes.to_vec(),
     };
     messages::add(work, chat, &record)?;

@@ -3,6 +3,7 @@
 //! Values are MessagePack with field names, so that a later version can add fields with a default.
 //! Everything here is inside the encrypted store; secrets are still kept in zeroizing types.
 
+mod change;
 mod chat;
 mod group;
 mod key;
@@ -11,6 +12,7 @@ mod secret;
 mod transfer;
 mod wish;
 
+pub(crate) use change::{ChangeRecord, EditRecord, RoleRecord};
 pub(crate) use chat::{
     BodyRecord, ChatRecord, ContactRecord, DeliveryRecord, FileRecord, LinkRecord, MessageRecord,
     Outgoing,

@@ -127,16 +127,16 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
     let Some(wish) = load(work, number)? else { return Ok(Target::Nothing) };
     match &wish {
         Wish::CreateChannel { channel, .. } => groups::new_channel_target(work, channel),
-        Wish::SendContent { channel, .. } | Wish::SendReceipts { channel, .. } => {
-            outbox::content_target(work, channel)
-        }
+        Wish::SendContent { channel, .. }
+        | Wish::Pin { channel, .. }
+        | Wish::SendReceipts { channel, .. } => outbox::content_target(work, channel),
         Wish::AddPerson { channel, person, packages } => {
             packages::person_target(work, channel, person, packages)
         }
         Wish::AddDevice { channel, packages, .. } => {
             packages::device_target(work, channel, packages)
         }
-        Wish::RemovePerson { channel, .. }
+        Wish::ChangeGroup { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
@@ -177,14 +177,14 @@ pub(crate) fn step(
         Wish::CreateChannel { channel, nonce } => {
             groups::create_channel(work, number, desk, &channel, &nonce)
         }
-        Wish::SendContent { channel, content, .. } => {
+        Wish::SendContent { channel, content, .. } | Wish::Pin { channel, content, .. } => {
             outbox::send_content(work, number, desk, &channel, &content)
         }
         Wish::SendReceipts { channel, messages, not_before_ms } => {
             receipts::send(work, number, desk, &channel, &messages, not_before_ms)
         }
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, desk, wish),
-        Wish::RemovePerson { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
+        Wish::ChangeGroup { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
             outbox::send_commit(work, number, desk, &wish)
         }
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
@@ -229,7 +229,8 @@ pub(crate) fn answered(
         Wish::CreateChannel { channel, .. } => groups::channel_created(work, number, &channel),
         Wish::SendContent { .. }
         | Wish::SendReceipts { .. }
-        | Wish::RemovePerson { .. }
+        | Wish::ChangeGroup { .. }
+        | Wish::Pin { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
@@ -364,7 +365,8 @@ impl Wish {
             | Self::SendContent { channel, .. }
             | Self::SendReceipts { channel, .. }
             | Self::AddPerson { channel, .. }
-            | Self::RemovePerson { channel, .. }
+            | Self::ChangeGroup { channel, .. }
+            | Self::Pin { channel, .. }
             | Self::AddDevice { channel, .. }
             | Self::RemoveDevice { channel, .. }
             | Self::Leave { channel }

@@ -65,16 +65,25 @@ struct State {
     kind: u8,
     name: &'static str,
     description: &'static str,
+    avatar: &'static [u8],
+    dissolved: u8,
     /// Identities with the number of their role, as they stand; sorted where they are used.
     roles: Vec<(u8, u8)>,
-    rights: [u8; 7],
+    rights: [u8; 9],
 }
 
 /// 1 owns the group, 2 is an admin, the others are members.
 fn group() -> State {
-    let rights = [1, 1, 1, 2, 0, 0, 1];
-    let description = "";
-    State { rules: 1, kind: 2, name: "walks", description, roles: vec![(1, 2), (2, 1)], rights }
+    State {
+        rules: 1,
+        kind: 2,
+        name: "walks",
+        description: "",
+        avatar: b"",
+        dissolved: 0,
+        roles: vec![(1, 2), (2, 1)],
+        rights: [1, 1, 1, 2, 2, 0, 1, 1, 0],
+    }
 }
 
 fn kind(kind: u8) -> State {
@@ -92,17 +101,30 @@ impl State {
         roles.sort_unstable();
         let roles: Vec<u8> =
             roles.iter().flat_map(|(who, role)| [&who[..], &[*role]].concat()).collect();
-        let mut bytes = [&[0, 1][..], &self.rules.to_be_bytes(), &[self.kind]].concat();
-        for field in [self.name.as_bytes(), self.description.as_bytes(), &roles, &self.rights] {
-            let length = u16::try_from(field.len()).expect("short");
-            match u8::try_from(length) {
-                Ok(length) if length < 64 => bytes.push(length),
-                _ => bytes.extend_from_slice(&(0x4000 | length).to_be_bytes()),
-            }
-            bytes.extend_from_slice(field);
-        }
-        bytes
+        [
+            &[0, 1][..],
+            &self.rules.to_be_bytes(),
+            &[self.kind],
+            &variable(self.name.as_bytes()),
+            &variable(self.description.as_bytes()),
+            &variable(self.avatar),
+            &[self.dissolved],
+            &variable(&roles),
+            &variable(&self.rights),
+        ]
+        .concat()
     }
+}
+
+/// A field with its length before it.
+fn variable(field: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(field.len()).expect("short");
+    let length = match u8::try_from(length) {
+        Ok(length) if length < 64 => vec![length],
+        _ if length < 0x4000 => (0x4000 | length).to_be_bytes().to_vec(),
+        _ => (0x8000_0000 | u32::from(length)).to_be_bytes().to_vec(),
+    };
+    [&length[..], field].concat()
 }
 
 /// A commit by leaf `committer` in a group of these (identity, device) at the leaves 0, 1, ...
@@ -183,9 +205,12 @@ pub fn suite() -> Suite {
         .group(grouped("removing", &["GRP-033", "GRP-041", "GRP-043", "GRP-044"], removals()))
         .group(grouped(
             "changing the state",
-            &["GRP-010", "GRP-011", "GRP-012", "GRP-042"],
+            &["GRP-010", "GRP-011", "GRP-012", "GRP-042", "GRP-047"],
             changes(),
         ))
+        .group(grouped("changing rights", &["GRP-045", "GRP-046"], rights()))
+        .group(grouped("the picture", &["GRP-042", "GRP-048"], pictures()))
+        .group(grouped("dissolving", &["GRP-046", "GRP-080", "GRP-081"], dissolving()))
         .group(grouped("texts that were agreed to", &["GRP-010", "CLI-135"], agreed_texts()))
         .group(grouped("kinds of groups", &["GRP-011", "GRP-013", "GRP-044"], kinds()))
         .group(grouped("the state before decides", &["GRP-040", "GRP-042"], at_once()))
@@ -244,15 +269,13 @@ fn removals() -> Cases {
 fn changes() -> Cases {
     let by = |leaf| Case::new(&group(), leaf);
     let renamed = State { name: "climbs", ..group() };
-    let wider = State { rights: [0; 7], ..group() };
     let roles = |roles: &[(u8, u8)]| group().with_roles(roles);
-    let open = State { rights: [1, 1, 1, 1, 0, 0, 1], ..group() };
+    let open = State { rights: [1, 1, 1, 1, 2, 0, 1, 1, 0], ..group() };
     let admin = |roles: &[(u8, u8)]| Case::new(&open, 1).then(open.clone().with_roles(roles));
     vec![
         ("an admin renames", by(1).then(renamed.clone()), None),
         ("a member renames", by(2).then(renamed), Some(Rejection::NoRight)),
-        ("the owner changes the rights", by(0).then(wider.clone()), None),
-        ("an admin changes the rights", by(1).then(wider), Some(Rejection::NoRight)),
+        ("a description", by(1).then(State { description: "on Sundays", ..group() }), None),
         ("the owner makes an admin", by(0).then(roles(&[(1, 2), (2, 1), (3, 1)])), None),
         (
             "an admin makes an admin without the right",
@@ -263,6 +286,12 @@ fn changes() -> Cases {
         ("an admin makes an owner", admin(&[(1, 2), (2, 1), (3, 2)]), Some(Rejection::NoRight)),
         ("an admin unmakes the owner", admin(&[(2, 1)]), Some(Rejection::NoRight)),
         ("the owner hands over", by(0).then(roles(&[(2, 1), (3, 2)])), None),
+        ("an admin steps down", by(1).then(roles(&[(1, 2)])), None),
+        (
+            "an admin unmakes another without the right",
+            Case::new(&roles(&[(1, 2), (2, 1), (3, 1)]), 1).then(roles(&[(1, 2), (2, 1)])),
+            Some(Rejection::NoRight),
+        ),
         ("the only owner steps down", by(0).then(roles(&[(2, 1)])), Some(Rejection::LastOwner)),
         (
             "a role for nobody",
@@ -290,6 +319,109 @@ fn changes() -> Cases {
             Some(Rejection::BadGroupState),
         ),
         ("other rules", by(0).then(State { rules: 2, ..group() }), Some(Rejection::BadGroupState)),
+    ]
+}
+
+/// The rights with one of them changed.
+fn with_right(state: &State, right: usize, least: u8) -> State {
+    let mut rights = state.rights;
+    rights[right] = least;
+    State { rights, ..state.clone() }
+}
+
+const DESCRIBE: usize = 2;
+const CHANGE_ROLES: usize = 3;
+const CHANGE_RIGHTS: usize = 4;
+const MENTION_ALL: usize = 5;
+const WRITE: usize = 8;
+
+fn rights() -> Cases {
+    let strict = group();
+    let loose = with_right(&strict, CHANGE_RIGHTS, 1);
+    let then = |by, before: &State, right, least| {
+        Case::new(before, by).then(with_right(before, right, least))
+    };
+    let no_right = Some(Rejection::NoRight);
+    let seized = with_right(&loose, WRITE, 1).with_roles(&[(1, 2), (2, 2)]);
+    let none = Case::new(&strict, 0).then(State { rights: [3; 9], ..group() });
+    vec![
+        ("the owner makes it a group for announcements", then(0, &strict, WRITE, 1), None),
+        ("an admin does", then(1, &strict, WRITE, 1), no_right),
+        ("an admin does with the right", then(1, &loose, WRITE, 1), None),
+        ("a member does where admins may", then(2, &loose, WRITE, 1), no_right),
+        ("an admin gives a right of admins to members", then(1, &loose, DESCRIBE, 0), None),
+        ("an admin keeps a right for owners", then(1, &loose, MENTION_ALL, 2), no_right),
+        ("an admin takes a right of owners", then(1, &loose, CHANGE_ROLES, 1), no_right),
+        (
+            "an admin gives the right to change rights away",
+            then(1, &loose, CHANGE_RIGHTS, 2),
+            no_right,
+        ),
+        ("the owner takes it back", then(0, &loose, CHANGE_RIGHTS, 2), None),
+        (
+            "the owner lets members change rights",
+            then(0, &strict, CHANGE_RIGHTS, 0),
+            Some(Rejection::BadGroupState),
+        ),
+        ("an admin takes a role beside", Case::new(&loose, 1).then(seized), no_right),
+        ("a role that is none", none, Some(Rejection::BadGroupState)),
+        (
+            "rights change and removal at once",
+            Case::new(&strict, 0).remove(2).then(with_right(&strict, WRITE, 1)),
+            None,
+        ),
+    ]
+}
+
+const JPEG: &[u8] = b"\x02\xff\xd8\xff\xe0picture";
+
+fn pictures() -> Cases {
+    let with = |avatar: &'static [u8]| State { avatar, ..group() };
+    let by = |leaf| Case::new(&group(), leaf);
+    let bad = Some(Rejection::BadGroupState);
+    let long: &'static [u8] = [&JPEG[..], &[0; 8_192]].concat().leak();
+    let whole: &'static [u8] = &long[..8_193];
+    vec![
+        ("an admin sets a JPEG", by(1).then(with(JPEG)), None),
+        ("a PNG", by(1).then(with(b"\x01\x89PNG\r\n\x1a\npicture")), None),
+        ("a WebP", by(1).then(with(b"\x03RIFF\x0c\0\0\0WEBPVP8 picture")), None),
+        ("as long as it may be", by(1).then(with(whole)), None),
+        ("too long", by(1).then(with(&long[..8_194])), bad),
+        ("a member sets one", by(2).then(with(JPEG)), Some(Rejection::NoRight)),
+        ("an admin takes it away", Case::new(&with(JPEG), 1).then(group()), None),
+        (
+            "a member takes it away",
+            Case::new(&with(JPEG), 2).then(group()),
+            Some(Rejection::NoRight),
+        ),
+        ("nothing behind the format", by(1).then(with(b"\x02")), bad),
+        ("another format than it begins with", by(1).then(with(b"\x01\xff\xd8\xff")), bad),
+        ("an unknown format", by(1).then(with(b"\x04GIF89a")), bad),
+        ("no picture", by(1).then(with(b"\x02<html>")), bad),
+    ]
+}
+
+fn dissolving() -> Cases {
+    let over = State { dissolved: 1, ..group() };
+    let by = |leaf| Case::new(&group(), leaf);
+    let after = |leaf| Case::new(&over, leaf);
+    let bad = Some(Rejection::BadGroupState);
+    let gone = Some(Rejection::Dissolved);
+    let pair = Case { members: vec![(1, 11), (2, 21)], ..Case::new(&kind(1), 0) };
+    vec![
+        ("the owner", by(0).then(over.clone()), None),
+        ("an admin", by(1).then(over.clone()), Some(Rejection::NoRight)),
+        ("a member", by(2).then(over.clone()), Some(Rejection::NoRight)),
+        ("and renames", by(0).then(State { name: "over", ..over.clone() }), bad),
+        ("and removes", by(0).remove(3).then(over.clone()), bad),
+        ("and adds", by(0).add(5, 51).then(over.clone()), bad),
+        ("and lets somebody leave", by(0).leave(3).then(over.clone()), bad),
+        ("neither so nor so", by(0).then(State { dissolved: 2, ..group() }), bad),
+        ("a group of two", pair.then(State { dissolved: 1, ..kind(1) }), bad),
+        ("a new path afterwards", after(0), gone),
+        ("taken back", after(0).then(group()), gone),
+        ("somebody added afterwards", after(0).add(5, 51), gone),
+        ("somebody leaves afterwards", after(2).leave(3), gone),
     ]
 }
 

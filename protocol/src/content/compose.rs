@@ -93,6 +93,13 @@ impl Content {
         Self::new(salt, part)
     }
 
+    /// The same with everybody mentioned (spec: CNT-044).
+    #[must_use]
+    pub fn mentioning_all(mut self) -> Self {
+        self.extensions = self.extensions.mentioning_all();
+        self
+    }
+
     /// The same as an answer to a message.
     #[must_use]
     pub const fn replying_to(mut self, target: MessageId) -> Self {

@@ -28,6 +28,8 @@ pub enum ControlScope {
 pub enum ControlKind {
     /// The sender's card: how to reach and show it.
     ContactCard,
+    /// A message is pinned, or not any more ([`super::Pin`]).
+    Pin,
     /// A contact was added or changed.
     ContactAdded,
     /// A link was made.
@@ -56,8 +58,9 @@ pub enum ControlKind {
 
 impl ControlKind {
     /// The kinds of this version.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ContactCard,
+        Self::Pin,
         Self::ContactAdded,
         Self::LinkMade,
         Self::LinkRevoked,
@@ -75,6 +78,7 @@ impl ControlKind {
     pub const fn number(self) -> u32 {
         match self {
             Self::ContactCard => 1,
+            Self::Pin => 2,
             Self::ContactAdded => 16,
             Self::LinkMade => 17,
             Self::LinkRevoked => 18,
@@ -94,6 +98,7 @@ impl ControlKind {
     pub const fn from_number(number: u32) -> Self {
         match number {
             1 => Self::ContactCard,
+            2 => Self::Pin,
             16 => Self::ContactAdded,
             17 => Self::LinkMade,
             18 => Self::LinkRevoked,

@@ -16,6 +16,19 @@ pub(super) const EXTENSION_NAME_BYTES_MAX: usize = 255;
 
 const SENDER_URI: ExtensionKey = ExtensionKey::Number(1);
 const ROOM_URI: ExtensionKey = ExtensionKey::Number(2);
+/// Says that a message is for the eyes of everybody in the room (spec: CNT-044).
+const MENTION_ALL: &str = "hushwire.mention-all";
+/// CBOR's `true`.
+const TRUE: &[u8] = &[0xf5];
+
+/// Whom a message mentions, beside those whom its text links to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mentions {
+    /// Nobody.
+    Nobody,
+    /// Everybody in the room.
+    All,
+}
 
 /// The name of an extension.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +85,23 @@ impl Extensions {
         self.text(&ROOM_URI)
     }
 
+    /// Whether the message mentions everybody (spec: CNT-044).
+    pub fn mentions(&self) -> Mentions {
+        let all = self.entries.iter().any(|extension| extension.key.is_mention_all());
+        if all { Mentions::All } else { Mentions::Nobody }
+    }
+
+    /// The same with everybody mentioned.
+    #[must_use]
+    pub(super) fn mentioning_all(mut self) -> Self {
+        if self.mentions() == Mentions::Nobody {
+            let key = ExtensionKey::Name(MENTION_ALL.to_owned());
+            self.entries.push(Extension { key, value: TRUE.to_vec() });
+            self.entries.sort_by_cached_key(|extension| extension.key.encoded());
+        }
+        self
+    }
+
     fn text(&self, key: &ExtensionKey) -> Option<&str> {
         let extension = self.entries.iter().find(|extension| extension.key == *key)?;
         Reader::new(&extension.value).text(usize::MAX).ok()
@@ -91,6 +121,10 @@ impl Extensions {
             if is_uri && Reader::new(value).peek()? != Major::Text {
                 return Err(ContentError::BadExtension);
             }
+            // spec: CNT-044
+            if key.is_mention_all() && value != TRUE {
+                return Err(ContentError::BadExtension);
+            }
             entries.push(Extension { key, value: value.to_vec() });
         }
         Ok(Self { entries })
@@ -106,6 +140,16 @@ impl Extensions {
 }
 
 impl ExtensionKey {
+    fn is_mention_all(&self) -> bool {
+        matches!(self, Self::Name(name) if name == MENTION_ALL)
+    }
+
+    fn encoded(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        self.write(&mut writer);
+        writer.finish()
+    }
+
     fn read(encoded: &[u8]) -> Result<Self, ContentError> {
         let mut reader = Reader::new(encoded);
         match reader.peek()? {
@@ -189,6 +233,27 @@ mod tests {
         }
         let long = format!("a1 7901 00 {} 00", "61".repeat(256)).replace("7901 00", "790100");
         assert_eq!(read(&long).unwrap_err(), ContentError::Cbor(CborError::AboveBound));
+    }
+
+    #[test]
+    fn everybody_is_mentioned_in_one_way() {
+        // spec: CNT-044
+        let of = |value: &str| {
+            let name = hex::encode(MENTION_ALL);
+            format!("a1 74 {name} {value}").replace(' ', "")
+        };
+        assert_eq!(MENTION_ALL.len(), 0x14);
+        assert_eq!(read(&of("f5")).unwrap().mentions(), Mentions::All);
+        for value in ["f4", "01", "f6", "63616c6c"] {
+            assert_eq!(read(&of(value)).unwrap_err(), ContentError::BadExtension, "{value}");
+        }
+        let plain = read("a4 01 6161 03 a0 20 f6 6178 8101").unwrap();
+        assert_eq!(plain.mentions(), Mentions::Nobody);
+        let mut writer = Writer::new();
+        plain.mentioning_all().mentioning_all().write(&mut writer);
+        let bytes = hex::encode(writer.finish());
+        assert_eq!(read(&bytes).unwrap().iter().count(), 5);
+        assert_eq!(read(&bytes).unwrap().mentions(), Mentions::All);
     }
 
     #[test]

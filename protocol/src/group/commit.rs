@@ -17,7 +17,8 @@ use super::profile::{agreed_state_of, context_extensions, state_after};
 use super::receive::LeaveProposal;
 use super::report::Report;
 use super::rights::{Change, identities_after, judge, prune_roles};
-use super::state::{Allowed, GroupState, Right};
+use super::role::{Allowed, Right};
+use super::state::GroupState;
 use super::welcome::{JoinerWelcome, split};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, seal};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
@@ -148,6 +149,29 @@ impl Group {
         };
         let envelope = seal(&keys.envelope, provider.draw(), place, &content)?;
         Ok(PendingCommit { envelope, mark, welcomes: built.welcomes, next_keys })
+    }
+
+    /// Whether every member would take a commit with this intent, as far as rights and the state
+    /// decide. Nothing is made: a person who has not the right is told so before anything is stored.
+    ///
+    /// # Errors
+    /// [`GroupError::WouldBeRejected`], [`GroupError::UnknownMember`],
+    /// [`GroupError::CannotRemoveOwnLeaf`], [`GroupError::NotAMember`], [`GroupError::Store`].
+    pub fn check_intent(&self, intent: CommitIntent) -> Result<(), GroupError> {
+        self.check_member()?;
+        let plan = Plan::new(self, intent)?;
+        let state = plan.state_after(&[]);
+        let state = GroupState::from_bytes_after(&state.to_bytes(), &self.state)
+            .map_err(|_| GroupError::WouldBeRejected(Rejection::BadGroupState))?;
+        let change = Change {
+            committer: self.own_leaf(),
+            added: plan.add.iter().map(|package| package.credential().clone()).collect(),
+            removed: plan.remove,
+            left: Vec::new(),
+            state,
+            cut: Cut::Cut,
+        };
+        judge(&plan.roster, &change).map_err(GroupError::WouldBeRejected)
     }
 
     /// Merges the pending commit: the relay stored it as the first valid candidate.

@@ -102,8 +102,8 @@ rejections! {
     UnknownProposal = 401, "the commit has a proposal of a refused kind";
     /// A removal whose mark is not cut.
     RemovalWithoutCut = 402, "a removal is not cut";
-    /// The committer has not the right.
-    NoRight = 403, "the committer has not the right";
+    /// The committer, or the sender of a message, has not the right.
+    NoRight = 403, "the sender has not the right";
     /// A KeyPackage's lifetime is limited.
     LifetimeNotUnlimited = 404, "a key package's lifetime is limited";
     /// A leaf has other capabilities or extensions than this version's.
@@ -120,6 +120,8 @@ rejections! {
     IdentityChanged = 410, "the committer's leaf changed its identity";
     /// A device would be in the group twice.
     DuplicateDevice = 411, "a device would be in the group twice";
+    /// The group is dissolved: nothing follows.
+    Dissolved = 412, "the group is dissolved";
 }
 
 impl Rejection {

@@ -3,7 +3,8 @@
 use openmls::prelude::{BasicCredential, Credential, LeafNode, LeafNodeIndex, MlsGroup};
 
 use super::error::{GroupError, Rejection};
-use super::state::{GroupState, Role};
+use super::role::Role;
+use super::state::GroupState;
 use crate::identity::{DeviceCredential, DeviceId, Fingerprint, UnverifiedCredential};
 use crate::storage::MlsStoreError;
 

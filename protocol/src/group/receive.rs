@@ -28,7 +28,7 @@ use super::members::{LeafIndex, Member, Roster, stored_credential};
 use super::profile::agreed_state_of;
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
-use super::state::GroupState;
+use super::state::{GroupState, Life};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::provider::Provider;
@@ -196,6 +196,10 @@ impl Group {
         envelope: &[u8],
     ) -> Result<Opened, OpenError> {
         self.check_member()?;
+        if self.state.life == Life::Dissolved {
+            // spec: GRP-081
+            return Err(Rejection::Dissolved.into());
+        }
         let place = Place { channel: &self.channel, epoch, operation };
         let content = open(&keys.envelope, place, envelope)?;
         match (content.kind, operation) {

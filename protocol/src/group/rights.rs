@@ -7,7 +7,8 @@ use hushwire_wire::transcript::Cut;
 
 use super::error::Rejection;
 use super::members::{LeafIndex, Member, Roster};
-use super::state::{Allowed, GroupKind, GroupState, Right, Role};
+use super::role::{Allowed, Right, Role};
+use super::state::{GroupKind, GroupState, Life};
 use crate::identity::{DeviceCredential, DeviceId, Fingerprint};
 
 /// What a commit does, as MLS decoded it.
@@ -35,13 +36,16 @@ pub struct Change {
 /// [`Rejection::InvalidCommit`] for leaves that are not there.
 pub fn judge(before: &Roster, change: &Change) -> Result<(), Rejection> {
     let judge = Judge::new(before, change)?;
+    judge.check_life()?;
     judge.check_cut()?;
     judge.check_fixed()?;
+    judge.check_dissolving()?;
     judge.check_devices()?;
     judge.check_additions()?;
     judge.check_removals()?;
     judge.check_roles()?;
     judge.check_description()?;
+    judge.check_rights()?;
     judge.check_outcome()
 }
 
@@ -87,6 +91,25 @@ impl<'a> Judge<'a> {
 
     fn demand_role(&self, least: Role) -> Result<(), Rejection> {
         if self.committer.role >= least { Ok(()) } else { Err(Rejection::NoRight) }
+    }
+
+    /// spec: GRP-081
+    fn check_life(&self) -> Result<(), Rejection> {
+        match self.before.state.life {
+            Life::Open => Ok(()),
+            Life::Dissolved => Err(Rejection::Dissolved),
+        }
+    }
+
+    /// An owner ends a group by a commit that does nothing else (spec: GRP-080).
+    fn check_dissolving(&self) -> Result<(), Rejection> {
+        if self.change.state.life == Life::Open {
+            return Ok(());
+        }
+        self.demand_role(Role::Owner)?;
+        let dissolved = GroupState { life: Life::Dissolved, ..self.before.state.clone() };
+        let alone = self.change.added.is_empty() && self.gone.is_empty();
+        if alone && self.change.state == dissolved { Ok(()) } else { Err(Rejection::BadGroupState) }
     }
 
     /// spec: GRP-033
@@ -150,19 +173,17 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    /// Admins are made and unmade by who has the right, owners by owners (spec: GRP-042).
+    /// Admins are made and unmade by who has the right, owners by owners (spec: GRP-042). Who steps
+    /// down needs no right, as who leaves needs none (spec: GRP-047).
     fn check_roles(&self) -> Result<(), Rejection> {
         let (old, new) = (&self.before.state, &self.change.state);
         let mut expected = old.clone();
         prune_roles(&mut expected, &self.after);
-        if expected.roles == new.roles {
-            return Ok(());
-        }
-        self.demand(Right::ChangeRoles)?;
-        let named = expected.roles.iter().chain(&new.roles);
-        for entry in named {
+        for entry in expected.roles.iter().chain(&new.roles) {
             let (was, is) = (expected.role(&entry.identity), new.role(&entry.identity));
-            if was != is {
+            let steps_down = entry.identity == self.committer.identity() && is < was;
+            if was != is && !steps_down {
+                self.demand(Right::ChangeRoles)?;
                 self.demand_role(was.max(is))?;
             }
         }
@@ -172,11 +193,19 @@ impl<'a> Judge<'a> {
     /// spec: GRP-042
     fn check_description(&self) -> Result<(), Rejection> {
         let (old, new) = (&self.before.state, &self.change.state);
-        if old.name != new.name || old.description != new.description {
-            self.demand(Right::Describe)?;
-        }
-        if old.rights != new.rights {
-            self.demand_role(Role::Owner)?;
+        let texts = old.name == new.name && old.description == new.description;
+        if texts && old.avatar == new.avatar { Ok(()) } else { self.demand(Right::Describe) }
+    }
+
+    /// Nobody gives or takes what is beyond the own role (spec: GRP-045).
+    fn check_rights(&self) -> Result<(), Rejection> {
+        let (old, new) = (&self.before.state.rights, &self.change.state.rights);
+        for right in Right::ALL {
+            let (was, is) = (old.least(right), new.least(right));
+            if was != is {
+                self.demand(Right::ChangeRights)?;
+                self.demand_role(was.max(is))?;
+            }
         }
         Ok(())
     }
@@ -187,8 +216,12 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// What has to hold in every epoch, for whoever joins in it (spec: GRP-013, GRP-021, GRP-044).
+/// What has to hold in every epoch, for whoever joins in it (spec: GRP-013, GRP-021, GRP-044,
+/// GRP-081).
 pub(crate) fn check_joined(roster: &Roster) -> Result<(), Rejection> {
+    if roster.state.life == Life::Dissolved {
+        return Err(Rejection::Dissolved);
+    }
     let mut devices = BTreeSet::new();
     for member in &roster.members {
         if !devices.insert((member.identity(), member.device())) {

@@ -1,5 +1,7 @@
 //! What the members have agreed on: the GroupContext extension of this protocol (spec: GRP-010).
 
+use super::avatar::{AVATAR_BYTES_MAX, Avatar};
+use super::role::{Allowed, Right, RightsTable, Role};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::hidden::is_hidden;
 use crate::identity::Fingerprint;
@@ -37,78 +39,14 @@ pub enum GroupKind {
     OwnDevices = 3,
 }
 
-/// What an identity is in a group; all its devices have its role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// Whether a group goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
-pub enum Role {
-    /// Everybody who holds no other role.
-    Member = 0,
-    /// May do what the rights table gives to admins.
-    Admin = 1,
-    /// May do everything.
-    Owner = 2,
-}
-
-/// What the rights table gives to roles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum Right {
-    /// Add an identity.
-    Add = 0,
-    /// Remove devices of another identity, of no higher role.
-    Remove = 1,
-    /// Change name and description.
-    Describe = 2,
-    /// Give and take the role of admin.
-    ChangeRoles = 3,
-    /// Mention everybody.
-    MentionAll = 4,
-    /// Pin a message.
-    Pin = 5,
-    /// Make a link by which people ask to be added.
-    Invite = 6,
-}
-
-impl Right {
-    /// Every right, in the order of the table.
-    pub const ALL: [Self; 7] = [
-        Self::Add,
-        Self::Remove,
-        Self::Describe,
-        Self::ChangeRoles,
-        Self::MentionAll,
-        Self::Pin,
-        Self::Invite,
-    ];
-}
-
-/// The least role for each right.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RightsTable([Role; Right::ALL.len()]);
-
-impl RightsTable {
-    /// The least role that has this right.
-    pub fn least(&self, right: Right) -> Role {
-        self.0.get(right as usize).copied().unwrap_or(Role::Owner)
-    }
-
-    /// Gives the right to this role and those above.
-    pub fn grant(&mut self, right: Right, least: Role) {
-        if let Some(cell) = self.0.get_mut(right as usize) {
-            *cell = least;
-        }
-    }
-}
-
-impl Default for RightsTable {
-    /// Members mention all and pin; admins add, remove, describe, invite; owners change roles.
-    fn default() -> Self {
-        let mut table = Self([Role::Admin; Right::ALL.len()]);
-        table.grant(Right::ChangeRoles, Role::Owner);
-        table.grant(Right::MentionAll, Role::Member);
-        table.grant(Right::Pin, Role::Member);
-        table
-    }
+pub enum Life {
+    /// It does.
+    Open = 0,
+    /// An owner has ended it: nothing follows (spec: GRP-081).
+    Dissolved = 1,
 }
 
 /// An identity with a role above member.
@@ -132,6 +70,10 @@ pub struct GroupState {
     pub name: String,
     /// What it is about: the same, but for line feeds and tabs.
     pub description: String,
+    /// Its picture.
+    pub avatar: Option<Avatar>,
+    /// Whether it goes on; only groups of kind `Group` are dissolved (spec: GRP-046).
+    pub life: Life,
     /// Owners and admins, in ascending order of identity; empty unless the kind is `Group`.
     pub roles: Vec<RoleEntry>,
     /// Who may do what; without effect unless the kind is `Group`.
@@ -150,6 +92,8 @@ impl GroupState {
             kind,
             name: String::new(),
             description: String::new(),
+            avatar: None,
+            life: Life::Open,
             roles,
             rights: RightsTable::default(),
         }
@@ -198,15 +142,16 @@ impl GroupState {
         for entry in &self.roles {
             roles = roles.fixed(entry.identity).byte(entry.role as u8);
         }
-        let rights: Vec<u8> = self.rights.0.iter().map(|role| *role as u8).collect();
         Writer::default()
             .short(VERSION)
             .short(self.rules.0)
             .byte(self.kind as u8)
             .variable(self.name.as_bytes())
             .variable(self.description.as_bytes())
+            .variable(&Avatar::to_field(self.avatar.as_ref()))
+            .byte(self.life as u8)
             .variable(roles.as_bytes())
-            .variable(&rights)
+            .variable(&self.rights.to_bytes())
             .into_bytes()
     }
 
@@ -255,13 +200,21 @@ impl GroupState {
         };
         let name = reader.text(NAME_BYTES_MAX)?.to_owned();
         let description = reader.text(DESCRIPTION_BYTES_MAX)?.to_owned();
+        // One byte before the picture names its format.
+        let avatar = Avatar::of_field(reader.variable(1 + AVATAR_BYTES_MAX)?)?;
+        let life = match reader.byte()? {
+            0 => Life::Open,
+            1 => Life::Dissolved,
+            _ => return Err(DecodeError::UndefinedValue),
+        };
         let roles = read_roles(reader.variable(ROLES_MAX * (Fingerprint::LENGTH + 1))?)?;
-        let rights = read_rights(reader.variable(Right::ALL.len())?)?;
+        let rights = RightsTable::from_bytes(reader.variable(Right::ALL.len())?)?;
         reader.finish()?;
-        if kind != GroupKind::Group && !roles.is_empty() {
+        let plain = roles.is_empty() && life == Life::Open;
+        if kind != GroupKind::Group && !plain {
             return Err(DecodeError::UndefinedValue);
         }
-        Ok(Self { rules, kind, name, description, roles, rights })
+        Ok(Self { rules, kind, name, description, avatar, life, roles, rights })
     }
 }
 
@@ -275,24 +228,14 @@ fn is_no_text(character: char) -> bool {
     !matches!(character, '\n' | '\t') && is_unprintable(character)
 }
 
-/// Whether something is allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Allowed {
-    /// It is.
-    Yes,
-    /// It is not.
-    No,
-}
-
 fn read_roles(bytes: &[u8]) -> Result<Vec<RoleEntry>, DecodeError> {
     let mut reader = Reader::new(bytes);
     let mut roles: Vec<RoleEntry> = Vec::new();
     while !reader.is_empty() {
         let identity = Fingerprint::from_bytes(reader.array()?);
-        let role = match reader.byte()? {
-            1 => Role::Admin,
-            2 => Role::Owner,
-            _ => return Err(DecodeError::UndefinedValue),
+        let role = match Role::of(reader.byte()?)? {
+            Role::Member => return Err(DecodeError::UndefinedValue),
+            role => role,
         };
         if roles.last().is_some_and(|last| last.identity >= identity) {
             return Err(DecodeError::NotInOrder);
@@ -300,21 +243,6 @@ fn read_roles(bytes: &[u8]) -> Result<Vec<RoleEntry>, DecodeError> {
         roles.push(RoleEntry { identity, role });
     }
     Ok(roles)
-}
-
-fn read_rights(bytes: &[u8]) -> Result<RightsTable, DecodeError> {
-    let bytes: [u8; Right::ALL.len()] = bytes.try_into().map_err(|_| DecodeError::BadLength)?;
-    let mut table = RightsTable::default();
-    for (right, code) in Right::ALL.into_iter().zip(bytes) {
-        let least = match code {
-            0 => Role::Member,
-            1 => Role::Admin,
-            2 => Role::Owner,
-            _ => return Err(DecodeError::UndefinedValue),
-        };
-        table.grant(right, least);
-    }
-    Ok(table)
 }
 
 #[cfg(test)]
@@ -329,6 +257,7 @@ mod tests {
         let mut state = GroupState::new(GroupKind::Group, identity(2));
         state.set_role(identity(1), Role::Admin);
         "walks".clone_into(&mut state.name);
+        state.avatar = Some(Avatar::new(b"\xff\xd8\xff picture".to_vec()).unwrap());
         state
     }
 
@@ -356,6 +285,11 @@ mod tests {
         let mut direct = state();
         direct.kind = GroupKind::Direct;
         assert_eq!(GroupState::from_bytes(&direct.to_bytes()), Err(DecodeError::UndefinedValue));
+        // spec: GRP-046
+        let mut over = GroupState::new(GroupKind::Direct, identity(1));
+        assert!(GroupState::from_bytes(&over.to_bytes()).is_ok());
+        over.life = Life::Dissolved;
+        assert_eq!(GroupState::from_bytes(&over.to_bytes()), Err(DecodeError::UndefinedValue));
         let mut rules = state();
         rules.rules = RuleVersion(2);
         assert_eq!(GroupState::from_bytes(&rules.to_bytes()), Err(DecodeError::UnknownVersion));
@@ -400,7 +334,8 @@ mod tests {
         assert_eq!(state.allows(&identity(1), Right::Add), Allowed::Yes);
         assert_eq!(state.allows(&identity(1), Right::ChangeRoles), Allowed::No);
         assert_eq!(state.allows(&identity(3), Right::Add), Allowed::No);
-        assert_eq!(state.allows(&identity(3), Right::Pin), Allowed::Yes);
+        assert_eq!(state.allows(&identity(3), Right::Pin), Allowed::No);
+        assert_eq!(state.allows(&identity(3), Right::Write), Allowed::Yes);
         let direct = GroupState::new(GroupKind::Direct, identity(1));
         assert_eq!(direct.role(&identity(7)), Role::Owner);
     }

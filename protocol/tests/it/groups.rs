@@ -6,5 +6,6 @@ mod joining;
 mod leaving;
 mod life;
 mod replay;
+mod rights;
 mod rules;
 mod world;

@@ -5,10 +5,11 @@ use std::path::Path;
 use hushwire::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
-        ContactNumber, DeviceInfo, DeviceNumber, FailureReason, GroupCodeInfo, LinkInfo,
-        LinkNumber, LinkState, MemberInfo, MemberRole, MessageBody, MessageInfo, MessageNumber,
-        MessageState, ProfileInfo, RelayInfo, RelayState, Reply, SecretText, Sender, StatusInfo,
-        ThisDevice, TransferState, Verification, Whose,
+        ContactNumber, DeviceInfo, DeviceNumber, FailureReason, GroupCodeInfo, GroupInfo,
+        GroupRight, LinkInfo, LinkNumber, LinkState, MemberInfo, MemberRole, Mentioned,
+        MessageBody, MessageInfo, MessageNumber, MessageState, PictureInfo, Pinned, ProfileInfo,
+        RelayInfo, RelayState, Reply, RightGrant, SecretText, Sender, StatusInfo, ThisDevice,
+        TransferState, Verification, Whose,
     },
     event::{Event, EventNumber, NumberedEvent},
 };
@@ -90,6 +91,7 @@ impl State {
             unread: 0,
             last: MessageNumber(0),
             relay: "relay.example:4433#ab".into(),
+            pinned: Vec::new(),
         };
         let bob = (ContactNumber(1), "Bob", "b0b0");
         let carol = (ContactNumber(2), "Carol", "ca01");
@@ -147,7 +149,17 @@ impl State {
         chat.unread += u64::from(sender != Sender::Me);
         let (chat, number) = (chat.number, chat.last);
         let sent_at_ms = 1_795_254_060_000;
-        self.messages.push(MessageInfo { chat, number, sender, body, state, sent_at_ms });
+        let (mentioned, pinned) = (Mentioned::Nobody, Pinned::No);
+        self.messages.push(MessageInfo {
+            chat,
+            number,
+            sender,
+            body,
+            state,
+            sent_at_ms,
+            mentioned,
+            pinned,
+        });
         number
     }
 
@@ -208,6 +220,7 @@ impl State {
             Command::Chats => Reply::Chats(self.chats.clone()),
             Command::Links => Reply::Links(self.links.clone()),
             Command::GroupMembers(_) => Reply::Members(self.members.clone()),
+            Command::GroupInfo(chat) => Reply::Group(group(*chat)),
             Command::GroupCode(_) => Reply::GroupCode(GroupCodeInfo {
                 epoch: "e0".repeat(32),
                 code: "00001 00002 00003 00004 00005 00006".into(),
@@ -285,7 +298,9 @@ impl State {
     fn change_chats(&mut self, command: Command) -> Result<Reply, CommandError> {
         match command {
             Command::SendText { text, .. } if text.is_empty() => Err(CommandError::BadText),
-            Command::SendText { chat, text } => self.send(chat, MessageBody::Text(text)),
+            Command::SendText { chat, text } | Command::MentionAll { chat, text } => {
+                self.send(chat, MessageBody::Text(text))
+            }
             Command::SendFile { chat, path, media_type } => {
                 let name = Path::new(&path).file_name().unwrap().to_string_lossy().into_owned();
                 let transfer = TransferState::Moving { done: 0, of: 4 };
@@ -310,6 +325,18 @@ impl State {
             Command::CheckPhrase(_) => Err(CommandError::PhraseOfAnother),
             _ => Ok(Reply::Done),
         }
+    }
+}
+
+fn group(chat: ChatNumber) -> GroupInfo {
+    let grant = |right| RightGrant { right, least: MemberRole::Admin };
+    GroupInfo {
+        chat,
+        name: "Climbing".into(),
+        description: "on rocks\nand ice".into(),
+        picture: Some(PictureInfo { media_type: "image/png".into(), bytes: vec![7; 3_072] }),
+        rights: GroupRight::ALL.map(grant).to_vec(),
+        role: MemberRole::Owner,
     }
 }
 

@@ -9,6 +9,9 @@ impl FailureReason {
         match self {
             Self::NotAMember => "not_a_member",
             Self::NoRight => "no_right",
+            Self::LastOwner => "last_owner",
+            Self::NoSuchMember => "no_such_member",
+            Self::Dissolved => "dissolved",
             Self::LinkNotValid => "link_not_valid",
             Self::RelayKeyMismatch => "relay_key_mismatch",
             Self::IdentityNotProven => "identity_not_proven",
@@ -36,6 +39,9 @@ impl FailureReason {
         match self {
             Self::NotAMember => "Ask a member to add you again.",
             Self::NoRight => "Ask an owner or admin of the group.",
+            Self::LastOwner => "Make somebody else an owner first.",
+            Self::NoSuchMember => "Add the person again first.",
+            Self::Dissolved => "Make a new group if you want to go on.",
             Self::LinkNotValid | Self::NotReachable => "Ask for a new link, and use that.",
             Self::RelayKeyMismatch => {
                 "Do not go on. Ask who runs the relay whether it was set up anew."
@@ -79,6 +85,8 @@ impl CommandError {
             Self::ChatClosed => "chat_closed",
             Self::NoRight => "no_right",
             Self::LastOwner => "last_owner",
+            Self::TooManyRoles => "too_many_roles",
+            Self::BadPicture => "bad_picture",
             Self::BadRelayAddress => "bad_relay_address",
             Self::LinkTruncated => "link_truncated",
             Self::NotALink => "not_a_link",
@@ -125,7 +133,9 @@ impl CommandError {
                 "Ask to be added again; for a direct chat, ask for a new link and add it."
             }
             Self::NoRight => "Ask an owner or admin of the group.",
-            Self::LastOwner => "Remove the other members, then leave.",
+            Self::LastOwner => "Make another member an owner, then try again.",
+            Self::TooManyRoles => "Make plain members of some of them.",
+            Self::BadPicture => "Make it smaller, or save it in one of these formats.",
             Self::BadRelayAddress => "Ask who runs the relay for its whole address.",
             Self::LinkTruncated => "Copy it again, from its first to its last character.",
             Self::NotALink => "Look where it came from, and take it from there once more.",
@@ -150,7 +160,7 @@ impl CommandError {
             }
             Self::NotLinking => "Begin to link a device first.",
             Self::NotApplicable => {
-                "Only a file can be saved, and only a message that failed can be tried again."
+                "A file can be saved, a message that failed be tried again, one that is stored be pinned."
             }
             Self::BadPath => "Choose a path where nothing is yet.",
             Self::EventsGone { .. } => {

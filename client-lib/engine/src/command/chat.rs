@@ -23,6 +23,9 @@ pub struct ChatInfo {
     pub last: MessageNumber,
     /// The address of the relay that carries it.
     pub relay: String,
+    /// Messages that are pinned, the one that was pinned last behind the others.
+    #[serde(default)]
+    pub pinned: Vec<MessageNumber>,
 }
 
 /// Direct or group.
@@ -45,6 +48,8 @@ pub enum ChatState {
     Left,
     /// This identity was removed.
     Removed,
+    /// An owner ended the group for all.
+    Dissolved,
     /// It cannot go on by itself; an event said why.
     Stuck,
 }
@@ -80,6 +85,30 @@ pub struct MessageInfo {
     /// When the relay stored it, by the relay's clock; for an own message, when this device took it.
     /// Milliseconds since the Unix epoch.
     pub sent_at_ms: u64,
+    /// Whom it mentions, as far as that is told apart.
+    pub mentioned: Mentioned,
+    /// Whether it is pinned in its chat.
+    pub pinned: Pinned,
+}
+
+/// Whom a message mentions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mentioned {
+    /// Nobody, or only those whom its text names.
+    #[default]
+    Nobody,
+    /// Everybody in the chat.
+    All,
+}
+
+/// Whether a message is pinned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Pinned {
+    /// It is not.
+    #[default]
+    No,
+    /// It is, for all in the chat.
+    Yes,
 }
 
 /// Who wrote a message.

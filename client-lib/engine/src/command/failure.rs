@@ -12,6 +12,15 @@ pub enum FailureReason {
     /// The rights of the group do not allow it.
     #[error("your role in this group does not allow it")]
     NoRight,
+    /// Nobody would own the group any more.
+    #[error("the group would have no owner: somebody else has to be one first")]
+    LastOwner,
+    /// The person has left the group meanwhile.
+    #[error("this person is not in the group any more")]
+    NoSuchMember,
+    /// An owner ended the group.
+    #[error("an owner has dissolved the group")]
+    Dissolved,
     /// The link was revoked, used up, or never valid.
     #[error("the link is not valid any more; ask for a new one")]
     LinkNotValid,
@@ -116,9 +125,15 @@ pub enum CommandError {
     /// The rights of the group do not allow it.
     #[error("your role in this group does not allow it")]
     NoRight,
-    /// The last owner cannot leave a group that has other members.
-    #[error("you are the last owner: remove the others first")]
+    /// The last owner cannot leave a group that has other members, or step down.
+    #[error("you are the last owner: make somebody else an owner first")]
     LastOwner,
+    /// More owners and admins than a group can have.
+    #[error("a group has at most 256 owners and admins")]
+    TooManyRoles,
+    /// The picture is longer than a group's may be, or of another format.
+    #[error("a group's picture is a PNG, JPEG or WebP of at most 8,192 bytes")]
+    BadPicture,
     /// The relay address is not of the form `host:port#id`.
     #[error("the relay address is not valid; it reads host:port#id")]
     BadRelayAddress,

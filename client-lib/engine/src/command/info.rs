@@ -74,13 +74,13 @@ pub struct GroupCodeInfo {
 }
 
 /// What a member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MemberRole {
     /// Everything.
     Owner,
-    /// Add and remove members.
+    /// What the group's rights give to admins.
     Admin,
-    /// Write.
+    /// What they give to everybody.
     Member,
 }
 

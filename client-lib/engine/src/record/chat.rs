@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Record, SecretBytes, id};
 use crate::{
     command::{
-        ChatKind, ChatNumber, ChatState, ContactNumber, FailureReason, LinkUse, Verification,
+        ChatKind, ChatNumber, ChatState, ContactNumber, FailureReason, LinkUse, MessageNumber,
+        Verification,
     },
     store::Table,
 };
@@ -27,6 +28,9 @@ pub(crate) struct ChatRecord {
     pub(crate) unread: u64,
     /// When something last happened here, for the order of chats.
     pub(crate) active_ms: u64,
+    /// Messages that are pinned, in the order of pinning.
+    #[serde(default)]
+    pub(crate) pinned: Vec<MessageNumber>,
 }
 
 impl Record for ChatRecord {
@@ -46,6 +50,9 @@ pub(crate) struct MessageRecord {
     pub(crate) body: BodyRecord,
     /// For a message written on this device.
     pub(crate) outgoing: Option<Outgoing>,
+    /// Whether it mentions everybody.
+    #[serde(default)]
+    pub(crate) mentions_all: bool,
     /// The exact content bytes, to send again and to show what later versions understand.
     #[serde(with = "serde_bytes")]
     pub(crate) content: Vec<u8>,

@@ -4,9 +4,9 @@ use hushwire_protocol::identity::{DeviceId, Fingerprint};
 use hushwire_wire::id::{CapabilityId, ChannelId, EpochId, InboxId};
 use serde::{Deserialize, Serialize};
 
-use super::{Record, SecretBytes, id};
+use super::{ChangeRecord, Record, SecretBytes, id};
 use crate::{
-    command::{ChatNumber, MessageNumber},
+    command::{ChatNumber, MessageNumber, Pinned},
     store::Table,
 };
 
@@ -58,12 +58,21 @@ pub(crate) enum Wish {
         person: Fingerprint,
         packages: Packages,
     },
-    /// A person is not in the group.
-    RemovePerson {
+    /// The agreed state and the members of the group are so.
+    ChangeGroup {
         #[serde(with = "id")]
         channel: ChannelId,
+        change: ChangeRecord,
+    },
+    /// A message is pinned, or is not.
+    Pin {
         #[serde(with = "id")]
-        person: Fingerprint,
+        channel: ChannelId,
+        /// The control entry that says so.
+        #[serde(with = "serde_bytes")]
+        content: Vec<u8>,
+        shown: Shown,
+        pinned: Pinned,
     },
     /// A device of this identity is in the group.
     AddDevice {

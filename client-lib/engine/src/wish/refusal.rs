@@ -81,7 +81,8 @@ const fn can_fail(wish: &Wish) -> bool {
     match wish {
         Wish::SendContent { message, .. } => message.is_some(),
         Wish::AddPerson { .. }
-        | Wish::RemovePerson { .. }
+        | Wish::ChangeGroup { .. }
+        | Wish::Pin { .. }
         | Wish::AddDevice { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
@@ -124,7 +125,8 @@ pub(crate) fn fail(
             crate::messages::set_failed(work, shown, reason)?;
         }
         Wish::AddPerson { channel, .. }
-        | Wish::RemovePerson { channel, .. }
+        | Wish::ChangeGroup { channel, .. }
+        | Wish::Pin { channel, .. }
         | Wish::AddDevice { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel } => groups::change_failed(work, &channel, reason)?,

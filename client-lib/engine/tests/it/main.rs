@@ -24,6 +24,7 @@ mod names;
 mod outbox;
 mod replays;
 mod revoking;
+mod rights;
 mod sessions;
 mod shelves;
 mod world;

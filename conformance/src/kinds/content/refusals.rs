@@ -112,7 +112,10 @@ pub(super) fn message() -> Group {
 
 pub(super) fn extensions() -> Group {
     let long_name = format!("a1 790100 {} 00", "61".repeat(256));
-    let rules = ["CNT-005", "CNT-006", "CNT-007", "CNT-016", "CNT-020"];
+    let rules = ["CNT-005", "CNT-006", "CNT-007", "CNT-016", "CNT-020", "CNT-044"];
+    let mention = |value: &str| {
+        with_extensions(&format!("a1 74{} {value}", hex::encode("hushwire.mention-all")))
+    };
     group(
         "extensions",
         &rules,
@@ -129,6 +132,8 @@ pub(super) fn extensions() -> Group {
             ("long name", with_extensions(&long_name), "ABOVE_BOUND"),
             ("sender that is no text", with_extensions("a1 01 00"), "BAD_EXTENSION"),
             ("room that is no text", with_extensions("a1 02 4101"), "BAD_EXTENSION"),
+            ("everybody mentioned by no", mention("f4"), "BAD_EXTENSION"),
+            ("everybody mentioned by a number", mention("01"), "BAD_EXTENSION"),
             ("five levels", with_extensions("a1 03 81 81 81 80"), "TOO_DEEP"),
             ("five levels of tags", with_extensions("a1 03 c1c1c1c100"), "TOO_DEEP"),
             ("65 declared", with_extensions("b841"), "ABOVE_BOUND"),
@@ -164,6 +169,8 @@ pub(super) fn body() -> Group {
             ("semantics 3", with_body(&multi(3, &[PART, PART])), "UNKNOWN_SEMANTICS"),
             ("one part", with_body(&multi(2, &[PART])), "TOO_FEW_PARTS"),
             ("no part", with_body(&multi(2, &[])), "TOO_FEW_PARTS"),
+            ("everybody mentioned by no", mention("f4"), "BAD_EXTENSION"),
+            ("everybody mentioned by a number", mention("01"), "BAD_EXTENSION"),
             ("five levels", with_body(&multi(2, &[&three, PART])), "TOO_DEEP"),
             ("1,025 parts", with_body(&many), "TOO_MANY_PARTS"),
             ("disposition 256", with_body("85 190100 60 01 6161 4161"), "ABOVE_BOUND"),

@@ -2,7 +2,7 @@
 //! judge alike is shown in the crate's own tests, with commits that no client would make.
 
 use hushwire_protocol::group::{
-    CommitIntent, GroupError, GroupKind, GroupState, LeafSelector, Rejection, Role,
+    CommitIntent, GroupError, GroupKind, GroupState, LeafSelector, Life, OpenError, Rejection, Role,
 };
 use hushwire_protocol::provider::Suite;
 
@@ -160,4 +160,47 @@ fn callers_mistakes_are_named() {
     let stranger = LeafSelector::Identity(Device::new(9, 1).identity());
     let result = members[0].try_begin(removing(stranger), &[], None).map(|_| ());
     assert_eq!(result, Err(GroupError::UnknownMember));
+}
+
+#[test]
+fn a_group_that_is_dissolved_takes_and_gives_nothing() {
+    // spec: GRP-080, GRP-081
+    let mut members = group_of(3, SUITE);
+    let dissolving = |device: &mut Device| changed(device, |state| state.life = Life::Dissolved);
+    let intent = dissolving(&mut members[1]);
+    assert_eq!(refused(&mut members[1], intent), Rejection::NoRight);
+    let intent = dissolving(&mut members[0]);
+    assert_eq!(members[0].group().check_intent(intent.clone()), Ok(()));
+    let commit = members[0].begin(intent);
+    super::world::spread(&mut members, 0, commit, &mut []);
+    let rejected = GroupError::WouldBeRejected(Rejection::Dissolved);
+    assert_eq!(members[0].group().check_intent(CommitIntent::default()), Err(rejected));
+    assert_eq!(refused(&mut members[0], CommitIntent::default()), Rejection::Dissolved);
+    // What was sealed all the same is not opened.
+    let said = members[1].say("still here");
+    let error = members[0].open(&said).map(|_| ()).unwrap_err();
+    assert_eq!(error, OpenError::Rejected(Rejection::Dissolved));
+}
+
+#[test]
+fn what_would_be_refused_is_known_before_it_is_made() {
+    // spec: GRP-042
+    let mut members = group_of(3, SUITE);
+    let would = |device: &mut Device, intent: CommitIntent| device.group().check_intent(intent);
+    let renamed = changed(&mut members[0], |state| "climbs".clone_into(&mut state.name));
+    assert_eq!(would(&mut members[0], renamed.clone()), Ok(()));
+    let no_right = Err(GroupError::WouldBeRejected(Rejection::NoRight));
+    assert_eq!(would(&mut members[1], renamed), no_right);
+    let owner = members[0].identity();
+    let down = changed(&mut members[0], |state| state.set_role(owner, Role::Member));
+    let last = Err(GroupError::WouldBeRejected(Rejection::LastOwner));
+    assert_eq!(would(&mut members[0], down), last);
+    let hidden = changed(&mut members[0], |state| "a\u{202e}".clone_into(&mut state.name));
+    let bad = Err(GroupError::WouldBeRejected(Rejection::BadGroupState));
+    assert_eq!(would(&mut members[0], hidden), bad);
+    let other = LeafSelector::Identity(members[2].identity());
+    assert_eq!(would(&mut members[0], removing(other)), Ok(()));
+    assert_eq!(would(&mut members[1], removing(other)), no_right);
+    // Nothing was begun.
+    assert!(members[0].try_begin(CommitIntent::default(), &[], None).is_ok());
 }

@@ -5,8 +5,15 @@ use bytes::Bytes;
 use hushwire_engine::{
     session::SessionNumber,
     store::{Order, Range, Store as _, Table},
+    transaction::Transaction,
 };
-use hushwire_protocol::epoch::EpochKeys;
+use hushwire_protocol::{
+    content::Content as MimiContent,
+    epoch::EpochKeys,
+    group::{Group, LogPlace},
+    identity::DeviceKey,
+    provider::Provider,
+};
 use hushwire_wire::{
     frame::RequestFrame,
     id::{ChannelId, EpochId, Nonce, Sequence, Timestamp},
@@ -14,6 +21,9 @@ use hushwire_wire::{
     transcript::{self, Operation},
     version::VersionRange,
 };
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 use super::{ClientStore, MemoryStore, Who, World, relay::RelayKey};
 
@@ -99,6 +109,46 @@ impl World {
         answers.into_iter().find(|answer| answer.id == RequestId(2)).unwrap().answer
     }
 
+    /// Says something in a group in somebody's name, whatever its client would say to it.
+    pub(crate) fn smuggle(
+        &mut self,
+        who: Who,
+        channel: &ChannelId,
+        content: &MimiContent,
+    ) -> Answer {
+        let stolen = self.steal(who, channel);
+        let identity: StolenDevice = record(
+            self.people[who.0].engine.as_ref().unwrap().store(),
+            Table::Profile,
+            b"identity",
+        );
+        let key = DeviceKey::from_bytes(&identity.device_key.as_slice().try_into().unwrap());
+        let mut store = self.people[who.0].engine.take().unwrap().into_store();
+        let mut rng = ChaCha20Rng::seed_from_u64(self.now.0);
+        let transaction = Transaction::new(&store);
+        let provider = Provider::new(&transaction, &mut rng);
+        let mut group = Group::load(&provider, channel).unwrap().unwrap();
+        let place = LogPlace::start(channel, &stolen.epoch);
+        let bytes = content.encode().unwrap().into_bytes();
+        let sealed =
+            group.seal_message(&provider, &key, &stolen.epoch, &stolen.keys, &bytes, place);
+        let envelope = sealed.unwrap().envelope;
+        let changes = transaction.into_changes();
+        store.apply(changes).unwrap();
+        let now = self.time_of(who);
+        self.restart_on(who, store, now);
+        self.inject(0, &stolen, Operation::Message, &envelope)
+    }
+
+    /// How many commits a device's group has seen.
+    pub(crate) fn epoch_number(&mut self, who: Who, channel: &ChannelId) -> u64 {
+        let store = self.profile(who);
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let transaction = Transaction::new(&store);
+        let provider = Provider::new(&transaction, &mut rng);
+        Group::load(&provider, channel).unwrap().unwrap().epoch_number()
+    }
+
     /// Opens a session with stolen keys.
     fn break_in(&mut self, relay: usize, stolen: &Stolen) -> (u64, Handle) {
         let now = self.now;
@@ -173,4 +223,9 @@ pub(super) fn record<R: serde::de::DeserializeOwned>(
     key: &[u8],
 ) -> R {
     rmp_serde::from_slice(&store.row(table, key).unwrap().unwrap()).unwrap()
+}
+
+#[derive(serde::Deserialize)]
+struct StolenDevice {
+    device_key: serde_bytes::ByteBuf,
 }
