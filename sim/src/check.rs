@@ -1,7 +1,7 @@
 //! What must hold, while a world runs and at its end.
 
 use core::fmt;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_engine::{command::ChatNumber, event::Warning};
 
@@ -141,27 +141,32 @@ pub(crate) fn accused(warning: &Warning) -> Option<(ChatNumber, &str)> {
     }
 }
 
-/// Everything that was acknowledged is with everybody who was there, in one order.
+/// Everything that was acknowledged is with everybody who was there, in one order. The devices come
+/// with their people.
 ///
 /// # Errors
 /// [`Violation::Lost`] or [`Violation::Order`].
-pub(crate) fn complete(ledger: &Ledger, devices: &BTreeSet<usize>) -> Result<(), Violation> {
+pub(crate) fn complete(ledger: &Ledger, devices: &BTreeMap<usize, usize>) -> Result<(), Violation> {
     for (text, said) in &ledger.said {
         let Fate::Acknowledged(_) = said.fate else { continue };
         // What a hostile member's device says may be worth nothing.
-        if !devices.contains(&said.client) {
+        if !devices.contains_key(&said.client) || said.deceived {
             continue;
         }
         for ((client, key), view) in &ledger.views {
             let was_there = view.open_since.is_some_and(|since| since < said.at);
-            let has_to = *key == said.key && *client != said.client && devices.contains(client);
+            let has_to = *key == said.key && *client != said.client && devices.contains_key(client);
+            // Of two direct groups with one person, another own device may come into one later.
+            if said.key.is_direct() && devices.get(client) == devices.get(&said.client) {
+                continue;
+            }
             if has_to && was_there && !view.received.contains(text) {
                 return Err(Violation::Lost(format!("device {client} does not have {text:?}")));
             }
         }
     }
     let views: Vec<_> =
-        ledger.views.iter().filter(|((client, _), _)| devices.contains(client)).collect();
+        ledger.views.iter().filter(|((client, _), _)| devices.contains_key(client)).collect();
     for (place, ((one, key), view)) in views.iter().enumerate() {
         for ((other, other_key), other_view) in &views[place + 1..] {
             if key == other_key {

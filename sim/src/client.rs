@@ -17,6 +17,7 @@ use crate::{
     disk::Disk,
     network::LinkId,
     store::{SimStore, Trigger},
+    world::lies::Deception,
 };
 
 /// The stream of a device's seed that its network is drawn from.
@@ -60,6 +61,8 @@ pub(crate) struct Client {
     pub(crate) lives: u64,
     /// What its network draws: what happens to others changes nothing of it.
     pub(crate) dice: Dice,
+    /// How relays lie to it.
+    pub(crate) deception: Deception,
     seed: u64,
 }
 
@@ -82,6 +85,7 @@ impl Client {
             next_event: EventNumber(1),
             lives: 0,
             dice: Dice::new(seed, NETWORK),
+            deception: Deception::default(),
             seed,
         }
     }

@@ -10,7 +10,7 @@ use hushwire_engine::command::{
 use crate::{
     client::Standing,
     ledger::{Fate, Said},
-    plan::{Deed, Move},
+    plan::{Deed, Move, Relays},
     relay::Edge,
     store::Fault,
     world::{NEEDLE, World},
@@ -34,7 +34,7 @@ impl World {
     pub(crate) fn act(&mut self, one: &Move) {
         let devices: Vec<usize> = self.devices_in().into_iter().collect();
         let [first, second, third] = one.draws;
-        let relay = (first as usize) % self.relays.len();
+        let relay = (first as usize) % self.relays_true;
         let Some(client) = pick(&devices, first).copied() else { return };
         let done = match one.deed {
             Deed::Say => self.say(client, second),
@@ -50,6 +50,8 @@ impl World {
             Deed::MarkRead => self.mark_read(client, second),
             Deed::Retry => self.retry(client, second),
             Deed::Mischief => self.do_mischief(one.draws),
+            Deed::RelayLies if self.relays_are == Relays::Honest => None,
+            Deed::RelayLies => self.lie(client, relay, one.draws),
             Deed::CutLink | Deed::Partition | Deed::Slow | Deed::ClockJumps => {
                 self.trouble_network(one.deed, client, second, third)
             }
@@ -98,7 +100,8 @@ impl World {
         let text = format!("{NEEDLE} {} of device {client}", self.texts);
         let without = self.without(client, &chat, &key);
         let at = self.now;
-        let said = Said { client, key, at, without, fate: Fate::Pending, retried: false };
+        let said =
+            Said { client, key, at, without, fate: Fate::Pending, retried: false, deceived: false };
         // Noted first: its events come before the reply.
         self.ledger.said.insert(text.clone(), said);
         let number = chat.number;

@@ -9,6 +9,13 @@ use hushwire_wire::id::{ChannelId, Timestamp};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChatKey(pub String);
 
+impl ChatKey {
+    /// Whether it is of two people.
+    pub fn is_direct(&self) -> bool {
+        self.0.len() == 129
+    }
+}
+
 /// How far a text has come, as its sender's device says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -35,6 +42,8 @@ pub struct Said {
     pub fate: Fate,
     /// Whether it was tried again after a failure: then its place is a later one.
     pub retried: bool,
+    /// Whether it was acknowledged in a history that a relay showed to its device alone.
+    pub deceived: bool,
 }
 
 /// A device's view of one chat.

@@ -87,6 +87,7 @@ fn one(seed: u64, keep: Option<&[usize]>, detail: Detail) -> ExitCode {
     for line in &outcome.journal {
         println!("{line}");
     }
+    println!("{}", plan.cast());
     let mut total = Tally::default();
     total.add(&outcome.tally);
     let failed = outcome.violation.is_some();
@@ -123,7 +124,7 @@ fn several(seeds: Option<u64>, first: u64, seconds: Option<u64>, shrink: Shrink)
 /// Names a violation.
 fn name(plan: &Plan, outcome: &Outcome) {
     if let Some(violation) = &outcome.violation {
-        println!("seed {}: {violation}", plan.seed);
+        println!("seed {} ({}): {violation}", plan.seed, plan.cast());
     }
 }
 

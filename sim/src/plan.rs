@@ -39,6 +39,8 @@ pub enum Deed {
     Retry,
     /// The hostile member does something, if there is one.
     Mischief,
+    /// A relay begins to lie to a device, if one of them lies.
+    RelayLies,
     /// A connection breaks, and both ends learn of it at some time.
     CutLink,
     /// A device has no network for a while.
@@ -60,7 +62,7 @@ pub enum Deed {
 }
 
 /// How often each deed is drawn, beside the others.
-const WEIGHTS: [(Deed, u64); 22] = [
+const WEIGHTS: [(Deed, u64); 23] = [
     (Deed::Say, 300),
     (Deed::SendFile, 12),
     (Deed::Fetch, 12),
@@ -74,6 +76,7 @@ const WEIGHTS: [(Deed, u64); 22] = [
     (Deed::MarkRead, 10),
     (Deed::Retry, 8),
     (Deed::Mischief, 45),
+    (Deed::RelayLies, 25),
     (Deed::CutLink, 45),
     (Deed::Partition, 30),
     (Deed::Slow, 15),
@@ -107,6 +110,15 @@ impl fmt::Display for Move {
     }
 }
 
+/// Whether relays keep the rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Relays {
+    /// They do, whatever breaks.
+    Honest,
+    /// They lie to devices now and then.
+    Liars,
+}
+
 /// A whole run, before it begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -118,6 +130,8 @@ pub struct Plan {
     pub relays: u8,
     /// Which of the people does not keep to the program, if one of them does not.
     pub hostile: Option<u8>,
+    /// Whether relays lie.
+    pub relays_are: Relays,
     /// What happens, in order of time, with its place in the seed's whole plan.
     pub moves: Vec<Move>,
     /// How much a journal says.
@@ -141,6 +155,7 @@ impl Plan {
         let people = if crowd { 50 } else { dice.between(3, 9) };
         let relays = dice.between(1, 2);
         let hostile = dice.happens(400).then(|| dice.below(people));
+        let relays_are = if dice.happens(250) { Relays::Liars } else { Relays::Honest };
         let count = dice.between(60, 240);
         let total: u64 = WEIGHTS.iter().map(|(_, weight)| weight).sum();
         let mut moves: Vec<Move> = (0..count)
@@ -170,9 +185,23 @@ impl Plan {
             people: small(people),
             relays: small(relays),
             hostile: hostile.map(small),
+            relays_are,
             moves,
             detail: Detail::People,
         }
+    }
+
+    /// Who is there, in a line.
+    pub fn cast(&self) -> String {
+        let hostile = match self.hostile {
+            Some(person) => format!(", person {person} hostile"),
+            None => String::new(),
+        };
+        let relays = match self.relays_are {
+            Relays::Honest => "",
+            Relays::Liars => ", relays lie",
+        };
+        format!("{} people, {} relays{hostile}{relays}", self.people, self.relays)
     }
 
     /// The same with these moves only.

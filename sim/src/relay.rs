@@ -33,6 +33,7 @@ pub(crate) enum Edge {
 pub(crate) struct Seat(u64);
 
 pub(crate) struct Relay {
+    number: u8,
     pub(crate) address: RelayAddress,
     pub(crate) store: MemoryStore,
     pub(crate) up: bool,
@@ -66,6 +67,7 @@ impl Relay {
         let id = transcript::relay_id(&signer.public_key());
         let host = Host::parse(&format!("relay{number}.example")).expect("a host");
         Self {
+            number,
             address: RelayAddress::new(host, 4433, id).expect("an address"),
             store: MemoryStore::new(),
             up: true,
@@ -76,6 +78,11 @@ impl Relay {
             swept: Timestamp(0),
             dies: None,
         }
+    }
+
+    /// Another relay that has the same key and the same things, and goes on by itself.
+    pub(crate) fn copy(&self) -> Self {
+        Self { store: self.store.clone(), swept: self.swept, ..Self::new(self.number) }
     }
 
     /// A connection came.

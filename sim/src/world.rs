@@ -1,5 +1,6 @@
 //! The world: everybody and everything, and what happens next.
 
+pub(crate) mod lies;
 mod mischief;
 mod wires;
 mod witness;
@@ -28,7 +29,7 @@ use crate::{
     insider::Loot,
     ledger::Ledger,
     network::{Line, LinkId, Network},
-    plan::{Detail, Plan},
+    plan::{Detail, Plan, Relays},
     relay::Relay,
     tally::Tally,
 };
@@ -76,6 +77,8 @@ pub(crate) enum Happening {
     Confirms(usize),
     /// A person adds another by a link that they were given.
     Adds { client: usize, link: SecretText },
+    /// Whoever was shown another history is shown the true one.
+    TellsTruth(usize),
     /// The hostile member goes on with a row of commits.
     Presses { client: usize, loot: Box<Loot>, trick: Trick, left: u8 },
 }
@@ -99,6 +102,11 @@ pub(crate) struct World {
     looks: BTreeMap<usize, u8>,
     /// Who of the people does not keep to the program.
     pub(crate) hostile: Option<usize>,
+    /// Whether relays lie, and how many of them there truly are.
+    pub(crate) relays_are: Relays,
+    pub(crate) relays_true: usize,
+    /// The first device list that anybody was shown.
+    first_list: Option<bytes::Bytes>,
     /// What the hostile member draws.
     evil: ChaCha20Rng,
     /// What the hostile member keeps of earlier epochs.
@@ -127,6 +135,9 @@ impl World {
             texts: 0,
             promised: BTreeMap::new(),
             hostile: plan.hostile.map(usize::from),
+            relays_are: plan.relays_are,
+            relays_true: usize::from(plan.relays),
+            first_list: None,
             evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),
             hoard: BTreeMap::new(),
             before: Before::new(),
@@ -220,6 +231,7 @@ impl World {
                 self.hoard();
                 self.act(&plan.moves[place]);
             }
+            Happening::TellsTruth(client) => self.tell_truth(client),
             Happening::Presses { client, loot, trick, left } => {
                 self.press(client, *loot, trick, left);
             }
@@ -359,6 +371,7 @@ impl World {
             match engine.poll_output() {
                 Some(Output::Connect { session, relay }) => {
                     let wanted = self.relays.iter().position(|one| one.address == relay);
+                    let wanted = wanted.map(|relay| self.at_address(client, relay));
                     let life = self.clients[client].lives;
                     self.clients[client].wanted.insert(session);
                     let at = self.now.plus_ms(self.delay(client).saturating_mul(2));
@@ -408,6 +421,9 @@ impl World {
     /// From now on nothing breaks any more, and what is broken is mended.
     fn heal(&mut self) {
         self.note(|| "the world is whole".into());
+        for client in 0..self.clients.len() {
+            self.tell_truth(client);
+        }
         for relay in 0..self.relays.len() {
             self.relays[relay].heal();
             self.relays[relay].up = true;

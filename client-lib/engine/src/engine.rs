@@ -236,6 +236,7 @@ impl<S: Store> Engine<S> {
     /// Does everything that can be done now: connects, opens, reads on, tries wishes.
     fn pump(&mut self) -> Result<(), StoreError> {
         self.pump_held()?;
+        self.end_silent_sessions()?;
         self.pump_sessions();
         self.pump_inbox()?;
         self.pump_shelf();

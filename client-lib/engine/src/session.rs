@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use hushwire_protocol::address::RelayAddress;
 use hushwire_wire::{
     id::{ChannelId, Nonce, PublicKey, RelayId, SessionId, Timestamp},
-    message::{Hello, HelloReply, Request, RequestId},
+    message::{Answer, Hello, HelloReply, Request, RequestId},
     transcript,
     version::VersionRange,
 };
 
-use crate::pending::Pending;
+use crate::{io::Lane, pending::Pending};
 
 /// Names a session towards the driver. Never reused within one engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,9 +87,29 @@ pub(crate) struct Session {
     pub(crate) attempts: u32,
     /// How often the relay broke the rules: it is asked less often then.
     faults: u32,
-    pending: BTreeMap<RequestId, Pending>,
+    pending: BTreeMap<RequestId, Waiting>,
     last_request: u64,
     nonce: Nonce,
+}
+
+/// A request whose last answer has not come.
+struct Waiting {
+    what: Pending,
+    /// When an answer has to have come; none: it is a reading that has caught up.
+    until: Option<Timestamp>,
+}
+
+/// How long a request waits for an answer, in milliseconds (spec: CLI-146).
+const ANSWER_WAIT_MS: u64 = 120_000;
+/// The same on the lane of blobs, where a chunk can be long under way.
+const BLOB_ANSWER_WAIT_MS: u64 = 600_000;
+
+/// When a request that is sent now, or that was just answered in part, has to have an answer.
+const fn answer_due(now: Timestamp, lane: Lane) -> Timestamp {
+    now.plus_ms(match lane {
+        Lane::Session => ANSWER_WAIT_MS,
+        Lane::Blobs => BLOB_ANSWER_WAIT_MS,
+    })
 }
 
 /// What the relay said of its bounds.
@@ -178,29 +198,49 @@ impl Session {
     }
 
     /// The number for a new request: 0 for the hello, then counted up (spec: WIRE-004).
-    pub(crate) fn expect(&mut self, pending: Pending) -> RequestId {
-        if pending != Pending::Hello {
+    pub(crate) fn expect(&mut self, what: Pending, now: Timestamp, lane: Lane) -> RequestId {
+        if what != Pending::Hello {
             self.last_request = self.last_request.saturating_add(1);
         }
         let id = RequestId(self.last_request);
-        self.pending.insert(id, pending);
+        self.pending.insert(id, Waiting { what, until: Some(answer_due(now, lane)) });
         id
+    }
+
+    /// A request was answered in part: it has more time for the rest. A reading that has caught up has
+    /// all time.
+    pub(crate) fn heard(&mut self, id: RequestId, now: Timestamp, answer: &Answer) {
+        let Some(waiting) = self.pending.get_mut(&id) else { return };
+        waiting.until = match answer {
+            Answer::ReadEnd(_) => None,
+            Answer::BlobChunk { .. } => Some(answer_due(now, Lane::Blobs)),
+            _ => Some(answer_due(now, Lane::Session)),
+        };
+    }
+
+    /// Whether a request has waited for too long (spec: CLI-146).
+    pub(crate) fn is_overdue(&self, now: Timestamp) -> bool {
+        self.answer_due().is_some_and(|due| due <= now)
+    }
+
+    fn answer_due(&self) -> Option<Timestamp> {
+        self.pending.values().filter_map(|waiting| waiting.until).min()
     }
 
     /// What a request was for. It goes on waiting if it is a reading.
     pub(crate) fn pending(&self, id: RequestId) -> Option<&Pending> {
-        self.pending.get(&id)
+        self.pending.get(&id).map(|waiting| &waiting.what)
     }
 
     /// A request has its last answer.
     pub(crate) fn settle(&mut self, id: RequestId) -> Option<Pending> {
-        self.pending.remove(&id)
+        self.pending.remove(&id).map(|waiting| waiting.what)
     }
 
     /// Forgets what was asked for a wish: an answer that still comes changes nothing.
     pub(crate) fn forget_wish(&mut self, number: crate::record::WishNumber) {
-        self.pending.retain(|_, pending| {
-            !matches!(pending,
+        self.pending.retain(|_, waiting| {
+            !matches!(&waiting.what,
                 Pending::Wish { wish } | Pending::Chunk { wish, .. } if *wish == number)
         });
     }
@@ -218,7 +258,8 @@ impl Session {
         }
         self.id = None;
         self.attempts = self.attempts.saturating_add(1);
-        core::mem::take(&mut self.pending).into_values().collect()
+        let pending = core::mem::take(&mut self.pending);
+        pending.into_values().map(|waiting| waiting.what).collect()
     }
 }
 
@@ -227,7 +268,8 @@ impl Session {
     pub(crate) fn deadline(&self) -> Option<Timestamp> {
         match self.state {
             State::Waiting { until } => Some(until),
-            State::Connecting | State::Greeting | State::Ready | State::KeyMismatch => None,
+            State::Greeting | State::Ready => self.answer_due(),
+            State::Connecting | State::KeyMismatch => None,
         }
     }
 }

@@ -83,12 +83,14 @@ impl World {
             let Some(client) = self.network.links.get(&id).map(|link| link.client) else {
                 continue;
             };
-            let delay = self.delay(client);
-            let now = self.now;
-            let Some(link) = self.network.links.get_mut(&id) else { continue };
-            if link.line == Line::Whole {
-                let at = link.answer_at(now, delay, frame.id);
-                self.agenda.put(at, Happening::Answer { link: id, frame });
+            for frame in self.deceive(id, client, frame) {
+                let delay = self.delay(client);
+                let now = self.now;
+                let Some(link) = self.network.links.get_mut(&id) else { continue };
+                if link.line == Line::Whole {
+                    let at = link.answer_at(now, delay, frame.id);
+                    self.agenda.put(at, Happening::Answer { link: id, frame });
+                }
             }
         }
     }

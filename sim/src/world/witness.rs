@@ -17,6 +17,7 @@ use crate::{
     client::Standing,
     insider,
     ledger::{Agreed, ChatKey, Fate},
+    plan::Relays,
 };
 
 impl World {
@@ -97,6 +98,9 @@ impl World {
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
             Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
+            Event::Warning(Warning::InboxDenied { .. }) if self.is_unlisted(client) => {
+                self.clients[client].standing = Standing::Out;
+            }
             Event::Warning(warning) if self.is_explained(client, &warning) => {}
             Event::Warning(warning) if check::accuses(&warning) => {
                 return Err(Violation::FalseAlarm(format!("device {client}: {warning:?}")));
@@ -108,6 +112,10 @@ impl World {
 
     /// Whether a hostile member can be what a device warns of; notes what it warned of.
     fn is_explained(&mut self, client: usize, warning: &Warning) -> bool {
+        // A relay that lies gives cause for every warning.
+        if self.relays_are == Relays::Liars {
+            return true;
+        }
         let Some((chat, code)) = check::accused(warning) else { return false };
         self.ledger.warned.insert((client, chat, code.to_owned()));
         if !self.is_honest(client) {
@@ -150,6 +158,22 @@ impl World {
                 device.standing = Standing::Out;
             }
         }
+    }
+
+    /// Whether another device of the same person does not have this one in its list: it was revoked,
+    /// perhaps by a device that died before it could say so.
+    fn is_unlisted(&mut self, client: usize) -> bool {
+        let name = format!("{NEEDLE} device {client}");
+        let person = self.clients[client].person;
+        let siblings = self.devices_in().into_iter();
+        let siblings: Vec<usize> =
+            siblings.filter(|other| self.clients[*other].person == person).collect();
+        siblings.into_iter().filter(|other| *other != client).any(|other| {
+            match self.look(other, Command::Devices) {
+                Some(Reply::Devices(devices)) => !devices.iter().any(|device| device.name == name),
+                _ => false,
+            }
+        })
     }
 
     /// A command that only reads, which does not lead to more events.
@@ -201,7 +225,9 @@ impl World {
         let place = (client, info.chat, info.number);
         if let Some(text) = self.ledger.places.get(&place) {
             let now = self.now;
+            let deceived = self.clients[client].deception.instead.is_some();
             let Some(said) = self.ledger.said.get_mut(text) else { return Ok(()) };
+            said.deceived |= deceived;
             match (info.state, said.fate) {
                 (MessageState::Stored | MessageState::Delivered { .. }, Fate::Acknowledged(_)) => {}
                 (MessageState::Stored | MessageState::Delivered { .. }, _) => {
@@ -317,7 +343,8 @@ impl World {
                 return Err(Violation::Stuck(what));
             }
         }
-        check::complete(&self.ledger, &devices)?;
+        let people = devices.iter().map(|client| (*client, self.clients[*client].person));
+        check::complete(&self.ledger, &people.collect())?;
         self.noticed(&devices)?;
         self.search()
     }

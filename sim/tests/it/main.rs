@@ -1,7 +1,7 @@
 //! Worlds in which one thing goes wrong at every place where it can, and worlds of whole seeds.
 
 use hushwire_sim::{
-    plan::{Deed, Detail, Move, Plan},
+    plan::{Deed, Detail, Move, Plan, Relays},
     run::run,
 };
 
@@ -27,6 +27,7 @@ fn story(deed: Deed, batch: u32, kind: u32) -> Plan {
         people: 2,
         relays: 1,
         hostile: None,
+        relays_are: Relays::Honest,
         moves: moves.collect(),
         detail: Detail::People,
     }

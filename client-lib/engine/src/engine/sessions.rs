@@ -58,6 +58,21 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// Ends sessions on which the relay does not answer (spec: CLI-146).
+    pub(super) fn end_silent_sessions(&mut self) -> Result<(), StoreError> {
+        let silent: Vec<SessionNumber> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| session.is_overdue(self.now))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in silent {
+            self.outputs.push_back(Output::Close(number));
+            self.disconnected(number, Disconnect::Network)?;
+        }
+        Ok(())
+    }
+
     /// Connects a session, under a number of its own: what is still on its way of a connection before
     /// means nothing any more (spec: CLI-145).
     fn connect(&mut self, before: SessionNumber) {
@@ -91,7 +106,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn send(&mut self, number: SessionNumber, request: Request, pending: Pending) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         let lane = lane(&request);
-        let frame = RequestFrame { id: session.expect(pending), request };
+        let frame = RequestFrame { id: session.expect(pending, self.now, lane), request };
         self.outputs.push_back(Output::Send { session: number, lane, frame });
     }
 
@@ -195,7 +210,9 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.sessions.get_mut(&number) else { return Ok(()) };
         // An answer to nothing is a relay's fault; it changes nothing.
         let Some(pending) = session.pending(frame.id).cloned() else { return Ok(()) };
-        if !goes_on(&frame.answer) {
+        if goes_on(&frame.answer) {
+            session.heard(frame.id, self.now, &frame.answer);
+        } else {
             session.settle(frame.id);
         }
         match pending {

@@ -9,7 +9,7 @@ use hushwire_engine::{
 use hushwire_wire::{
     error::{Code, Refusal},
     id::{CapabilityId, ItemId, Sequence, Signature, Timestamp},
-    message::{Answer, Content, Entry, EntryBody, InboxItem, PackageKindsPresent},
+    message::{Answer, Content, Entry, EntryBody, Follow, InboxItem, PackageKindsPresent},
     transcript::Operation,
 };
 
@@ -235,6 +235,7 @@ fn bad_items_without_end_give_few_warnings() {
     for place in 0..MANY {
         world.whisper_inbox(bob, garbage_item(place));
     }
+    world.whisper_inbox(bob, Answer::ReadEnd(Follow::Onward));
     world.work();
     assert_eq!(world.events(bob).len(), before + 8);
     // A day later the first ones are told again.
@@ -341,5 +342,34 @@ fn a_relay_that_forgets_an_upload_is_given_it_ever_less_often() {
         world.restart(bob);
         world.pass(120_000);
         assert_eq!(world.texts(bob, his), [text]);
+    }
+}
+
+#[test]
+fn an_answer_that_is_swallowed_stops_nothing_for_ever() {
+    // spec: CLI-146
+    for swallowed in 0..60 {
+        let mut world = World::new(1);
+        let alice = world.person("Alice", 0);
+        let bob = world.person("Bob", 0);
+        let mut count = 0;
+        // An item that a relay hides can be missed by nobody but its sender.
+        world.set_tamper(move |frame| {
+            if matches!(frame.answer, Answer::InboxItem(_)) {
+                return Some(frame);
+            }
+            count += 1;
+            (count != swallowed + 1).then_some(frame)
+        });
+        let link = world.link(bob, LinkUse::Single);
+        world.pass(200_000);
+        let Reply::Chat(chat) = world.ask(alice, Command::AddContact { link }) else { panic!() };
+        world.pass(200_000);
+        world.say(alice, chat.number, "through");
+        world.pass(400_000);
+        let there = world.chats(bob).remove(0).number;
+        assert_eq!(world.texts(bob, there), ["through"], "answer {swallowed}");
+        let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
+        assert_eq!(status.waiting, 0, "answer {swallowed}");
     }
 }
