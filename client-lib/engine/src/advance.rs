@@ -95,7 +95,10 @@ pub(crate) fn apply_own(
         state_before: (state != *mls.state()).then_some(state),
     };
     let keys = own.commit.next_keys()?;
-    work.settle(own.number);
+    // Its other devices are out: now it goes itself.
+    if !matches!(wish::load(work, own.number)?, Some(Wish::Leave { .. })) {
+        work.settle(own.number);
+    }
     if mls.state().life == Life::Dissolved {
         return dissolved(work, channel, group, mls, &moved.by);
     }
@@ -125,7 +128,9 @@ pub(crate) fn apply_theirs(
         Outcome::Stays(keys) => {
             move_on(work, channel, group, entry, &mls, keys, &Moved::from(&applied))?;
         }
-        Outcome::Removed => removed(work, channel, group, mls)?,
+        Outcome::Removed => {
+            removed(work, channel, group, mls, &applied.committer.identity())?;
+        }
     }
     Ok(())
 }
@@ -220,11 +225,23 @@ fn removed(
     channel: &ChannelId,
     group: &GroupRecord,
     mls: Group,
+    by: &Fingerprint,
 ) -> Result<(), StoreError> {
-    shut_out(work, channel, group, mls)?;
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     match group.purpose {
-        PurposeRecord::OwnDevices => crate::devices::this_device_revoked(work),
-        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => Ok(()),
+        PurposeRecord::OwnDevices => {
+            shut_out(work, channel, group, mls)?;
+            crate::devices::this_device_revoked(work)
+        }
+        // The person left by another device, which goes itself after this one (spec: CLI-155).
+        PurposeRecord::Group { chat } if *by == me => {
+            close(work, channel, group, mls, FailureReason::NotAMember)?;
+            work.effects.contacts = true;
+            chats::set_state(work, chat, ChatState::Left)
+        }
+        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => {
+            shut_out(work, channel, group, mls)
+        }
     }
 }
 

@@ -229,6 +229,7 @@ pub(crate) fn commit_intent(
             let remove = vec![LeafSelector::Device(me, *device)];
             Change::Commit(Box::new(CommitIntent { remove, ..CommitIntent::default() }))
         }
+        Wish::Leave { .. } => Change::Commit(Box::new(crate::leaving::devices_first(work, group)?)),
         Wish::CommitLeave { proposal, .. } => {
             Change::Commit(Box::new(crate::leaving::intent(proposal)))
         }

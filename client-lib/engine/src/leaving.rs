@@ -1,7 +1,7 @@
 //! Leaving a group: a signed wish in the log, and a commit of another member that does it.
 
 use hushwire_protocol::{
-    group::{CommitIntent, Group, LeaveProposal, OpenedLeave, Role},
+    group::{CommitIntent, Group, LeafSelector, LeaveProposal, OpenedLeave, Role},
     identity::Fingerprint,
 };
 use hushwire_wire::{
@@ -12,7 +12,7 @@ use hushwire_wire::{
 use crate::{
     backoff, chats, clock,
     command::{ChatNumber, ChatState, CommandError, FailureReason},
-    groups, log, outbox, profile,
+    devices, groups, log, outbox, profile,
     record::{GroupState, PurposeRecord, Wish, WishNumber},
     store::StoreError,
     wish::{self, Desk, Step},
@@ -31,7 +31,7 @@ pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Command
     match way_out(&group, &me)? {
         WayOut::Alone => close_alone(work, &channel, chat)?,
         WayOut::LastOwner => return Err(CommandError::LastOwner),
-        WayOut::ByOthers => {
+        WayOut::ByOthers | WayOut::WithDevices => {
             ask(work, &channel)?;
             chats::set_state(work, chat, ChatState::Left)?;
         }
@@ -43,8 +43,10 @@ pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Command
 enum WayOut {
     /// Another member commits it.
     ByOthers,
-    /// Nobody else is there.
+    /// Nobody else is there, and no other device of this identity.
     Alone,
+    /// Nobody else is there: the other devices of this identity go first.
+    WithDevices,
     /// Nobody would own the group (spec: GRP-044).
     LastOwner,
 }
@@ -53,8 +55,10 @@ fn way_out(group: &Group, me: &Fingerprint) -> Result<WayOut, StoreError> {
     let members = groups::members_of(group)?;
     let owners = members.iter().filter(|leaf| leaf.role == Role::Owner);
     let (mine, others): (Vec<_>, Vec<_>) = owners.partition(|leaf| leaf.identity() == *me);
-    Ok(if members.iter().all(|leaf| leaf.identity() == *me) {
+    Ok(if members.len() == 1 {
         WayOut::Alone
+    } else if members.iter().all(|leaf| leaf.identity() == *me) {
+        WayOut::WithDevices
     } else if !mine.is_empty() && others.is_empty() {
         WayOut::LastOwner
     } else {
@@ -83,18 +87,59 @@ fn stays(work: &mut Work<'_>, number: WishNumber, channel: &ChannelId) -> Result
     if let Some(chat) = groups::record(work, channel)?.and_then(|group| group.purpose.chat()) {
         chats::set_state(work, chat, ChatState::Open)?;
     }
+    // Those that went already.
+    devices::add_own_devices(work, channel)?;
     wish::fail(work, number, FailureReason::LastOwner)
 }
 
-fn is_last_owner(work: &Work<'_>, channel: &ChannelId, group: &Group) -> Result<bool, StoreError> {
-    let record = groups::record(work, channel)?;
-    let is_group = record.is_some_and(|group| matches!(group.purpose, PurposeRecord::Group { .. }));
+/// The other devices of this identity in a group: a person leaves with all of them (spec: CLI-155).
+fn other_devices(work: &Work<'_>, group: &Group) -> Result<Vec<LeafSelector>, StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?;
+    let own = me.fingerprint();
+    let members = groups::members_of(group)?;
+    let others = members.iter().filter(|it| it.identity() == own && it.device() != me.device);
+    Ok(others.map(|leaf| LeafSelector::Device(own, leaf.device())).collect())
+}
+
+/// The commit by which the other devices of who leaves go first.
+pub(crate) fn devices_first(work: &Work<'_>, group: &Group) -> Result<CommitIntent, StoreError> {
+    Ok(CommitIntent { remove: other_devices(work, group)?, ..CommitIntent::default() })
+}
+
+/// What comes before a member can commit the leaving; none if nothing does.
+fn before_leaving(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    desk: &Desk,
+    channel: &ChannelId,
+    group: &Group,
+) -> Result<Option<Step>, StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    Ok(is_group && matches!(way_out(group, &me)?, WayOut::LastOwner))
+    let purpose = groups::record(work, channel)?.map(|group| group.purpose);
+    let Some(PurposeRecord::Group { chat }) = purpose else { return Ok(None) };
+    match way_out(group, &me)? {
+        WayOut::LastOwner => stays(work, number, channel)?,
+        WayOut::Alone => close_alone(work, channel, chat)?,
+        WayOut::ByOthers | WayOut::WithDevices => {
+            if other_devices(work, group)?.is_empty() {
+                return Ok(None);
+            }
+            let wish = Wish::Leave { channel: *channel };
+            return outbox::send_commit(work, number, desk, &wish).map(Some);
+        }
+    }
+    Ok(Some(Step::Settled))
 }
 
 /// Asks to leave; repeated in each epoch until a member has done it.
-pub(crate) fn ask(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+fn ask(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        // Bytes that are under way cannot be taken back; the device goes again.
+        let adds = matches!(row.wish, Wish::AddDevice { .. });
+        if adds && !outbox::is_sealed(work, row.number)? {
+            work.settle(row.number);
+        }
+    }
     groups::set_state(work, channel, GroupState::Leaving)?;
     work.wish(Wish::Leave { channel: *channel })?;
     Ok(())
@@ -114,9 +159,8 @@ pub(crate) fn send(
     let (_, keys) = log::epoch_state(work, channel, &view.epoch)?;
     let device = profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
-    if is_last_owner(work, channel, &group)? {
-        stays(work, number, channel)?;
-        return Ok(Step::Settled);
+    if let Some(step) = before_leaving(work, number, desk, channel, &group)? {
+        return Ok(step);
     }
     let provider = work.provider();
     group.abandon_commit(&provider).map_err(log::store_error)?;

@@ -15,6 +15,7 @@ use hushwire_protocol::{
 use hushwire_wire::id::ChannelId;
 
 use crate::{
+    devices::link,
     invitations::{invitation, send},
     world::{Who, World},
 };
@@ -549,5 +550,44 @@ impl Crew {
             panic!()
         };
         profile.fingerprint
+    }
+}
+
+#[test]
+fn a_person_leaves_with_all_devices() {
+    // spec: CLI-155
+    let mut crew = crew();
+    let laptop = link(&mut crew.world, crew.carol);
+    crew.world.pass(60_000);
+    let lap = crew.world.chat(laptop, "Crew").number;
+    let devices = |crew: &mut Crew| {
+        let members = crew.members(crew.alice);
+        members.iter().find(|it| it.name == "Carol").map(|it| it.devices)
+    };
+    assert_eq!(devices(&mut crew), Some(2));
+    crew.world.ask(laptop, Command::GroupLeave(lap));
+    crew.world.pass(60_000);
+    assert_eq!(devices(&mut crew), None);
+    for who in [crew.carol, laptop] {
+        assert_eq!(crew.world.chat(who, "Crew").state, ChatState::Left);
+        let Reply::Status(status) = crew.world.ask(who, Command::Status) else { panic!() };
+        assert_eq!(status.waiting, 0);
+    }
+    let gone = |event: &Event| match event {
+        Event::MembersRemoved { members, .. } => members.contains(&crew.of_carol),
+        _ => false,
+    };
+    assert_eq!(crew.world.events(crew.alice).iter().filter(|event| gone(event)).count(), 1);
+    // Who is alone with a second device takes that along, too.
+    let Reply::Chat(own) = crew.world.ask(laptop, Command::GroupNew { name: "Alone".into() })
+    else {
+        panic!()
+    };
+    crew.world.pass(60_000);
+    assert_eq!(crew.world.chat(crew.carol, "Alone").state, ChatState::Open);
+    crew.world.ask(laptop, Command::GroupLeave(own.number));
+    crew.world.pass(60_000);
+    for who in [crew.carol, laptop] {
+        assert_eq!(crew.world.chat(who, "Alone").state, ChatState::Left);
     }
 }

@@ -169,8 +169,6 @@ pub(super) fn body() -> Group {
             ("semantics 3", with_body(&multi(3, &[PART, PART])), "UNKNOWN_SEMANTICS"),
             ("one part", with_body(&multi(2, &[PART])), "TOO_FEW_PARTS"),
             ("no part", with_body(&multi(2, &[])), "TOO_FEW_PARTS"),
-            ("everybody mentioned by no", mention("f4"), "BAD_EXTENSION"),
-            ("everybody mentioned by a number", mention("01"), "BAD_EXTENSION"),
             ("five levels", with_body(&multi(2, &[&three, PART])), "TOO_DEEP"),
             ("1,025 parts", with_body(&many), "TOO_MANY_PARTS"),
             ("disposition 256", with_body("85 190100 60 01 6161 4161"), "ABOVE_BOUND"),
