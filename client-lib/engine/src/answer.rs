@@ -8,6 +8,7 @@ use hushwire_wire::{
 };
 
 use crate::{
+    asking,
     event::RelayFault,
     outbox,
     record::{Packages, Wish, WishNumber},
@@ -30,6 +31,8 @@ pub(crate) fn fault(
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
         | Wish::RotateInbox
+        | Wish::PutDoorLink { .. }
+        | Wish::RevokeDoorLink { .. }
         | Wish::DropSlot { .. } => matches!(answer, Answer::Done),
         Wish::SendContent { .. }
         | Wish::SendReceipts { .. }
@@ -47,6 +50,11 @@ pub(crate) fn fault(
             }
         }
         Wish::ReachContact { packages, .. } => is_of_gathering(packages, answer),
+        Wish::AskToJoin { chat } => match asking::sent_item(work, *chat)? {
+            Some(sent) => return Ok(receipt_fault(desk, &sent.inbox, &sent.item, answer)),
+            None => matches!(answer, Answer::Card { .. }),
+        },
+        Wish::Admit { .. } | Wish::RotateDoor { .. } => true,
         Wish::SendItem { inbox, item, .. } => return Ok(receipt_fault(desk, inbox, item, answer)),
         // What is asked for a transfer is answered to its live half.
         Wish::Upload { .. } | Wish::Download { .. } => true,

@@ -254,7 +254,7 @@ fn request(
 ) -> Result<Progress, StoreError> {
     let known = groups::record(work, &terms.channel)?;
     if known.is_some_and(|group| group.state.is_in()) {
-        return failed(work, number, chat, FailureReason::AlreadyAMember);
+        return failed(work, number, chat, FailureReason::AlreadyInGroup);
     }
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     let capability = crate::inbox::capability(&record.capability)?;
@@ -364,7 +364,7 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
     for Asking { chat, mut record } in all(work)? {
         let latest_ms = work.now.plus_ms(REQUEST_LIFE_MS).0;
         if record.until_ms <= work.now.0 {
-            fail(work, chat, FailureReason::Expired)?;
+            fail(work, chat, FailureReason::NoAnswer)?;
         } else if record.until_ms > latest_ms {
             record.until_ms = latest_ms;
             work.tx.save(&key(chat), &record)?;

@@ -7,7 +7,7 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, groups, handled, inbox, joining, linking, log, shelf, store::StoreError,
+    capabilities, door, groups, handled, inbox, joining, linking, log, shelf, store::StoreError,
     warnings, work::Work,
 };
 
@@ -35,6 +35,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     joining::cut_times(work)?;
     for channel in groups::channels(work)? {
         log::cut_times(work, &channel)?;
+        door::cut_times(work, &channel)?;
     }
     Ok(())
 }

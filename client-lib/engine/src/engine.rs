@@ -5,6 +5,7 @@
 //! empty, then call again no later than [`Engine::poll_timeout`] says.
 
 mod channels;
+mod doors;
 mod files;
 mod inbox;
 mod rendezvous;
@@ -21,7 +22,7 @@ use crate::{
     clock,
     command::{Command, CommandError, Reply},
     engine::{
-        channels::ChannelLive, files::TransferLive, inbox::InboxLive, rendezvous::RendezvousLive,
+        channels::ChannelLive, doors::DoorLive, files::TransferLive, inbox::InboxLive, rendezvous::RendezvousLive,
         wishes::WishLive,
     },
     io::{Deadline, Input, Output},
@@ -58,6 +59,7 @@ pub struct Engine<S> {
     sessions: BTreeMap<SessionNumber, Session>,
     last_session: u64,
     channels: BTreeMap<ChannelId, ChannelLive>,
+    doors: BTreeMap<ChannelId, DoorLive>,
     inbox: Option<InboxLive>,
     rendezvous: Option<RendezvousLive>,
     wishes: BTreeMap<WishNumber, WishLive>,
@@ -92,6 +94,7 @@ impl<S: Store> Engine<S> {
             sessions: BTreeMap::new(),
             last_session: 0,
             channels: BTreeMap::new(),
+            doors: BTreeMap::new(),
             inbox: None,
             rendezvous: None,
             wishes: BTreeMap::new(),
@@ -110,6 +113,7 @@ impl<S: Store> Engine<S> {
         self.transact(clock::cut_times)?;
         self.load_wishes()?;
         self.load_channels()?;
+        self.load_doors()?;
         self.load_inbox()?;
         self.load_rendezvous()?;
         self.held_due = true;
@@ -162,10 +166,11 @@ impl<S: Store> Engine<S> {
         let channels = self.channels.values().filter_map(ChannelLive::deadline);
         let rendezvous =
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
+        let doors = self.doors.values().filter_map(DoorLive::deadline);
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
         let reload = self.reload_due.into_iter();
         let all =
-            sessions.chain(wishes).chain(channels).chain(rendezvous).chain(inbox).chain(reload);
+            sessions.chain(wishes).chain(channels).chain(rendezvous).chain(doors).chain(inbox).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
 
@@ -211,6 +216,7 @@ impl<S: Store> Engine<S> {
         self.drop_transfers(|_| true);
         self.wishes.clear();
         self.channels.clear();
+        self.doors.clear();
         self.inbox = None;
         self.rendezvous = None;
         self.outputs.push_back(Output::StatusChanged);
@@ -242,6 +248,7 @@ impl<S: Store> Engine<S> {
         self.pump_shelf();
         self.pump_rendezvous()?;
         self.pump_channels()?;
+        self.pump_doors()?;
         self.pump_wishes()
     }
 
@@ -280,8 +287,11 @@ impl<S: Store> Engine<S> {
             // Who waits for everything to be settled looks again.
             self.outputs.push_back(Output::StatusChanged);
         }
-        for channel in effects.channels {
-            self.channel_moved(channel)?;
+        for channel in &effects.channels {
+            self.channel_moved(*channel)?;
+        }
+        for channel in effects.channels.union(&effects.doors) {
+            self.door_moved(*channel)?;
         }
         self.held_due |= effects.contacts;
         if let Some(inbox) = self.inbox.as_mut().filter(|_| effects.shelf) {

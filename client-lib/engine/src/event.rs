@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{
-    ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, SecretText,
+    ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, RequestNumber, SecretText,
 };
 
 /// The place of an event; the first is 1.
@@ -129,6 +129,24 @@ pub enum Event {
     },
     /// A link's state changed.
     LinkChanged(LinkNumber),
+    /// Links of a group came, changed or were revoked.
+    GroupLinksChanged(ChatNumber),
+    /// Somebody asks to be let into a group, and a member has to answer.
+    JoinRequested {
+        /// Which group.
+        chat: ChatNumber,
+        /// Which request.
+        request: RequestNumber,
+    },
+    /// Requests to be let into a group were answered, here or elsewhere.
+    JoinRequestsChanged(ChatNumber),
+    /// A group that this identity asked to be let into does not.
+    JoinFailed {
+        /// Which.
+        chat: ChatNumber,
+        /// Why.
+        reason: FailureReason,
+    },
     /// A file is complete, or will not be.
     TransferEnded {
         /// Where.

@@ -22,7 +22,7 @@ use crate::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, GroupCodeInfo,
         MemberInfo, Reply, Whose,
     },
-    contacts, devices, direct,
+    contacts, devices, direct, door,
     event::Event,
     log, packages, profile,
     record::{GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish, WishNumber},
@@ -78,6 +78,9 @@ pub(crate) fn set_state(
     state: GroupState,
 ) -> Result<(), StoreError> {
     let Some(mut group) = record(work, channel)? else { return Ok(()) };
+    if state == GroupState::Out {
+        door::forget(work, channel)?;
+    }
     group.state = state;
     save(work, channel, &group)?;
     work.effects.channels.insert(*channel);
@@ -241,7 +244,7 @@ pub(crate) fn commit_intent(
 pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<bool, StoreError> {
     let members = group.members().map_err(log::store_error)?;
     Ok(match wish {
-        Wish::AddPerson { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
+        Wish::AddPerson { person, .. } | Wish::Admit { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
         Wish::ChangeGroup { change, .. } => {
             matches!(changing::intent(group, change)?, Change::AlreadyTrue)
         }
@@ -264,19 +267,19 @@ pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Repo
     Ok(contest.map(|contest| Report { candidate: contest.candidate, code: contest.code }))
 }
 
-/// Who came in with these leaves and was not there before by others: fingerprints, each once, in hex.
-pub(crate) fn came(now: &[Member], added: &[Member], removed: &[Member]) -> Vec<String> {
+/// Who came in with these leaves and was not there before by others: each once.
+pub(crate) fn came(now: &[Member], added: &[Member], removed: &[Member]) -> Vec<Fingerprint> {
     let of = |leaves: &[Member], who: &Fingerprint| {
         leaves.iter().filter(|leaf| leaf.identity() == *who).count()
     };
     let new = |who: &Fingerprint| of(now, who) == of(added, who) && of(removed, who) == 0;
-    identities(added).iter().filter(|who| new(who)).map(Fingerprint::to_hex).collect()
+    identities(added).into_iter().filter(|who| new(who)).collect()
 }
 
-/// Who went with these leaves and is not there by others: fingerprints, each once, in hex.
-pub(crate) fn went(now: &[Member], removed: &[Member]) -> Vec<String> {
+/// Who went with these leaves and is not there by others: each once.
+pub(crate) fn went(now: &[Member], removed: &[Member]) -> Vec<Fingerprint> {
     let stays = |who: &Fingerprint| now.iter().any(|leaf| leaf.identity() == *who);
-    identities(removed).iter().filter(|who| !stays(who)).map(Fingerprint::to_hex).collect()
+    identities(removed).into_iter().filter(|who| !stays(who)).collect()
 }
 
 /// The group's name is what its members agreed on.

@@ -14,10 +14,10 @@ use hushwire_protocol::{
     identity::{DeviceCredential, Fingerprint},
     invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode},
 };
-use hushwire_wire::id::ChannelId;
+use hushwire_wire::id::{CapabilityId, ChannelId};
 
 use crate::{
-    advance, chats,
+    advance, asking, chats,
     command::{ChatKind, ChatNumber, ChatState, ContactNumber},
     contacts, control, devices,
     direct::{self, Room},
@@ -38,13 +38,14 @@ pub(crate) fn take(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     content: &[u8],
+    came_by: Option<&CapabilityId>,
 ) -> Result<(), Fault> {
     let content =
         InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
     match content {
         InboxContent::Invitation(invitation) => {
             work.effects.shelf = true;
-            follow(work, sender, &invitation)
+            follow(work, sender, &invitation, came_by)
         }
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
@@ -53,6 +54,11 @@ pub(crate) fn take(
         }
         // Re-adding is for a person to confirm; nobody can be asked by a machine alone.
         InboxContent::RejoinRequest(_) => Err(Fault::Rejected("REJOIN_NOT_SUPPORTED")),
+        // That is for doors.
+        InboxContent::JoinRequest(_) => Err(Fault::Rejected("ITEM_NOT_UNDERSTOOD")),
+        InboxContent::JoinDecline(decline) => {
+            Ok(asking::declined(work, &decline.channel, came_by)?)
+        }
     }
 }
 
@@ -88,6 +94,7 @@ fn follow(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     invitation: &Invitation,
+    came_by: Option<&CapabilityId>,
 ) -> Result<(), Fault> {
     // spec: LNK-046
     let RatchetTree::Inline(tree) = &invitation.tree else {
@@ -102,8 +109,10 @@ fn follow(
     }
     check_card(sender, &invitation.sender)?;
     device::check(work, sender)?;
+    // spec: LNK-100
+    let asked = asking::answered_by(work, invitation, came_by)?;
     if let Some(known) = &known {
-        check_known(work, &channel, known, sender, invitation)?;
+        check_known(work, &channel, known, sender, invitation, asked)?;
     }
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let own = sender.identity() == me;
@@ -115,9 +124,11 @@ fn follow(
         _ if own => {}
         // Who has a link begins a direct chat, and is a contact from then on.
         Purpose::Direct | Purpose::OwnDevices => {}
+        // What this person asked for needs no contact.
+        Purpose::Group if asked.is_some() => {}
         Purpose::Group => check_contact(work, &sender.identity())?,
     }
-    if !own {
+    if !own && asked.is_none() {
         relays::check(work, &sender.identity(), invitation)?;
     }
     let device = profile::device(work)?;
@@ -140,7 +151,8 @@ fn follow(
     if !own && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
-    enter(work, sender, invitation, &joined, known.map(|known| known.purpose))
+    let before = Before { purpose: known.map(|known| known.purpose), asked };
+    enter(work, sender, invitation, &joined, before)
 }
 
 /// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
@@ -165,8 +177,11 @@ fn check_known(
     known: &GroupRecord,
     sender: &DeviceCredential,
     invitation: &Invitation,
+    asked: Option<ChatNumber>,
 ) -> Result<(), Fault> {
-    let refusal = if !groups::last_roster(work, channel, known)?.contains(&sender.identity()) {
+    let of_another = asked.is_none()
+        && !groups::last_roster(work, channel, known)?.contains(&sender.identity());
+    let refusal = if of_another {
         InvitationRefusal::NotAMember
     } else if invitation.group.relay.to_string() != known.relay {
         InvitationRefusal::OtherRelay
@@ -208,22 +223,33 @@ fn fits(invitation: &Invitation, joined: &Joined) -> bool {
         )
 }
 
+/// What this device knew of a group before it came in.
+#[derive(Clone, Copy)]
+struct Before {
+    purpose: Option<PurposeRecord>,
+    /// The chat of an asking that the invitation answers.
+    asked: Option<ChatNumber>,
+}
+
 fn enter(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     invitation: &Invitation,
     joined: &Joined,
-    known: Option<PurposeRecord>,
+    before: Before,
 ) -> Result<(), Fault> {
+    let known = before.purpose;
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let from_me = sender.identity() == me;
-    if !from_me {
+    let of_contact = contacts::is_contact(work, &sender.identity())?;
+    // Who lets somebody in by a link does not become a contact by that (spec: LNK-101).
+    if !from_me && (of_contact || before.asked.is_none()) {
         take_card(work, sender, &invitation.sender)?;
     }
     shelf::used(work, &joined.packages)?;
     let purpose = match invitation.purpose {
         Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
-        Purpose::Group => group_purpose(work, invitation, joined, known)?,
+        Purpose::Group => group_purpose(work, invitation, joined, before)?,
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
     let channel = invitation.group.channel;
@@ -238,7 +264,7 @@ fn enter(
         opened: true,
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
-        invited_by: (!from_me).then(|| sender.identity()),
+        invited_by: (!from_me && before.asked.is_none()).then(|| sender.identity()),
     };
     groups::save(work, &channel, &record)?;
     work.effects.channels.insert(channel);
@@ -302,11 +328,15 @@ fn group_purpose(
     work: &mut Work<'_>,
     invitation: &Invitation,
     joined: &Joined,
-    known: Option<PurposeRecord>,
+    before: Before,
 ) -> Result<PurposeRecord, Fault> {
     let name = joined.group.state().name.clone();
-    let chat = match known.and_then(PurposeRecord::chat) {
+    if let Some(asked) = before.asked {
+        asking::entered(work, asked)?;
+    }
+    let chat = match before.purpose.and_then(PurposeRecord::chat).or(before.asked) {
         Some(chat) => {
+            chats::set_channel(work, chat, &invitation.group.channel)?;
             groups::take_name(work, chat, &joined.group)?;
             chats::set_state(work, chat, ChatState::Open)?;
             chat

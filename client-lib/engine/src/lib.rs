@@ -17,6 +17,7 @@
 
 mod advance;
 mod answer;
+mod asking;
 mod backoff;
 mod capabilities;
 mod changing;
@@ -28,6 +29,7 @@ mod control;
 mod devices;
 mod direct;
 mod dispatch;
+mod door;
 pub mod engine;
 mod entered;
 pub mod event;

@@ -22,7 +22,7 @@ use crate::{
     command::FailureReason,
     contacts, direct,
     groups::{self, Change},
-    inbox, log, outbox, profile,
+    inbox, invitations, log, outbox, profile,
     record::{Packages, Wish, WishNumber},
     session::CLOCK_OFF_MS,
     store::StoreError,
@@ -248,6 +248,16 @@ fn complete(packages: &Packages) -> bool {
     packages.listed && packages.missing.is_empty()
 }
 
+/// Wishes to have a person in a group.
+pub(crate) fn wish_person(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), StoreError> {
+    let packages = Packages::default();
+    work.wish(Wish::AddPerson { channel: *channel, person: *person, packages }).map(|_| ())
+}
+
 /// What adding a person needs next.
 pub(crate) fn person_target(
     work: &Work<'_>,
@@ -261,7 +271,8 @@ pub(crate) fn person_target(
     if direct::is_opening(work, channel, person)? {
         return Ok(Target::Nothing);
     }
-    Ok(contacts::card(work, person)?.map_or(Target::Nothing, |card| Target::Relay(card.relay)))
+    let card = invitations::card_of(work, Some(channel), person)?;
+    Ok(card.map_or(Target::Nothing, |card| Target::Relay(card.relay)))
 }
 
 /// What adding an own device needs next.
@@ -309,10 +320,9 @@ fn gather_anew(wish: &mut Wish) {
 /// Whether what was gathered stands in a list below what the person's card says by now
 /// (spec: IDN-033).
 fn is_superseded(work: &Work<'_>, wish: &Wish) -> Result<bool, StoreError> {
-    let Wish::AddPerson { person, packages, .. } = wish else { return Ok(false) };
-    let Some(card) = contacts::card(work, person)?.filter(|_| packages.listed) else {
-        return Ok(false);
-    };
+    let Wish::AddPerson { channel, person, packages } = wish else { return Ok(false) };
+    let card = invitations::card_of(work, Some(channel), person)?;
+    let Some(card) = card.filter(|_| packages.listed) else { return Ok(false) };
     let list = DeviceList::decode(&packages.device_list, person);
     Ok(list.is_ok_and(|list| list.rank() < card.device_list_minimum))
 }
@@ -347,7 +357,10 @@ pub(crate) fn step(
 
 fn route(work: &Work<'_>, wish: &Wish) -> Result<Option<Route>, StoreError> {
     match wish {
-        Wish::AddPerson { person, .. } => Ok(contacts::card(work, person)?.as_ref().map(Route::of)),
+        Wish::AddPerson { channel, person, .. } => {
+            let card = invitations::card_of(work, Some(channel), person)?;
+            Ok(card.as_ref().map(Route::of))
+        }
         _ => Route::own(work).map(Some),
     }
 }

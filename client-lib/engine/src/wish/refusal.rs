@@ -4,9 +4,9 @@ use hushwire_wire::error::{Code, Refusal, Retry};
 
 use super::{Progress, load};
 use crate::{
-    backoff,
+    asking, backoff,
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages,
+    contacts, devices, door, files, groups, inbox, invitations, linking, outbox, packages,
     record::{TransferNumber, Wish, WishNumber},
     store::StoreError,
     work::Work,
@@ -39,6 +39,10 @@ pub(super) fn refused(
             Ok(Progress::Refused { retry_after_ms })
         }
         (Wish::ReachContact { .. }, Code::Denied | Code::CapabilitySpent) => {
+            fail(work, number, FailureReason::LinkNotValid)?;
+            Ok(Progress::Settled)
+        }
+        (Wish::AskToJoin { .. }, Code::Denied | Code::CapabilitySpent) => {
             fail(work, number, FailureReason::LinkNotValid)?;
             Ok(Progress::Settled)
         }
@@ -87,12 +91,17 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::ReachContact { .. }
+        | Wish::AskToJoin { .. }
         | Wish::Upload { .. }
         | Wish::Download { .. } => true,
         Wish::CreateChannel { .. }
         | Wish::SendReceipts { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. }
+        | Wish::Admit { .. }
+        | Wish::RotateDoor { .. }
+        | Wish::PutDoorLink { .. }
+        | Wish::RevokeDoorLink { .. }
         | Wish::SendItem { .. }
         | Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
@@ -109,7 +118,7 @@ pub(crate) fn ends_with_relay(work: &Work<'_>, number: WishNumber) -> Result<boo
     let wish = load(work, number)?;
     Ok(matches!(
         wish,
-        Some(Wish::ReachContact { .. } | Wish::Upload { .. } | Wish::Download { .. })
+        Some(Wish::ReachContact { .. } | Wish::AskToJoin { .. } | Wish::Upload { .. } | Wish::Download { .. })
     ))
 }
 
@@ -120,6 +129,9 @@ pub(crate) fn fail(
     reason: FailureReason,
 ) -> Result<(), StoreError> {
     let Some(wish) = load(work, number)? else { return Ok(()) };
+    if let Wish::AddPerson { channel, person, .. } = &wish {
+        door::requests::not_added(work, channel, person, reason)?;
+    }
     match wish {
         Wish::SendContent { message: Some(shown), .. } => {
             crate::messages::set_failed(work, shown, reason)?;
@@ -133,6 +145,7 @@ pub(crate) fn fail(
         Wish::ReachContact { chat, channel, .. } => {
             contacts::not_reached(work, chat, channel, reason)?;
         }
+        Wish::AskToJoin { chat } => asking::fail(work, chat, reason)?,
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             return files::failed(work, TransferNumber(transfer), reason);
         }
@@ -144,6 +157,10 @@ pub(crate) fn fail(
         | Wish::SendReceipts { .. }
         | Wish::CreateChannel { .. }
         | Wish::CommitLeave { .. }
+        | Wish::Admit { .. }
+        | Wish::RotateDoor { .. }
+        | Wish::PutDoorLink { .. }
+        | Wish::RevokeDoorLink { .. }
         | Wish::Contest { .. } => {}
         // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
         Wish::PutCapability { .. }
