@@ -11,6 +11,7 @@ use crate::{
     visible,
 };
 
+mod door;
 mod group;
 mod message;
 
@@ -107,6 +108,8 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
             vec![format!("{name}{mine}  {role}, {devices}  {fingerprint}")]
         }
         Record::Group(group) => self::group(group, paint),
+        Record::GroupLink(link) => door::group_link(link, paint),
+        Record::JoinRequest(request) => vec![door::request(request, paint)],
         Record::Device(device) => {
             let name = paint.strong(&visible::name(&device.name));
             let current = if device.current == "yes" { "  (this one)" } else { "" };
@@ -232,6 +235,8 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
     let state = match chat.state.as_str() {
         "open" => String::new(),
         "opening" => format!("  {}", paint.fair("not set up yet; what you write waits")),
+        "asked" => format!("  {}", paint.fair("you have asked to be let in")),
+        "not_admitted" => format!("  {}", paint.faint("you were not let in")),
         "left" => format!("  {}", paint.faint("you left")),
         "removed" => format!("  {}", paint.faint("you were removed")),
         "dissolved" => format!("  {}", paint.faint("dissolved")),
@@ -321,6 +326,7 @@ fn event(event: &EventRecord, paint: Paint) -> String {
     let about = [
         event.chat.map(|chat| format!("chat {chat}")),
         event.message_number.map(|message| format!("message {message}")),
+        event.request.map(|request| format!("request {request}")),
         event.changed.as_ref().map(|changed| changed.join(", ")),
         event.by_label.as_ref().map(|by| format!("by {by}")),
         event.warning.as_ref().map(|warning| warning.replace('_', " ")),

@@ -14,6 +14,7 @@ mod chats;
 mod clocks;
 mod devices;
 mod disk;
+mod doors;
 mod files;
 mod hostile;
 mod impostors;

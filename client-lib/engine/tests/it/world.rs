@@ -26,6 +26,7 @@ use hushwire_wire::{
 };
 
 mod doings;
+mod door;
 pub(crate) mod insider;
 mod past;
 mod relay;
