@@ -7,7 +7,7 @@ use crate::{
 
 use super::{
     bytes::{
-        blob_tree, card, card_at, card_named, card_of, content, inline_tree, invitation, rejoin,
+        blob_tree, card, card_at, card_named, card_of, content, inline_tree, invitation, join_request, rejoin,
         relay_bytes,
     },
     card_input, item_input, refuse,
@@ -52,13 +52,18 @@ pub(super) fn items() -> Group {
     let request = content(3, &rejoin(None));
     let with_leaf = content(3, &rejoin(Some(6)));
     let marked = [&request[..request.len() - 1], &[2]].concat();
-    let cases: [(&str, Vec<u8>, &str); 11] = [
+    let asking = content(4, &join_request());
+    let cases: [(&str, Vec<u8>, &str); 15] = [
         ("nothing", vec![], "TRUNCATED"),
         ("no kind", vec![0, 1], "TRUNCATED"),
         ("version 0", [&[0, 0][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
         ("version 2", [&[0, 2][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
         ("kind 0", content(0, &card()), "UNDEFINED_VALUE"),
-        ("kind 4", content(4, &card()), "UNDEFINED_VALUE"),
+        ("kind 6", content(6, &card()), "UNDEFINED_VALUE"),
+        ("join request without a card", content(4, &[0; 32]), "TRUNCATED"),
+        ("a byte follows a join request", [&asking[..], &[0]].concat(), "TRAILING_BYTES"),
+        ("a byte follows a decline", content(5, &[0; 33]), "TRAILING_BYTES"),
+        ("decline cut off", content(5, &[0; 31]), "TRUNCATED"),
         ("a byte follows a card", [&update[..], &[0]].concat(), "TRAILING_BYTES"),
         ("a byte follows a request", [&request[..], &[0]].concat(), "TRAILING_BYTES"),
         ("request cut off", request[..request.len() - 1].to_vec(), "TRUNCATED"),
