@@ -8,7 +8,8 @@ pub mod script;
 use std::{collections::BTreeMap, sync::Arc};
 
 use hushwire_relay_rules::{
-    Group, MemoryStore, Progress, Reading, Session, Signer, Step, store::ReadLimit,
+    Group, MemoryStore, Progress, Reading, Session, Signer, Source, Step, WaitingRoom,
+    store::ReadLimit,
 };
 use hushwire_wire::{
     SigningKey,
@@ -19,6 +20,8 @@ use hushwire_wire::{
     transcript,
     version::VersionRange,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use serde_json::{Value, json};
 
 use crate::{
@@ -57,6 +60,7 @@ fn phase(code: Code) -> Phase {
 struct Relay {
     store: MemoryStore,
     limits: Arc<Limits>,
+    waiting: WaitingRoom,
     signer: Signer,
     now: Timestamp,
     sessions: BTreeMap<String, Client>,
@@ -115,6 +119,7 @@ impl Relay {
         Self {
             store: MemoryStore::new(),
             limits: Arc::new(limits(Input(input.field("limits")))),
+            waiting: nobody_waits(),
             signer: Signer::new(SigningKey::from_bytes(&seed)),
             now: Timestamp(0),
             sessions: BTreeMap::new(),
@@ -131,6 +136,7 @@ impl Relay {
             }
             "restart" => {
                 self.sessions.clear();
+                self.waiting = nobody_waits();
                 json!({})
             }
             _ => self.ask(step),
@@ -151,7 +157,10 @@ impl Relay {
 
     /// A session before its hello.
     fn session(&self, step: Input<'_>) -> Session {
-        Session::new(self.signer.public_key(), self.limits.clone(), step.id("relay_nonce"))
+        // All sessions of a script come from one place.
+        let source = Source::from_bytes([0; Source::LENGTH]);
+        let nonce = step.id("relay_nonce");
+        Session::new(self.signer.public_key(), self.limits.clone(), nonce, source)
     }
 
     fn insert(&mut self, step: Input<'_>, client: Client) {
@@ -209,7 +218,7 @@ impl Relay {
                 Step::Lookup(lookup) => lookup.run(&self.store, self.now),
                 Step::Write(write) => {
                     let mut group = Group::new();
-                    group.plan(&self.store, &self.limits, self.now, (), &write);
+                    group.plan(&self.store, &self.limits, &mut self.waiting, self.now, (), &write);
                     group.commit(&mut self.store).outcomes.remove(0).1
                 }
             };
@@ -231,6 +240,11 @@ impl Relay {
     }
 }
 
+/// A script never asks for a draw among several: its seed decides nothing.
+fn nobody_waits() -> WaitingRoom {
+    WaitingRoom::new(Box::new(ChaCha20Rng::seed_from_u64(0)))
+}
+
 /// The bounds of version 1, but for those that are given.
 fn limits(given: Input<'_>) -> Limits {
     let mut limits = Limits::V1;
@@ -246,6 +260,9 @@ fn limits(given: Input<'_>) -> Limits {
                 limits.requests_in_flight_max = u16::try_from(value).expect("a u16");
             }
             "candidates_max" => limits.candidates_max = u16::try_from(value).expect("a u16"),
+            "notes_max" => limits.notes_max = u16::try_from(value).expect("a u16"),
+            "note_bytes_max" => limits.note_bytes_max = small(),
+            "gap_step" => limits.gap_step = u16::try_from(value).expect("a u16"),
             "inbox_item_bytes_max" => limits.inbox_item_bytes_max = small(),
             "inbox_items_max" => limits.inbox_items_max = small(),
             "capability_items_max" => limits.capability_items_max = small(),

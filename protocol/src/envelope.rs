@@ -71,7 +71,8 @@ impl EnvelopeKind {
         }
     }
 
-    /// A commit travels as a commit, everything else as a message (spec: ENV-005).
+    /// A commit travels as a commit, everything else as a message, and nothing that this version knows
+    /// as a note (spec: ENV-005).
     const fn goes_with(self, operation: &Operation) -> bool {
         matches!(
             (self, operation),
@@ -187,18 +188,48 @@ pub fn open(
     place: Place<'_>,
     envelope: &[u8],
 ) -> Result<EnvelopeContent, EnvelopeError> {
+    let content = EnvelopeContent::decode(&unseal(key, place, envelope)?)?;
+    if content.kind.goes_with(place.operation) {
+        Ok(content)
+    } else {
+        Err(EnvelopeError::WrongKind)
+    }
+}
+
+/// Opens the envelope of a note as far as its kind. What is known is no note, and what is not is passed
+/// over: it is for members with a later version (spec: ENV-001, ENV-003, ENV-005, ENV-012).
+///
+/// # Errors
+/// [`EnvelopeError`], by the peer's fault.
+pub fn check_note(
+    key: &EnvelopeKey,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    envelope: &[u8],
+) -> Result<(), EnvelopeError> {
+    let place = Place { channel, epoch, operation: &Operation::Note };
+    let plaintext = unseal(key, place, envelope)?;
+    let mut reader = Reader::new(&plaintext);
+    reader.version(VERSION)?;
+    match EnvelopeKind::of(reader.byte()?) {
+        Some(_) => Err(EnvelopeError::WrongKind),
+        None => Ok(()),
+    }
+}
+
+/// The content of an envelope, with its padding.
+fn unseal(
+    key: &EnvelopeKey,
+    place: Place<'_>,
+    envelope: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, EnvelopeError> {
     check_sealed_length(envelope).map_err(|_| EnvelopeError::BadLength)?;
     let (nonce, sealed) = envelope.split_at_checked(NONCE_BYTES).ok_or(EnvelopeError::BadLength)?;
     let aad = place.binding();
     let plaintext = XChaCha20Poly1305::new(key.expose().into())
         .decrypt(XNonce::from_slice(nonce), Payload { msg: sealed, aad: &aad })
         .map_err(|_| EnvelopeError::Undecryptable)?;
-    let content = EnvelopeContent::decode(&Zeroizing::new(plaintext))?;
-    if content.kind.goes_with(place.operation) {
-        Ok(content)
-    } else {
-        Err(EnvelopeError::WrongKind)
-    }
+    Ok(Zeroizing::new(plaintext))
 }
 
 #[cfg(test)]
@@ -220,8 +251,12 @@ mod tests {
 
     /// Seals bytes that are no content of ours.
     fn seal_raw(plaintext: &[u8]) -> Vec<u8> {
+        seal_raw_at(PLACE, plaintext)
+    }
+
+    fn seal_raw_at(place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
         let nonce = [9; NONCE_BYTES];
-        let aad = PLACE.binding();
+        let aad = place.binding();
         let sealed = XChaCha20Poly1305::new(key(3).expose().into())
             .encrypt(XNonce::from_slice(&nonce), Payload { msg: plaintext, aad: &aad })
             .unwrap();
@@ -279,6 +314,29 @@ mod tests {
         assert_eq!(plain(&|bytes| bytes[100] = 1), EnvelopeError::BadPadding);
         assert_eq!(plain(&|bytes| bytes[3] = 0x7F), DecodeError::TooLong.into());
         assert_eq!(plain(&|bytes| bytes[3] = 0xC0), DecodeError::BadLength.into());
+    }
+
+    #[test]
+    fn a_note_is_passed_over_if_nothing_in_it_is_known_and_else_refused() {
+        // spec: ENV-003, ENV-005
+        let note = Place { operation: &Operation::Note, ..PLACE };
+        let sealed = |kind: u8, version: u8| {
+            let mut bytes = content(3).encode().to_vec();
+            bytes.resize(256 - OVERHEAD_BYTES, 0);
+            (bytes[1], bytes[2]) = (version, kind);
+            seal_raw_at(note, &bytes)
+        };
+        let check = |envelope: &[u8]| check_note(&key(3), &CHANNEL, &EPOCH, envelope);
+        assert_eq!(check(&sealed(200, 1)), Ok(()));
+        assert_eq!(check(&sealed(255, 1)), Ok(()));
+        for kind in 1..=3 {
+            assert_eq!(check(&sealed(kind, 1)), Err(EnvelopeError::WrongKind));
+            assert_eq!(open(&key(3), note, &sealed(kind, 1)), Err(EnvelopeError::WrongKind));
+        }
+        assert_eq!(check(&sealed(200, 2)), Err(DecodeError::UnknownVersion.into()));
+        let message = seal(&key(3), [4; 24], PLACE, &content(10)).unwrap();
+        assert_eq!(check(&message), Err(EnvelopeError::Undecryptable));
+        assert_eq!(open(&key(3), PLACE, &sealed(1, 1)), Err(EnvelopeError::Undecryptable));
     }
 
     #[test]

@@ -2,10 +2,13 @@
 
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
+use hushwire_relay_rules::WaitingRoom;
 use hushwire_wire::{
     id::{PublicKey, RelayId},
     limit::Limits,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -16,6 +19,7 @@ use crate::{
     fanout::Fanout,
     key::{Identity, KeyError, Origin},
     listen::{self, ListenError},
+    random::{self, NoRandomness},
     record::{RecordError, Recorder},
     signers::Signers,
     store::rocks::{Bounds, OpenError, RocksStore},
@@ -44,6 +48,9 @@ pub enum StartError {
     /// The record of frames.
     #[error(transparent)]
     Record(#[from] RecordError),
+    /// No randomness for draws.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
     /// No thread for the writer.
     #[error("the system gives no thread: {0}")]
     Thread(#[source] io::Error),
@@ -139,8 +146,11 @@ impl Relay {
         let fanout = Arc::new(Fanout::new());
         let disk = Disk::new(store.reader(), self.config.connections.disk_reads_max);
         let bounds = writer::Bounds::from(&self.config);
-        let writer = Writer::start(store, Arc::clone(&limits), Arc::clone(&fanout), bounds)
-            .map_err(StartError::Thread)?;
+        let rng = ChaCha20Rng::from_seed(*random::secret_bytes()?);
+        let rules =
+            writer::Rules { limits: Arc::clone(&limits), waiting: WaitingRoom::new(Box::new(rng)) };
+        let writer =
+            Writer::start(store, rules, Arc::clone(&fanout), bounds).map_err(StartError::Thread)?;
         let (stop, stopping) = watch::channel(Stage::Serving);
         let shared = Arc::new(Shared {
             limits,

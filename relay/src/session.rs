@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use self::lane::{Lane, Purpose};
-use crate::{listen::Handshake, random, record::Place, relay::Shared};
+use crate::{listen::Handshake, random, record::Place, relay::Shared, source::draw_source};
 
 /// Time for a client to take the last frames of a session or lane that ends (spec: RLY-043).
 const FLUSH_WAIT: Duration = Duration::from_secs(2);
@@ -115,6 +115,7 @@ pub(crate) async fn serve(
     (incoming, server): (Incoming, Arc<ServerConfig>),
     handshake: Handshake,
 ) {
+    let source = draw_source(incoming.remote_address());
     let hello_until = Instant::now() + Duration::from_millis(shared.limits.hello_wait_ms);
     // A handshake that fails or dawdles is the client's affair (spec: RLY-005).
     let Ok(connecting) = incoming.accept_with(server) else { return };
@@ -125,7 +126,7 @@ pub(crate) async fn serve(
         return connection.close(VarInt::from_u32(Code::Internal.number()), b"");
     };
     let nonce = Nonce::from_bytes(*nonce);
-    let core = Session::new(shared.relay_key, Arc::clone(&shared.limits), nonce);
+    let core = Session::new(shared.relay_key, Arc::clone(&shared.limits), nonce, source);
     let state = Arc::new(SessionState::new(core));
     let ending = run(&shared, &connection, state, hello_until).await;
     tracing::debug!(?ending, "a session ended");

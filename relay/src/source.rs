@@ -10,6 +10,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use hushwire_relay_rules as rules;
+
 /// Who shares one share (spec: RLY-044, RLY-046).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Source {
@@ -51,6 +53,20 @@ impl From<SocketAddr> for Source {
             }
         }
     }
+}
+
+/// Where an address is, for the draws among those who wait (spec: RLY-048). Of IPv6 it is the site: else
+/// a customer with many /56 would have as many chances.
+pub(crate) fn draw_source(address: SocketAddr) -> rules::Source {
+    let source = Source::from(address);
+    rules::Source::from_bytes(match source.site().unwrap_or(source) {
+        Source::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            [4, a, b, c, d, 0, 0, 0]
+        }
+        Source::Site([a, b, c, d, e, f]) => [6, a, b, c, d, e, f, 0],
+        Source::V6([a, b, c, d, e, f, g]) => [6, a, b, c, d, e, f, g],
+    })
 }
 
 /// The connections of every source.
@@ -133,6 +149,20 @@ mod tests {
         ];
         for (one, other) in different {
             assert_ne!(source(one), source(other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn a_draw_takes_an_ipv4_address_or_an_ipv6_site_for_one() {
+        // spec: RLY-048
+        let of = |text: &str| draw_source(SocketAddr::new(text.parse().unwrap(), 4433));
+        let same =
+            [("192.0.2.1", "::ffff:192.0.2.1"), ("2001:db8:1:200::1", "2001:db8:1:300:ffff::9")];
+        for (one, other) in same {
+            assert_eq!(of(one), of(other), "{one} {other}");
+        }
+        for (one, other) in [("192.0.2.1", "192.0.2.2"), ("2001:db8:1::1", "2001:db8:2::1")] {
+            assert_ne!(of(one), of(other), "{one} {other}");
         }
     }
 

@@ -16,7 +16,7 @@ use std::{
 };
 
 use hushwire_relay_rules::{
-    Group, News, Outcome, Write,
+    Group, News, Outcome, WaitingRoom, Write,
     store::{Object, Store},
 };
 use hushwire_wire::{error::Code, limit::Limits};
@@ -90,7 +90,7 @@ impl Writer {
     /// The system's error if it gives no thread.
     pub(crate) fn start<S: Store + Send + 'static>(
         store: S,
-        limits: Arc<Limits>,
+        rules: Rules,
         fanout: Arc<Fanout>,
         bounds: Bounds,
     ) -> std::io::Result<Self> {
@@ -102,7 +102,7 @@ impl Writer {
         };
         let queued_bytes = Arc::clone(&queue.queued_bytes);
         let due = Instant::now();
-        let owner = Owner { store, limits, fanout, bounds, receiver, queued_bytes, due };
+        let owner = Owner { store, rules, fanout, bounds, receiver, queued_bytes, due };
         let thread =
             std::thread::Builder::new().name("hush-writer".to_owned()).spawn(|| owner.run())?;
         Ok(Self { queue, thread })
@@ -121,6 +121,12 @@ impl Writer {
             tracing::error!("the writer died before the stop; the next start recovers the store");
         }
     }
+}
+
+/// What writes are planned with, beside the store.
+pub(crate) struct Rules {
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) waiting: WaitingRoom,
 }
 
 /// Bounds of the writer.
@@ -157,7 +163,7 @@ impl From<&config::Config> for Bounds {
 /// What the thread owns.
 struct Owner<S> {
     store: S,
-    limits: Arc<Limits>,
+    rules: Rules,
     fanout: Arc<Fanout>,
     bounds: Bounds,
     receiver: Receiver<Message>,
@@ -203,7 +209,8 @@ impl<S: Store> Owner<S> {
             if matches!(job.write.object(), Object::Blob(_)) {
                 chunks = Chunks::Some;
             }
-            group.plan(&self.store, &self.limits, now, job.outcome, &job.write);
+            let Rules { limits, waiting } = &mut self.rules;
+            group.plan(&self.store, limits, waiting, now, job.outcome, &job.write);
             if group.len() < self.bounds.group_max && bytes < self.bounds.group_bytes_max {
                 next = match self.receiver.try_recv() {
                     Ok(Message::Write(job)) => Some(job),
@@ -268,7 +275,7 @@ mod tests {
 
     use bytes::Bytes;
     use hushwire_relay_rules::{
-        MemoryStore, Session, Step,
+        MemoryStore, Session, Source, Step,
         store::{Batch, Read, ReadLimit, Revision, Row, StoreError, Table},
     };
     use hushwire_wire::{
@@ -276,6 +283,8 @@ mod tests {
         message::{Hello, Request, RequestId},
         version::VersionRange,
     };
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
 
     use super::*;
 
@@ -341,14 +350,17 @@ mod tests {
             expire_rows_max: 1,
         };
         let store = TestStore(MemoryStore::new(), disk);
-        Writer::start(store, Arc::new(Limits::V1), Arc::new(Fanout::new()), bounds).unwrap()
+        let rng = Box::new(ChaCha20Rng::seed_from_u64(1));
+        let rules = Rules { limits: Arc::new(Limits::V1), waiting: WaitingRoom::new(rng) };
+        Writer::start(store, rules, Arc::new(Fanout::new()), bounds).unwrap()
     }
 
     /// A session with so many writes of its own under way.
     fn writes(count: u8) -> (Session, Vec<(RequestId, Write)>) {
         let now = Timestamp(0);
         let relay = PublicKey::from_bytes([1; 32]);
-        let mut session = Session::new(relay, Arc::default(), Nonce::from_bytes([2; 32]));
+        let (nonce, source) = (Nonce::from_bytes([2; 32]), Source::from_bytes([1; 8]));
+        let mut session = Session::new(relay, Arc::default(), nonce, source);
         let nonce = Nonce::from_bytes([3; 32]);
         let hello = Hello { versions: VersionRange::SUPPORTED, nonce, capabilities: 0 };
         session.handle(now, RequestId(0), Request::Hello(hello));

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use hushwire_protocol::address::{Host, RelayAddress};
 use hushwire_relay_rules::{
-    Group, MemoryStore, Progress, Reading, Reply, Session, Signer, Step, Wake,
+    Group, MemoryStore, Progress, Reading, Reply, Session, Signer, Source, Step, WaitingRoom, Wake,
     store::{ReadLimit, Store as _, StoreError},
 };
 use hushwire_wire::{
@@ -15,6 +15,8 @@ use hushwire_wire::{
     message::RequestId,
     transcript,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 /// What one run of a reading takes from the store.
 const RUN: ReadLimit = ReadLimit { rows_max: 64, bytes_max: 64 * 1024 };
@@ -39,6 +41,7 @@ pub(crate) struct Relay {
     pub(crate) up: bool,
     signer: Signer,
     limits: Arc<Limits>,
+    waiting: WaitingRoom,
     sessions: BTreeMap<Seat, Open>,
     last: u64,
     swept: Timestamp,
@@ -49,6 +52,11 @@ pub(crate) struct Relay {
 struct Open {
     session: Session,
     readings: BTreeMap<RequestId, (Reading, Wake)>,
+}
+
+/// Nobody waits; draws are the same for the same seed.
+fn waiting(seed: u64) -> WaitingRoom {
+    WaitingRoom::new(Box::new(ChaCha20Rng::seed_from_u64(seed)))
 }
 
 /// What a relay says, and on which session.
@@ -73,6 +81,7 @@ impl Relay {
             up: true,
             signer,
             limits: Arc::new(Limits::V1),
+            waiting: waiting(number.into()),
             sessions: BTreeMap::new(),
             last: 0,
             swept: Timestamp(0),
@@ -91,7 +100,9 @@ impl Relay {
         let mut nonce = [0; 32];
         nonce[..8].copy_from_slice(&self.last.to_be_bytes());
         let key = self.signer.public_key();
-        let session = Session::new(key, Arc::clone(&self.limits), Nonce::from_bytes(nonce));
+        let source = Source::from_bytes(self.last.to_be_bytes());
+        let nonce = Nonce::from_bytes(nonce);
+        let session = Session::new(key, Arc::clone(&self.limits), nonce, source);
         let seat = Seat(self.last);
         self.sessions.insert(seat, Open { session, readings: BTreeMap::new() });
         seat
@@ -122,6 +133,7 @@ impl Relay {
     pub(crate) fn die(&mut self) {
         self.up = false;
         self.sessions.clear();
+        self.waiting = waiting(self.last);
         self.dies = None;
     }
 
@@ -191,7 +203,7 @@ impl Relay {
                     return Life::Died;
                 }
                 let mut group = Group::new();
-                group.plan(&self.store, &self.limits, now, (), &write);
+                group.plan(&self.store, &self.limits, &mut self.waiting, now, (), &write);
                 let mut stored = group.commit(&mut self.store);
                 if dies == Some(Edge::After) {
                     return Life::Died;

@@ -40,8 +40,9 @@ const DAWN: Timestamp = Timestamp(1_800_000_000_000);
 const REST_MS: u64 = 6 * 3_600_000;
 /// How often a person looks whether their other device shows the digits too.
 const LOOKS_MAX: u8 = 90;
-/// Lines that a journal keeps.
+/// Lines that a journal keeps, and one with every frame.
 const JOURNAL_MAX: usize = 2_000;
+const FRAMES_MAX: usize = 400_000;
 /// Steps that one run takes at most: more is somebody who is never done.
 const STEPS_MAX: u64 = 3_000_000;
 /// The stream of a seed that everything but its plan is drawn from.
@@ -172,7 +173,11 @@ impl World {
     }
 
     pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
-        if self.lines.len() == JOURNAL_MAX {
+        let most = match self.detail {
+            Detail::People => JOURNAL_MAX,
+            Detail::Frames => FRAMES_MAX,
+        };
+        if self.lines.len() >= most {
             self.lines.pop_front();
         }
         let since = self.now.ms_since(DAWN);

@@ -31,7 +31,7 @@ def main():
     arguments.add_argument("--break", dest="wrong", choices=BREAKS, help="explore a wrong model")
     arguments.add_argument("--breaks", action="store_true", help="each wrong model in turn")
     arguments.add_argument("--traces", metavar="OUT.json", help="write random walks")
-    arguments.add_argument("--count", type=int, default=180, help="how many walks")
+    arguments.add_argument("--count", type=int, default=225, help="how many walks")
     arguments.add_argument("--seed", type=int, default=1, help="what they are drawn from")
     arguments.add_argument("--check", action="store_true", help="compare channel-traces.json")
     chosen = arguments.parse_args()

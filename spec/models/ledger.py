@@ -7,12 +7,15 @@ from operations and answers alone, in another way than the model does.
 from collections import namedtuple
 
 from model import (
-    CHANNEL, Append, BlobDelete, Close, Create, Open, Opened, Proof, Read, ReadOut, Refused,
-    Restart, Session, Wait, entry_id, head_of, refuse, root_epoch,
+    CHANNEL, NOTE, Append, BlobDelete, Close, Create, Open, Opened, Proof, Read, ReadOut, Refused,
+    Restart, Session, Wait, entry_id, gap_after, head_of, is_commit, refuse, root_epoch,
 )
 
 # What was acknowledged: age since then. candidates: how many commits stood there before it.
 Ack = namedtuple("Ack", "epoch sequence entry mark blob age gap")
+# A session that was told to come again to commit. told: in how long; here: for how long it waits at
+# least; turn: for how long it may be its turn.
+Told = namedtuple("Told", "epoch who told here turn")
 # What is known of an epoch from the answers that made it.
 Known = namedtuple("Known", "id key parent cut created used")
 
@@ -26,7 +29,7 @@ def must(holds, what):
         raise Violation(what)
 
 
-class Ledger(namedtuple("Ledger", "epochs acks handles generations")):
+class Ledger(namedtuple("Ledger", "epochs acks handles generations waits", defaults=((),))):
     """What follows from the operations and their answers so far, and nothing else."""
 
     __slots__ = ()
@@ -38,7 +41,20 @@ class Ledger(namedtuple("Ledger", "epochs acks handles generations")):
         return [ack for ack in self.acks if ack.epoch == name]
 
     def commits(self, name):
-        return tuple(ack.entry for ack in self.acks if ack.epoch == name and ack.mark)
+        return tuple(ack.entry for ack in self.acks if ack.epoch == name and is_commit(ack.mark))
+
+    def notes(self, name):
+        return [ack for ack in self.log(name) if ack.mark == NOTE]
+
+    def left(self, limits, name, mark):
+        """How long an epoch takes no commit, or no note, yet."""
+        epoch, alike = self.known(name), [
+            ack for ack in self.log(name) if ack.mark and is_commit(ack.mark) == is_commit(mark)]
+        if alike:
+            first = limits.gap if is_commit(mark) else limits.note_gap
+            return gap_after(limits, first, len(alike)) - min(ack.age for ack in alike)
+        young = epoch is not None and epoch.parent is not None and is_commit(mark)
+        return limits.age - epoch.created if young else 0
 
     def readable(self, top, name):
         """Whether every epoch on the way up from `name` to `top` was opened without cut."""
@@ -53,7 +69,7 @@ class Ledger(namedtuple("Ledger", "epochs acks handles generations")):
         """The ledger after the answer, or a violation of a rule by it."""
         if isinstance(answer, Refused):
             self.judge_refusal(limits, operation, answer)
-            return self
+            return self.told(limits, operation, answer)
         if isinstance(operation, (Create, Open)):
             return self.judge_opened(operation, answer)
         if isinstance(operation, Append):
@@ -81,7 +97,37 @@ class Ledger(namedtuple("Ledger", "epochs acks handles generations")):
         living = {epoch.id for epoch in epochs}
         acks = tuple(ack._replace(age=min(ack.age + span, limits.epoch_kept))
                      for ack in self.acks if ack.epoch in living)
-        return self._replace(epochs=epochs, acks=acks)
+        waits = tuple(wait._replace(told=max(wait.told - span, 0), here=max(wait.here - span, 0),
+                                    turn=max(wait.turn - span, 0))
+                      for wait in self.waits if max(wait.here, wait.turn) > span)
+        return self._replace(epochs=epochs, acks=acks, waits=waits)
+
+    # Waiting to commit. Of notes, where one that is taken ends a turn and lets the others wait on,
+    # only the times of all are judged.
+
+    def asker(self, operation):
+        return (operation.session, self.generations[operation.session])
+
+    def told(self, limits, operation, answer):
+        """The ledger when a session was told to come again."""
+        if answer.code != "TOO_EARLY" or not is_commit(operation.mark):
+            return self
+        name, who = self.handle(operation), self.asker(operation)
+        turn = answer.wait if self.left(limits, name, operation.mark) <= 0 else 0
+        waits = [wait._replace(turn=max(wait.turn, turn)) if wait.epoch == name else wait
+                 for wait in self.waits if (wait.epoch, wait.who) != (name, who)]
+        here = answer.wait + limits.turn
+        waits.append(Told(name, who, answer.wait, here, here))
+        return self._replace(waits=tuple(sorted(waits)))
+
+    def judge_turn(self, operation):
+        """A commit was taken: nobody was there before its session, and it was not told to wait."""
+        name, who = self.handle(operation), self.asker(operation)
+        waits = {wait.who: wait for wait in self.waits if wait.epoch == name}
+        must(who not in waits or waits[who].told == 0, "taken though it was told to wait (CHN-037)")
+        must(who in waits or all(wait.here == 0 for wait in waits.values()),
+             "taken before those who waited (CHN-037)")
+        return self._replace(waits=tuple(wait for wait in self.waits if wait.epoch != name))
 
     # Openings.
 
@@ -135,20 +181,24 @@ class Ledger(namedtuple("Ledger", "epochs acks handles generations")):
         earlier = self.commits(name)
         if mark is None:
             must(not earlier, "a message behind a commit (CHN-019)")
+        elif mark == NOTE:
+            must(earlier, "a note without a candidate (CHN-032)")
+            must(len(self.notes(name)) < limits.notes, "too many notes (CHN-033)")
+            must(self.left(limits, name, mark) <= 0, "notes without a gap (CHN-033, CHN-035)")
         else:
+            self = self.judge_turn(operation)
             must(mark.contested == earlier, "a candidate that has not read another (CHN-020)")
             must(len(earlier) < limits.candidates, "too many candidates (CHN-021)")
             must(all(mark.next_key != other.key for other in self.epochs),
                  "a key opens two epochs (CHN-022)")
             must(earlier or epoch.parent is None or epoch.created >= limits.age,
                  "a commit before the epoch was old enough (CHN-023)")
-            gap = min([ack.age for ack in log if ack.mark], default=limits.gap)
-            must(gap >= limits.gap, "candidates without a gap (CHN-024)")
+            must(self.left(limits, name, mark) <= 0, "candidates without a gap (CHN-024, CHN-035)")
         blob = operation.blob.name if operation.blob else None
         acks = self.acks + (Ack(name, answer.sequence, entry, mark, blob, 0, 0),)
         epochs = tuple(other._replace(used=0) if other.id == name else other
                        for other in self.epochs)
-        if mark is not None:
+        if is_commit(mark):
             epochs += (Known(entry, mark.next_key, name, mark.cut, 0, 0),)
         return self._replace(acks=acks, epochs=epochs)
 
@@ -160,23 +210,33 @@ class Ledger(namedtuple("Ledger", "epochs acks handles generations")):
             return
         name, mark, code = self.handle(operation), operation.mark, answer.code
         epoch, earlier = self.known(name), self.commits(name)
-        youngest = min([ack.age for ack in self.log(name) if ack.mark], default=None)
         reasons = {
             "UNKNOWN_HANDLE": name is None,
             "EXPIRED": epoch is None,
-            "STALE": mark is None and earlier or mark and mark.contested != earlier,
-            "CANDIDATES_EXHAUSTED": len(earlier) >= limits.candidates,
-            "KEY_REUSED": mark and any(mark.next_key == other.key for other in self.epochs),
-            "TOO_EARLY": mark and (
-                youngest is None and epoch and epoch.parent is not None
-                and epoch.created < limits.age
-                or youngest is not None and youngest < limits.gap),
+            "STALE": mark is None and earlier or is_commit(mark) and mark.contested != earlier,
+            "CANDIDATES_EXHAUSTED": is_commit(mark) and len(earlier) >= limits.candidates,
+            "KEY_REUSED": is_commit(mark) and any(
+                mark.next_key == other.key for other in self.epochs),
+            "NO_CANDIDATES": mark == NOTE and not earlier,
+            "NOTES_EXHAUSTED": mark == NOTE and len(self.notes(name)) >= limits.notes,
+            "TOO_EARLY": mark and epoch and self.must_wait(limits, operation, answer.wait),
             "TOO_LARGE": True,
             "BLOB_MISSING": operation.blob is not None,
         }
         must(reasons.get(code), "refused without a reason: " + code)
         if code == "STALE":
             must(answer.candidates == earlier, "stale with other candidates (CHN-019)")
+
+    def must_wait(self, limits, operation, wait):
+        """Whether a session has to wait so long: for all of the time, or for another one's turn."""
+        name = self.handle(operation)
+        left = self.left(limits, name, operation.mark)
+        if left > 0:
+            return wait == left
+        others = [other for other in self.waits
+                  if other.epoch == name and other.who != self.asker(operation)
+                  and max(other.here, other.turn) > 0]
+        return 0 < wait <= limits.turn and (operation.mark == NOTE or others)
 
     def judge_denial(self, operation, answer):
         proof, creating = operation.proof, isinstance(operation, Create)

@@ -11,13 +11,14 @@ from collections import namedtuple
 
 Limits = namedtuple(
     "Limits",
-    "candidates age gap message_kept commit_kept epoch_kept blob_kept inline_max blob_max",
+    "candidates age gap notes note_gap step turn message_kept commit_kept epoch_kept blob_kept"
+    " inline_max note_max blob_max",
 )
 # limits.md
-REAL = Limits(8, 1_000, 500, 7_776_000_000, 31_536_000_000, 63_072_000_000, 7_776_000_000,
-              65_536, 33_554_432)
+REAL = Limits(64, 1_000, 500, 64, 200, 4, 1_000, 7_776_000_000, 31_536_000_000, 63_072_000_000,
+              7_776_000_000, 65_536, 1_024, 33_554_432)
 # The same order of lengths, short enough to be walked tick by tick.
-SMALL = Limits(2, 2, 1, 3, 5, 7, 3, 65_536, 33_554_432)
+SMALL = Limits(2, 2, 1, 2, 1, 1, 1, 3, 5, 7, 3, 65_536, 1_024, 33_554_432)
 
 # --- terms: what is hashed ----------------------------------------------------------------
 
@@ -53,23 +54,30 @@ def head_of(channel, epoch, entries):  # CHN-006
 # A world has one channel, "h0". Another name is a channel that the relay never heard of.
 CHANNEL = "h0"
 
-# mark is None for a message, or a Mark for a commit; blob is None or a name; age since stored.
+# mark is None for a message, NOTE for a note, or a Mark for a commit; blob is None or a name; age
+# since stored.
 Entry = namedtuple("Entry", "id mark blob age")
 Mark = namedtuple("Mark", "next_key cut contested")
+NOTE = "note"
 # parent is None for the first epoch; cut is how the commit opened it.
 Epoch = namedtuple("Epoch", "id key parent cut created used log")
 # generation tells one session of a client from its next one; handles: ((number, epoch), ...).
 Session = namedtuple("Session", "generation made handles")
 # whole or only begun; held: for how long an entry still holds it, 0 when none does.
 Blob = namedtuple("Blob", "name whole age held")
-State = namedtuple("State", "epochs sessions blobs")
+# Who waits for a place, and whose turn it is: CHN-036, CHN-037. place: an epoch and whether its next
+# candidate or its next note; waiting: ((who, left), ...) in the order in which they came; turn:
+# (who, left) or None; left: for how long yet; who: a session and its generation.
+Queue = namedtuple("Queue", "place waiting turn")
+State = namedtuple("State", "epochs sessions blobs queues")
 
 Proof = namedtuple("Proof", "key purpose session generation channel epoch")
 # content names the sealed bytes; `SIZES` has the length of the long ones. blob: None or Named.
 Named = namedtuple("Named", "name size right_hash")
 Create = namedtuple("Create", "session channel key nonce proof")
 Open = namedtuple("Open", "session channel epoch proof")
-Append = namedtuple("Append", "session handle content blob mark")
+# drawn: which of those who wait is drawn, if one is: the model leaves that to chance.
+Append = namedtuple("Append", "session handle content blob mark drawn", defaults=(0,))
 Read = namedtuple("Read", "session handle epoch start")
 Close = namedtuple("Close", "session handle")
 Restart = namedtuple("Restart", "session")  # the session ends and its client begins another
@@ -86,7 +94,7 @@ ReadOut = namedtuple("ReadOut", "shown refused")
 Done = namedtuple("Done", "")
 Stored = namedtuple("Stored", "whole")
 
-SIZES = {"full": 65_536, "long": 65_537}
+SIZES = {"full": 65_536, "long": 65_537, "slip": 1_024, "wide": 1_025}
 BLOB_BYTES = 300
 
 
@@ -95,7 +103,16 @@ def refuse(code, wait=0, candidates=()):
 
 
 def empty(sessions):
-    return State((), tuple(Session(0, 0, ()) for _ in range(sessions)), ())
+    return State((), tuple(Session(0, 0, ()) for _ in range(sessions)), (), ())
+
+
+def is_commit(mark):
+    return isinstance(mark, Mark)
+
+
+def gap_after(limits, first, count):
+    """The time to the next candidate or note when there are so many: CHN-035."""
+    return first << count // limits.step
 
 
 # --- the model ----------------------------------------------------------------------------
@@ -118,7 +135,7 @@ class Model:
 
     @staticmethod
     def candidates(epoch):
-        return tuple(entry.id for entry in epoch.log if entry.mark is not None)
+        return tuple(entry.id for entry in epoch.log if is_commit(entry.mark))
 
     def head(self, epoch):
         if self.wrong == "head-stays" and len(epoch.log) > 1:
@@ -131,8 +148,10 @@ class Model:
         return next((epoch for number, epoch in handles if number == operation.handle), None)
 
     def content_kept(self, entry):  # CHN-017
-        commit = entry.mark is not None and self.wrong != "commits-kept-short"
-        return entry.age < (self.limits.commit_kept if commit else self.limits.message_kept)
+        longer = entry.mark is not None and self.wrong != "commits-kept-short"
+        if self.wrong == "notes-kept-short" and entry.mark == NOTE:
+            longer = False
+        return entry.age < (self.limits.commit_kept if longer else self.limits.message_kept)
 
     # Creating and opening.
 
@@ -198,12 +217,12 @@ class Model:
         if name is None:
             return state, refuse("UNKNOWN_HANDLE")
         size = operation.blob.size if operation.blob else SIZES.get(operation.content, 0)
-        if size > (limits.blob_max if operation.blob else limits.inline_max):  # row 1
+        bound = limits.note_max if mark == NOTE else limits.inline_max
+        if size > (limits.blob_max if operation.blob else bound):  # row 1
             return state, refuse("TOO_LARGE")
         epoch = self.epoch(state, name)
         if epoch is None:  # row 2, CHN-030
             return state, refuse("EXPIRED")
-        commit = mark is not None
         entry = entry_id(CHANNEL, name, mark or "message", operation.content)
         if wrong != "stored-again":  # row 3, CHN-018
             for sequence, old in enumerate(epoch.log):
@@ -213,21 +232,30 @@ class Model:
                         ids = [other.id for other in epoch.log]
                     return state, Appended(entry, sequence, head_of(CHANNEL, name, ids), True)
         candidates = self.candidates(epoch)
-        if candidates and not commit and wrong != "message-after-commit":  # row 4, CHN-019
+        if candidates and mark is None and wrong != "message-after-commit":  # row 4, CHN-019
             return state, refuse("STALE", 0, candidates)
-        if commit:
+        refusal = None
+        if is_commit(mark):
             refusal = self.commit_refusal(state, epoch, mark, candidates)
-            if refusal is not None:
-                return state, refusal
-        if operation.blob is not None:  # row 10, CHN-010
+        elif mark == NOTE:
+            refusal = self.note_refusal(epoch, candidates)
+        if refusal is not None:
+            return state, refusal
+        if mark is not None:  # rows 10 and 11
+            state, wait = self.ask(state, epoch, operation)
+            if wait:
+                return state, refuse("TOO_EARLY", wait)
+        if operation.blob is not None:  # row 12, CHN-010
             blob = self.blob(state, operation.blob.name)
             there = blob is not None and blob.whole and operation.blob.right_hash
             if not there or operation.blob.size != BLOB_BYTES:
                 return state, refuse("BLOB_MISSING")
-            kept = limits.commit_kept if commit else limits.message_kept
+            kept = limits.message_kept if mark is None else limits.commit_kept
             if wrong != "blob-not-held":  # CHN-031
                 state = with_blob(state, blob._replace(held=max(blob.held, kept)))
-        return self.stored(state, epoch, entry, operation)  # rows 11 and 12
+        if mark is not None:
+            state = self.served(state, (epoch.id, self.kind(mark)))
+        return self.stored(state, epoch, entry, operation)  # rows 13 to 15
 
     def commit_refusal(self, state, epoch, mark, candidates):
         limits, wrong = self.limits, self.wrong
@@ -240,14 +268,83 @@ class Model:
             seen.discard(epoch.key)
         if mark.next_key in seen and wrong != "key-reused":
             return refuse("KEY_REUSED")
-        if epoch.parent is not None and not candidates:  # row 8, CHN-023
-            if epoch.created < limits.age and wrong != "age-unchecked":
-                return refuse("TOO_EARLY", limits.age - epoch.created)
-        if candidates and wrong != "gap-unchecked":  # row 9, CHN-024
-            since = min(entry.age for entry in epoch.log if entry.mark is not None)
-            if since < limits.gap:
-                return refuse("TOO_EARLY", limits.gap - since)
         return None
+
+    def note_refusal(self, epoch, candidates):
+        if not candidates and self.wrong != "note-before-commit":  # row 8, CHN-032
+            return refuse("NO_CANDIDATES")
+        notes = [entry for entry in epoch.log if entry.mark == NOTE]
+        if len(notes) >= self.limits.notes and self.wrong != "notes-unbounded":  # row 9, CHN-033
+            return refuse("NOTES_EXHAUSTED")
+        return None
+
+    # Waiting and turns.
+
+    @staticmethod
+    def kind(mark):
+        return "note" if mark == NOTE else "commit"
+
+    def left(self, epoch, mark):
+        """How long the place is not there yet for anybody: CHN-023, CHN-024, CHN-033, CHN-035."""
+        limits, wrong = self.limits, self.wrong
+        ages = [entry.age for entry in epoch.log if is_commit(entry.mark) == is_commit(mark)
+                and entry.mark is not None]
+        if not ages:
+            young = is_commit(mark) and epoch.parent is not None and wrong != "age-unchecked"
+            return max(limits.age - epoch.created, 0) if young else 0
+        if wrong == "gap-unchecked":
+            return 0
+        first = limits.gap if is_commit(mark) else limits.note_gap
+        count = 0 if wrong == "gap-stays" else len(ages)
+        return max(gap_after(limits, first, count) - min(ages), 0)
+
+    def ask(self, state, epoch, operation):
+        """The state after an attempt at a place, and how long to wait for it: CHN-036, CHN-037."""
+        turn_length, wrong = self.limits.turn, self.wrong
+        place = (epoch.id, self.kind(operation.mark))
+        who = (operation.session, state.sessions[operation.session].generation)
+        queue = self.queue(state, place)
+        left = self.left(epoch, operation.mark)
+        if not left:
+            if wrong == "draw-skipped":
+                return state, 0
+            if queue.turn is None and queue.waiting:
+                drawn = queue.waiting[operation.drawn][0]
+                turn = (drawn, turn_length * (3 if wrong == "turn-too-long" else 1))
+                queue = queue._replace(turn=turn, waiting=tuple(
+                    stay for stay in queue.waiting if stay[0] != drawn))
+                state = with_queue(state, queue)
+            if queue.turn is None or queue.turn[0] == who or wrong == "turn-ignored":
+                return state, 0
+            left = queue.turn[1]
+        stay = (who, left + turn_length)
+        if wrong == "nobody-waits":
+            return state, left
+        if any(other == who for other, _ in queue.waiting):
+            waiting = tuple(stay if other[0] == who else other for other in queue.waiting)
+        else:
+            waiting = queue.waiting + (stay,)
+        return with_queue(state, queue._replace(waiting=waiting)), left
+
+    def draws(self, state, operation):
+        """Among how many a draw decides in this operation; 1 if none does."""
+        name = isinstance(operation, Append) and self.handle_epoch(state, operation)
+        epoch = self.epoch(state, name) if name else None
+        if epoch is None or operation.mark is None or self.left(epoch, operation.mark):
+            return 1
+        queue = self.queue(state, (name, self.kind(operation.mark)))
+        return max(len(queue.waiting), 1) if queue.turn is None else 1
+
+    @staticmethod
+    def queue(state, place):
+        found = (queue for queue in state.queues if queue.place == place)
+        return next(found, Queue(place, (), None))
+
+    def served(self, state, place):
+        """The place was taken: who waited to commit has something new to read first."""
+        queue = self.queue(state, place)
+        waiting = queue.waiting if place[1] == "note" else ()
+        return with_queue(state, queue._replace(waiting=waiting, turn=None))
 
     def stored(self, state, epoch, entry, operation):
         mark, sequence = operation.mark, len(epoch.log)
@@ -255,7 +352,7 @@ class Model:
         log = epoch.log + (Entry(entry, mark, blob, 0),)
         grown = epoch._replace(log=log, used=epoch.used if self.wrong == "use-ignored" else 0)
         epochs = tuple(grown if old.id == epoch.id else old for old in state.epochs)
-        if mark is not None and self.wrong != "child-unopened":  # CHN-011
+        if is_commit(mark) and self.wrong != "child-unopened":  # CHN-011
             epochs += (Epoch(entry, mark.next_key, epoch.id, mark.cut, 0, 0, ()),)
         head = head_of(CHANNEL, epoch.id, [old.id for old in log])
         return state._replace(epochs=epochs), Appended(entry, sequence, head, False)
@@ -282,8 +379,9 @@ class Model:
         own = self.handle_epoch(state, operation)
         if own is None:
             return state, refuse("UNKNOWN_HANDLE")
-        if operation.epoch == own and self.epoch(state, own) is None:  # CHN-030
-            return state, refuse("EXPIRED")
+        if self.epoch(state, own) is None:  # CHN-030
+            ends_there = self.ends_at(state, operation.epoch, own)
+            return state, refuse("EXPIRED" if ends_there else "NOT_READABLE")
         if all(epoch.id != operation.epoch for epoch in self.reached(state, own)):  # CHN-025
             return state, refuse("NOT_READABLE")
         asked = self.epoch(state, operation.epoch)
@@ -298,6 +396,15 @@ class Model:
                             for sequence, entry in enumerate(epoch.log) if sequence >= start)
             shown.append(Shown(epoch.id, entries, len(epoch.log), self.head(epoch)))
         return state, ReadOut(tuple(shown), None)  # CHN-015
+
+    def ends_at(self, state, name, top):
+        """Whether the way up from an epoch, through children opened without cut, ends at another."""
+        while name != top:
+            epoch = self.epoch(state, name)
+            if epoch is None or epoch.cut or epoch.parent is None:
+                return False
+            name = epoch.parent
+        return True
 
     @staticmethod
     def cut_short(shown):
@@ -344,7 +451,22 @@ class Model:
                           held=max(blob.held - span, 0))
             for blob in state.blobs
             if blob.age + span < self.limits.blob_kept or blob.held > span)  # BLB-010
-        return state._replace(epochs=epochs, blobs=blobs), Done()
+        queues = (Queue(queue.place, sooner(queue.waiting, span),
+                        (sooner((queue.turn,), span) or (None,))[0] if queue.turn else None)
+                  for queue in state.queues)
+        queues = tuple(queue for queue in queues if queue.waiting or queue.turn)
+        return state._replace(epochs=epochs, blobs=blobs, queues=queues), Done()
+
+
+def sooner(stays, span):
+    return tuple((who, left - span) for who, left in stays if left > span)
+
+
+def with_queue(state, queue):
+    others = tuple(other for other in state.queues if other.place != queue.place)
+    if queue.waiting or queue.turn:
+        others += (queue,)
+    return state._replace(queues=tuple(sorted(others, key=lambda other: other.place)))
 
 
 def with_session(state, number, session):

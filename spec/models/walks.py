@@ -1,4 +1,5 @@
-"""Random walks through the model with real limits, in a form that a program can replay.
+"""Random walks through the model, in a form that a program can replay. Limits are the real ones, but
+for 8 candidates and 5 notes in an epoch, so that a walk can come to the end of them.
 
 A walk is a list of steps: what is done, and in `then` what has to be answered. Epochs, entries
 and heads are the first 8 hexadecimal digits of their real hashes, which this file computes
@@ -9,11 +10,14 @@ and the channel is h0 where none is named:
     key       the Ed25519 key whose seed is SHA-256 of the name
     channel, nonce
               SHA-256 of the name
-    content   the name itself; "full" and "long" are 65,536 and 65,537 letters f
+    content   the name itself; "full", "long", "slip" and "wide" are 65,536, 65,537, 1,024 and 1,025
+              letters f
     blob      300 bytes, the letters of its name again and again; its upload key is SHA-256 of
               the name
 
-A proof is there only when it is not the right one. Times are milliseconds from the beginning.
+A proof is there only when it is not the right one. Times are milliseconds from the beginning. Each
+session comes from a source of its own; `drawn` is which one is drawn of those who wait, in the order in
+which they came, if there is a choice.
 """
 
 import hashlib
@@ -23,11 +27,14 @@ from collections import Counter, namedtuple
 
 from ledger import Ledger, must
 from model import (
-    BLOB_BYTES, CHANNEL, REAL, SIZES, TERMS, Append, Appended, BlobDelete, BlobPut, Close, Create,
-    Done, Mark, Model, Named, Open, Opened, Proof, Read, ReadOut, Refused, Restart, Stored, Wait,
-    empty, root_epoch, term,
+    BLOB_BYTES, CHANNEL, NOTE, REAL, SIZES, TERMS, Append, Appended, BlobDelete, BlobPut, Close,
+    Create, Done, Mark, Model, Named, Open, Opened, Proof, Read, ReadOut, Refused, Restart, Stored,
+    Wait, empty, gap_after, is_commit, root_epoch, term,
 )
-from worlds import kind_of
+from worlds import kind_of, unchanged
+
+# So that a walk comes to the end of what an epoch takes.
+REAL = REAL._replace(candidates=8, notes=5)
 
 # --- real hashes --------------------------------------------------------------------------
 
@@ -78,6 +85,8 @@ def content_hash(name):
 def operation_bytes(operation):
     if operation == "message":
         return b"\x01"
+    if operation == NOTE:
+        return b"\x03"
     contested = b"".join(concrete(entry) for entry in operation.contested)
     return (b"\x02" + public_key(operation.next_key) + bytes([operation.cut])
             + len(contested).to_bytes(4, "big") + contested)
@@ -127,13 +136,17 @@ def short(number):
 def told(operation, right):
     """An operation as JSON; `right` is the proof that would be right."""
     fields = {key: value for key, value in operation._asdict().items()
-              if key not in ("proof", "mark", "blob", "epoch")
+              if key not in ("proof", "mark", "blob", "epoch", "drawn")
               and (key, value) != ("channel", CHANNEL)}
     if getattr(operation, "epoch", None) is not None:
         fields["epoch"] = short(operation.epoch)
     if getattr(operation, "blob", None) is not None:
         fields["blob"] = operation.blob._asdict()
-    if getattr(operation, "mark", None) is not None:
+    if getattr(operation, "drawn", 0):
+        fields["drawn"] = operation.drawn
+    if getattr(operation, "mark", None) == NOTE:
+        fields["note"] = True
+    elif getattr(operation, "mark", None) is not None:
         mark = operation.mark
         fields["commit"] = {"next_key": mark.next_key, "cut": mark.cut,
                             "contested": [short(entry) for entry in mark.contested]}
@@ -183,16 +196,18 @@ def lean(value):
 # afterwards a walk asks nothing, so that a relay may keep them a little longer.
 DOUBT = REAL.epoch_kept // 32
 
-KINDS = ("message", "commit", "repeat", "open", "create", "read", "close", "restart", "wait",
-         "blob")
+KINDS = ("message", "commit", "note", "repeat", "open", "create", "read", "close", "restart",
+         "wait", "blob")
 # What a walk is about: weights of KINDS, how many steps, how often a wait is a long one, and the
-# longest one. In the last theme epochs live on by their use while ids and other epochs go.
+# longest one. In the fourth theme epochs live on by their use while ids and other epochs go; in the
+# last one two sessions are in each other's way.
 Theme = namedtuple("Theme", "weights steps long longest")
 THEMES = (
-    Theme((4, 4, 2, 3, 1, 4, 1, 1, 3, 2), 22, 0.05, REAL.epoch_kept),
-    Theme((3, 3, 2, 3, 1, 5, 1, 1, 6, 3), 22, 0.6, REAL.epoch_kept),
-    Theme((0, 12, 1, 1, 0, 1, 0, 0, 12, 0), 36, 0.0, 0),
-    Theme((4, 6, 2, 3, 1, 4, 0, 0, 6, 1), 30, 0.5, REAL.epoch_kept // 3),
+    Theme((4, 4, 2, 2, 3, 1, 4, 1, 1, 3, 2), 22, 0.05, REAL.epoch_kept),
+    Theme((3, 3, 2, 2, 3, 1, 5, 1, 1, 6, 3), 22, 0.6, REAL.epoch_kept),
+    Theme((0, 12, 6, 1, 1, 0, 1, 0, 0, 14, 0), 44, 0.0, 0),
+    Theme((4, 6, 1, 2, 3, 1, 4, 0, 0, 6, 1), 30, 0.5, REAL.epoch_kept // 3),
+    Theme((0, 14, 6, 0, 0, 0, 1, 0, 0, 9, 0), 44, 0.0, 0),
 )
 
 
@@ -205,17 +220,20 @@ class Walk:
         self.model, self.clock, self.steps = Model(REAL), 0, []
         self.state, self.ledger = empty(2), Ledger((), (), (), (0, 0))
         self.keys, self.appended, self.epochs = 1, [], []
+        self.early = None  # what came too early, as long as nobody was its rival
         self.waited_long = False  # then the next step looks at what is left
         self.stamps = []  # when an epoch was made or an entry stored
 
     def run(self, answers):
+        if self.theme is THEMES[-1]:
+            self.rivals(answers)
         while len(self.steps) < self.theme.steps:
             kind = self.draw.choices(KINDS, self.theme.weights)[0]
             if not self.ledger.epochs and self.draw.random() < 0.7:
                 kind = "create"
             elif self.waited_long and self.draw.random() < 0.8:
                 kind = "read"
-            operation = getattr(self, kind)()
+            operation = self.rival() or getattr(self, kind)()
             if operation is None:
                 continue
             self.take(operation, answers)
@@ -224,8 +242,11 @@ class Walk:
     def take(self, operation, answers):
         """Does one operation and writes down what was answered."""
         right = self.right_proof(operation)
+        choices = self.model.draws(self.state, operation)
+        if choices > 1:
+            operation = operation._replace(drawn=self.draw.randrange(choices))
         after, answer = self.model.step(self.state, operation)
-        must(not isinstance(answer, Refused) or after == self.state, "a refusal changed")
+        must(not isinstance(answer, Refused) or unchanged(self.state, after), "a refusal changed")
         self.ledger = self.ledger.judge(REAL, operation, answer)
         self.state = after
         self.clock += getattr(operation, "span", 0)
@@ -236,6 +257,30 @@ class Walk:
             step["then"] = answered(answer, self.clock)
         self.steps.append(lean(step))
         return answer
+
+    def rivals(self, answers):
+        """Two sessions at the first epoch, or at a child of it."""
+        root = root_epoch(CHANNEL, "k0", "n0")
+        self.take(Create(0, CHANNEL, "k0", "n0", self.proof(0, "k0", "create", CHANNEL, root)),
+                  answers)
+        sessions = (1,)
+        if self.draw.random() < 0.5:
+            first = self.take(Append(0, 0, "c0", None, Mark("k1", False, ())), answers)
+            root, sessions = first.entry, (0, 1)
+            self.take(Close(0, 0), answers)
+        key = dict(self.epochs).get(root)
+        for session in sessions:
+            self.take(Open(session, CHANNEL, root,
+                           self.proof(session, key, "open", CHANNEL, root)), answers)
+
+    def rival(self):
+        """The other session asks for what one has come too early for."""
+        early, self.early = self.early, None
+        if early is None or self.theme is not THEMES[-1] or self.draw.random() < 0.3:
+            return None
+        other = 1 - early.session
+        handles = self.state.sessions[other].handles
+        return early._replace(session=other, handle=handles[0][0], drawn=0) if handles else None
 
     def aged(self, answers):
         """A story that chance does not tell: the first ids of a child are gone while it lives."""
@@ -266,11 +311,13 @@ class Walk:
 
     def remember(self, operation, answer):
         self.waited_long = getattr(operation, "span", 0) > REAL.message_kept // 2
+        if isinstance(answer, Refused) and answer.code == "TOO_EARLY":
+            self.early = operation
         if isinstance(answer, (Appended, Opened)):
             self.stamps.append(self.clock)
         if isinstance(answer, Appended) and operation not in self.appended:
-            self.appended.append(operation)
-            if operation.mark is not None and not answer.repeated:
+            self.appended.append(operation._replace(drawn=0))
+            if is_commit(operation.mark) and not answer.repeated:
                 self.keys += 1
                 self.epochs.append((answer.entry, operation.mark.next_key))
         if isinstance(answer, Opened) and answer.epoch not in dict(self.epochs):
@@ -354,6 +401,15 @@ class Walk:
             return self.named(session, handle, mark)
         return Append(session, handle, "c%d" % self.draw.randrange(3), None, mark)
 
+    def note(self):
+        """One that is taken has another content than those before it, so that it is no repeat."""
+        session, handle, epoch = self.handle()
+        chance = self.draw.random()
+        if chance < 0.08:
+            return Append(session, handle, "wide" if chance < 0.04 else "slip", None, NOTE)
+        count = len(self.ledger.notes(epoch))
+        return Append(session, handle, "s%d" % (count + self.draw.randrange(2)), None, NOTE)
+
     def repeat(self):
         if not self.appended:
             return None
@@ -389,9 +445,6 @@ class Walk:
         session, handle, epoch = self.handle()
         if not self.epochs:
             return None
-        gone = epoch is not None and self.ledger.known(epoch) is None
-        if gone:  # CHN-025 and CHN-030 do not decide about other epochs than its own
-            return Read(session, handle, epoch, 0)
         if epoch is None or self.draw.random() < 0.4:
             epoch = self.draw.choice(self.epochs)[0]
         if self.draw.random() < 0.03:
@@ -418,7 +471,10 @@ class Walk:
     def wait(self):
         """Mostly to a time at which something changes, or one millisecond beside it."""
         near = [REAL.age - epoch.created for epoch in self.ledger.epochs]
-        near += [REAL.gap - ack.age for ack in self.ledger.acks if ack.mark]
+        for epoch in self.ledger.epochs:
+            near += [self.ledger.left(REAL, epoch.id, mark) for mark in (NOTE, Mark("", 0, ()))]
+        for queue in self.state.queues:
+            near += [left for _, left in queue.waiting + ((queue.turn,) if queue.turn else ())]
         far = [kept - ack.age for ack in self.ledger.acks
                for kept in (REAL.message_kept, REAL.commit_kept, REAL.epoch_kept)]
         far += [REAL.epoch_kept - epoch.used for epoch in self.ledger.epochs]

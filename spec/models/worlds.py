@@ -5,20 +5,24 @@ from collections import Counter, deque, namedtuple
 
 from ledger import Ledger, Violation, audit, must
 from model import (
-    BLOB_BYTES, CHANNEL, SMALL, Append, Appended, BlobDelete, BlobPut, Close, Create, Mark, Model,
-    Named, Open, Proof, Refused, Restart, Wait, empty, root_epoch, term,
+    BLOB_BYTES, CHANNEL, NOTE, SMALL, Append, Appended, BlobDelete, BlobPut, Close, Create, Mark,
+    Model, Named, Open, Proof, Refused, Restart, Wait, empty, is_commit, root_epoch, term,
 )
 
 # What may happen in a world, beside creating and opening:
-# ticks and jumps of time, contents of messages, whether wrong proofs, repeats, blobs are tried.
-World = namedtuple("World", "name sessions depth quick epochs waits contents proofs blobs handles")
+# ticks and jumps of time, contents of messages and of notes, whether wrong proofs, repeats, blobs are
+# tried.
+World = namedtuple(
+    "World", "name sessions depth quick epochs waits contents notes proofs blobs handles")
 
 WORLDS = (
-    World("contest", 1, 9, 7, 4, (1, 2), ("c0",), False, False, 2),
-    World("proofs", 2, 6, 5, 2, (), ("c0",), True, False, 2),
-    World("time", 1, 8, 7, 3, (1, 2, 3), ("c0", "c1"), False, False, 2),
-    World("blobs", 1, 8, 6, 2, (1, 2, 3), ("c0",), False, True, 1),
-    World("two", 2, 8, 7, 3, (2,), ("c0", "c1"), False, False, 2),
+    World("contest", 1, 9, 7, 4, (1, 2), ("c0",), (), False, False, 2),
+    World("proofs", 2, 6, 5, 2, (), ("c0",), (), True, False, 2),
+    World("time", 1, 8, 7, 3, (1, 2, 3), ("c0", "c1"), (), False, False, 2),
+    World("blobs", 1, 8, 6, 2, (1, 2, 3), ("c0",), (), False, True, 1),
+    World("two", 2, 8, 7, 3, (2,), ("c0", "c1"), (), False, False, 2),
+    World("notes", 1, 8, 7, 2, (1, 2), ("c0",), ("n0", "n1", "n2"), False, False, 1),
+    World("turns", 3, 9, 8, 3, (1,), (), (), False, False, 1),
 )
 
 
@@ -84,9 +88,11 @@ def appends(world, state, ledger, number, handle, name, fresh):
     own = ledger.known(name)
     for content in world.contents:
         yield Append(number, handle, content, None, None)
+    for content in world.notes:
+        yield Append(number, handle, content, None, NOTE)
     # Commits again, as they were sent.
     for ack in ledger.log(name):
-        if ack.mark is not None and ack.blob is None:
+        if is_commit(ack.mark) and ack.blob is None:
             yield Append(number, handle, "c0", None, ack.mark)
     if len(ledger.epochs) < world.epochs:
         for cut in (False, True):
@@ -120,12 +126,12 @@ def explore(world, model, depth):
         deepest = max(deepest, level)
         if level == depth:
             continue
-        for operation in operations(world, state, ledger):
+        for operation in chances(world, model, state, ledger):
             transitions += 1
             try:
                 after, answer = model.step(state, operation)
                 answers[kind_of(answer)] += 1
-                must(not isinstance(answer, Refused) or after == state,
+                must(not isinstance(answer, Refused) or unchanged(state, after),
                      "a refusal has changed something (conventions.md)")
                 judged = ledger.judge(model.limits, operation, answer)
                 held = (after.epochs, after.blobs, judged.epochs, judged.acks)
@@ -139,6 +145,18 @@ def explore(world, model, depth):
                 seen[after, judged] = ((state, ledger), operation)
                 queue.append((after, judged, level + 1))
     return Found(len(seen), transitions, deepest, answers, None, ())
+
+
+def chances(world, model, state, ledger):
+    """Every operation with each way in which a draw can come out."""
+    for operation in operations(world, state, ledger):
+        for drawn in range(model.draws(state, operation)):
+            yield operation._replace(drawn=drawn) if drawn else operation
+
+
+def unchanged(before, after):
+    """Whether all is as it was, but for who waits and whose turn it is."""
+    return before._replace(queues=()) == after._replace(queues=())
 
 
 def kind_of(answer):
@@ -160,7 +178,9 @@ BREAKS = (
     "own-key-allowed", "age-unchecked", "gap-unchecked", "stored-again",
     "repeated-with-last-head", "head-stays", "cut-shown", "through-hidden", "siblings-hidden",
     "proof-of-any-session", "proof-of-any-key", "commits-kept-short", "epoch-lost-early",
-    "use-ignored", "child-unopened", "blob-not-held",
+    "use-ignored", "child-unopened", "blob-not-held", "note-before-commit", "notes-unbounded",
+    "notes-kept-short", "gap-stays", "draw-skipped", "turn-ignored", "turn-too-long",
+    "nobody-waits",
 )
 
 

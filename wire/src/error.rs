@@ -99,7 +99,8 @@ codes! {
 
     /// The epoch has a first commit already; the candidates come along.
     Stale = 30, "STALE", State, AfterSync;
-    /// The epoch, or its last candidate, is too young for a commit.
+    /// The epoch, or its last candidate or note, is too young for another one, or it is somebody
+    /// else's turn.
     TooEarly = 31, "TOO_EARLY", State, Later;
     /// The next epoch key was seen before.
     KeyReused = 32, "KEY_REUSED", Client, Never;
@@ -129,6 +130,11 @@ codes! {
     BlobIncomplete = 51, "BLOB_INCOMPLETE", State, Later;
     /// An entry whose content is kept names the blob.
     BlobInUse = 52, "BLOB_IN_USE", State, Later;
+
+    /// The epoch has no candidate that a note could be about.
+    NoCandidates = 60, "NO_CANDIDATES", State, AfterSync;
+    /// The epoch takes no more notes.
+    NotesExhausted = 61, "NOTES_EXHAUSTED", State, AfterSync;
 }
 
 /// A refusal: what the relay answers instead of a result.

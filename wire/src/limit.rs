@@ -14,8 +14,18 @@ pub struct Limits {
     pub candidates_max: u16,
     /// Age of an epoch before it takes its first commit, in milliseconds.
     pub epoch_age_min_ms: u64,
-    /// Time between two candidates of one epoch, in milliseconds.
+    /// Time between the first candidates of one epoch, in milliseconds; [`Self::gap_ms`] of later ones.
     pub candidate_gap_min_ms: u64,
+    /// Notes that one epoch takes.
+    pub notes_max: u16,
+    /// Longest envelope of a note.
+    pub note_bytes_max: u32,
+    /// Time between the first notes of one epoch, in milliseconds; [`Self::gap_ms`] of later ones.
+    pub note_gap_min_ms: u64,
+    /// Candidates, or notes, of an epoch after which the time to the next one doubles.
+    pub gap_step: u16,
+    /// How long who was drawn has for its append, in milliseconds.
+    pub turn_ms: u64,
     /// Handles open in one session.
     pub handles_max: u16,
     /// Requests of one session that have no answer yet.
@@ -73,9 +83,14 @@ impl Limits {
         frame_bytes_max: 320 * 1024,
         entry_inline_bytes_max: 64 * 1024,
         entry_blob_bytes_max: 32 * 1024 * 1024,
-        candidates_max: 8,
+        candidates_max: 64,
         epoch_age_min_ms: 1_000,
         candidate_gap_min_ms: 500,
+        notes_max: 64,
+        note_bytes_max: 1_024,
+        note_gap_min_ms: 200,
+        gap_step: 4,
+        turn_ms: 1_000,
         handles_max: 1_024,
         requests_in_flight_max: 256,
         readings_max: 1_024,
@@ -100,10 +115,35 @@ impl Limits {
         blob_retention_ms: 90 * DAY_MS,
         slot_lapse_ms: 60 * DAY_MS,
     };
+
+    /// The time until the next candidate, or note, of an epoch that has so many, from the time
+    /// between the first ones; both in milliseconds (spec: CHN-035).
+    pub fn gap_ms(&self, first_ms: u64, count: usize) -> u64 {
+        let doublings = count / usize::from(self.gap_step).max(1);
+        let factor = u32::try_from(doublings).ok().and_then(|by| 1_u64.checked_shl(by));
+        factor.map_or(u64::MAX, |factor| first_ms.saturating_mul(factor))
+    }
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self::V1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_doubles_after_each_step() {
+        // spec: CHN-035
+        let limits = Limits::V1;
+        let table = [(1, 500), (3, 500), (4, 1_000), (7, 1_000), (8, 2_000), (63, 500 << 15)];
+        for (count, expected) in table {
+            assert_eq!(limits.gap_ms(500, count), expected, "after {count}");
+        }
+        assert_eq!(limits.gap_ms(500, 4 * 64), u64::MAX);
+        assert_eq!(Limits { gap_step: 0, ..limits }.gap_ms(200, 3), 1_600);
     }
 }

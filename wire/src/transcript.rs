@@ -260,6 +260,8 @@ pub enum Operation {
     Message,
     /// A sealed commit, a candidate for the next epoch.
     Commit(CommitMark),
+    /// A sealed note: what members say about the candidates of the epoch (spec: CHN-032).
+    Note,
 }
 
 impl Operation {
@@ -271,6 +273,7 @@ impl Operation {
                     mark.contested.iter().flat_map(|id| *id.as_bytes()).collect();
                 transcript.byte(2).fixed(mark.next_key).byte(mark.cut.code()).variable(&contested)
             }
+            Self::Note => transcript.byte(3),
         }
     }
 }
@@ -439,6 +442,7 @@ mod tests {
         };
         let operations = [
             Operation::Message,
+            Operation::Note,
             Operation::Commit(mark.clone()),
             Operation::Commit(CommitMark { cut: Cut::Cut, ..mark.clone() }),
             Operation::Commit(CommitMark { contested: vec![EntryId::from_bytes([4; 32])], ..mark }),

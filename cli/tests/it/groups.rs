@@ -107,14 +107,14 @@ async fn a_group_is_shown_with_all_that_is_agreed() {
         assert_eq!(
             lines[..5],
             [
-                "name         Climbing",
-                "about        on rocks",
-                "             and ice",
-                "picture      image/png, 3.0 KiB",
-                "you are      owner",
+                "name          Climbing",
+                "about         on rocks",
+                "              and ice",
+                "picture       image/png, 3.0 KiB",
+                "you are       owner",
             ]
         );
-        assert_eq!(lines[5], "add          owners and admins");
+        assert_eq!(lines[5], "add           owners and admins");
         assert_eq!(lines[9], "change-rights owners and admins");
         assert_eq!(lines.len(), 5 + GroupRight::ALL.len());
     }

@@ -248,7 +248,7 @@ fn removed(
             shut_out(work, channel, group, mls)?;
             crate::devices::this_device_revoked(work)
         }
-        // The person left by another device, which goes itself after this one (spec: CLI-155).
+        // The person left by another device, which goes itself after this one (spec: GRP-049).
         PurposeRecord::Group { chat } if *by == me => {
             close(work, channel, group, mls, FailureReason::NotAMember)?;
             work.effects.contacts = true;

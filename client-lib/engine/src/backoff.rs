@@ -43,6 +43,12 @@ pub(crate) fn rest_ms(least_ms: u64, retry_after_ms: u64) -> u64 {
     least_ms.max(retry_after_ms.min(RETRY_AFTER_MAX_MS))
 }
 
+/// The wait for a turn: what the relay says and no more, as far as it can be asked
+/// (spec: CHN-039, CLI-111).
+pub(crate) fn told_ms(retry_after_ms: u64) -> u64 {
+    retry_after_ms.clamp(LEAST_MS, RETRY_AFTER_MAX_MS)
+}
+
 /// A number of milliseconds below `span_ms`. The bias of the remainder does not matter here.
 pub(crate) fn jitter_ms(span_ms: u64, rng: &mut dyn CryptoRng) -> u64 {
     rng.next_u64() % span_ms.max(1)
@@ -73,6 +79,15 @@ mod tests {
             assert_eq!(rest_ms(5_000, asked), rest, "{asked} asked");
         }
         assert_eq!(rest_ms(700_000, u64::MAX), 700_000);
+    }
+
+    #[test]
+    fn a_turn_is_waited_for_as_long_as_the_relay_says() {
+        // spec: CHN-039, CLI-111
+        let table = [(1, 50), (50, 50), (1_000, 1_000), (600_001, 600_000), (1 << 63, 600_000)];
+        for (told, waits) in table {
+            assert_eq!(told_ms(told), waits, "{told} told");
+        }
     }
 
     #[test]

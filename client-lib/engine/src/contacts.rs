@@ -392,6 +392,17 @@ pub(crate) fn reached(
             work.update_wish(number, Wish::ReachContact { link, chat, channel, packages, card })?;
             Ok(Progress::Next)
         }
+        // Its devices or keys are changing there, and card and list came one after the other: all is
+        // asked anew (spec: IDN-060).
+        Gathered::Failed(FailureReason::IdentityNotProven)
+            if packages.refusals < packages::REFUSALS_MAX =>
+        {
+            let refusals = packages.refusals.saturating_add(1);
+            let packages = Packages { refusals, ..Packages::default() };
+            let wish = Wish::ReachContact { link, chat, channel, packages, card: None };
+            work.update_wish(number, wish)?;
+            Ok(Progress::Refused { retry_after_ms: 0 })
+        }
         Gathered::Failed(reason) => {
             wish::fail(work, number, packages::whose_clock(desk, reason))?;
             Ok(Progress::Settled)

@@ -95,7 +95,7 @@ fn stays(work: &mut Work<'_>, number: WishNumber, channel: &ChannelId) -> Result
     wish::fail(work, number, FailureReason::LastOwner)
 }
 
-/// The other devices of this identity in a group: a person leaves with all of them (spec: CLI-155).
+/// The other devices of this identity in a group: a person leaves with all of them (spec: GRP-049).
 fn other_devices(work: &Work<'_>, group: &Group) -> Result<Vec<LeafSelector>, StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?;
     let own = me.fingerprint();

@@ -171,6 +171,7 @@ pub(crate) fn take(
         Operation::Commit(_) => {
             take_commit(work, channel, &group, &placed, entry, operation, envelope)?;
         }
+        Operation::Note => take_note(work, channel, entry, envelope)?,
     }
     Ok(Taken::Next)
 }
@@ -249,11 +250,29 @@ fn take_message(
             received::take(work, channel, group, &mls, entry, &message)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
-        OpenedEntry::Commit(_) => {
+        OpenedEntry::Commit(_) | OpenedEntry::UnknownNote => {
             return Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)));
         }
     }
     Ok(())
+}
+
+/// A note has its place in the chain, and says nothing that this version knows (spec: ENV-005).
+fn take_note(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entry: &Entry,
+    envelope: &[u8],
+) -> Result<(), Fault> {
+    let (_, keys) = epoch_state(work, channel, &entry.epoch)?;
+    let mut mls = load_group(work, channel)?;
+    let provider = work.provider();
+    match mls.open_entry(&provider, &entry.epoch, &keys, &Operation::Note, envelope)? {
+        OpenedEntry::UnknownNote => Ok(()),
+        OpenedEntry::Message(_) | OpenedEntry::Leave(_) | OpenedEntry::Commit(_) => {
+            Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)))
+        }
+    }
 }
 
 /// A member saw the head of this epoch's log: it must be one that we saw, at a place before its own
@@ -376,6 +395,8 @@ fn plan_contest(
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
     if group.contest.is_some() {
+        // What this device offers, or has offered already, has to list this candidate too.
+        work.effects.channels.insert(*channel);
         return Ok(());
     }
     let wait = CONTEST_WAIT_MS + backoff::jitter_ms(CONTEST_SPAN_MS, work.rng);

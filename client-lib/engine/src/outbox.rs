@@ -229,11 +229,15 @@ pub(crate) fn send_commit(
     let (Some(view), Some(channel)) = (desk.channel, wish.channel().copied()) else {
         return Ok(Step::Aim);
     };
-    if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
-        return append(desk, sealed);
-    }
     let (epoch, keys) = epoch_state(work, &channel, &view.epoch)?;
     let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
+    if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
+        if contests(&sealed, &contested)? {
+            return append(desk, sealed);
+        }
+        // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
+        forget(work, &sealed);
+    }
     if epoch.candidates.iter().any(|known| known.verdict != Verdict::Invalid) {
         // A candidate that cannot be judged here is for others to contest.
         return Ok(Step::Later(work.now.plus_ms(backoff::UNJUDGED_REST_MS)));
@@ -286,8 +290,14 @@ pub(crate) fn send_commit(
     append(desk, sealed)
 }
 
+/// Whether a sealed commit contests exactly these candidates.
+fn contests(sealed: &SealedRecord, contested: &[EntryId]) -> Result<bool, StoreError> {
+    let Some(commit) = &sealed.commit else { return Ok(false) };
+    Ok(crate::record::decode::<CommitRecord>(commit.expose())?.contested == contested)
+}
+
 /// MLS has one pending commit in a group, and its bytes may be under way: another wish waits until
-/// it is settled. Only a contest takes its place, when the log shows that others came first.
+/// it is settled. One takes its place only when the log shows that others came before it.
 fn make_way(
     work: &Work<'_>,
     number: WishNumber,
@@ -301,7 +311,7 @@ fn make_way(
         let Some(sealed) = sealed(work, row.number)?.filter(|row| row.commit.is_some()) else {
             continue;
         };
-        if contested.is_empty() {
+        if contests(&sealed, contested)? {
             return Ok(false);
         }
         forget(work, &sealed);

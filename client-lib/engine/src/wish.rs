@@ -100,6 +100,8 @@ pub(crate) enum Progress {
     Uploading,
     /// Refused for now.
     Refused { retry_after_ms: u64 },
+    /// Too early by so much: its turn may come then.
+    TooEarly { retry_after_ms: u64 },
     /// The log decides.
     AwaitLog,
     /// The relay has it, and another person's device does the rest; the log will say.

@@ -16,7 +16,8 @@ use std::{
 use futures::future::BoxFuture;
 use hushwire::transport::{ConnectError, Connection, Lane, LinkError, RelayTarget, Transport};
 use hushwire_relay_rules::{
-    Group, MemoryStore, Progress, Reading, Reply, Session, Signer, Step, Wake, store::ReadLimit,
+    Group, MemoryStore, Progress, Reading, Reply, Session, Signer, Source, Step, WaitingRoom, Wake,
+    store::ReadLimit,
 };
 use hushwire_wire::{
     SigningKey,
@@ -27,6 +28,8 @@ use hushwire_wire::{
     message::{Request, RequestId},
     transcript,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -72,6 +75,7 @@ struct Core {
     store: MemoryStore,
     signer: Signer,
     limits: Arc<Limits>,
+    waiting: WaitingRoom,
     started: Instant,
     ahead: Duration,
     sessions: BTreeMap<u64, Open>,
@@ -103,6 +107,7 @@ impl MemoryRelay {
             store: MemoryStore::new(),
             signer,
             limits: Arc::new(limits),
+            waiting: WaitingRoom::new(Box::new(ChaCha20Rng::seed_from_u64(seed.into()))),
             started: Instant::now(),
             ahead: Duration::ZERO,
             sessions: BTreeMap::new(),
@@ -216,7 +221,8 @@ impl Core {
         let mut nonce = [0; 32];
         nonce[..8].copy_from_slice(&self.sessions_so_far.to_be_bytes());
         let (key, limits) = (self.signer.public_key(), Arc::clone(&self.limits));
-        let session = Session::new(key, limits, Nonce::from_bytes(nonce));
+        let source = Source::from_bytes(self.sessions_so_far.to_be_bytes());
+        let session = Session::new(key, limits, Nonce::from_bytes(nonce), source);
         let (cut, _) = watch::channel(None);
         let open = Open { session, readings: BTreeMap::new(), lanes: Vec::new(), cut };
         self.sessions.insert(self.sessions_so_far, open);
@@ -272,7 +278,7 @@ impl Core {
             Step::Lookup(lookup) => lookup.run(&self.store, now),
             Step::Write(write) => {
                 let mut group = Group::new();
-                group.plan(&self.store, &self.limits, now, (), &write);
+                group.plan(&self.store, &self.limits, &mut self.waiting, now, (), &write);
                 let mut stored = group.commit(&mut self.store);
                 let readings =
                     self.sessions.values_mut().flat_map(|open| open.readings.values_mut());

@@ -2,6 +2,7 @@
 
 mod appends;
 mod blobs;
+mod contests;
 mod log;
 mod readings;
 
@@ -28,6 +29,8 @@ pub fn suite() -> Suite {
         .group(appends::messages())
         .group(appends::commits())
         .group(appends::waits())
+        .group(contests::notes())
+        .group(contests::turns())
         .group(appends::bounds())
         .group(blobs::proven())
         .group(blobs::held())

@@ -379,7 +379,7 @@ fn pictures() -> Cases {
     let with = |avatar: &'static [u8]| State { avatar, ..group() };
     let by = |leaf| Case::new(&group(), leaf);
     let bad = Some(Rejection::BadGroupState);
-    let long: &'static [u8] = [&JPEG[..], &[0; 8_192]].concat().leak();
+    let long: &'static [u8] = [JPEG, &[0; 8_192]].concat().leak();
     let whole: &'static [u8] = &long[..8_193];
     vec![
         ("an admin sets a JPEG", by(1).then(with(JPEG)), None),

@@ -2,7 +2,7 @@
 
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use hushwire_protocol::envelope::{EnvelopeError, Place, open};
+use hushwire_protocol::envelope::{EnvelopeError, Place, check_note, open};
 use hushwire_protocol::epoch::EnvelopeKey;
 use hushwire_protocol::group::Rejection;
 use hushwire_wire::transcript::{CommitMark, Cut, Operation};
@@ -33,6 +33,12 @@ pub fn run(input: &Value) -> Outcome {
     let input = Input(input);
     let (channel, epoch) = (input.id("channel"), input.id("epoch"));
     let key = EnvelopeKey::from_bytes(input.bytes("envelope_key").try_into().expect("32 bytes"));
+    if input.has("note") {
+        return match check_note(&key, &channel, &epoch, &input.bytes("envelope")) {
+            Ok(()) => Outcome::accepted(),
+            Err(error) => rejected(error_code(error)),
+        };
+    }
     let operation = if input.has("next_key") {
         let contested = input.list("contested");
         Operation::Commit(CommitMark {
@@ -70,6 +76,7 @@ const MESSAGE: &[u8] = b"an MLSMessage";
 enum Kind {
     Message,
     Commit,
+    Note,
 }
 
 /// The binding of ENV-003, byte by byte.
@@ -77,6 +84,7 @@ fn binding(kind: Kind, epoch: u8, next_key: u8) -> Vec<u8> {
     let place = [[1; 32], [epoch; 32]].concat();
     let operation = match kind {
         Kind::Message => vec![1],
+        Kind::Note => vec![3],
         Kind::Commit => [&[2][..], &[next_key; 32], &[1], &[0, 0, 0, 32], &[5; 32]].concat(),
     };
     bind("envelope binding", &[place, operation].concat())
@@ -115,6 +123,9 @@ fn input(kind: Kind, envelope: &[u8]) -> Value {
         input["cut"] = "1".into();
         input["contested"] = json!([hex::encode([5; 32])]);
     }
+    if kind == Kind::Note {
+        input["note"] = true.into();
+    }
     input
 }
 
@@ -129,7 +140,7 @@ fn outputs(kind: &str, proposals: &[&[u8]], report: &[u8]) -> Value {
 
 /// The tests.
 pub fn suite() -> Suite {
-    Suite::new(NAME).group(valid()).group(places()).group(contents())
+    Suite::new(NAME).group(valid()).group(places()).group(contents()).group(notes())
 }
 
 fn valid() -> Group {
@@ -213,4 +224,28 @@ fn contents() -> Group {
         group = group.test(comment, &[], input(Kind::Message, &envelope), rejected(rejection));
     }
     group
+}
+
+/// What this version knows is no note, and a note that it does not know is passed over.
+fn notes() -> Group {
+    let seal = |kind, version| {
+        sealed(&binding(Kind::Note, 2, 4), &padded(content(version, kind, &[], &[]), 256))
+    };
+    let group = Group::new("notes", &["ENV-003", "ENV-005"]).test(
+        "of a later version, passed over",
+        &[],
+        input(Kind::Note, &seal(200, 1)),
+        Outcome::accepted(),
+    );
+    let message = sealed(&binding(Kind::Message, 2, 4), &padded(content(1, 1, &[], &[]), 256));
+    let cases = [
+        ("a message as a note", seal(1, 1), Rejection::WrongKind),
+        ("a commit as a note", seal(2, 1), Rejection::WrongKind),
+        ("a leave as a note", seal(3, 1), Rejection::WrongKind),
+        ("version 2", seal(200, 2), Rejection::MalformedEnvelope),
+        ("a message in a note's place", message, Rejection::Undecryptable),
+    ];
+    cases.into_iter().fold(group, |group, (comment, envelope, rejection)| {
+        group.test(comment, &[], input(Kind::Note, &envelope), rejected(rejection))
+    })
 }

@@ -102,15 +102,22 @@ fn all() -> String {
     format!("a1 74{} f5", hex::encode("hushwire.mention-all"))
 }
 
+/// Whether messages need the right that is varied.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    It,
+    Others,
+}
+
 type Case = (&'static str, String);
 
-/// A message of each sender, where the right needs each role. The message needs the right, or not.
-fn judged(comment: &str, rules: &[&str], right: usize, needs: bool, cases: Vec<Case>) -> Group {
+/// A message of each sender, where the right needs each role.
+fn judged(comment: &str, rules: &[&str], right: usize, needs: Needs, cases: Vec<Case>) -> Group {
     let mut group = Group::new(comment, rules);
     for (comment, content) in cases {
         for (who, sender) in SENDERS {
             for least in 0..=2 {
-                let allowed = !needs || sender as u8 >= least;
+                let allowed = needs == Needs::Others || sender as u8 >= least;
                 let code = hushwire_protocol::group::Rejection::NoRight;
                 let outcome = if allowed { Outcome::accepted() } else { rejected(code) };
                 let input = json!({
@@ -156,12 +163,12 @@ pub fn suite() -> Suite {
     ];
     let elsewhere = vec![("a text", plain(&words("hi"))), ("a card", plain(&control(1)))];
     Suite::new(NAME)
-        .group(judged("what needs the right to write", &["GRP-082"], WRITE, true, writes))
-        .group(judged("what needs none", &["GRP-082", "GRP-085"], WRITE, false, free))
-        .group(judged("pinning", &["GRP-084"], PIN, true, pins))
-        .group(judged("no pin", &["GRP-084"], PIN, false, elsewhere.clone()))
-        .group(judged("mentioning everybody", &["GRP-083"], MENTION_ALL, true, mentions))
-        .group(judged("mentioning nobody", &["GRP-083"], MENTION_ALL, false, elsewhere))
+        .group(judged("what needs the right to write", &["GRP-082"], WRITE, Needs::It, writes))
+        .group(judged("what needs none", &["GRP-082", "GRP-085"], WRITE, Needs::Others, free))
+        .group(judged("pinning", &["GRP-084"], PIN, Needs::It, pins))
+        .group(judged("no pin", &["GRP-084"], PIN, Needs::Others, elsewhere.clone()))
+        .group(judged("mentioning everybody", &["GRP-083"], MENTION_ALL, Needs::It, mentions))
+        .group(judged("mentioning nobody", &["GRP-083"], MENTION_ALL, Needs::Others, elsewhere))
         .group(direct())
 }
 

@@ -150,12 +150,16 @@ fn excluded() -> Group {
     let commit = RawField::message(5, vec![RawField::bytes(1, &[3; 32])]);
     let inline = RawField::bytes(3, b"sealed");
     let expired = RawField::bytes(6, &[4; 32]);
+    let note = RawField::integer(8, 1);
     let epoch = RawField::bytes(1, &[5; 32]);
     let entries = [
         ("inline and blob", vec![inline.clone(), blob.clone()]),
-        ("inline and expired", vec![inline, expired.clone()]),
+        ("inline and expired", vec![inline.clone(), expired.clone()]),
         ("blob and expired", vec![blob.clone(), expired.clone()]),
-        ("commit and expired", vec![commit, expired]),
+        ("commit and expired", vec![commit.clone(), expired.clone()]),
+        ("blob and note", vec![blob.clone(), note.clone()]),
+        ("inline, commit and note", vec![inline.clone(), commit.clone(), note.clone()]),
+        ("expired and note", vec![expired, note]),
     ];
     for (comment, mut fields) in entries {
         fields.insert(0, epoch.clone());
@@ -163,17 +167,20 @@ fn excluded() -> Group {
         let comment = format!("entry: {comment}");
         group = group.invalid(&comment, input(Side::ToClient, &message), Phase::Decode, MALFORMED);
     }
-    let append = RawField::message(
-        19,
-        vec![RawField::integer(1, 1), RawField::bytes(2, b"sealed"), blob.renumbered(3)],
-    );
-    let message = raw::encode(&[RawField::integer(1, 1), append]);
-    group.invalid(
-        "append: inline and blob",
-        input(Side::ToRelay, &message),
-        Phase::Decode,
-        MALFORMED,
-    )
+    let (blob, commit, note) = (blob.renumbered(3), commit.renumbered(4), RawField::integer(5, 1));
+    let inline = RawField::bytes(2, b"sealed");
+    let appends = [
+        ("inline and blob", vec![inline.clone(), blob.clone()]),
+        ("blob and note", vec![blob, note.clone()]),
+        ("commit and note", vec![inline, commit, note]),
+    ];
+    for (comment, mut fields) in appends {
+        fields.insert(0, RawField::integer(1, 1));
+        let message = raw::encode(&[RawField::integer(1, 1), RawField::message(19, fields)]);
+        let comment = format!("append: {comment}");
+        group = group.invalid(&comment, input(Side::ToRelay, &message), Phase::Decode, MALFORMED);
+    }
+    group
 }
 
 fn ranges() -> Group {
@@ -272,7 +279,7 @@ fn reserved() -> Group {
 
 fn unknown_codes() -> Group {
     let mut group = Group::new("error codes of a later version", &["WIRE-051"]);
-    for code in [12, 60, 1_000, u64::from(u32::MAX)] {
+    for code in [12, 99, 1_000, u64::from(u32::MAX)] {
         let fields = vec![RawField::integer(1, code), RawField::integer(2, 500)];
         let message = raw::encode(&[RawField::integer(1, 1), RawField::message(10, fields)]);
         let outputs = json!({

@@ -141,6 +141,9 @@ fn entry_value(entry: &Entry) -> Value {
                     "contested": ids(&mark.contested),
                 });
             }
+            if *operation == Operation::Note {
+                value["note"] = true.into();
+            }
         }
     }
     value

@@ -150,6 +150,9 @@ fn content(step: Input<'_>) -> Content {
 }
 
 fn operation(step: Input<'_>) -> Operation {
+    if step.has("note") {
+        return Operation::Note;
+    }
     if !step.has("commit") {
         return Operation::Message;
     }

@@ -29,7 +29,7 @@ use super::profile::agreed_state_of;
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
 use super::state::{GroupState, Life};
-use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
+use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, check_note, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::provider::Provider;
 use crate::storage::MlsStoreError;
@@ -44,6 +44,8 @@ pub enum Opened {
     Commit(StagedCandidate),
     /// Somebody wants to leave: put it into the next commit.
     Leave(OpenedLeave),
+    /// A note of a kind that this version does not know: passed over (spec: ENV-005).
+    UnknownNote,
 }
 
 /// A message of a member.
@@ -196,6 +198,10 @@ impl Group {
         envelope: &[u8],
     ) -> Result<Opened, OpenError> {
         self.check_member()?;
+        if *operation == Operation::Note {
+            check_note(&keys.envelope, &self.channel, epoch, envelope)?;
+            return Ok(Opened::UnknownNote);
+        }
         if self.state.life == Life::Dissolved {
             // spec: GRP-081
             return Err(Rejection::Dissolved.into());

@@ -10,6 +10,7 @@ use crate::{
     outcome::{Effect, Outcome, Refused},
     overlay::Overlay,
     store::{Batch, Object, Read, Revision, Store, StoreError},
+    waiting::WaitingRoom,
     write::{self, Scene, Write},
 };
 
@@ -62,16 +63,17 @@ impl<T> Group<T> {
     }
 
     /// Plans a write against `store` and everything planned before. `store` is the same for all
-    /// writes of a group and does not change meanwhile.
+    /// writes of a group and does not change meanwhile; `waiting` is the relay's, from group to group.
     pub fn plan(
         &mut self,
         store: &impl Read,
         limits: &Limits,
+        waiting: &mut WaitingRoom,
         now: Timestamp,
         name: T,
         write: &Write,
     ) {
-        let planned = self.plan_effect(store, limits, now, write);
+        let planned = self.plan_effect(store, limits, waiting, now, write);
         self.planned.push((name, planned));
     }
 
@@ -79,11 +81,12 @@ impl<T> Group<T> {
         &mut self,
         store: &impl Read,
         limits: &Limits,
+        waiting: &mut WaitingRoom,
         now: Timestamp,
         write: &Write,
     ) -> Result<Effect, Refused> {
         let view = self.overlay.over(store);
-        let planned = write::plan(&Scene { view: &view, limits, now }, write)?;
+        let planned = write::plan(&Scene { view: &view, limits, now }, waiting, write)?;
         let held = planned.hold.map(|hold| (Object::Blob(hold.blob), vec![hold.change]));
         let changed: Vec<_> = [Some((write.object(), planned.changes)), held]
             .into_iter()

@@ -20,7 +20,8 @@
 //!   changes one object; an entry that names a blob also prolongs the blob, which is stored first.
 //! - A reading is a cursor of bounded size. It pulls from the store when its client has room; a
 //!   client that stalls costs no queue.
-//! - All state that outlives a session is in the store: a new process continues where one stopped.
+//! - All state that outlives a session is in the store: a new process continues where one stopped. Only
+//!   who waits for a turn is in memory ([`WaitingRoom`]), and asks again.
 
 mod blob;
 mod channel;
@@ -36,6 +37,7 @@ pub mod receipt;
 mod row;
 pub mod session;
 pub mod store;
+pub mod waiting;
 pub mod write;
 
 pub use group::{Group, Stored};
@@ -46,4 +48,5 @@ pub use outcome::{Outcome, Refused};
 pub use reading::{Progress, ReadStep, Reading, Wake};
 pub use receipt::{Reply, Signer};
 pub use session::{Session, Step};
+pub use waiting::{Source, WaitingRoom};
 pub use write::Write;

@@ -20,8 +20,8 @@ use hushwire_wire::{
 };
 
 use crate::{
-    lookup::Lookup, outcome::Outcome, reading::Reading, receipt::Reply, write::InboxDoor,
-    write::Write,
+    lookup::Lookup, outcome::Outcome, reading::Reading, receipt::Reply, waiting::Source,
+    write::InboxDoor, write::Write,
 };
 use handles::Handles;
 
@@ -55,6 +55,7 @@ pub struct Session {
     relay: RelayId,
     limits: Arc<Limits>,
     nonce: Nonce,
+    source: Source,
     phase: Phase,
     handles: Handles,
     in_flight: BTreeMap<RequestId, Waiting>,
@@ -91,13 +92,14 @@ pub(crate) enum Opened {
 
 impl Session {
     /// A session at the relay with this key, before its hello. `nonce` is fresh and random.
-    pub fn new(relay: PublicKey, limits: Arc<Limits>, nonce: Nonce) -> Self {
+    pub fn new(relay: PublicKey, limits: Arc<Limits>, nonce: Nonce, source: Source) -> Self {
         Self {
             relay: transcript::relay_id(&relay),
             relay_key: relay,
             handles: Handles::new(&limits),
             limits,
             nonce,
+            source,
             phase: Phase::Greeting,
             in_flight: BTreeMap::new(),
         }

@@ -18,6 +18,7 @@ use crate::{
     news::News,
     outcome::{Effect, Refused},
     store::{Change, Object, Read},
+    waiting::{Asker, WaitingRoom},
 };
 
 /// A change that a session asks for. Made by [`crate::Session::handle`] only, which has checked
@@ -68,6 +69,7 @@ pub(crate) enum Operand {
         entry: EntryId,
         content: Content,
         operation: Operation,
+        asker: Asker,
     },
     InboxCreate {
         inbox: InboxId,
@@ -185,14 +187,19 @@ pub(crate) struct Scene<'a, V: Read> {
 }
 
 /// Plans one write.
-pub(crate) fn plan<V: Read>(scene: &Scene<'_, V>, write: &Write) -> Result<Planned, Refused> {
+pub(crate) fn plan<V: Read>(
+    scene: &Scene<'_, V>,
+    waiting: &mut WaitingRoom,
+    write: &Write,
+) -> Result<Planned, Refused> {
     match &write.0 {
         Operand::ChannelCreate { channel, epoch, key } => {
             channel::create::plan(scene, channel, epoch, key)
         }
-        Operand::Append { channel, epoch, entry, content, operation } => {
-            let append = channel::append::Append { channel, epoch, entry, content, operation };
-            append.plan(scene)
+        Operand::Append { channel, epoch, entry, content, operation, asker } => {
+            let append =
+                channel::append::Append { channel, epoch, entry, content, operation, asker };
+            append.plan(scene, waiting)
         }
         Operand::InboxCreate { inbox, owner } => inbox::owner::plan_create(scene, inbox, owner),
         Operand::InboxOpen(door) => inbox::owner::plan_open(scene, door),

@@ -234,6 +234,8 @@ impl World {
         let seed = self.evil.next_u64();
         let burglary = self.break_in(&loot)?;
         let candidates = burglary.opened.candidates.clone();
+        // Of what comes behind the commit by which the others went on nobody hears.
+        let is_first = candidates.is_empty();
         let forgery = match trick {
             Trick::Storm if candidates.is_empty() => {
                 loot.commit(CommitIntent::default(), Vec::new(), Cut::Through, Seals::Whole, seed)
@@ -246,11 +248,15 @@ impl World {
         };
         let appended = forgery.and_then(|forgery| {
             let appended = self.append_at(&burglary, &forgery)?;
+            // Beside garbage candidates an epoch takes garbage notes.
+            let _refused = self.append_at(&burglary, &Loot::garbage(Operation::Note, seed));
             Some((appended, forgery))
         });
         self.leave_seat(&burglary);
         let (appended, forgery) = appended?;
-        self.harmed(loot.channel, trick);
+        if is_first {
+            self.harmed(loot.channel, trick);
+        }
         let rest = match forgery.next_keys {
             Some(keys) => {
                 loot.follow(&appended.entry, keys, seed)?;

@@ -112,12 +112,15 @@ impl World {
 
     /// Whether a hostile member can be what a device warns of; notes what it warned of.
     fn is_explained(&mut self, client: usize, warning: &Warning) -> bool {
+        let accused = check::accused(warning);
+        if let Some((chat, code)) = accused {
+            self.ledger.warned.insert((client, chat, code.to_owned()));
+        }
         // A relay that lies gives cause for every warning.
         if self.relays_are == Relays::Liars {
             return true;
         }
-        let Some((chat, code)) = check::accused(warning) else { return false };
-        self.ledger.warned.insert((client, chat, code.to_owned()));
+        let Some((chat, _)) = accused else { return false };
         if !self.is_honest(client) {
             return true;
         }

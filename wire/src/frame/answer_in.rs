@@ -137,10 +137,9 @@ fn entry(message: proto::Entry) -> Result<Entry, Fault> {
 
 fn entry_body(message: proto::Entry) -> Result<EntryBody, Fault> {
     if message.expired.is_empty() {
-        return Ok(EntryBody::Whole {
-            content: entry::content(message.inline, message.blob.as_ref())?,
-            operation: entry::operation(message.commit.as_ref())?,
-        });
+        let proto::Entry { inline, blob, commit, note, .. } = message;
+        let (content, operation) = entry::Fields { inline, blob, commit, note }.whole()?;
+        return Ok(EntryBody::Whole { content, operation });
     }
     absent("inline", &message.inline)?;
     if message.blob.is_some() {
@@ -148,6 +147,9 @@ fn entry_body(message: proto::Entry) -> Result<EntryBody, Fault> {
     }
     if message.commit.is_some() {
         return Err(Fault::Conflict { field: "commit" });
+    }
+    if message.note {
+        return Err(Fault::Conflict { field: "note" });
     }
     fixed("expired", &message.expired).map(EntryBody::Expired)
 }

@@ -133,6 +133,7 @@ fn entry(entry: &Entry) -> proto::Entry {
             message.inline = entry::inline_field(content);
             message.blob = entry::blob_field(content);
             message.commit = entry::commit_field(operation);
+            message.note = entry::note_field(operation);
         }
         EntryBody::Expired(id) => message.expired = id.to_field(),
     }

@@ -14,10 +14,7 @@ use super::{
 };
 
 /// Exactly one of the two places where sealed bytes can be (spec: WIRE-017).
-pub(super) fn content(
-    inline: Bytes,
-    blob: Option<&proto::BlobReference>,
-) -> Result<Content, Fault> {
+fn content(inline: Bytes, blob: Option<&proto::BlobReference>) -> Result<Content, Fault> {
     match (inline.is_empty(), blob) {
         (false, None) => Ok(Content::Inline(inline)),
         (true, Some(reference)) => blob_reference(reference).map(Content::Blob),
@@ -34,8 +31,28 @@ fn blob_reference(message: &proto::BlobReference) -> Result<BlobReference, Fault
     })
 }
 
+/// The fields that an entry has when it is appended and when it is read.
+pub(super) struct Fields {
+    pub(super) inline: Bytes,
+    pub(super) blob: Option<proto::BlobReference>,
+    pub(super) commit: Option<proto::CommitMark>,
+    pub(super) note: bool,
+}
+
+impl Fields {
+    /// The sealed bytes and what they are. A note stands inline, and is no commit (spec: WIRE-017).
+    pub(super) fn whole(self) -> Result<(Content, Operation), Fault> {
+        let Self { inline, blob, commit, note } = self;
+        if note && (blob.is_some() || commit.is_some()) {
+            return Err(Fault::Conflict { field: "note" });
+        }
+        let operation = if note { Operation::Note } else { operation(commit.as_ref())? };
+        Ok((content(inline, blob.as_ref())?, operation))
+    }
+}
+
 /// A commit if the mark is there, else a message.
-pub(super) fn operation(mark: Option<&proto::CommitMark>) -> Result<Operation, Fault> {
+fn operation(mark: Option<&proto::CommitMark>) -> Result<Operation, Fault> {
     let Some(mark) = mark else {
         return Ok(Operation::Message);
     };
@@ -69,11 +86,16 @@ pub(super) fn blob_field(content: &Content) -> Option<proto::BlobReference> {
 /// The `commit` field of some operation.
 pub(super) fn commit_field(operation: &Operation) -> Option<proto::CommitMark> {
     match operation {
-        Operation::Message => None,
+        Operation::Message | Operation::Note => None,
         Operation::Commit(mark) => Some(proto::CommitMark {
             next_key: mark.next_key.to_field(),
             cut: mark.cut == Cut::Cut,
             contested: from_entry_ids(&mark.contested),
         }),
     }
+}
+
+/// The `note` field of some operation.
+pub(super) const fn note_field(operation: &Operation) -> bool {
+    matches!(operation, Operation::Note)
 }

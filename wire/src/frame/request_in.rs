@@ -110,11 +110,9 @@ fn channel_open(message: &proto::ChannelOpen) -> Result<Request, Fault> {
 }
 
 fn append(message: proto::Append) -> Result<Request, Fault> {
-    Ok(Request::Append {
-        handle: Handle(message.handle),
-        content: entry::content(message.inline, message.blob.as_ref())?,
-        operation: entry::operation(message.commit.as_ref())?,
-    })
+    let proto::Append { handle, inline, blob, commit, note } = message;
+    let (content, operation) = entry::Fields { inline, blob, commit, note }.whole()?;
+    Ok(Request::Append { handle: Handle(handle), content, operation })
 }
 
 fn channel_read(message: &proto::ChannelRead) -> Result<Request, Fault> {

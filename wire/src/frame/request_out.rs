@@ -121,6 +121,7 @@ fn append(handle: Handle, content: &Content, operation: &transcript::Operation) 
         inline: entry::inline_field(content),
         blob: entry::blob_field(content),
         commit: entry::commit_field(operation),
+        note: entry::note_field(operation),
     })
 }
 

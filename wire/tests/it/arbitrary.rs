@@ -74,6 +74,14 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
+/// A note stands inline (spec: WIRE-017).
+fn entry() -> impl Strategy<Value = (Content, Operation)> {
+    prop_oneof![
+        4 => (content(), operation()),
+        1 => sealed().prop_map(|bytes| (Content::Inline(bytes), Operation::Note)),
+    ]
+}
+
 fn channel_request() -> impl Strategy<Value = Request> {
     prop_oneof![
         (id!(32), id!(32), id!(32), id!(64)).prop_map(|(channel, epoch_key, nonce, signature)| {
@@ -83,7 +91,7 @@ fn channel_request() -> impl Strategy<Value = Request> {
             Request::ChannelOpen { channel, epoch, signature }
         }),
         handle().prop_map(Request::ChannelClose),
-        (handle(), content(), operation()).prop_map(|(handle, content, operation)| {
+        (handle(), entry()).prop_map(|(handle, (content, operation))| {
             Request::Append { handle, content, operation }
         }),
         (handle(), id!(32), sequence(), follow()).prop_map(|(handle, epoch, from, follow)| {
@@ -182,8 +190,7 @@ pub(crate) fn request_frame() -> impl Strategy<Value = RequestFrame> {
 
 fn channel_answer() -> impl Strategy<Value = Answer> {
     let body = prop_oneof![
-        (content(), operation())
-            .prop_map(|(content, operation)| EntryBody::Whole { content, operation }),
+        entry().prop_map(|(content, operation)| EntryBody::Whole { content, operation }),
         id!(32).prop_map(EntryBody::Expired),
     ];
     prop_oneof![

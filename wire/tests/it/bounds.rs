@@ -40,6 +40,9 @@ const BETWEEN_CLIENTS: &[(&str, &str, &str)] = &[
 
 const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("epochs_watched_max", "relay/rules/src/reading/watch.rs", "EPOCHS_WATCHED_MAX"),
+    ("waiting_sources_max", "relay/rules/src/waiting/queue.rs", "WAITING_SOURCES_MAX"),
+    ("waiting_of_source_max", "relay/rules/src/waiting/queue.rs", "WAITING_OF_SOURCE_MAX"),
+    ("waiting_max", "relay/rules/src/waiting.rs", "WAITING_MAX"),
     ("crowd_window_bytes", "relay/src/window.rs", "CROWD_WINDOW_BYTES"),
     ("flush_wait_ms", "relay/src/session.rs", "FLUSH_WAIT"),
     ("receipt_people_max", "client-lib/engine/src/receipts.rs", "RECEIPT_PEOPLE_MAX"),

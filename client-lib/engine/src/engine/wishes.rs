@@ -31,6 +31,8 @@ pub(super) struct WishLive {
     /// The relay has what this device can do about it: it waits for another person's device.
     pub(super) with_others: bool,
     not_before: Timestamp,
+    /// Until when the relay said that it is too early for a place in the epoch.
+    early_until: Option<Timestamp>,
     attempts: u32,
     /// Whether room was made for what it asks, since it was refused for another reason.
     place: Place,
@@ -227,6 +229,7 @@ impl<S: Store> Engine<S> {
     /// The channel moved on or is opened anew: its wishes are aimed and asked again, and answers to
     /// what was asked before are not waited for.
     pub(super) fn free_appends(&mut self, channel: &hushwire_wire::id::ChannelId) {
+        let now = self.now();
         self.appending(channel, None);
         for (number, live) in &mut self.wishes {
             match &live.target {
@@ -234,6 +237,11 @@ impl<S: Store> Engine<S> {
                     live.asked = false;
                     live.with_others = false;
                     live.target = None;
+                    // The place that it waited for may be taken: who comes late to wait for the
+                    // next one is not drawn (spec: CHN-036).
+                    if live.early_until.take() == Some(live.not_before) {
+                        live.not_before = now;
+                    }
                     for session in self.sessions.values_mut() {
                         session.forget_wish(*number);
                     }
@@ -330,6 +338,14 @@ impl<S: Store> Engine<S> {
                 self.outputs.push_back(Output::StatusChanged);
             }
             Progress::Refused { retry_after_ms } => self.refused(number, retry_after_ms),
+            Progress::TooEarly { retry_after_ms } => {
+                let until = now.plus_ms(backoff::told_ms(retry_after_ms));
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.asked = false;
+                    live.not_before = until;
+                    live.early_until = Some(until);
+                }
+            }
             Progress::Fault(_) => self.refused(number, 0),
             // The log will say; until then the wish is not asked again.
             Progress::AwaitLog | Progress::AwaitOthers => {

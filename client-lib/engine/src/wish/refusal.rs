@@ -30,6 +30,10 @@ pub(super) fn refused(
         (_, Code::Stale | Code::CandidatesExhausted) if outbox::is_sealed(work, number)? => {
             Ok(Progress::AwaitLog)
         }
+        // Whoever comes later than it was told may miss its turn (spec: CHN-039).
+        (_, Code::TooEarly) if refusal.retry_after_ms > 0 => {
+            Ok(Progress::TooEarly { retry_after_ms: refusal.retry_after_ms })
+        }
         // The relay has less of an upload than it said (spec: CLI-110).
         (_, Code::BlobMissing | Code::WrongOffset | Code::Denied)
             if outbox::is_uploaded(work, number)? =>

@@ -1,8 +1,14 @@
 //! What is said of the links that were given out, and of text that is none.
 
-use hushwire_engine::command::{
-    Command, CommandError, LinkInfo, LinkState, LinkUse, Reply, SecretText,
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
 };
+
+use hushwire_engine::command::{
+    ChatState, Command, CommandError, LinkInfo, LinkState, LinkUse, Reply, SecretText,
+};
+use hushwire_wire::message::Answer;
 
 use crate::world::{Who, World};
 
@@ -89,4 +95,40 @@ fn what_is_typed_can_be_judged_without_a_profile() {
             assert_eq!(world.try_ask(bob, command).map(drop), expected);
         }
     }
+}
+
+#[test]
+fn a_link_whose_device_list_comes_later_than_its_card_leads_there() {
+    // spec: IDN-060
+    let mut world = World::new(1);
+    let [alice, bob, carol] = ["Alice", "Bob", "Carol"].map(|name| world.person(name, 0));
+    let link = world.link(alice, LinkUse::Lasting);
+    let old: Rc<RefCell<Option<bytes::Bytes>>> = Rc::default();
+    let keep = Rc::clone(&old);
+    world.set_tamper(move |frame| {
+        if let Answer::Card { device_list, .. } = &frame.answer {
+            keep.borrow_mut().get_or_insert_with(|| device_list.clone());
+        }
+        Some(frame)
+    });
+    world.ask(bob, Command::AddContact { link: link.clone() });
+    world.settle();
+    world.set_tamper(Some);
+    crate::devices::link(&mut world, alice);
+    // The link's card is of the new list by now, and the relay still has the old one.
+    let left = Rc::new(Cell::new(2));
+    let count = Rc::clone(&left);
+    world.set_tamper(move |mut frame| {
+        if let Answer::Card { device_list, .. } = &mut frame.answer
+            && count.get() > 0
+        {
+            count.set(count.get() - 1);
+            *device_list = old.borrow().clone().unwrap();
+        }
+        Some(frame)
+    });
+    world.ask(carol, Command::AddContact { link });
+    world.pass(120_000);
+    assert_eq!(world.chats(carol)[0].state, ChatState::Open);
+    assert_eq!(left.get(), 0);
 }

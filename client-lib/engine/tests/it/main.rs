@@ -12,6 +12,7 @@ mod backlog;
 mod capabilities;
 mod chats;
 mod clocks;
+mod contests;
 mod devices;
 mod disk;
 mod doors;

@@ -555,7 +555,7 @@ impl Crew {
 
 #[test]
 fn a_person_leaves_with_all_devices() {
-    // spec: CLI-155
+    // spec: GRP-049
     let mut crew = crew();
     let laptop = link(&mut crew.world, crew.carol);
     crew.world.pass(60_000);

@@ -33,6 +33,8 @@ mod relay;
 mod thief;
 pub(crate) mod witness;
 
+pub(crate) use thief::Stolen;
+
 /// When every world begins, in milliseconds since the Unix epoch.
 const DAWN: Timestamp = Timestamp(1_800_000_000_000);
 

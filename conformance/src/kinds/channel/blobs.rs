@@ -97,7 +97,7 @@ pub(super) fn proven() -> Group {
             let fields = names(&log, &operation, named, content);
             s.refused("a", "append", fields, Code::BlobMissing);
             let comment = match operation {
-                Operation::Message => comment.to_owned(),
+                Operation::Message | Operation::Note => comment.to_owned(),
                 Operation::Commit(_) => format!("{comment}, named by a commit"),
             };
             group = s.into_test(group, &comment);

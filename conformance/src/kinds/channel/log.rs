@@ -111,6 +111,9 @@ impl Log {
                 "contested": ids(&mark.contested),
             });
         }
+        if *operation == Operation::Note {
+            fields["note"] = true.into();
+        }
         fields
     }
 
@@ -133,6 +136,18 @@ impl Log {
         operation: &Operation,
         fields: Value,
     ) -> Value {
+        self.append_in(script, "a", content, operation, fields)
+    }
+
+    /// The same in another session.
+    pub(super) fn append_in(
+        &mut self,
+        script: &mut Script,
+        session: &str,
+        content: &str,
+        operation: &Operation,
+        fields: Value,
+    ) -> Value {
         let hash = transcript::content_hash(content.as_bytes());
         let entry = transcript::entry_id(&CHANNEL, &self.epoch, operation, &hash);
         let sequence = Sequence(self.next);
@@ -149,7 +164,7 @@ impl Log {
             "signature": receipt,
             "repeated": false,
         } });
-        script.step("a", "append", fields, said.clone());
+        script.step(session, "append", fields, said.clone());
         said
     }
 

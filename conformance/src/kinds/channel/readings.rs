@@ -14,11 +14,11 @@ fn script() -> Script {
     Script::new(json!({}))
 }
 
-fn over() -> Value {
+pub(super) fn over() -> Value {
     json!({ "read_end": { "following": false } })
 }
 
-fn read(script: &mut Script, log: &Log, epoch: &EpochId, from: u64, parts: Vec<Value>) {
+pub(super) fn read(script: &mut Script, log: &Log, epoch: &EpochId, from: u64, parts: Vec<Value>) {
     let fields = log.read_fields(epoch, from);
     script.step("a", "channel_read", fields, json!({ "parts": parts }));
 }

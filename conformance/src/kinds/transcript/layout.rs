@@ -177,6 +177,7 @@ fn operations() -> Vec<(&'static str, Value)> {
     };
     vec![
         (", message", json!({ "kind": "message" })),
+        (", note", json!({ "kind": "note" })),
         (", commit", commit("through", &[])),
         (", cut commit", commit("cut", &[])),
         (", contesting commit", commit("through", &[[0xb1; 32]])),
@@ -186,8 +187,10 @@ fn operations() -> Vec<(&'static str, Value)> {
 }
 
 fn encode_operation(operation: Input<'_>) -> Vec<u8> {
-    if operation.text("kind") == "message" {
-        return vec![1];
+    match operation.text("kind") {
+        "message" => return vec![1],
+        "note" => return vec![3],
+        _ => {}
     }
     let contested = operation.list("contested").concat();
     let length = u32::try_from(contested.len()).expect("few ids").to_be_bytes();
@@ -207,6 +210,6 @@ pub(super) fn change(input: &mut Value, field: &Field) {
         Form::U16 | Form::U64 => {
             input[name] = json!((Input(input).integer(name) + 1).to_string());
         }
-        Form::Operation => input[name] = operations()[1].1.clone(),
+        Form::Operation => input[name] = operations()[2].1.clone(),
     }
 }

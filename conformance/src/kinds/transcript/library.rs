@@ -139,14 +139,17 @@ fn entry_id(input: Input<'_>) -> Built {
             let contested: Vec<_> = mark.contested.iter().flat_map(|id| *id.as_bytes()).collect();
             transcript.byte(2).fixed(mark.next_key).byte(mark.cut.code()).variable(&contested)
         }
+        Operation::Note => transcript.byte(3),
     };
     let transcript = transcript.fixed(input.bytes("content_hash"));
     Built::Hash { hash: *id.as_bytes(), transcript }
 }
 
 fn operation(input: Input<'_>) -> Operation {
-    if input.text("kind") == "message" {
-        return Operation::Message;
+    match input.text("kind") {
+        "message" => return Operation::Message,
+        "note" => return Operation::Note,
+        _ => {}
     }
     let contested = input.list("contested");
     Operation::Commit(CommitMark {

@@ -39,7 +39,7 @@ fn again(repeated: Repeated) -> Value {
     json!(repeated == Repeated::Again)
 }
 
-/// `inline` or `blob`, and `commit` if there is one, beside other fields.
+/// `inline` or `blob`, and `commit` or `note` if there is one, beside other fields.
 fn with_content(mut fields: Map<String, Value>, content: &Content, operation: &Operation) -> Value {
     match content {
         Content::Inline(inline) => fields.insert("inline".into(), bytes(inline)),
@@ -59,6 +59,9 @@ fn with_content(mut fields: Map<String, Value>, content: &Content, operation: &O
             "contested": ids(&mark.contested),
         });
         fields.insert("commit".into(), commit);
+    }
+    if *operation == Operation::Note {
+        fields.insert("note".into(), json!(true));
     }
     Value::Object(fields)
 }

@@ -229,6 +229,10 @@ fn channel_requests() -> Vec<Sample> {
             "contesting commit in a blob",
             vec![integer(1, "handle", 3), blob_reference(3), commit_mark(4, true, 3)],
         ),
+        append(
+            "note",
+            vec![integer(1, "handle", 3), content(2, "inline", b"sealed"), flag(5, "note", true)],
+        ),
         request(
             20,
             "channel_read",
@@ -442,6 +446,18 @@ fn entry_answers() -> Vec<Sample> {
             "entry",
             "commit in a blob",
             vec![epoch(), sequence(), blob_reference(4), commit_mark(5, true, 3), stored()],
+        ),
+        answer(
+            18,
+            "entry",
+            "note",
+            vec![
+                epoch(),
+                sequence(),
+                content(3, "inline", b"sealed"),
+                stored(),
+                flag(8, "note", true),
+            ],
         ),
         answer(
             18,

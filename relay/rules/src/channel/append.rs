@@ -3,6 +3,7 @@
 use hushwire_wire::{
     error::{Code, Refusal},
     id::{ChannelId, EntryId, EpochId, PublicKey, Timestamp},
+    limit::Limits,
     message::{Content, Repeated},
     transcript::{self, CommitMark, Operation},
 };
@@ -16,6 +17,7 @@ use crate::{
     news::News,
     outcome::{Effect, Refused},
     store::{Action, Change, Object, Read, Table},
+    waiting::{Asker, Bid, Kind, Slot, WaitingRoom},
     write::{Planned, Scene},
 };
 
@@ -26,10 +28,15 @@ pub(crate) struct Append<'a> {
     pub(crate) entry: &'a EntryId,
     pub(crate) content: &'a Content,
     pub(crate) operation: &'a Operation,
+    pub(crate) asker: &'a Asker,
 }
 
 impl Append<'_> {
-    pub(crate) fn plan<V: Read>(&self, scene: &Scene<'_, V>) -> Result<Planned, Refused> {
+    pub(crate) fn plan<V: Read>(
+        &self,
+        scene: &Scene<'_, V>,
+        waiting: &mut WaitingRoom,
+    ) -> Result<Planned, Refused> {
         // spec: CHN-030: the handle outlived its epoch.
         let row = EpochRow::load(scene.view, scene.now, self.channel, self.epoch)?
             .ok_or(Code::Expired)?;
@@ -40,8 +47,16 @@ impl Append<'_> {
         match self.operation {
             Operation::Message => check_message(&row)?,
             Operation::Commit(mark) => self.check_commit(scene, &row, mark)?,
+            Operation::Note => check_note(scene.limits, &row)?,
+        }
+        let slot = self.slot();
+        if let Some(slot) = &slot {
+            self.take_turn(scene, waiting, &row, *slot)?;
         }
         let hold = self.hold(scene)?;
+        if let Some(slot) = &slot {
+            waiting.taken(slot);
+        }
         Ok(Planned { hold, ..self.store(scene, row) })
     }
 
@@ -77,12 +92,34 @@ impl Append<'_> {
         if row.candidates.len() >= usize::from(scene.limits.candidates_max) {
             return Err(Code::CandidatesExhausted.into());
         }
-        self.check_next_key(scene, &mark.next_key)?;
-        let wait_ms = wait_ms(scene, row);
-        if wait_ms > 0 {
-            return Err(Refusal::later(Code::TooEarly, wait_ms).into());
-        }
-        Ok(())
+        self.check_next_key(scene, &mark.next_key)
+    }
+
+    /// What is waited for to append this; messages wait for nothing.
+    const fn slot(&self) -> Option<Slot> {
+        let kind = match self.operation {
+            Operation::Message => return None,
+            Operation::Commit(_) => Kind::Commit,
+            Operation::Note => Kind::Note,
+        };
+        Some(Slot { channel: *self.channel, epoch: *self.epoch, kind })
+    }
+
+    /// Refused before the time has come, and while it is somebody else's turn
+    /// (spec: CHN-023, CHN-024, CHN-033, CHN-037).
+    fn take_turn<V: Read>(
+        &self,
+        scene: &Scene<'_, V>,
+        waiting: &mut WaitingRoom,
+        row: &EpochRow,
+        slot: Slot,
+    ) -> Result<(), Refusal> {
+        let left_ms = match slot.kind {
+            Kind::Commit => commit_wait_ms(scene, row),
+            Kind::Note => note_wait_ms(scene, row),
+        };
+        let bid = Bid { slot, asker: *self.asker, left_ms, turn_ms: scene.limits.turn_ms };
+        waiting.ask(scene.now, &bid).map_err(|wait_ms| Refusal::later(Code::TooEarly, wait_ms))
     }
 
     /// spec: CHN-022: the epoch's own key is among those seen.
@@ -106,11 +143,11 @@ impl Append<'_> {
         }
     }
 
-    /// spec: CHN-017
+    /// A note is of use as long as the candidates that it is about (spec: CHN-017).
     fn content_kept_until<V: Read>(&self, scene: &Scene<'_, V>) -> Timestamp {
         scene.now.plus_ms(match self.operation {
             Operation::Message => scene.limits.message_retention_ms,
-            Operation::Commit(_) => scene.limits.commit_retention_ms,
+            Operation::Commit(_) | Operation::Note => scene.limits.commit_retention_ms,
         })
     }
 
@@ -123,10 +160,18 @@ impl Append<'_> {
         row.head = head;
 
         let mut changes = Vec::with_capacity(6);
-        if let Operation::Commit(mark) = self.operation {
-            row.candidates.push(Candidate { entry: *self.entry, cut: mark.cut });
-            row.last_candidate_at = now;
-            changes.extend(self.open_child(scene, mark));
+        match self.operation {
+            Operation::Message => {}
+            Operation::Commit(mark) => {
+                row.candidates.push(Candidate { entry: *self.entry, cut: mark.cut });
+                row.last_candidate_at = now;
+                changes.extend(self.open_child(scene, mark));
+            }
+            // spec: CHN-034: it is no candidate, and opens nothing.
+            Operation::Note => {
+                row.notes = row.notes.saturating_add(1);
+                row.last_note_at = now;
+            }
         }
         if now.ms_since(row.renewed_at) >= renewal_ms(limits) {
             row.renewed_at = now;
@@ -183,8 +228,17 @@ fn stale(row: &EpochRow) -> Refusal {
     Refusal { candidates: row.candidate_ids(), ..Code::Stale.into() }
 }
 
-/// How long a commit has to wait until the epoch takes it; 0 if not at all (spec: CHN-023, CHN-024).
-fn wait_ms<V: Read>(scene: &Scene<'_, V>, row: &EpochRow) -> u64 {
+/// An epoch takes notes from its first commit on (spec: CHN-032, CHN-033).
+fn check_note(limits: &Limits, row: &EpochRow) -> Result<(), Code> {
+    if row.candidates.is_empty() {
+        return Err(Code::NoCandidates);
+    }
+    if row.notes >= limits.notes_max { Err(Code::NotesExhausted) } else { Ok(()) }
+}
+
+/// How long a commit has to wait until the epoch takes it; 0 if not at all
+/// (spec: CHN-023, CHN-024, CHN-035).
+fn commit_wait_ms<V: Read>(scene: &Scene<'_, V>, row: &EpochRow) -> u64 {
     let (since, gap_ms) = if row.candidates.is_empty() {
         match row.origin {
             // Its creator is alone in it: nobody else could be starved.
@@ -192,15 +246,29 @@ fn wait_ms<V: Read>(scene: &Scene<'_, V>, row: &EpochRow) -> u64 {
             Origin::Child { .. } => (row.opened_at, scene.limits.epoch_age_min_ms),
         }
     } else {
-        (row.last_candidate_at, scene.limits.candidate_gap_min_ms)
+        let limits = scene.limits;
+        let gap_ms = limits.gap_ms(limits.candidate_gap_min_ms, row.candidates.len());
+        (row.last_candidate_at, gap_ms)
     };
-    since.plus_ms(gap_ms).ms_since(scene.now).min(gap_ms)
+    left_ms(scene.now, since, gap_ms)
+}
+
+/// How long a note has to wait until the epoch takes it; 0 if not at all (spec: CHN-033, CHN-035).
+fn note_wait_ms<V: Read>(scene: &Scene<'_, V>, row: &EpochRow) -> u64 {
+    if row.notes == 0 {
+        return 0;
+    }
+    let gap_ms = scene.limits.gap_ms(scene.limits.note_gap_min_ms, row.notes.into());
+    left_ms(scene.now, row.last_note_at, gap_ms)
+}
+
+/// What is left of a time; a clock that was set back makes nobody wait longer than that time.
+fn left_ms(now: Timestamp, since: Timestamp, gap_ms: u64) -> u64 {
+    since.plus_ms(gap_ms).ms_since(now).min(gap_ms)
 }
 
 #[cfg(test)]
 mod tests {
-    use hushwire_wire::limit::Limits;
-
     use super::*;
     use crate::memory::MemoryStore;
 
@@ -215,7 +283,7 @@ mod tests {
 
     #[test]
     fn waits_are_counted_from_the_epoch_or_its_last_candidate() {
-        // spec: CHN-023, CHN-024
+        // spec: CHN-023, CHN-024, CHN-035
         let cut = transcript::Cut::Through;
         let child = Origin::Child { parent: EpochId::from_bytes([4; 32]), cut };
         let first = vec![Candidate { entry: EntryId::from_bytes([5; 32]), cut }];
@@ -228,12 +296,14 @@ mod tests {
             (row(child, vec![]), 1_000, 1_000),
             (row(child, first.clone()), 20_000, 500),
             (row(Origin::Root, first.clone()), 20_499, 1),
-            (row(child, first), 20_500, 0),
+            (row(child, first.clone()), 20_500, 0),
+            (row(child, first.repeat(4)), 20_500, 500),
+            (row(child, first.repeat(9)), 20_500, 1_500),
         ];
         let (view, limits) = (MemoryStore::new(), Limits::V1);
         for (row, now, expected) in cases {
             let scene = Scene { view: &view, limits: &limits, now: Timestamp(now) };
-            assert_eq!(wait_ms(&scene, &row), expected, "at {now}");
+            assert_eq!(commit_wait_ms(&scene, &row), expected, "at {now}");
         }
     }
 }

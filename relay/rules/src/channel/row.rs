@@ -46,6 +46,8 @@ pub(crate) struct EpochRow {
     /// Since when the row, and the memory of its key, are kept for their whole retention.
     pub(crate) renewed_at: Timestamp,
     pub(crate) last_candidate_at: Timestamp,
+    pub(crate) notes: u16,
+    pub(crate) last_note_at: Timestamp,
     pub(crate) next: Sequence,
     pub(crate) head: ChainHead,
     pub(crate) candidates: Vec<Candidate>,
@@ -66,6 +68,8 @@ impl EpochRow {
             opened_at: now,
             renewed_at: now,
             last_candidate_at: Timestamp(0),
+            notes: 0,
+            last_note_at: Timestamp(0),
             next: Sequence::FIRST,
             // spec: CHN-006
             head: transcript::first_head(channel, epoch),
@@ -78,7 +82,7 @@ impl EpochRow {
     }
 
     pub(crate) fn encode(&self) -> Bytes {
-        let mut row = RowWriter::new(160 + self.candidates.len() * 33).fixed(self.key);
+        let mut row = RowWriter::new(170 + self.candidates.len() * 33).fixed(self.key);
         row = match self.origin {
             Origin::Root => row.u8(0).u8(0).fixed([0; EpochId::LENGTH]),
             Origin::Child { parent, cut } => row.u8(1).u8(cut.code()).fixed(parent),
@@ -87,6 +91,8 @@ impl EpochRow {
             .time(self.opened_at)
             .time(self.renewed_at)
             .time(self.last_candidate_at)
+            .u16(self.notes)
+            .time(self.last_note_at)
             .sequence(self.next)
             .fixed(self.head)
             // Bounded by `candidates_max`, which is of this type.
@@ -108,6 +114,7 @@ impl EpochRow {
             _ => return Err(StoreError::Damaged),
         };
         let (opened_at, renewed_at, last_candidate_at) = (row.time()?, row.time()?, row.time()?);
+        let (notes, last_note_at) = (row.u16()?, row.time()?);
         let (next, head) = (row.sequence()?, row.fixed(ChainHead::from_bytes)?);
         let mut candidates = Vec::new();
         for _ in 0..row.u16()? {
@@ -115,7 +122,18 @@ impl EpochRow {
             candidates.push(Candidate { entry, cut: cut_of(row.u8()?)? });
         }
         row.finish()?;
-        Ok(Self { key, origin, opened_at, renewed_at, last_candidate_at, next, head, candidates })
+        Ok(Self {
+            key,
+            origin,
+            opened_at,
+            renewed_at,
+            last_candidate_at,
+            notes,
+            last_note_at,
+            next,
+            head,
+            candidates,
+        })
     }
 
     /// The epoch, if the store still has it.
@@ -210,6 +228,7 @@ impl ContentRow {
                     .u16(u16::try_from(contested).unwrap_or(u16::MAX));
                 mark.contested.iter().fold(row, |row, entry| row.fixed(entry))
             }
+            Operation::Note => row.u8(3),
         };
         match content {
             Content::Inline(bytes) => row.u8(1).fixed(bytes).finish(),
@@ -235,6 +254,7 @@ impl ContentRow {
                 }
                 Operation::Commit(CommitMark { next_key, cut, contested })
             }
+            3 => Operation::Note,
             _ => return Err(StoreError::Damaged),
         };
         let content = match row.u8()? {
@@ -265,11 +285,13 @@ mod tests {
             opened_at: Timestamp(3),
             renewed_at: Timestamp(4),
             last_candidate_at: Timestamp(5),
-            next: Sequence(6),
-            head: ChainHead::from_bytes([7; 32]),
+            notes: 6,
+            last_note_at: Timestamp(7),
+            next: Sequence(8),
+            head: ChainHead::from_bytes([9; 32]),
             candidates: vec![
-                Candidate { entry: EntryId::from_bytes([8; 32]), cut: Cut::Through },
-                Candidate { entry: EntryId::from_bytes([9; 32]), cut: Cut::Cut },
+                Candidate { entry: EntryId::from_bytes([10; 32]), cut: Cut::Through },
+                Candidate { entry: EntryId::from_bytes([11; 32]), cut: Cut::Cut },
             ],
         }
     }
@@ -316,7 +338,7 @@ mod tests {
             content_hash: ContentHash::from_bytes([5; 32]),
             size: 6,
         };
-        for operation in [Operation::Message, Operation::Commit(mark)] {
+        for operation in [Operation::Message, Operation::Commit(mark), Operation::Note] {
             for content in
                 [Content::Inline(Bytes::from_static(b"sealed")), Content::Blob(reference)]
             {

@@ -14,6 +14,7 @@ use crate::{
     lookup::{Lookup, Proof, Question},
     reading::Reading,
     receipt::Reply,
+    waiting::Asker,
     write::{Operand, Write},
 };
 
@@ -39,7 +40,8 @@ impl Session {
                 self.open(id, Question::ChannelOpen { channel, epoch, proof })
             }
             Request::Append { handle, content, operation } => {
-                self.append(id, handle, content, operation)
+                let asker = Asker { source: self.source, session };
+                self.append(id, asker, handle, content, operation)
             }
             Request::ChannelRead { handle, epoch, from, follow } => {
                 let (channel, opened) = self.handles.channel(handle)?;
@@ -164,23 +166,30 @@ impl Session {
     fn append(
         &mut self,
         id: RequestId,
+        asker: Asker,
         handle: Handle,
         content: Content,
         operation: Operation,
     ) -> Result<Step, Refusal> {
         let (channel, epoch) = self.handles.channel(handle)?;
-        // spec: CHN-009
-        match &content {
-            Content::Inline(bytes) => self.bounded(bytes, self.limits.entry_inline_bytes_max)?,
-            Content::Blob(BlobReference { size, .. }) => {
-                if *size > self.limits.entry_blob_bytes_max {
+        // spec: CHN-009, CHN-033
+        match (&content, &operation) {
+            (Content::Inline(bytes), Operation::Note) => {
+                self.bounded(bytes, self.limits.note_bytes_max)?;
+            }
+            (Content::Inline(bytes), _) => {
+                self.bounded(bytes, self.limits.entry_inline_bytes_max)?;
+            }
+            (Content::Blob(BlobReference { size, .. }), operation) => {
+                let is_note = matches!(operation, Operation::Note);
+                if is_note || *size > self.limits.entry_blob_bytes_max {
                     return Err(Code::TooLarge.into());
                 }
             }
         }
         // spec: CHN-003
         let entry = transcript::entry_id(&channel, &epoch, &operation, &content.hash());
-        Ok(self.write(id, Operand::Append { channel, epoch, entry, content, operation }))
+        Ok(self.write(id, Operand::Append { channel, epoch, entry, content, operation, asker }))
     }
 
     fn open(&mut self, id: RequestId, question: Question) -> Result<Step, Refusal> {

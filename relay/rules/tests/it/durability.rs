@@ -46,7 +46,7 @@ fn many_writes_are_planned_upon_each_other_and_synced_once() {
     ];
     for request in requests {
         let (id, write) = write(&relay, &mut client, request);
-        group.plan(&relay.store, &relay.limits, relay.now, id, &write);
+        relay.plan(&mut group, id, &write);
     }
     // Planned is not stored: a reader sees nothing of it yet.
     let (_, said) = relay.read(&mut client, read(handle, root(1), 0, Follow::UntilEnd));
@@ -115,7 +115,7 @@ fn a_failed_group_wakes_nobody_and_says_why() {
         relay.store.fail_commits(failure);
         let (id, write) = write(&relay, &mut client, message(handle, "one"));
         let mut group = Group::new();
-        group.plan(&relay.store, &relay.limits, relay.now, id, &write);
+        relay.plan(&mut group, id, &write);
         let stored = group.commit(&mut relay.store);
         assert_eq!((stored.news.len(), stored.failure), (news, failure));
         for (id, outcome) in stored.outcomes {
@@ -132,7 +132,7 @@ fn a_group_planned_from_an_older_state_is_refused_whole() {
     let (mut client, handle) = channel(&mut relay);
     let mut group = Group::new();
     let (id, late) = write(&relay, &mut client, message(handle, "late"));
-    group.plan(&relay.store, &relay.limits, relay.now, id, &late);
+    relay.plan(&mut group, id, &late);
     appended(relay.ask(&mut client, message(handle, "meanwhile")));
     let stored = group.commit(&mut relay.store);
     assert_eq!(stored.failure, Some(StoreError::Conflict));

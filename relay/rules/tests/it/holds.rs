@@ -227,7 +227,7 @@ fn together(limits: Limits, requests: impl Fn(Handle) -> [Request; 2]) -> [Optio
     let mut group = Group::new();
     for request in requests(handle) {
         let (id, write) = write(&relay, &mut client, request);
-        group.plan(&relay.store, &relay.limits, relay.now, id, &write);
+        relay.plan(&mut group, id, &write);
     }
     let outcomes = relay.commit(group).into_iter();
     let codes: Vec<Option<Code>> = outcomes
@@ -254,7 +254,7 @@ fn a_blob_that_goes_between_plan_and_commit_refuses_the_entry() {
     let (mut relay, mut client, handle) = uploaded(LIMITS);
     let mut group = Group::new();
     let (id, late) = write(&relay, &mut client, message(handle));
-    group.plan(&relay.store, &relay.limits, relay.now, id, &late);
+    relay.plan(&mut group, id, &late);
     assert_eq!(relay.ask(&mut client, delete()), Answer::Done);
     let stored = group.commit(&mut relay.store);
     assert_eq!(stored.failure, Some(StoreError::Conflict));

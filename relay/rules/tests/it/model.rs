@@ -366,8 +366,7 @@ proptest! {
                 let id = grouped.client.new_id();
                 let step = grouped.client.session.handle(grouped.relay.now, id, request);
                 let Step::Write(write) = step else { panic!("not a write: {step:?}") };
-                let relay = &grouped.relay;
-                group.plan(&relay.store, &relay.limits, relay.now, id, &write);
+                grouped.relay.plan(&mut group, id, &write);
             }
             for (id, outcome) in grouped.relay.commit(group) {
                 let step = grouped.client.session.complete(id, outcome);

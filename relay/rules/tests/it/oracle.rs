@@ -1,21 +1,31 @@
 //! The walks of the model in `spec/models/`, replayed: the model was written from the text of the
 //! spec alone and shares no code with the rules, so what both say is what the text says.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use bytes::Bytes;
+use hushwire_relay_rules::WaitingRoom;
 use hushwire_wire::{
     SigningKey,
     id::{
         ChainHead, ChannelId, EntryId, EpochId, Nonce, PublicKey, Sequence, SessionId, Signature,
         UploadKey,
     },
+    limit::Limits,
     message::{
         Answer, Appended, BlobReference, ChannelOpened, Content, Entry, EntryBody, EpochEnd,
         Follow, Handle, Repeated, Request,
     },
     transcript::{self, CommitMark, Cut, Operation},
 };
+use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Value, json};
 
 use crate::world::{Client, Relay};
@@ -32,6 +42,36 @@ enum Sweeping {
     Never,
 }
 
+/// Randomness that a walk has chosen: each session comes from a source of its own, so a draw takes the
+/// one that came at this place among those who wait.
+#[derive(Clone, Default)]
+struct Chosen(Arc<AtomicU64>);
+
+impl Chosen {
+    fn choose(&self, place: u64) {
+        self.0.store(place, Ordering::Relaxed);
+    }
+}
+
+impl TryRng for Chosen {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.load(Ordering::Relaxed) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.load(Ordering::Relaxed))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(0);
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Chosen {}
+
 /// One client: its session, the names of this session and those before it, its handles in order.
 struct Seat {
     client: Client,
@@ -47,6 +87,7 @@ struct Held {
 /// A relay, two clients, and what the names of a walk stand for.
 struct Stage {
     relay: Relay,
+    drawn: Chosen,
     seats: Vec<Seat>,
     uploader: Client,
     begun_at: u64,
@@ -92,6 +133,8 @@ fn sealed(name: &str) -> Bytes {
     match name {
         "full" => Bytes::from(vec![b'f'; 65_536]),
         "long" => Bytes::from(vec![b'f'; 65_537]),
+        "slip" => Bytes::from(vec![b'f'; 1_024]),
+        "wide" => Bytes::from(vec![b'f'; 1_025]),
         name => Bytes::copy_from_slice(name.as_bytes()),
     }
 }
@@ -123,7 +166,9 @@ fn lean(answer: Value) -> Value {
 
 impl Stage {
     fn new() -> Self {
-        let mut relay = Relay::default();
+        let mut relay = Relay::new(Limits { candidates_max: 8, notes_max: 5, ..Limits::V1 });
+        let drawn = Chosen::default();
+        relay.waiting = WaitingRoom::new(Box::new(drawn.clone()));
         let seats = (0..2)
             .map(|_| {
                 let client = relay.connect();
@@ -132,7 +177,8 @@ impl Stage {
             .collect();
         let uploader = relay.connect();
         let begun_at = relay.now.0;
-        Self { relay, seats, uploader, begun_at, ids: BTreeMap::new(), keys: BTreeMap::new() }
+        let (ids, keys) = (BTreeMap::new(), BTreeMap::new());
+        Self { relay, drawn, seats, uploader, begun_at, ids, keys }
     }
 
     /// Does what a step says; gives the answer in the words of the model.
@@ -166,6 +212,7 @@ impl Stage {
 
     fn ask(&mut self, step: &Value) -> Value {
         let session = number(step, "session") as usize;
+        self.drawn.choose(step["drawn"].as_u64().unwrap_or(0));
         let request = self.request(step);
         let seat = &mut self.seats[session];
         let answer = self.relay.ask(&mut seat.client, request);
@@ -178,7 +225,7 @@ impl Stage {
         if let Answer::Appended(appended) = &answer {
             let epoch = seat.handles[number(step, "handle") as usize].epoch;
             self.verify(&epoch, appended.sequence, &appended.head, &appended.signature);
-            self.note(step, appended);
+            self.remember(step, appended);
         }
         told(&answer)
     }
@@ -244,6 +291,9 @@ impl Stage {
     }
 
     fn operation(&self, step: &Value) -> Operation {
+        if step["note"] == true {
+            return Operation::Note;
+        }
         let commit = &step["commit"];
         if commit.is_null() {
             return Operation::Message;
@@ -269,7 +319,7 @@ impl Stage {
         held.map_or(UNKNOWN_HANDLE, |held| held.number)
     }
 
-    fn note(&mut self, step: &Value, appended: &Appended) {
+    fn remember(&mut self, step: &Value, appended: &Appended) {
         self.ids.insert(short(appended.entry), *appended.entry.as_bytes());
         if let Some(next) = step["commit"]["next_key"].as_str() {
             self.keys.insert(short(appended.entry), next.into());
@@ -417,6 +467,7 @@ fn replay(sweeping: Sweeping) {
 fn the_relay_answers_as_the_model_does() {
     // spec: CHN-001, CHN-002, CHN-003, CHN-005, CHN-006, CHN-007, CHN-008, CHN-013, CHN-014
     // spec: CHN-018, CHN-019, CHN-020, CHN-021, CHN-022, CHN-023, CHN-024, CHN-025, CHN-028
+    // spec: CHN-032, CHN-033, CHN-034, CHN-035, CHN-036, CHN-037
     replay(Sweeping::Never);
 }
 

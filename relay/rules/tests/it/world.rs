@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use hushwire_relay_rules::{
-    Group, MemoryStore, News, Outcome, Progress, Reading, Session, Signer, Step, store::ReadLimit,
-    store::Store as _,
+    Group, MemoryStore, News, Outcome, Progress, Reading, Session, Signer, Source, Step,
+    WaitingRoom, Write, store::ReadLimit, store::Store as _,
 };
 use hushwire_wire::{
     SigningKey,
@@ -22,6 +22,8 @@ use hushwire_wire::{
     transcript::{self, CommitMark, Cut, Operation},
     version::VersionRange,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 /// What one step of a reading may take, unless a test says otherwise.
 pub(crate) const PLENTY: ReadLimit = ReadLimit { rows_max: 1_000, bytes_max: 1 << 24 };
@@ -30,6 +32,7 @@ pub(crate) const PLENTY: ReadLimit = ReadLimit { rows_max: 1_000, bytes_max: 1 <
 pub(crate) struct Relay {
     pub(crate) store: MemoryStore,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) waiting: WaitingRoom,
     pub(crate) now: Timestamp,
     pub(crate) budget: ReadLimit,
     signer: Signer,
@@ -56,6 +59,7 @@ impl Relay {
         Self {
             store: MemoryStore::new(),
             limits: Arc::new(limits),
+            waiting: nobody_waits(),
             now: Timestamp(1_800_000_000_000),
             budget: PLENTY,
             signer: Signer::new(SigningKey::from_bytes(&[200; 32])),
@@ -67,6 +71,7 @@ impl Relay {
     /// What is on disk, and nothing else, goes on under new limits.
     pub(crate) fn restart(&mut self, limits: Limits) {
         self.limits = Arc::new(limits);
+        self.waiting = nobody_waits();
         self.signer = Signer::new(SigningKey::from_bytes(&[200; 32]));
         self.news.clear();
     }
@@ -85,14 +90,31 @@ impl Relay {
 
     /// A session before its hello.
     pub(crate) fn accept(&mut self) -> Session {
+        let source = [self.sessions.wrapping_add(1); Source::LENGTH];
+        self.accept_from(Source::from_bytes(source))
+    }
+
+    /// A session from this place, before its hello.
+    pub(crate) fn accept_from(&mut self, source: Source) -> Session {
         self.sessions += 1;
-        Session::new(self.key(), self.limits.clone(), Nonce::from_bytes([self.sessions; 32]))
+        let nonce = Nonce::from_bytes([self.sessions; 32]);
+        Session::new(self.key(), self.limits.clone(), nonce, source)
     }
 
     /// A session after its hello.
     pub(crate) fn connect(&mut self) -> Client {
+        let session = self.accept();
+        self.greet(session)
+    }
+
+    /// A session from this place, after its hello.
+    pub(crate) fn connect_from(&mut self, source: Source) -> Client {
+        let session = self.accept_from(source);
+        self.greet(session)
+    }
+
+    fn greet(&mut self, mut session: Session) -> Client {
         let nonce = Nonce::from_bytes([100; 32]);
-        let mut session = self.accept();
         let hello = Hello { versions: VersionRange::SUPPORTED, nonce, capabilities: 0 };
         let step = session.handle(self.now, RequestId::HELLO, Request::Hello(hello));
         let Answer::Hello(reply) = self.sign(step) else { panic!("no hello") };
@@ -119,7 +141,7 @@ impl Relay {
                 Step::Lookup(lookup) => lookup.run(&self.store, self.now),
                 Step::Write(write) => {
                     let mut group = Group::new();
-                    group.plan(&self.store, &self.limits, self.now, (), &write);
+                    self.plan(&mut group, (), &write);
                     self.commit(group).remove(0).1
                 }
                 Step::Stop { ref readings, .. } => {
@@ -130,6 +152,11 @@ impl Relay {
             };
             step = client.session.complete(id, outcome);
         }
+    }
+
+    /// Plans a write of a group.
+    pub(crate) fn plan<T>(&mut self, group: &mut Group<T>, name: T, write: &Write) {
+        group.plan(&self.store, &self.limits, &mut self.waiting, self.now, name, write);
     }
 
     /// The refusal that a request meets.
@@ -212,6 +239,10 @@ impl Client {
     pub(crate) fn is_reading(&self, id: RequestId) -> bool {
         self.readings.contains_key(&id)
     }
+}
+
+fn nobody_waits() -> WaitingRoom {
+    WaitingRoom::new(Box::new(ChaCha20Rng::seed_from_u64(1)))
 }
 
 /// The secret half of an epoch or owner key.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use hushwire_relay_rules::{
-    Group, MemoryStore, Progress, Reading, Reply as RelayReply, Session, Signer, Step, Wake,
-    store::ReadLimit,
+    Group, MemoryStore, Progress, Reading, Reply as RelayReply, Session, Signer, Source, Step,
+    WaitingRoom, Wake, store::ReadLimit,
 };
 use hushwire_wire::{
     SigningKey,
@@ -17,6 +17,8 @@ use hushwire_wire::{
     message::RequestId,
     transcript,
 };
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
 
 /// What one run of a reading takes from the store.
 const RUN: ReadLimit = ReadLimit { rows_max: 64, bytes_max: 64 * 1024 };
@@ -26,6 +28,7 @@ pub(super) struct Relay {
     pub(super) store: MemoryStore,
     pub(super) signer: Signer,
     pub(super) limits: Arc<Limits>,
+    waiting: WaitingRoom,
     pub(super) up: bool,
     pub(super) sessions: BTreeMap<u64, Open>,
     pub(super) last_session: u64,
@@ -67,6 +70,7 @@ impl Relay {
             store: MemoryStore::new(),
             signer,
             limits: Arc::new(Limits::V1),
+            waiting: WaitingRoom::new(Box::new(ChaCha20Rng::seed_from_u64(seed.into()))),
             up: true,
             sessions: BTreeMap::new(),
             last_session: 0,
@@ -78,7 +82,9 @@ impl Relay {
         let mut nonce = [0; 32];
         nonce[..8].copy_from_slice(&self.last_session.to_be_bytes());
         let key = self.signer.public_key();
-        let session = Session::new(key, Arc::clone(&self.limits), Nonce::from_bytes(nonce));
+        let source = Source::from_bytes(self.last_session.to_be_bytes());
+        let nonce = Nonce::from_bytes(nonce);
+        let session = Session::new(key, Arc::clone(&self.limits), nonce, source);
         let open = Open { session, readings: BTreeMap::new(), answers: VecDeque::new() };
         self.sessions.insert(self.last_session, open);
         self.last_session
@@ -114,7 +120,7 @@ impl Relay {
             Step::Lookup(lookup) => lookup.run(&self.store, now),
             Step::Write(write) => {
                 let mut group = Group::new();
-                group.plan(&self.store, &self.limits, now, (), &write);
+                group.plan(&self.store, &self.limits, &mut self.waiting, now, (), &write);
                 let mut stored = group.commit(&mut self.store);
                 let sessions = self.sessions.values_mut();
                 for (reading, wake) in sessions.flat_map(|open| open.readings.values_mut()) {

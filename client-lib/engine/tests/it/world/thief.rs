@@ -27,6 +27,14 @@ use rand_core::SeedableRng as _;
 
 use super::{ClientStore, MemoryStore, Who, World, relay::RelayKey};
 
+/// A thief's place at a relay.
+pub(crate) struct Seat {
+    relay: usize,
+    session: u64,
+    handle: Handle,
+    last: u64,
+}
+
 impl World {
     /// A person's keys and place in the group of a chat, as a thief of the open store has them.
     pub(crate) fn steal(&mut self, who: Who, channel: &ChannelId) -> Stolen {
@@ -98,15 +106,35 @@ impl World {
         operation: Operation,
         envelope: &[u8],
     ) -> Answer {
+        let mut seat = self.take_seat(relay, stolen);
+        let answer = self.push(&mut seat, operation, envelope);
+        self.relays[relay].sessions.remove(&seat.session);
+        answer
+    }
+
+    /// A session with stolen keys that stays open.
+    pub(crate) fn take_seat(&mut self, relay: usize, stolen: &Stolen) -> Seat {
+        let (session, handle) = self.break_in(relay, stolen);
+        Seat { relay, session, handle, last: 1 }
+    }
+
+    /// Appends bytes from there; what the relay answers.
+    pub(crate) fn push(
+        &mut self,
+        seat: &mut Seat,
+        operation: Operation,
+        envelope: &[u8],
+    ) -> Answer {
         let now = self.now;
-        let (number, handle) = self.break_in(relay, stolen);
+        seat.last += 1;
+        let id = RequestId(seat.last);
         let content = Content::Inline(Bytes::copy_from_slice(envelope));
-        let request = Request::Append { handle, content, operation };
-        let relay = &mut self.relays[relay];
-        relay.take(now, number, RequestFrame { id: RequestId(2), request });
-        let answers = relay.sessions.remove(&number).unwrap().answers;
+        let request = Request::Append { handle: seat.handle, content, operation };
+        let relay = &mut self.relays[seat.relay];
+        relay.take(now, seat.session, RequestFrame { id, request });
+        let answers = core::mem::take(&mut relay.sessions.get_mut(&seat.session).unwrap().answers);
         self.work();
-        answers.into_iter().find(|answer| answer.id == RequestId(2)).unwrap().answer
+        answers.into_iter().find(|answer| answer.id == id).unwrap().answer
     }
 
     /// Says something in a group in somebody's name, whatever its client would say to it.
