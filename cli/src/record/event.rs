@@ -157,6 +157,7 @@ impl EventRecord {
             Warning::RelayRolledBack { chat }
             | Warning::HistoryDiffers { chat }
             | Warning::OwnCommitUnknown { chat }
+            | Warning::DoorDenied { chat }
             | Warning::MissedTooMuch { chat } => self.chat = Some(chat.0),
             Warning::EntryRejected { chat, code } | Warning::CommitRejected { chat, code } => {
                 self.chat = Some(chat.0);

@@ -26,7 +26,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     SigningKey,
-    id::{ChannelId, InboxId, RelayId, SessionId, SlotId},
+    id::{ChannelId, InboxId, RelayId, SessionId, SlotId, Timestamp},
     message::{Handle, Request},
     transcript,
 };
@@ -35,7 +35,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     backoff,
     command::ChatNumber,
-    control, groups, log,
+    control,
+    event::{Event, Warning},
+    groups, log,
     record::{GroupState, Record, SecretBytes, Wish, WishNumber, id},
     revoking,
     store::{StoreError, Table},
@@ -47,6 +49,8 @@ use crate::{
 const ROTATION_SPAN_MS: u64 = 60_000;
 /// The same for the one whose commit it was that somebody went by.
 const COMMITTER_SPAN_MS: u64 = 1_000;
+/// How long a door is denied until it counts as lost, in milliseconds.
+const LOST_AFTER_MS: u64 = 10 * 60 * 1000;
 /// Control entries in one message.
 const ENTRIES_PER_MESSAGE: usize = 32;
 /// The slot that all readers of a door share: who reads it has no place of its own there
@@ -69,6 +73,8 @@ pub(crate) struct DoorRecord {
     stale: bool,
     /// Gets these keys out to the others, until that is done: the relay takes no key that nobody knows.
     telling: Option<WishNumber>,
+    /// Since when the relay lets nobody open it by any of these keys.
+    denied_since_ms: Option<u64>,
 }
 
 impl Record for DoorRecord {
@@ -143,16 +149,25 @@ pub(crate) fn kept(
     Ok(may_keep(&group, &me.fingerprint()).then_some(door))
 }
 
-/// The door of a group, made if it has none.
+/// The door of a group, made if it has none, or none that the relay lets anybody open: somebody who
+/// knew its keys has changed them there (spec: GRP-114).
 pub(crate) fn ensure(
     work: &mut Work<'_>,
     channel: &ChannelId,
 ) -> Result<DoorRecord, StoreError> {
-    if let Some(door) = record(work, channel)? {
-        return Ok(door);
-    }
+    let generation = match record(work, channel)? {
+        Some(door) if !door.is_lost(work.now) => return Ok(door),
+        Some(door) => door.generation.saturating_add(1),
+        None => 1,
+    };
     let inbox = InboxId::from_bytes(work.random());
-    draw(work, channel, inbox, 1, Vec::new())
+    let door = draw(work, channel, inbox, generation, Vec::new())?;
+    links::door_changed(work, channel, &door)?;
+    let known = requests::entries(work, channel)?;
+    for part in known.chunks(ENTRIES_PER_MESSAGE) {
+        control::send(work, channel, part.to_vec())?;
+    }
+    Ok(door)
 }
 
 /// Draws keys and tells them.
@@ -172,6 +187,7 @@ fn draw(
         earlier,
         stale: false,
         telling: None,
+        denied_since_ms: None,
     };
     let entry = told(&door)?;
     door.telling = control::send_one(work, channel, vec![entry])?;
@@ -245,6 +261,7 @@ fn take_keys(
         created: false,
         stale: false,
         telling: None,
+        denied_since_ms: None,
     };
     let Some(mut known) = record(work, channel)? else { return save(work, channel, &door) };
     if known.owner_key == door.owner_key {
@@ -300,6 +317,11 @@ impl DoorRecord {
         }
     }
 
+    /// Whether nobody could open it for so long that nobody will.
+    fn is_lost(&self, now: Timestamp) -> bool {
+        self.denied_since_ms.is_some_and(|since| now.ms_since(Timestamp(since)) >= LOST_AFTER_MS)
+    }
+
     /// Which keys these are, to see when they have changed.
     pub(crate) const fn generation(&self) -> DoorGeneration {
         DoorGeneration(self.generation)
@@ -331,10 +353,10 @@ pub(crate) fn members_changed(
     change: &Change<'_>,
 ) -> Result<(), StoreError> {
     requests::came(work, channel, change.came)?;
+    requests::went(work, channel, change.went)?;
     let Some(mut door) = record(work, channel)? else { return Ok(()) };
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     links::makers_gone(work, channel, change.went)?;
-    requests::went(work, channel, change.went)?;
     let stays = |gone: &&Member| change.added.iter().any(|leaf| leaf.device() == gone.device());
     let out = change.removed.iter().any(|gone| !stays(&gone));
     if out {
@@ -396,7 +418,7 @@ pub(crate) fn rotate(
 ) -> Result<Step, StoreError> {
     let now = work.now;
     if !crate::clock::is_over(now, not_before_ms, ROTATION_SPAN_MS) {
-        return Ok(Step::Later(hushwire_wire::id::Timestamp(not_before_ms)));
+        return Ok(Step::Later(Timestamp(not_before_ms)));
     }
     work.settle(number);
     let Some(door) = record(work, channel)?.filter(|door| door.stale) else {
@@ -488,6 +510,32 @@ pub(crate) fn created(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreE
     let Some(mut door) = record(work, channel)? else { return Ok(()) };
     door.created = true;
     work.tx.save(&key(channel), &door)
+}
+
+/// The relay lets nobody open the door by any key that is known here. The person is told when that has
+/// lasted: the others may just have told newer keys.
+pub(crate) fn denied(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(mut door) = record(work, channel)? else { return Ok(()) };
+    let now = work.now;
+    // One that lies ahead is by a clock that was wrong (spec: CLI-137).
+    if door.denied_since_ms.is_none_or(|since| since > now.0) {
+        door.denied_since_ms = Some(now.0);
+        return work.tx.save(&key(channel), &door);
+    }
+    let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
+    match chat.filter(|_| door.is_lost(now)) {
+        Some(chat) => work.event(Event::Warning(Warning::DoorDenied { chat })),
+        None => Ok(()),
+    }
+}
+
+/// The door opened.
+pub(crate) fn opened(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(mut door) = record(work, channel)? else { return Ok(()) };
+    if door.denied_since_ms.take().is_some() {
+        work.tx.save(&key(channel), &door)?;
+    }
+    Ok(())
 }
 
 /// The door opened by an earlier key: the request that puts the present one in its place, once the

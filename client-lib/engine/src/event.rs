@@ -255,6 +255,12 @@ pub enum Warning {
         /// Its address.
         relay: String,
     },
+    /// The relay lets nobody open the door of a group by the keys that its members know: somebody who
+    /// knew them has changed them there. The links of the group lead nowhere any more.
+    DoorDenied {
+        /// Which group.
+        chat: ChatNumber,
+    },
     /// An inbox item could not be opened or proves nothing.
     ItemRejected {
         /// A stable code.

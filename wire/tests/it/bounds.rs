@@ -102,6 +102,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("invitations_held_ms", "client-lib/engine/src/joining/held.rs", "HELD_LIFE_MS"),
     ("door_links_max", "client-lib/engine/src/door/links.rs", "LINKS_MAX"),
     ("door_link_uses_max", "client-lib/engine/src/door/links.rs", "USES_MAX"),
+    ("door_lost_ms", "client-lib/engine/src/door.rs", "LOST_AFTER_MS"),
     ("door_rotation_wait_span_ms", "client-lib/engine/src/door.rs", "ROTATION_SPAN_MS"),
     ("admission_wait_span_ms", "client-lib/engine/src/door/requests.rs", "ADMISSION_SPAN_MS"),
     ("requests_max", "client-lib/engine/src/door/requests.rs", "REQUESTS_MAX"),

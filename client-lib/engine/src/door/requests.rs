@@ -499,11 +499,21 @@ pub(crate) fn came(
 
 /// People are out of the group: no open link lets them in again.
 pub(crate) fn went(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     channel: &ChannelId,
     people: &[Fingerprint],
 ) -> Result<(), StoreError> {
-    people.iter().try_for_each(|person| need_approval(work, channel, person))
+    for person in people {
+        need_approval(work, channel, person)?;
+        // The card of a request is over; who is added again is reached by that of the contact.
+        if let Some(mut record) = load(work, channel, person)?
+            && record.stage == Stage::In
+        {
+            record.card = SecretBytes::new(&[]);
+            save(work, channel, person, &record)?;
+        }
+    }
+    Ok(())
 }
 
 /// A link is over, and with it what came by it.

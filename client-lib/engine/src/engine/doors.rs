@@ -181,7 +181,10 @@ impl<S: Store> Engine<S> {
                 self.set_door(channel, Phase::Opening);
                 self.send(number, request, Pending::OpenDoor { channel: *channel });
             }
-            Opening::None => self.rest_door(channel, 0),
+            Opening::None => {
+                self.transact(|work| door::denied(work, channel))?;
+                self.rest_door(channel, 0);
+            }
         }
         Ok(())
     }
@@ -221,6 +224,7 @@ impl<S: Store> Engine<S> {
         }
         match answer {
             Answer::InboxOpened { handle, cursor, .. } if live.attempt == 0 => {
+                self.transact(|work| door::opened(work, &channel))?;
                 self.read_door(number, channel, *handle, *cursor);
                 Ok(())
             }

@@ -466,6 +466,63 @@ fn who_was_removed_is_let_in_by_a_word_only() {
 }
 
 #[test]
+fn who_was_removed_before_there_was_a_door_is_remembered_too() {
+    // spec: LNK-102, GRP-112
+    let mut house = house();
+    let (bob, alice) = (house.bob, house.alice);
+    house.remove(bob);
+    house.world.settle();
+    let carol = house.world.person("Carol", 0);
+    house.world.befriend(alice, carol);
+    house.add(carol);
+    house.promote(carol);
+    let link = house.link(LinkAdmission::Open);
+    house.world.set_online(alice, false);
+    let chat = join(&mut house.world, bob, &link);
+    house.world.pass(60_000);
+    assert_eq!(state(&mut house.world, bob, chat), ChatState::Asked);
+}
+
+#[test]
+fn who_came_by_a_link_and_was_removed_is_added_as_a_contact() {
+    // spec: LNK-101
+    let mut house = house();
+    let (alice, dave) = (house.alice, house.dave);
+    let link = house.link(LinkAdmission::Open);
+    join(&mut house.world, dave, &link);
+    house.world.pass(60_000);
+    house.remove(dave);
+    house.world.pass(40 * DAY_MS);
+    house.world.befriend(alice, dave);
+    house.add(dave);
+    assert!(house.is_in(dave));
+}
+
+#[test]
+fn a_door_that_somebody_shut_is_replaced_by_another() {
+    // spec: GRP-114
+    let mut house = house();
+    let link = house.link(LinkAdmission::Open);
+    let stolen = house.world.door_keys(house.bob);
+    house.world.shut_door(&stolen);
+    house.world.pass(30 * 60_000);
+    let warned = house.world.events(house.alice).into_iter().any(|event| {
+        matches!(event, Event::Warning(Warning::DoorDenied { .. }))
+    });
+    assert!(warned);
+    let fresh = house.link(LinkAdmission::Open);
+    house.world.settle();
+    let states: Vec<LinkState> =
+        house.links(house.bob).into_iter().map(|link| link.state).collect();
+    assert_eq!(states, [LinkState::Revoked, LinkState::Active]);
+    let dave = house.dave;
+    join(&mut house.world, dave, &fresh);
+    house.world.pass(60_000);
+    assert!(house.is_in(dave));
+    drop(link);
+}
+
+#[test]
 fn with_who_made_a_link_goes_the_link() {
     // spec: GRP-113
     let mut house = house();

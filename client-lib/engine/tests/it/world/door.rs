@@ -19,8 +19,8 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     SigningKey,
-    id::{CapabilitySecret, InboxId, Nonce, Sequence, SlotId},
-    message::{Answer, Follow, Hello, Request, RequestId},
+    id::{CapabilitySecret, InboxId, Nonce, Sequence, SessionId, SlotId},
+    message::{Answer, Follow, Handle, Hello, Request, RequestId},
     transcript,
     version::VersionRange,
 };
@@ -88,7 +88,47 @@ impl World {
         self.at_door(&keys).1
     }
 
+    /// Gives a door an owner key that nobody knows.
+    pub(crate) fn shut_door(&mut self, door: &StolenDoor) {
+        let (number, handle, session) = self.enter_door(door);
+        let now = self.now;
+        let relay = &mut self.relays[0];
+        let next = SigningKey::from_bytes(&[0x55; 32]);
+        let next_owner_key = transcript::public_key(&next);
+        let id = transcript::relay_id(&relay.signer.public_key());
+        let signed = transcript::inbox_rotate(&id, &session, &door.inbox, &next_owner_key);
+        let signature = signed.sign(&next);
+        let rotate = Request::InboxRotate { handle, next_owner_key, signature };
+        relay.take(now, number, RequestFrame { id: RequestId(2), request: rotate });
+        let answer = relay.sessions.get_mut(&number).unwrap().answers.pop_front().unwrap().answer;
+        assert_eq!(answer, Answer::Done);
+        relay.sessions.remove(&number);
+        self.work();
+    }
+
+    fn enter_door(&mut self, door: &StolenDoor) -> (u64, Handle, SessionId) {
+        let (number, session, answer) = self.knock(door);
+        let Answer::InboxOpened { handle, .. } = answer else { panic!("not opened: {answer:?}") };
+        (number, handle, session)
+    }
+
     fn at_door(&mut self, door: &StolenDoor) -> (Answer, usize) {
+        let (number, _, answer) = self.knock(door);
+        let now = self.now;
+        let relay = &mut self.relays[0];
+        let mut items = 0;
+        if let Answer::InboxOpened { handle, .. } = &answer {
+            let (handle, from, follow) = (*handle, Sequence::FIRST, Follow::UntilEnd);
+            let read = Request::InboxRead { handle, from, follow };
+            relay.take(now, number, RequestFrame { id: RequestId(2), request: read });
+            let answers = &relay.sessions[&number].answers;
+            items = answers.iter().filter(|it| matches!(it.answer, Answer::InboxItem(_))).count();
+        }
+        relay.sessions.remove(&number);
+        (answer, items)
+    }
+
+    fn knock(&mut self, door: &StolenDoor) -> (u64, SessionId, Answer) {
         let now = self.now;
         let relay = &mut self.relays[0];
         let number = relay.open();
@@ -106,16 +146,7 @@ impl World {
         let open = Request::InboxOpen { inbox, slot, signature };
         relay.take(now, number, RequestFrame { id: RequestId(1), request: open });
         let answer = relay.sessions.get_mut(&number).unwrap().answers.pop_front().unwrap().answer;
-        let mut items = 0;
-        if let Answer::InboxOpened { handle, .. } = &answer {
-            let (handle, from, follow) = (*handle, Sequence::FIRST, Follow::UntilEnd);
-            let read = Request::InboxRead { handle, from, follow };
-            relay.take(now, number, RequestFrame { id: RequestId(2), request: read });
-            let answers = &relay.sessions[&number].answers;
-            items = answers.iter().filter(|it| matches!(it.answer, Answer::InboxItem(_))).count();
-        }
-        relay.sessions.remove(&number);
-        (answer, items)
+        (number, session, answer)
     }
 
     /// A member says in its group that the door is another one.
