@@ -1,5 +1,6 @@
 //! Why a measurement ended.
 
+use hushwire_protocol::group::{GroupError, OpenError, Rejection};
 use hushwire_relay::dial::DialError;
 
 /// What went wrong. Blame: the machine, or the relay that is measured.
@@ -13,6 +14,14 @@ pub(crate) enum Fault {
     Start,
     #[error("the relay answered with something else than was asked for")]
     Answer,
+    #[error("a group: {0}")]
+    Group(#[from] GroupError),
+    #[error("a group: {0}")]
+    Entry(#[from] OpenError),
+    #[error("a key package: {0}")]
+    Package(#[from] Rejection),
+    #[error("a device of the measurement")]
+    Device,
     #[error("a client task died")]
     Task(#[from] tokio::task::JoinError),
 }

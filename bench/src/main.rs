@@ -1,4 +1,5 @@
-//! `cargo measure`: what a relay makes of the disk and the memory that it has.
+//! `cargo measure`: what a relay makes of the disk and the memory that it has, and what groups cost
+//! their members.
 //!
 //! Every figure stands beside one of the same run on the same disk, since machines differ and
 //! shared ones change from minute to minute: it is the ratios that say something. A real
@@ -6,8 +7,10 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that a person runs")]
 
 mod appends;
+mod device;
 mod disk;
 mod fault;
+mod groups;
 mod member;
 mod relay;
 mod sessions;
@@ -21,9 +24,10 @@ use fault::Fault;
 enum What {
     Appends,
     Sessions,
+    Groups,
 }
 
-const USAGE: &str = "usage: cargo measure [appends|sessions] [--data DIR]\n  \
+const USAGE: &str = "usage: cargo measure [appends|sessions|groups] [--data DIR]\n  \
     --data DIR  measure on the disk of this folder (a temporary folder below it is used)";
 
 fn main() -> ExitCode {
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         match argument.as_str() {
             "appends" => wanted.push(What::Appends),
             "sessions" => wanted.push(What::Sessions),
+            "groups" => wanted.push(What::Groups),
             "--data" => match arguments.next() {
                 Some(folder) => data = folder.into(),
                 None => return usage(),
@@ -42,7 +47,7 @@ fn main() -> ExitCode {
         }
     }
     if wanted.is_empty() {
-        wanted = vec![What::Appends, What::Sessions];
+        wanted = vec![What::Appends, What::Sessions, What::Groups];
     }
     match measure(&wanted, &data) {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,6 +70,7 @@ fn measure(wanted: &[What], data: &std::path::Path) -> Result<(), Fault> {
         match what {
             What::Appends => runtime.block_on(appends::measure(folder.path()))?,
             What::Sessions => runtime.block_on(sessions::measure(folder.path()))?,
+            What::Groups => groups::measure()?,
         }
     }
     Ok(())

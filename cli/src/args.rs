@@ -191,9 +191,9 @@ pub enum HushCommand {
     /// "event" is one of message_added, message_state_changed, everybody_mentioned, message_pinned,
     /// message_unpinned, chat_added, chat_changed, group_changed, group_dissolved, members_added,
     /// members_removed, removed_from_chat, contact_added, contact_changed, contact_failed,
-    /// group_change_failed, group_links_changed, join_requested, join_requests_changed, join_failed,
-    /// link_changed, transfer_ended, device_compare, device_linked,
-    /// device_link_failed, devices_changed, this_device_revoked, warning. "message" is the message as
+    /// addition_failed, group_change_failed, group_links_changed, join_requested,
+    /// join_requests_changed, join_failed, link_changed, transfer_ended, device_compare,
+    /// device_linked, device_link_failed, devices_changed, this_device_revoked, warning. "message" is the message as
     /// it is now, as in `hush read`. To miss nothing and see nothing twice, keep the last "number"
     /// and go on with --from that number plus one.
     Follow {

@@ -41,7 +41,7 @@ pub use binding::{Binding, LogPlace};
 pub(crate) use commit::Scrutiny;
 pub use commit::{CommitBasis, CommitIntent, Cover, PendingCommit};
 pub use error::{GroupError, OpenError, Phase, Rejection};
-pub use join::{Joined, packages_in};
+pub use join::{Joined, Welcomed};
 pub use key_package::{
     KeyPackageReference, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
 };
@@ -52,14 +52,14 @@ pub use receive::{
     Applied, LeaveProposal, Opened, OpenedLeave, OpenedMessage, Outcome, StagedCandidate,
 };
 pub use report::{Report, UnverifiedReport, VerifiedReport};
-pub use rights::{Change, judge};
+pub use rights::{Change, DEVICES_MAX, PEOPLE_MAX, judge};
 pub use role::{Allowed, Right, RightsTable, Role};
 pub(crate) use state::is_name;
 pub use state::{
     DESCRIPTION_BYTES_MAX, GroupKind, GroupState, Life, NAME_BYTES_MAX, ROLES_MAX, RoleEntry,
     RuleVersion,
 };
-pub use welcome::JoinerWelcome;
+pub use welcome::{GroupSnapshot, JoinerWelcome, SNAPSHOT_BYTES_MAX, joiner_of};
 
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::{DeviceCredential, DeviceKey};
@@ -193,12 +193,14 @@ impl Group {
         Zeroizing::new(self.mls.epoch_authenticator().as_slice().to_vec())
     }
 
-    /// The ratchet tree, for joiners; sent beside a Welcome, after the commit was confirmed.
+    /// What the joiners of the commit that led here need beside their secrets; made after it was
+    /// confirmed, from its [`PendingCommit::group_info`] (spec: GRP-072).
     ///
     /// # Errors
     /// [`GroupError::Mls`].
-    pub fn tree_bytes(&self) -> Result<Vec<u8>, GroupError> {
-        self.mls.export_ratchet_tree().tls_serialize_detached().map_err(|_| GroupError::Mls)
+    pub fn snapshot(&self, group_info: Vec<u8>) -> Result<GroupSnapshot, GroupError> {
+        let tree = self.mls.export_ratchet_tree().tls_serialize_detached();
+        Ok(GroupSnapshot { group_info, tree: tree.map_err(|_| GroupError::Mls)? })
     }
 
     fn roster(&self) -> Result<Roster, GroupError> {

@@ -5,12 +5,13 @@ pub mod contact;
 pub mod join;
 pub mod rejoin;
 
-use hushwire_wire::id::{BlobId, ChannelId, ContentHash, EpochId};
+use hushwire_wire::id::{BlobId, ChannelId, EpochId};
 use zeroize::Zeroizing;
 
 use crate::address::{self, RelayAddress};
+use crate::attachment::{AttachmentError, BlobSeal};
 use crate::encoding::{DecodeError, Reader, Writer};
-use crate::secret::secret_bytes;
+use crate::group::GroupSnapshot;
 pub use contact::ContactCard;
 pub use join::{JoinDecline, JoinRequest};
 pub use rejoin::{RejoinEvidence, RejoinRequest};
@@ -116,55 +117,44 @@ pub struct GroupAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SuiteCode(pub u16);
 
-secret_bytes!(
-    /// What a ratchet tree in a blob is sealed with.
-    TreeKey
-);
-
-/// A ratchet tree that lies in a blob.
+/// A group's snapshot that lies in a blob.
 #[derive(Debug, PartialEq, Eq)]
-pub struct TreeBlob {
+pub struct SnapshotBlob {
     /// The blob, on the channel's relay.
     pub blob: BlobId,
-    /// What it is sealed with.
-    pub key: TreeKey,
-    /// SHA-256 of the blob.
-    pub hash: ContentHash,
-    /// Size of the blob, in bytes.
-    pub size: u64,
+    /// What opens it.
+    pub seal: BlobSeal,
 }
 
-/// The group's ratchet tree, which MLS needs to join (RFC 9420 section 12.4.3.3).
+/// Where the snapshot is that every joiner of a commit needs (spec: LNK-046).
 #[derive(Debug, PartialEq, Eq)]
-pub enum RatchetTree {
+pub enum SnapshotPlace {
     /// Here.
-    Inline(Vec<u8>),
-    /// In a blob, as it is too large for an inbox item.
-    Blob(TreeBlob),
+    Inline(GroupSnapshot),
+    /// In a blob that all joiners share.
+    Blob(SnapshotBlob),
 }
 
-impl RatchetTree {
+impl SnapshotPlace {
     fn write(&self, writer: Writer) -> Writer {
         match self {
-            Self::Inline(tree) => writer.byte(1).variable(tree),
-            Self::Blob(blob) => writer
-                .byte(2)
-                .fixed(blob.blob)
-                .fixed(blob.key.expose())
-                .fixed(blob.hash)
-                .integer(blob.size),
+            Self::Inline(snapshot) => snapshot.write(writer.byte(1)),
+            Self::Blob(at) => writer.byte(2).fixed(at.blob).fixed(&at.seal.to_bytes()[..]),
         }
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match reader.byte()? {
-            1 => Ok(Self::Inline(reader.variable(CONTENT_BYTES_MAX)?.to_vec())),
-            2 => Ok(Self::Blob(TreeBlob {
-                blob: BlobId::from_bytes(reader.array()?),
-                key: TreeKey::from_bytes(reader.array()?),
-                hash: ContentHash::from_bytes(reader.array()?),
-                size: reader.integer()?,
-            })),
+            1 => GroupSnapshot::read(reader, CONTENT_BYTES_MAX).map(Self::Inline),
+            2 => {
+                let blob = BlobId::from_bytes(reader.array()?);
+                let seal = BlobSeal::from_slice(reader.bytes(BlobSeal::LENGTH)?);
+                let seal = seal.map_err(|error| match error {
+                    AttachmentError::TooLong => DecodeError::TooLong,
+                    _ => DecodeError::Truncated,
+                })?;
+                Ok(Self::Blob(SnapshotBlob { blob, seal }))
+            }
             _ => Err(DecodeError::UndefinedValue),
         }
     }
@@ -179,10 +169,10 @@ pub struct Invitation {
     pub suite: SuiteCode,
     /// What it is for.
     pub purpose: Purpose,
-    /// The MLS Welcome message.
-    pub welcome: Vec<u8>,
-    /// Its ratchet tree.
-    pub tree: RatchetTree,
+    /// The joiner's own part of the MLS Welcome: its `EncryptedGroupSecrets`.
+    pub secrets: Vec<u8>,
+    /// The rest, which is the same for all joiners.
+    pub snapshot: SnapshotPlace,
     /// How the invited writes back to the inviter.
     pub sender: ContactCard,
 }
@@ -194,8 +184,8 @@ impl Invitation {
             .fixed(self.group.epoch)
             .short(self.suite.0)
             .byte(self.purpose.code())
-            .variable(&self.welcome);
-        self.sender.write(self.tree.write(writer))
+            .variable(&self.secrets);
+        self.sender.write(self.snapshot.write(writer))
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -207,8 +197,8 @@ impl Invitation {
             },
             suite: SuiteCode(reader.short()?),
             purpose: Purpose::from_code(reader.byte()?)?,
-            welcome: reader.variable(CONTENT_BYTES_MAX)?.to_vec(),
-            tree: RatchetTree::read(reader)?,
+            secrets: reader.variable(CONTENT_BYTES_MAX)?.to_vec(),
+            snapshot: SnapshotPlace::read(reader)?,
             sender: ContactCard::read(reader)?,
         })
     }
@@ -220,7 +210,7 @@ mod tests {
     use super::rejoin::tests::request;
     use super::*;
 
-    fn invitation(tree: RatchetTree) -> InboxContent {
+    fn invitation(snapshot: SnapshotPlace) -> InboxContent {
         let card = contact_card(1);
         InboxContent::Invitation(Box::new(Invitation {
             group: GroupAddress {
@@ -230,22 +220,19 @@ mod tests {
             },
             suite: SuiteCode(0x004F),
             purpose: Purpose::Direct,
-            welcome: b"welcome".to_vec(),
-            tree,
+            secrets: b"secrets".to_vec(),
+            snapshot,
             sender: card,
         }))
     }
 
     fn contents() -> [InboxContent; 6] {
-        let blob = TreeBlob {
-            blob: BlobId::from_bytes([3; 32]),
-            key: TreeKey::from_bytes([4; 32]),
-            hash: ContentHash::from_bytes([5; 32]),
-            size: 6,
-        };
+        let here = GroupSnapshot { group_info: b"info".to_vec(), tree: b"tree".to_vec() };
+        let seal = BlobSeal::from_slice(&[4; BlobSeal::LENGTH].map(|byte| byte % 4)).unwrap();
+        let blob = SnapshotBlob { blob: BlobId::from_bytes([3; 32]), seal };
         [
-            invitation(RatchetTree::Inline(b"tree".to_vec())),
-            invitation(RatchetTree::Blob(blob)),
+            invitation(SnapshotPlace::Inline(here)),
+            invitation(SnapshotPlace::Blob(blob)),
             InboxContent::ContactCardUpdate(Box::new(contact_card(1))),
             InboxContent::RejoinRequest(Box::new(request())),
             InboxContent::JoinRequest(Box::new(JoinRequest {
@@ -285,7 +272,10 @@ mod tests {
     #[test]
     fn debug_prints_no_secret() {
         // spec: IDN-005
-        assert_eq!(format!("{:?}", TreeKey::from_bytes([7; 32])), "TreeKey(..)");
+        let snapshot = GroupSnapshot { group_info: vec![7; 32], tree: vec![7; 32] };
+        assert_eq!(format!("{:?}", SnapshotPlace::Inline(snapshot)), "Inline(GroupSnapshot(..))");
+        let seal = BlobSeal::from_slice(&[0; BlobSeal::LENGTH]).unwrap();
+        assert_eq!(format!("{seal:?}"), "BlobSeal(..)");
     }
 
     #[test]

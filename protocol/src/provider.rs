@@ -44,6 +44,11 @@ impl Suite {
         }
     }
 
+    /// The suite with this code point, if it is accepted.
+    pub fn from_code(code: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|suite| suite.code() == code)
+    }
+
     pub(crate) const fn ciphersuite(self) -> Ciphersuite {
         match self {
             Self::Hybrid => Ciphersuite::MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519,

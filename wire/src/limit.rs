@@ -112,7 +112,7 @@ impl Limits {
         commit_retention_ms: 365 * DAY_MS,
         epoch_retention_ms: 730 * DAY_MS,
         item_retention_ms: 90 * DAY_MS,
-        blob_retention_ms: 90 * DAY_MS,
+        blob_retention_ms: 120 * DAY_MS,
         slot_lapse_ms: 60 * DAY_MS,
     };
 

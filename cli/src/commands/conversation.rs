@@ -225,6 +225,7 @@ impl<B: Backend> Talk<'_, B> {
             | Event::GroupDissolved { chat: there, .. }
             | Event::MessagePinned { chat: there, .. }
             | Event::MessageUnpinned { chat: there, .. }
+            | Event::AdditionFailed { chat: there, .. }
             | Event::MembersAdded { chat: there, .. }
             | Event::MembersRemoved { chat: there, .. }
                 if *there == chat =>

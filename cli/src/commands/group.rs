@@ -1,5 +1,7 @@
 //! `hush group`.
 
+use std::{cell::RefCell, collections::BTreeMap};
+
 use hushwire::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
@@ -84,12 +86,23 @@ async fn add<B: Backend>(
     let chat = chat.number;
     let people = to_add(session, chat, contacts).await?;
     let since = session.next_event_number().await?;
-    for contact in &people {
-        session.perform(Command::GroupAdd { chat, contact: contact.number }).await?;
-    }
-    settle_change(session, since, chat).await?;
+    let contacts = people.iter().map(|contact| contact.number).collect();
+    session.perform(Command::GroupAddAll { chat, contacts }).await?;
+    let failed = RefCell::new(BTreeMap::new());
+    let settled = session
+        .settle(since, |event| match event {
+            Event::AdditionFailed { chat: there, member, reason } if *there == chat => {
+                failed.borrow_mut().insert(member.clone(), *reason);
+                None
+            }
+            Event::GroupChangeFailed { chat: there, reason } if *there == chat => Some(*reason),
+            _ => None,
+        })
+        .await;
+    let outcome = settled.and_then(|()| first_failure(&failed.borrow()));
+    let added = who_is_added(session, chat, people, &failed.into_inner(), &outcome).await?;
     let known = session.people().await?;
-    people.into_iter().try_for_each(|contact| {
+    added.into_iter().try_for_each(|contact| {
         session.done(DoneRecord {
             done: "member_added",
             chat: Some(chat.0),
@@ -97,7 +110,39 @@ async fn add<B: Backend>(
             words: format!("{} is added", known.label(&contact.name, &contact.fingerprint)),
             ..DoneRecord::default()
         })
-    })
+    })?;
+    outcome
+}
+
+/// Why people were not added, by their fingerprints.
+type Failures = BTreeMap<String, FailureReason>;
+
+fn first_failure(failed: &Failures) -> Result<(), Fault> {
+    failed.values().next().map_or(Ok(()), |reason| Err(Fault::Refused(*reason)))
+}
+
+/// Those who are in the group now; each of the others who failed is told of. When some are waited for
+/// no longer, who is in is seen among the members.
+async fn who_is_added<B: Backend>(
+    session: &Session<'_, B>,
+    chat: ChatNumber,
+    people: Vec<ContactInfo>,
+    failed: &Failures,
+    outcome: &Result<(), Fault>,
+) -> Result<Vec<ContactInfo>, Fault> {
+    if outcome.is_ok() {
+        return Ok(people);
+    }
+    let known = session.people().await?;
+    for contact in &people {
+        if let Some(reason) = failed.get(&contact.fingerprint) {
+            let label = known.label(&contact.name, &contact.fingerprint);
+            session.note(&format!("{label} is not added: {reason}"));
+        }
+    }
+    let members = session.members(chat).await?;
+    let is_in = |it: &ContactInfo| members.iter().any(|one| one.fingerprint == it.fingerprint);
+    Ok(people.into_iter().filter(is_in).collect())
 }
 
 /// The contacts that these names name and that are not in the group yet, each once. All are looked up

@@ -123,6 +123,11 @@ impl EventRecord {
                 self.chat = Some(chat.0);
                 self.put_failure(reason);
             }
+            Event::AdditionFailed { chat, member, reason } => {
+                self.chat = Some(chat.0);
+                self.members = Some(vec![member]);
+                self.put_failure(reason);
+            }
             Event::LinkChanged(link) => self.link = Some(link.0),
             Event::DeviceCompare { code } => self.code = Some(code),
             Event::DeviceLinkFailed(reason) => self.put_failure(reason),

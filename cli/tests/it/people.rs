@@ -237,16 +237,16 @@ async fn people_are_added_to_groups_all_or_none() {
     assert!(bench.asked().is_empty());
     let done = bench.objects(&["group", "add", "cl", "bob", "2"]).await;
     assert_eq!(done.len(), 2);
-    let add = |contact| Command::GroupAdd { chat: ChatNumber(3), contact: ContactNumber(contact) };
-    assert_eq!(bench.asked(), [add(1), add(2)]);
+    let contacts = vec![ContactNumber(1), ContactNumber(2)];
+    assert_eq!(bench.asked(), [Command::GroupAddAll { chat: ChatNumber(3), contacts }]);
 }
 
 #[tokio::test]
 async fn who_is_in_a_group_already_is_said_and_who_is_named_twice_is_added_once() {
     let bench = Bench::new();
     bench.prints(&["group", "add", "climbing", "bob", "carol", "2"]).await;
-    let add = Command::GroupAdd { chat: ChatNumber(3), contact: ContactNumber(2) };
-    assert_eq!(bench.asked(), [add]);
+    let contacts = vec![ContactNumber(2)];
+    assert_eq!(bench.asked(), [Command::GroupAddAll { chat: ChatNumber(3), contacts }]);
     assert_eq!(bench.console.notes(), "in the group already: Bob");
     assert_eq!(bench.run(&["group", "add", "climbing", "bob"]).await, 1);
     assert!(bench.console.notes().contains("error: Bob is in the group already"));
@@ -264,6 +264,22 @@ async fn a_group_change_that_fails_says_why() {
     let error: serde_json::Value = serde_json::from_str(&bench.console.notes()).unwrap();
     assert_eq!(error["code"], "no_right");
     assert_eq!(error["exit"], 1);
+}
+
+#[tokio::test]
+async fn each_person_who_is_not_added_is_told_of() {
+    let bench = Bench::new();
+    bench.world().state().members.truncate(1);
+    let failed = |member: &str| Event::AdditionFailed {
+        chat: ChatNumber(3),
+        member: member.into(),
+        reason: FailureReason::NoKeyPackage,
+    };
+    bench.world().state().then = vec![failed("b0b0")];
+    assert_eq!(bench.run(&["group", "add", "climbing", "bob", "carol"]).await, 1);
+    let notes = bench.console.notes();
+    assert!(notes.contains("Bob is not added: the other side must come online"), "{notes}");
+    assert!(!notes.contains("Carol is not added"), "{notes}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! A group moves on: the commit is applied, the next epoch's log begins, and everybody whom it
 //! concerns is told.
 
+use std::collections::BTreeSet;
+
 use hushwire_protocol::{
     epoch::EpochKeys,
     group::{Applied, Group, GroupState as Agreed, Life, Member, Outcome, StagedCandidate},
@@ -13,17 +15,18 @@ use hushwire_wire::{
 use zeroize::Zeroizing;
 
 use crate::{
-    changing, chats,
+    additions, changing, chats,
     command::{ChatState, FailureReason},
     door::{self, Committer},
     entered,
     event::Event,
-    groups, invitations, joining,
+    groups::{self, Present},
+    invitations, joining,
     log::{self, Fault},
     outbox::{self, OwnCommit},
     record::{
-        ChangeRecord, EpochRecord, GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish,
-        by_channel,
+        ChangeRecord, EpochRecord, GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes,
+        Wish, by_channel,
     },
     store::{Order, Range, StoreError, Table},
     wish,
@@ -72,9 +75,9 @@ impl From<&Applied> for Moved {
 }
 
 fn missing_in(all: &[Member], others: &[Member]) -> Vec<Member> {
-    let known =
-        |member: &&Member| !others.iter().any(|other| other.credential == member.credential);
-    all.iter().filter(known).cloned().collect()
+    let there: BTreeSet<Vec<u8>> = others.iter().map(|other| other.credential.to_bytes()).collect();
+    let missing = |member: &&Member| !there.contains(&member.credential.to_bytes());
+    all.iter().filter(missing).cloned().collect()
 }
 
 /// Applies a commit of this device that came back in the log.
@@ -111,7 +114,7 @@ pub(crate) fn apply_own(
     if group.purpose == PurposeRecord::OwnDevices && !moved.added.is_empty() {
         crate::devices::tell_everything(work)?;
     }
-    invitations::send(work, channel, &epoch, &mls, &own.commit.welcomes)
+    invitations::send(work, channel, &epoch, &mls, own.commit)
 }
 
 /// Applies a valid commit of somebody else.
@@ -181,12 +184,16 @@ fn forget_epochs(work: &Work<'_>, channel: &ChannelId, kept: &[EpochId]) -> Resu
 
 /// Wishes that are true by now are settled (spec: CLI-014).
 fn settle_true(work: &mut Work<'_>, channel: &ChannelId, mls: &Group) -> Result<(), StoreError> {
+    let present = Present::of(mls)?;
+    let mut left_out = false;
     for row in wish::of_channel(work, channel)? {
-        if groups::is_true(work, mls, &row.wish)? {
+        if groups::is_true(work, mls, &present, &row.wish)? {
             work.settle(row.number);
+        } else {
+            left_out |= row.wish.addition().is_some_and(Packages::are_complete);
         }
     }
-    Ok(())
+    if left_out { additions::ready(work, channel) } else { Ok(()) }
 }
 
 fn tell(
@@ -271,6 +278,7 @@ pub(crate) fn shut_out(
     let Some(chat) = group.purpose.chat() else { return Ok(()) };
     // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
     work.effects.contacts = true;
+    joining::wake(work, channel)?;
     if group.state == GroupState::Leaving {
         joining::forget_held_of(work, channel)?;
         return chats::set_state(work, chat, ChatState::Left);

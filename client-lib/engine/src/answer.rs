@@ -8,23 +8,13 @@ use hushwire_wire::{
 };
 
 use crate::{
-    asking,
     event::RelayFault,
-    outbox,
-    record::{Packages, Wish, WishNumber},
-    store::StoreError,
+    record::{Packages, Wish},
     wish::Desk,
-    work::Work,
 };
 
 /// What is wrong with an answer, if anything is. Refusals are looked at elsewhere.
-pub(crate) fn fault(
-    work: &Work<'_>,
-    number: WishNumber,
-    desk: &Desk,
-    wish: &Wish,
-    answer: &Answer,
-) -> Result<Option<RelayFault>, StoreError> {
+pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFault> {
     let expected = match wish {
         Wish::CreateChannel { .. } => matches!(answer, Answer::ChannelOpened(_)),
         Wish::PutCapability { .. }
@@ -38,28 +28,28 @@ pub(crate) fn fault(
         | Wish::SendReceipts { .. }
         | Wish::ChangeGroup { .. }
         | Wish::Pin { .. }
+        | Wish::CommitAdditions { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. } => is_of_append(answer),
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
-            if outbox::is_sealed(work, number)? {
-                is_of_append(answer)
-            } else {
-                is_of_gathering(packages, answer)
-            }
+            is_of_gathering(packages, answer)
         }
+        Wish::ShareSnapshot(_) => matches!(answer, Answer::BlobState { .. }),
         Wish::ReachContact { packages, .. } => is_of_gathering(packages, answer),
-        Wish::AskToJoin { chat } => match asking::sent_item(work, *chat)? {
-            Some(sent) => return Ok(receipt_fault(desk, &sent.inbox, &sent.item, answer)),
-            None => matches!(answer, Answer::Card { .. }),
-        },
+        Wish::AskToJoin { request, .. } if request.is_empty() => {
+            matches!(answer, Answer::Card { .. })
+        }
+        Wish::AskToJoin { inbox, request, .. } => {
+            return receipt_fault(desk, inbox, request, answer);
+        }
         Wish::Admit { .. } | Wish::RotateDoor { .. } => true,
-        Wish::SendItem { inbox, item, .. } => return Ok(receipt_fault(desk, inbox, item, answer)),
-        // What is asked for a transfer is answered to its live half.
-        Wish::Upload { .. } | Wish::Download { .. } => true,
+        Wish::SendItem { inbox, item, .. } => return receipt_fault(desk, inbox, item, answer),
+        // What is asked for a transfer or a snapshot is answered to its live half.
+        Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => true,
     };
-    Ok((!expected).then_some(RelayFault::AnswerNotExpected))
+    (!expected).then_some(RelayFault::AnswerNotExpected)
 }
 
 /// An entry is stored, or the blob that it names is on its way.

@@ -58,8 +58,6 @@ struct AskedRecord {
     channel: Option<ChannelId>,
     /// By which the answer comes.
     capability: SecretBytes,
-    /// The sealed request: however often it is sent, it is one item.
-    request: Option<serde_bytes::ByteBuf>,
     until_ms: u64,
 }
 
@@ -123,12 +121,11 @@ pub(crate) fn ask(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, Comma
         relay: link.relay.to_string(),
         channel: None,
         capability: SecretBytes::new(&work.random::<32>()),
-        request: None,
         until_ms,
     };
     work.tx.save(&key(chat), &record)?;
     capabilities::make(work, record.capability, None, Uses::Request { until_ms })?;
-    work.wish(Wish::AskToJoin { chat })?;
+    work.wish(Wish::AskToJoin { chat, inbox: link.inbox, request: Vec::new() })?;
     let record = chats::named(work, chat)?;
     Ok(Reply::Chat(chats::info(work, chat, &record)?))
 }
@@ -170,6 +167,7 @@ pub(crate) fn step(
     work: &mut Work<'_>,
     number: WishNumber,
     chat: ChatNumber,
+    request: Vec<u8>,
 ) -> Result<Step, StoreError> {
     let Some(record) = work.tx.load::<AskedRecord>(&key(chat))? else {
         work.settle(number);
@@ -177,27 +175,11 @@ pub(crate) fn step(
     };
     let link = stored_link(&record)?;
     let secret = link.secret.capability();
-    let Some(item) = record.request else {
+    if request.is_empty() {
         return Ok(packages::fetch_card(link.inbox, secret));
-    };
-    let (inbox, item) = (link.inbox, item.into_vec().into());
+    }
+    let (inbox, item) = (link.inbox, request.into());
     Ok(Step::Ask(Ask::Request(Request::InboxSend { inbox, secret, item })))
-}
-
-/// The item that the door's relay was to store, if it was asked for that.
-pub(crate) fn sent_item(
-    work: &Work<'_>,
-    chat: ChatNumber,
-) -> Result<Option<SentItem>, StoreError> {
-    let Some(record) = work.tx.load::<AskedRecord>(&key(chat))? else { return Ok(None) };
-    let inbox = stored_link(&record)?.inbox;
-    Ok(record.request.map(|item| SentItem { inbox, item: item.into_vec() }))
-}
-
-/// An item and where it was sent to.
-pub(crate) struct SentItem {
-    pub(crate) inbox: hushwire_wire::id::InboxId,
-    pub(crate) item: Vec<u8>,
 }
 
 /// Takes the card, or the receipt for the request.
@@ -212,7 +194,7 @@ pub(crate) fn answered(
         return Ok(Progress::Settled);
     };
     match answer {
-        Answer::Card { card, .. } if record.request.is_none() => {
+        Answer::Card { card, .. } => {
             let link = stored_link(&record)?;
             let capability = transcript::capability_id(&link.secret.capability());
             let key = link.secret.card_key();
@@ -267,8 +249,8 @@ fn request(
     let item = seal_item(&link.inbox, &terms.inbox_key, sender, &content.to_bytes(), work.rng)
         .map_err(|_| StoreError::Failed)?;
     record.channel = Some(terms.channel);
-    record.request = Some(serde_bytes::ByteBuf::from(item));
     work.tx.save(&key(chat), &record)?;
+    work.update_wish(number, Wish::AskToJoin { chat, inbox: link.inbox, request: item })?;
     name(work, chat, &terms.name)?;
     tell(work, &told(&record, &terms.name)?)?;
     Ok(Progress::Next)
@@ -415,7 +397,6 @@ pub(crate) fn take_asked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Stor
         relay: asked.relay.to_string(),
         channel: Some(asked.channel),
         capability: SecretBytes::new(asked.capability.expose()),
-        request: None,
         until_ms: asked.ends_at.0.min(work.now.plus_ms(REQUEST_LIFE_MS).0),
     };
     let capability = record.capability()?;

@@ -202,6 +202,14 @@ pub enum Command {
         /// Whom.
         contact: ContactNumber,
     },
+    /// Adds several contacts, each with all devices: all who can be reached by one commit. Who is in
+    /// already is passed over; who cannot be added has an event of its own.
+    GroupAddAll {
+        /// Which group.
+        chat: ChatNumber,
+        /// Whom.
+        contacts: Vec<ContactNumber>,
+    },
     /// Removes a member with all devices.
     GroupRemove {
         /// Which group.

@@ -1,5 +1,7 @@
 //! Contacts: people whose inbox this identity can write to, and how they become that.
 
+use std::collections::BTreeSet;
+
 use hushwire_protocol::{
     card::Card,
     identity::{DeviceListRank, DeviceListVersion, Fingerprint, ManagerCounter},
@@ -10,7 +12,7 @@ use hushwire_protocol::{
 use hushwire_wire::{id::ChannelId, message::Answer, transcript};
 
 use crate::{
-    capabilities, chats,
+    additions, capabilities, chats,
     command::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactInfo, ContactNumber, FailureReason,
         Reply, SecretText, Verification,
@@ -287,6 +289,21 @@ pub(crate) fn by_contact(
     of_number(work, contact)?.ok_or(CommandError::NoSuchContact)
 }
 
+/// The people with these numbers, each once, by one look at all contacts.
+pub(crate) fn by_contacts(
+    work: &Work<'_>,
+    contacts: &[ContactNumber],
+) -> Result<BTreeSet<Fingerprint>, CommandError> {
+    let mut wanted: BTreeSet<u64> = contacts.iter().map(|contact| contact.0).collect();
+    let mut people = BTreeSet::new();
+    for row in work.tx.list::<ContactRecord>(&[], usize::MAX)? {
+        if wanted.remove(&row.record.number) {
+            people.insert(Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)?);
+        }
+    }
+    if wanted.is_empty() { Ok(people) } else { Err(CommandError::NoSuchContact) }
+}
+
 /// Whose number this is.
 pub(crate) fn of_number(
     work: &Work<'_>,
@@ -355,7 +372,7 @@ pub(crate) fn reach(
     }
     let channel = attempt(work, chat, channel)?.ok_or(StoreError::Damaged)?;
     work.settle(number);
-    work.wish(Wish::AddPerson { channel, person: link.identity, packages })?;
+    additions::wish(work, Wish::AddPerson { channel, person: link.identity, packages })?;
     Ok(Step::Settled)
 }
 

@@ -13,6 +13,7 @@ use hushwire_wire::{id::ChannelId, message::Request};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    additions,
     advance::{self, Moved},
     asking, capabilities, chats,
     command::{
@@ -21,7 +22,7 @@ use crate::{
     },
     contacts, control,
     event::Event,
-    groups, inbox, links, log, outbox,
+    groups, inbox, links, log,
     profile::{self, SignedList},
     record::{
         ContactRecord, GroupRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages,
@@ -186,10 +187,8 @@ pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), Sto
 /// Gives up adding a device.
 fn drop_additions(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
     for row in wish::additions_of(work, device)? {
-        // Bytes that are under way cannot be taken back; the removal follows them.
-        if !outbox::is_sealed(work, row)? {
-            work.settle(row);
-        }
+        // A commit that is under way cannot be taken back; the removal follows it.
+        work.settle(row);
     }
     Ok(())
 }
@@ -345,8 +344,7 @@ fn add_device(
         device_list: serde_bytes::ByteBuf::from(inbox::required(work)?.device_list),
         ..Packages::default()
     };
-    work.wish(Wish::AddDevice { channel: *channel, device: entry.device, packages })?;
-    Ok(())
+    additions::wish(work, Wish::AddDevice { channel: *channel, device: entry.device, packages })
 }
 
 /// Wishes to have a device that was linked just now in every group, the own one first; contacts

@@ -94,7 +94,8 @@ fn with_identity(work: &mut Work<'_>, command: Command) -> Result<Reply, Command
 fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandError> {
     match command {
         Command::GroupNew { name } => groups::new(work, &name),
-        Command::GroupAdd { chat, contact } => done(groups::add(work, chat, contact)),
+        Command::GroupAdd { chat, contact } => done(groups::add(work, chat, &[contact])),
+        Command::GroupAddAll { chat, contacts } => done(groups::add(work, chat, &contacts)),
         Command::GroupRemove { chat, member } => {
             let edit = GroupEdit { remove: vec![member], ..GroupEdit::default() };
             done(changing::change(work, chat, edit.into()))

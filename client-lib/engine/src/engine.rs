@@ -6,6 +6,7 @@
 
 mod channels;
 mod doors;
+mod fetches;
 mod files;
 mod inbox;
 mod rendezvous;
@@ -22,8 +23,8 @@ use crate::{
     clock,
     command::{Command, CommandError, Reply},
     engine::{
-        channels::ChannelLive, doors::DoorLive, files::TransferLive, inbox::InboxLive, rendezvous::RendezvousLive,
-        wishes::WishLive,
+        channels::ChannelLive, doors::DoorLive, fetches::FetchLive, files::TransferLive,
+        inbox::InboxLive, rendezvous::RendezvousLive, wishes::WishLive,
     },
     io::{Deadline, Input, Output},
     record::{TransferNumber, WishNumber},
@@ -64,6 +65,7 @@ pub struct Engine<S> {
     rendezvous: Option<RendezvousLive>,
     wishes: BTreeMap<WishNumber, WishLive>,
     transfers: BTreeMap<TransferNumber, TransferLive>,
+    fetches: BTreeMap<WishNumber, FetchLive>,
     outputs: VecDeque<Output>,
     /// Somebody became a contact, or a device may be known now: invitations of theirs that were
     /// kept are looked at again.
@@ -99,6 +101,7 @@ impl<S: Store> Engine<S> {
             rendezvous: None,
             wishes: BTreeMap::new(),
             transfers: BTreeMap::new(),
+            fetches: BTreeMap::new(),
             outputs: VecDeque::new(),
             held_due: false,
             reload_due: None,
@@ -168,9 +171,10 @@ impl<S: Store> Engine<S> {
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
         let doors = self.doors.values().filter_map(DoorLive::deadline);
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
+        let fetches = self.fetches.values().map(FetchLive::deadline);
         let reload = self.reload_due.into_iter();
-        let all =
-            sessions.chain(wishes).chain(channels).chain(rendezvous).chain(doors).chain(inbox).chain(reload);
+        let all = sessions.chain(wishes).chain(channels).chain(rendezvous).chain(doors);
+        let all = all.chain(inbox).chain(fetches).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
 
@@ -214,6 +218,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn begin_again(&mut self) {
         self.reload_due = Some(self.now.plus_ms(clock::RELOAD_REST_MS));
         self.drop_transfers(|_| true);
+        self.fetches.clear();
         self.wishes.clear();
         self.channels.clear();
         self.doors.clear();
@@ -242,6 +247,7 @@ impl<S: Store> Engine<S> {
     /// Does everything that can be done now: connects, opens, reads on, tries wishes.
     fn pump(&mut self) -> Result<(), StoreError> {
         self.pump_held()?;
+        self.pump_fetches()?;
         self.end_silent_sessions()?;
         self.pump_sessions();
         self.pump_inbox()?;
@@ -282,6 +288,7 @@ impl<S: Store> Engine<S> {
         }
         for wish in &effects.settled {
             self.wishes.remove(wish);
+            self.drop_fetch(*wish);
             // The log may have said so before the relay's answer, which finds no wish then.
             self.append_over(*wish);
             // Who waits for everything to be settled looks again.

@@ -120,7 +120,16 @@ pub enum Event {
         /// Why.
         reason: FailureReason,
     },
-    /// A wish about a group (add, remove, change, pin, leave) will not happen.
+    /// Somebody who was to be added to a group will not be.
+    AdditionFailed {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, a fingerprint in hex.
+        member: String,
+        /// Why.
+        reason: FailureReason,
+    },
+    /// Another wish about a group (add a device, remove, change, pin, leave) will not happen.
     GroupChangeFailed {
         /// Where.
         chat: ChatNumber,
@@ -303,8 +312,12 @@ pub enum InvitationRefusal {
     Dissolved,
     /// The card is of another person than its sender.
     CardOfAnother,
-    /// The ratchet tree is in a blob, which this version does not fetch.
-    TreeNotInline,
+    /// The group's snapshot is longer than this device takes.
+    SnapshotTooLarge,
+    /// The relay does not have the group's snapshot, or does not give it.
+    SnapshotGone,
+    /// The relay gives another snapshot than the invitation names.
+    SnapshotNotGenuine,
     /// The direct chat with the sender has as many groups as it may have.
     TooManyGroups,
     /// It would bring one more relay than this device connects to.
@@ -327,7 +340,9 @@ impl InvitationRefusal {
             Self::OtherPurpose => "OTHER_PURPOSE",
             Self::Dissolved => "DISSOLVED",
             Self::CardOfAnother => "CARD_OF_ANOTHER",
-            Self::TreeNotInline => "TREE_NOT_INLINE",
+            Self::SnapshotTooLarge => "SNAPSHOT_TOO_LARGE",
+            Self::SnapshotGone => "SNAPSHOT_GONE",
+            Self::SnapshotNotGenuine => "SNAPSHOT_NOT_GENUINE",
             Self::TooManyGroups => "TOO_MANY_GROUPS",
             Self::TooManyRelays => "TOO_MANY_RELAYS",
         }

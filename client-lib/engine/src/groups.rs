@@ -1,14 +1,16 @@
 //! Groups as this device keeps them: their records, creating their channels, and what a person may
 //! ask of them.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hushwire_protocol::{
     address::RelayAddress,
     group::{
         Allowed, CommitIntent, Group, GroupKind, GroupState as Agreed, LeafSelector, Member,
-        Report, Right,
+        PEOPLE_MAX, Report, Right,
     },
     group_code::group_code,
-    identity::Fingerprint,
+    identity::{DeviceId, Fingerprint},
 };
 use hushwire_wire::{
     id::{ChannelId, Nonce},
@@ -17,7 +19,7 @@ use hushwire_wire::{
 };
 
 use crate::{
-    advance, changing, chats,
+    additions, advance, changing, chats,
     command::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, GroupCodeInfo,
         MemberInfo, Reply, Whose,
@@ -25,7 +27,7 @@ use crate::{
     contacts, devices, direct, door,
     event::Event,
     log, packages, profile,
-    record::{GroupRecord, GroupState, PurposeRecord, SecretBytes, Wish, WishNumber},
+    record::{GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes, Wish, WishNumber},
     store::StoreError,
     wish::{Desk, Progress, Step, Target},
     work::Work,
@@ -203,6 +205,21 @@ pub(crate) fn change_failed(
     }
 }
 
+/// Somebody will not come into a group.
+pub(crate) fn addition_failed(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+    reason: FailureReason,
+) -> Result<(), StoreError> {
+    match record(work, channel)?.map(|group| group.purpose) {
+        Some(PurposeRecord::Group { chat }) => {
+            work.event(Event::AdditionFailed { chat, member: person.to_hex(), reason })
+        }
+        _ => change_failed(work, channel, reason),
+    }
+}
+
 /// What a wish asks of a group.
 pub(crate) enum Change {
     /// This commit.
@@ -219,13 +236,11 @@ pub(crate) fn commit_intent(
     group: &Group,
     wish: &Wish,
 ) -> Result<Change, StoreError> {
-    if is_true(work, group, wish)? {
+    if is_true(work, group, &Present::of(group)?, wish)? {
         return Ok(Change::AlreadyTrue);
     }
     Ok(match wish {
-        Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
-            packages::addition(group, packages)?
-        }
+        Wish::CommitAdditions { channel, most } => additions::change(work, channel, *most)?,
         Wish::ChangeGroup { change, .. } => changing::intent(group, change)?,
         Wish::RemoveDevice { device, .. } => {
             let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
@@ -240,20 +255,44 @@ pub(crate) fn commit_intent(
     })
 }
 
+/// Who is in a group, to be asked often.
+pub(crate) struct Present {
+    pub(crate) people: BTreeSet<Fingerprint>,
+    pub(crate) devices: BTreeSet<DeviceId>,
+    /// Devices of all of them.
+    pub(crate) leaves: usize,
+}
+
+impl Present {
+    pub(crate) fn of(group: &Group) -> Result<Self, StoreError> {
+        let members = members_of(group)?;
+        Ok(Self {
+            people: members.iter().map(Member::identity).collect(),
+            devices: members.iter().map(Member::device).collect(),
+            leaves: members.len(),
+        })
+    }
+}
+
 /// Whether what a wish asks for is so already.
-pub(crate) fn is_true(work: &Work<'_>, group: &Group, wish: &Wish) -> Result<bool, StoreError> {
-    let members = group.members().map_err(log::store_error)?;
+pub(crate) fn is_true(
+    work: &Work<'_>,
+    group: &Group,
+    present: &Present,
+    wish: &Wish,
+) -> Result<bool, StoreError> {
     Ok(match wish {
-        Wish::AddPerson { person, .. } | Wish::Admit { person, .. } => members.iter().any(|leaf| leaf.identity() == *person),
+        Wish::AddPerson { person, .. } | Wish::Admit { person, .. } => {
+            present.people.contains(person)
+        }
         Wish::ChangeGroup { change, .. } => {
             matches!(changing::intent(group, change)?, Change::AlreadyTrue)
         }
         Wish::AddDevice { device, .. } => {
             // Nobody adds a device that was revoked meanwhile.
-            members.iter().any(|leaf| leaf.device() == *device)
-                || devices::is_revoked(work, device)?
+            present.devices.contains(device) || devices::is_revoked(work, device)?
         }
-        Wish::RemoveDevice { device, .. } => !members.iter().any(|leaf| leaf.device() == *device),
+        Wish::RemoveDevice { device, .. } => !present.devices.contains(device),
         Wish::Contest { channel } => {
             record(work, channel)?.is_none_or(|group| group.contest.is_none())
         }
@@ -269,16 +308,28 @@ pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Repo
 
 /// Who came in with these leaves and was not there before by others: each once.
 pub(crate) fn came(now: &[Member], added: &[Member], removed: &[Member]) -> Vec<Fingerprint> {
-    let of = |leaves: &[Member], who: &Fingerprint| {
-        leaves.iter().filter(|leaf| leaf.identity() == *who).count()
+    let (now, came) = (counted(now), counted(added));
+    let removed = counted(removed);
+    let new = |(who, leaves): &(&Fingerprint, &usize)| {
+        now.get(*who) == Some(*leaves) && !removed.contains_key(*who)
     };
-    let new = |who: &Fingerprint| of(now, who) == of(added, who) && of(removed, who) == 0;
-    identities(added).into_iter().filter(|who| new(who)).collect()
+    came.iter().filter(new).map(|(who, _)| *who).collect()
+}
+
+/// How many of these leaves each identity has.
+fn counted(leaves: &[Member]) -> BTreeMap<Fingerprint, usize> {
+    let mut counts = BTreeMap::new();
+    for leaf in leaves {
+        let count: &mut usize = counts.entry(leaf.identity()).or_default();
+        *count = count.saturating_add(1);
+    }
+    counts
 }
 
 /// Who went with these leaves and is not there by others: each once.
 pub(crate) fn went(now: &[Member], removed: &[Member]) -> Vec<Fingerprint> {
-    let stays = |who: &Fingerprint| now.iter().any(|leaf| leaf.identity() == *who);
+    let now = counted(now);
+    let stays = |who: &Fingerprint| now.contains_key(who);
     identities(removed).into_iter().filter(|who| !stays(who)).collect()
 }
 
@@ -315,23 +366,31 @@ pub(crate) fn group_chat(work: &Work<'_>, chat: ChatNumber) -> Result<ChannelId,
     record.channel.ok_or(CommandError::ChatClosed)
 }
 
-/// Wishes to add a contact.
+/// Wishes to add contacts, those of them who are not in yet.
 pub(crate) fn add(
     work: &mut Work<'_>,
     chat: ChatNumber,
-    contact: ContactNumber,
+    contacts: &[ContactNumber],
 ) -> Result<(), CommandError> {
     let channel = group_chat(work, chat)?;
-    let person = contacts::by_contact(work, contact)?;
+    let mut people = contacts::by_contacts(work, contacts)?;
     let group = log::load_group(work, &channel)?;
     let me = profile::fingerprint(work)?;
-    if members_of(&group)?.iter().any(|leaf| leaf.identity() == person) {
+    let present = Present::of(&group)?;
+    people.retain(|person| !present.people.contains(person));
+    if people.is_empty() {
         return Err(CommandError::AlreadyAMember);
     }
     if group.state().allows(&me, Right::Add) == Allowed::No {
         return Err(CommandError::NoRight);
     }
-    work.wish(Wish::AddPerson { channel, person, packages: crate::record::Packages::default() })?;
+    // spec: GRP-073
+    if present.people.len().saturating_add(people.len()) > PEOPLE_MAX {
+        return Err(CommandError::GroupFull);
+    }
+    for person in people {
+        additions::wish(work, Wish::AddPerson { channel, person, packages: Packages::default() })?;
+    }
     Ok(())
 }
 
@@ -353,8 +412,7 @@ pub(crate) fn drop_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(),
 
 /// Whose devices these are, each identity once.
 pub(crate) fn identities(leaves: &[Member]) -> Vec<Fingerprint> {
-    let people: std::collections::BTreeSet<Fingerprint> =
-        leaves.iter().map(Member::identity).collect();
+    let people: BTreeSet<Fingerprint> = leaves.iter().map(Member::identity).collect();
     people.into_iter().collect()
 }
 
@@ -378,9 +436,11 @@ pub(crate) fn members(
     let Some(group) = of_chat(work, chat)? else { return Ok(Vec::new()) };
     let me = profile::fingerprint(work)?;
     let mut members: Vec<MemberInfo> = Vec::new();
+    let mut places = BTreeMap::new();
     for leaf in members_of(&group)? {
         let fingerprint = leaf.identity().to_hex();
-        if let Some(known) = members.iter_mut().find(|known| known.fingerprint == fingerprint) {
+        let place = *places.entry(leaf.identity()).or_insert(members.len());
+        if let Some(known) = members.get_mut(place) {
             known.devices = known.devices.saturating_add(1);
             continue;
         }

@@ -5,61 +5,98 @@ use hushwire_protocol::{
     group::Group,
     identity::{DeviceListRank, DeviceListVersion, Fingerprint},
     invitation::{
-        ContactCard, GroupAddress, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode,
+        ContactCard, GroupAddress, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode,
     },
     profile::ProfileName,
     seal::{InboxKey, InboxPublicKey, ItemSender, seal_item},
 };
 use hushwire_wire::id::{CapabilitySecret, ChannelId, EpochId, InboxId};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     capabilities::{self, Uses},
     command::FailureReason,
     contacts, direct, door, groups, inbox, linking, log,
-    outbox::WelcomeRecord,
-    packages::{REFUSALS_MAX, Route, SUITE},
+    outbox::CommitRecord,
+    packages::{REFUSALS_MAX, Route},
     profile,
-    record::{PurposeRecord, SecretBytes, UnsealedItem, Wish, WishNumber},
+    record::{Invitee, PurposeRecord, SecretBytes, UnsealedItem, Wish, WishNumber, id},
+    snapshots::{self, SNAPSHOT_INLINE_BYTES_MAX},
     store::StoreError,
     wish::Progress,
     work::Work,
 };
 
-/// Sends each joiner its invitation. The commit that adds it was applied.
+/// What all invitations of a commit say alike.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Terms {
+    pub(crate) relay: String,
+    #[serde(with = "id")]
+    pub(crate) channel: ChannelId,
+    /// The epoch that the commit opened.
+    #[serde(with = "id")]
+    pub(crate) epoch: EpochId,
+    suite: u16,
+    purpose: PurposeRecord,
+}
+
+/// Sends each joiner its invitation. The commit that adds it was applied (spec: GRP-070, GRP-072).
 pub(crate) fn send(
     work: &mut Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
     group: &Group,
-    welcomes: &[WelcomeRecord],
+    commit: CommitRecord,
 ) -> Result<(), StoreError> {
-    if welcomes.is_empty() {
+    let invitees = commit.invitees;
+    if invitees.is_empty() {
         return Ok(());
     }
     let Some(record) = groups::record(work, channel)? else { return Ok(()) };
-    let tree = group.tree_bytes().map_err(log::store_error)?;
-    for welcome in welcomes {
-        let Some(recipient) = recipient(work, Some(channel), &welcome.person)? else { continue };
-        let invitation = Invitation {
-            group: GroupAddress {
-                relay: record.relay.parse().map_err(|_| StoreError::Damaged)?,
-                channel: *channel,
-                epoch: *epoch,
-            },
-            suite: SuiteCode(SUITE.code()),
-            purpose: match record.purpose {
-                PurposeRecord::Direct { .. } => Purpose::Direct,
-                PurposeRecord::Group { .. } => Purpose::Group,
-                PurposeRecord::OwnDevices => Purpose::OwnDevices,
-            },
-            welcome: welcome.welcome.clone(),
-            tree: RatchetTree::Inline(tree.clone()),
-            sender: sender_card(work, channel, &welcome.person)?,
-        };
-        let content = InboxContent::Invitation(Box::new(invitation));
-        send_content(work, &recipient, &content, &welcome.person, Some(*channel))?;
+    let terms = Terms {
+        relay: record.relay,
+        channel: *channel,
+        epoch: *epoch,
+        suite: group.suite().map_err(log::store_error)?.code(),
+        purpose: record.purpose,
+    };
+    let snapshot = group.snapshot(commit.group_info).map_err(log::store_error)?;
+    // spec: LNK-046
+    if snapshot.bytes_length().saturating_mul(invitees.len()) > SNAPSHOT_INLINE_BYTES_MAX {
+        return snapshots::share(work, terms, &snapshot, invitees);
+    }
+    for invitee in invitees {
+        invite(work, &terms, invitee, SnapshotPlace::Inline(snapshot.clone()))?;
     }
     Ok(())
+}
+
+/// Wishes one joiner's invitation to be in its inbox.
+pub(crate) fn invite(
+    work: &mut Work<'_>,
+    terms: &Terms,
+    invitee: Invitee,
+    snapshot: SnapshotPlace,
+) -> Result<(), StoreError> {
+    let Some(recipient) = recipient(work, Some(&terms.channel), &invitee.person)? else { return Ok(()) };
+    let invitation = Invitation {
+        group: GroupAddress {
+            relay: terms.relay.parse().map_err(|_| StoreError::Damaged)?,
+            channel: terms.channel,
+            epoch: terms.epoch,
+        },
+        suite: SuiteCode(terms.suite),
+        purpose: match terms.purpose {
+            PurposeRecord::Direct { .. } => Purpose::Direct,
+            PurposeRecord::Group { .. } => Purpose::Group,
+            PurposeRecord::OwnDevices => Purpose::OwnDevices,
+        },
+        secrets: invitee.secrets,
+        snapshot,
+        sender: sender_card(work, &terms.channel, &invitee.person)?,
+    };
+    let content = InboxContent::Invitation(Box::new(invitation));
+    send_content(work, &recipient, &content, &invitee.person, Some(terms.channel))
 }
 
 /// An invitation is in the inbox it was for: the other side of a direct chat can read from here on.

@@ -8,11 +8,13 @@
 mod device;
 mod held;
 mod relays;
+mod waiting;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, Joined, OpenError},
+    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed},
     identity::{DeviceCredential, Fingerprint},
-    invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode},
+    invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
+    provider::Suite,
 };
 use hushwire_wire::id::{CapabilityId, ChannelId};
 
@@ -32,6 +34,9 @@ use crate::{
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
+pub(crate) use waiting::{
+    Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
+};
 
 /// Does what an inbox item says.
 pub(crate) fn take(
@@ -40,12 +45,11 @@ pub(crate) fn take(
     content: &[u8],
     came_by: Option<&CapabilityId>,
 ) -> Result<(), Fault> {
-    let content =
-        InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
-    match content {
+    let said = InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
+    match said {
         InboxContent::Invitation(invitation) => {
             work.effects.shelf = true;
-            follow(work, sender, &invitation, came_by)
+            follow(work, sender, &invitation, Given::Item { content, came_by })
         }
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
@@ -90,28 +94,113 @@ fn check_contact(work: &Work<'_>, person: &Fingerprint) -> Result<(), Fault> {
     }
 }
 
+/// What there is of an invitation.
+#[derive(Clone, Copy)]
+enum Given<'a> {
+    /// The item's content, and the capability that it came by.
+    Item { content: &'a [u8], came_by: Option<&'a CapabilityId> },
+    /// That, and the snapshot that it names.
+    Snapshot(&'a GroupSnapshot),
+}
+
+/// Whether this device may follow an invitation, as far as its group does not have to be looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Admission {
+    /// By another identity.
+    Theirs,
+    /// By another identity, to a group that this person asked to be let into.
+    Asked(ChatNumber),
+    /// By a device of its own.
+    Own,
+    /// It is in already.
+    There,
+}
+
+/// Whether an own device invites.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Own {
+    Yes,
+    No,
+}
+
 fn follow(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     invitation: &Invitation,
-    came_by: Option<&CapabilityId>,
+    given: Given<'_>,
 ) -> Result<(), Fault> {
-    // spec: LNK-046
-    let RatchetTree::Inline(tree) = &invitation.tree else {
-        return Err(Fault::Refused(InvitationRefusal::TreeNotInline));
-    };
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?;
-    if let Some(known) = known.as_ref().filter(|known| known.state.is_in()) {
+    let came_by = match given {
+        Given::Item { came_by, .. } => came_by,
+        Given::Snapshot(_) => None,
+    };
+    let (own, asked) = match admit(work, sender, invitation, known.as_ref(), came_by)? {
+        Admission::There => return Ok(()),
+        Admission::Own => (Own::Yes, None),
+        Admission::Theirs => (Own::No, None),
+        Admission::Asked(chat) => (Own::No, Some(chat)),
+    };
+    // spec: LNK-046, LNK-082: nothing is fetched before this.
+    let snapshot = match (&invitation.snapshot, given) {
+        (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot(snapshot)) => snapshot,
+        (SnapshotPlace::Blob(at), Given::Item { content, .. }) => {
+            return waiting::begin(work, sender, invitation, at, content);
+        }
+    };
+    let Some(joined) = join(work, invitation, snapshot)? else { return Ok(()) };
+    // spec: LNK-042
+    if joined.inviter.credential != *sender || !fits(invitation, &joined) {
+        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    // spec: LNK-061
+    if entered::has_been(work, &joined.keys)? {
+        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    if own == Own::No && invitation.purpose == Purpose::Direct {
+        check_direct(work, &channel, &sender.identity())?;
+    }
+    let before = Before { purpose: known.map(|known| known.purpose), asked };
+    enter(work, sender, invitation, &joined, before)
+}
+
+/// Joins the group, unless the invitation is for another device of this identity.
+fn join(
+    work: &mut Work<'_>,
+    invitation: &Invitation,
+    snapshot: &GroupSnapshot,
+) -> Result<Option<Joined>, Fault> {
+    let not_valid = Fault::Rejected("INVITATION_NOT_VALID");
+    let Some(suite) = Suite::from_code(invitation.suite.0) else { return Err(not_valid) };
+    let device = profile::device(work)?;
+    let provider = work.provider();
+    let welcomed = Welcomed { suite, secrets: &invitation.secrets, snapshot };
+    match Group::join(&provider, &device.key, &invitation.group.channel, welcomed) {
+        Ok(joined) => Ok(Some(joined)),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Ok(None),
+        Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
+        Err(_) => Err(not_valid),
+    }
+}
+
+fn admit(
+    work: &mut Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    known: Option<&GroupRecord>,
+    came_by: Option<&CapabilityId>,
+) -> Result<Admission, Fault> {
+    let channel = invitation.group.channel;
+    if let Some(known) = known.filter(|known| known.state.is_in()) {
         // A repeated one, or one that follows a removal of which this device has not read yet.
         let repeated = known.epoch == invitation.group.epoch;
-        return if repeated { Ok(()) } else { Err(Fault::Early) };
+        return if repeated { Ok(Admission::There) } else { Err(Fault::Early) };
     }
     check_card(sender, &invitation.sender)?;
     device::check(work, sender)?;
     // spec: LNK-100
     let asked = asking::answered_by(work, invitation, came_by)?;
-    if let Some(known) = &known {
+    if let Some(known) = known {
         check_known(work, &channel, known, sender, invitation, asked)?;
     }
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
@@ -128,31 +217,15 @@ fn follow(
         Purpose::Group if asked.is_some() => {}
         Purpose::Group => check_contact(work, &sender.identity())?,
     }
-    if !own && asked.is_none() {
-        relays::check(work, &sender.identity(), invitation)?;
+    if own {
+        return Ok(Admission::Own);
     }
-    let device = profile::device(work)?;
-    let provider = work.provider();
-    let joined = match Group::join(&provider, &device.key, &channel, &invitation.welcome, tree) {
-        Ok(joined) => joined,
-        // For another device of this identity.
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => return Ok(()),
-        Err(OpenError::Failed(error)) => return Err(Fault::Store(log::store_error(error))),
-        Err(_) => return Err(Fault::Rejected("INVITATION_NOT_VALID")),
-    };
-    // spec: LNK-042
-    if joined.inviter.credential != *sender || !fits(invitation, &joined) {
-        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    // What this person asked for is their own choice.
+    if let Some(chat) = asked {
+        return Ok(Admission::Asked(chat));
     }
-    // spec: LNK-061
-    if entered::has_been(work, &joined.keys)? {
-        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
-    }
-    if !own && invitation.purpose == Purpose::Direct {
-        check_direct(work, &channel, &sender.identity())?;
-    }
-    let before = Before { purpose: known.map(|known| known.purpose), asked };
-    enter(work, sender, invitation, &joined, before)
+    relays::check(work, &sender.identity(), invitation)?;
+    Ok(Admission::Theirs)
 }
 
 /// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
@@ -246,7 +319,7 @@ fn enter(
     if !from_me && (of_contact || before.asked.is_none()) {
         take_card(work, sender, &invitation.sender)?;
     }
-    shelf::used(work, &joined.packages)?;
+    shelf::used(work, &joined.package)?;
     let purpose = match invitation.purpose {
         Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
         Purpose::Group => group_purpose(work, invitation, joined, before)?,

@@ -157,7 +157,7 @@ pub(crate) fn send(
 ) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     if let Some(sealed) = outbox::fresh(work, number, channel, view.epoch)? {
-        return outbox::append(desk, sealed);
+        return outbox::append(work, number, desk, sealed);
     }
     let (_, keys) = log::epoch_state(work, channel, &view.epoch)?;
     let device = profile::device(work)?;
@@ -171,7 +171,7 @@ pub(crate) fn send(
         group.seal_leave(&provider, &device.key, &view.epoch, &keys).map_err(log::store_error)?;
     let sealed =
         outbox::seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
-    outbox::append(desk, sealed)
+    outbox::append(work, number, desk, sealed)
 }
 
 /// A member asked to leave: after a while at random, this device commits it.

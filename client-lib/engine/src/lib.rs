@@ -15,6 +15,7 @@
 //!
 //! Normative text: `spec/client.md`; the rows are in [`record`].
 
+mod additions;
 mod advance;
 mod answer;
 mod asking;
@@ -57,8 +58,10 @@ mod record;
 mod revoking;
 pub mod session;
 mod shelf;
+mod snapshots;
 pub mod store;
 pub mod transaction;
+mod uploads;
 mod warnings;
 mod wish;
 mod work;

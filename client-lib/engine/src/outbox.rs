@@ -4,6 +4,8 @@
 //! settles it. The same transaction that moved the group's ratchet wrote the row, so a crash between
 //! sealing and sending repeats the same bytes, never other ones under the same key (spec: CLI-010).
 
+use std::collections::BTreeMap;
+
 use hushwire_protocol::{
     content::Content as MimiContent,
     epoch::EpochKeys,
@@ -22,13 +24,14 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    backoff, changing,
+    additions, backoff, changing,
     command::FailureReason,
     groups,
     log::{self, epoch_state},
     messages, pins,
-    record::{SealedRecord, SecretBytes, Verdict, Wish, WishNumber, by_number, id},
+    record::{Invitee, SealedRecord, SecretBytes, Verdict, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
+    uploads::{self, Upload},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
     work::Work,
 };
@@ -43,45 +46,28 @@ pub(crate) struct CommitRecord {
     pub(crate) contested: Vec<EntryId>,
     /// Keys of the epoch that it opens.
     pub(crate) next_keys: SecretBytes,
-    /// One for each device that joins.
-    pub(crate) welcomes: Vec<WelcomeRecord>,
+    /// What the devices that join need beside their secrets, as far as the commit gives it.
+    #[serde(with = "serde_bytes", default)]
+    pub(crate) group_info: Vec<u8>,
+    /// The devices that join.
+    pub(crate) invitees: Vec<Invitee>,
 }
 
-/// A Welcome, and the device it is for.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct WelcomeRecord {
-    /// The KeyPackage that was used.
-    reference: serde_bytes::ByteArray<32>,
-    /// Whose it was.
-    #[serde(with = "id")]
-    pub(crate) person: Fingerprint,
-    #[serde(with = "serde_bytes")]
-    pub(crate) welcome: Vec<u8>,
-}
-
-fn welcome_records(welcomes: Vec<JoinerWelcome>, added: &[Joiner]) -> Vec<WelcomeRecord> {
-    let record = |welcome: JoinerWelcome| {
-        let joiner = added.iter().find(|joiner| joiner.reference == welcome.joiner)?;
-        Some(WelcomeRecord {
-            reference: serde_bytes::ByteArray::new(*welcome.joiner.as_bytes()),
-            person: joiner.person,
-            welcome: welcome.welcome,
-        })
+/// For whom each of the Welcomes of a commit is.
+fn invitees(welcomes: Vec<JoinerWelcome>, added: &Joiners) -> Vec<Invitee> {
+    let invitee = |welcome: JoinerWelcome| {
+        let person = *added.get(&welcome.joiner)?;
+        Some(Invitee { person, secrets: welcome.secrets })
     };
-    welcomes.into_iter().filter_map(record).collect()
+    welcomes.into_iter().filter_map(invitee).collect()
 }
 
-/// A device that a commit adds.
-struct Joiner {
-    reference: KeyPackageReference,
-    person: Fingerprint,
-}
+/// Whose the key packages are that a commit adds.
+type Joiners = BTreeMap<KeyPackageReference, Fingerprint>;
 
-fn joiners(intent: &CommitIntent) -> Vec<Joiner> {
-    let joiner = |package: &VerifiedKeyPackage| Joiner {
-        reference: package.reference(),
-        person: package.credential().identity(),
-    };
+fn joiners(intent: &CommitIntent) -> Joiners {
+    let joiner =
+        |package: &VerifiedKeyPackage| (package.reference(), package.credential().identity());
     intent.add.iter().map(joiner).collect()
 }
 
@@ -126,18 +112,6 @@ pub(crate) fn is_sealed(work: &Work<'_>, number: WishNumber) -> Result<bool, Sto
     Ok(sealed(work, number)?.is_some())
 }
 
-/// Whether a part of the sealed bytes of a wish is at the relay, or was.
-pub(crate) fn is_uploaded(work: &Work<'_>, number: WishNumber) -> Result<bool, StoreError> {
-    Ok(sealed(work, number)?.is_some_and(|row| row.uploaded > 0))
-}
-
-/// Forgets how much of the sealed bytes is at the relay: it is asked that by the next try.
-pub(crate) fn upload_anew(work: &Work<'_>, number: WishNumber) -> Result<(), StoreError> {
-    let Some(mut row) = sealed(work, number)? else { return Ok(()) };
-    row.uploaded = 0;
-    work.tx.save(&by_number(number.0), &row)
-}
-
 /// Seals content for the current epoch, or takes what was sealed for it, and appends it.
 pub(crate) fn send_content(
     work: &mut Work<'_>,
@@ -148,7 +122,7 @@ pub(crate) fn send_content(
 ) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     if let Some(sealed) = fresh(work, number, channel, view.epoch)? {
-        return append(desk, sealed);
+        return append(work, number, desk, sealed);
     }
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
@@ -166,7 +140,7 @@ pub(crate) fn send_content(
         .seal_message(&provider, &device.key, &view.epoch, &keys, content, binding)
         .map_err(log::store_error)?;
     let sealed = seal(work, number, channel, view, &Operation::Message, message.envelope, None)?;
-    append(desk, sealed)
+    append(work, number, desk, sealed)
 }
 
 /// The sealed row of a wish, if it is for this epoch. One for another epoch is dropped: that epoch
@@ -205,7 +179,6 @@ pub(crate) fn seal(
         envelope,
         commit,
         upload: SecretBytes::new(&work.random::<32>()),
-        uploaded: 0,
         wish: number.0,
     };
     work.tx.save(&by_number(number.0), &record)?;
@@ -216,6 +189,7 @@ pub(crate) fn seal(
 
 fn forget(work: &Work<'_>, row: &SealedRecord) {
     work.tx.remove(Table::Sealed, &by_number(row.wish));
+    uploads::forget_progress(work, WishNumber(row.wish));
     work.tx.remove(Table::OwnEntry, row.entry.as_bytes());
 }
 
@@ -233,7 +207,7 @@ pub(crate) fn send_commit(
     let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
     if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
         if contests(&sealed, &contested)? {
-            return append(desk, sealed);
+            return append(work, number, desk, sealed);
         }
         // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
         forget(work, &sealed);
@@ -273,6 +247,9 @@ pub(crate) fn send_commit(
         // What openmls changed before it refused goes with this transaction's group: abandoned.
         Err(error) => {
             group.abandon_commit(&provider).map_err(log::store_error)?;
+            if let Wish::CommitAdditions { most, .. } = wish {
+                return additions::refused(work, number, &channel, *most);
+            }
             wish::fail(work, number, changing::reason(error))?;
             return Ok(Step::Settled);
         }
@@ -282,12 +259,13 @@ pub(crate) fn send_commit(
         cut: pending.mark.cut == Cut::Cut,
         contested,
         next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()[..]),
-        welcomes: welcome_records(pending.welcomes, &added),
+        group_info: pending.group_info,
+        invitees: invitees(pending.welcomes, &added),
     };
     let operation = record.operation();
     let commit = Some(SecretBytes::new(&crate::record::encode(&record)?));
     let sealed = seal(work, number, &channel, view, &operation, pending.envelope, commit)?;
-    append(desk, sealed)
+    append(work, number, desk, sealed)
 }
 
 /// Whether a sealed commit contests exactly these candidates.
@@ -320,7 +298,12 @@ fn make_way(
 }
 
 /// Asks for the append, after its upload if it is large.
-pub(crate) fn append(desk: &Desk, sealed: SealedRecord) -> Result<Step, StoreError> {
+pub(crate) fn append(
+    work: &Work<'_>,
+    number: WishNumber,
+    desk: &Desk,
+    sealed: SealedRecord,
+) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     let channel = sealed.channel;
     let operation = match &sealed.commit {
@@ -332,13 +315,14 @@ pub(crate) fn append(desk: &Desk, sealed: SealedRecord) -> Result<Step, StoreErr
         let content = Content::Inline(sealed.envelope.into());
         Request::Append { handle: view.handle, content, operation }
     } else {
-        match next_upload(&sealed, desk.limits.blob_chunk_bytes)? {
-            Some(upload) => upload,
-            None => Request::Append {
-                handle: view.handle,
-                content: Content::Blob(reference(&sealed)?),
-                operation,
-            },
+        let key = upload_key(&sealed)?;
+        match uploads::next(work, number, size)? {
+            Upload::Begin => Request::BlobCreate { key, size },
+            Upload::From(offset) => part(&sealed, key, offset, desk.limits.blob_chunk_bytes)?,
+            Upload::Whole => {
+                let content = Content::Blob(reference(&sealed)?);
+                Request::Append { handle: view.handle, content, operation }
+            }
         }
     };
     Ok(Step::Ask(Ask::Append { channel, request }))
@@ -356,21 +340,19 @@ fn reference(sealed: &SealedRecord) -> Result<BlobReference, StoreError> {
     })
 }
 
-/// The next request of an upload: to begin it, or its next chunk; none when it is whole.
-fn next_upload(sealed: &SealedRecord, chunk_bytes: u64) -> Result<Option<Request>, StoreError> {
-    let key = upload_key(sealed)?;
-    let size = length(&sealed.envelope);
-    let Some(done) = sealed.uploaded.checked_sub(1) else {
-        return Ok(Some(Request::BlobCreate { key, size }));
-    };
-    if done >= size {
-        return Ok(None);
-    }
-    let start = usize::try_from(done).unwrap_or(usize::MAX);
-    let end = usize::try_from(done.saturating_add(chunk_bytes).min(size)).unwrap_or(usize::MAX);
+/// The part of an upload that begins at this byte.
+fn part(
+    sealed: &SealedRecord,
+    key: UploadKey,
+    offset: u64,
+    chunk_bytes: u64,
+) -> Result<Request, StoreError> {
+    let end = offset.saturating_add(chunk_bytes).min(length(&sealed.envelope));
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let end = usize::try_from(end).unwrap_or(usize::MAX);
     let content = sealed.envelope.get(start..end).ok_or(StoreError::Damaged)?;
     let content = bytes::Bytes::copy_from_slice(content);
-    Ok(Some(Request::BlobWrite { key, offset: done, content }))
+    Ok(Request::BlobWrite { key, offset, content })
 }
 
 fn length(bytes: &[u8]) -> u64 {
@@ -384,19 +366,9 @@ pub(crate) fn appended(
     desk: &Desk,
     answer: &Answer,
 ) -> Result<Progress, StoreError> {
-    let Some(mut row) = sealed(work, number)? else { return Ok(Progress::Next) };
+    let Some(row) = sealed(work, number)? else { return Ok(Progress::Next) };
     match answer {
-        Answer::BlobState { stored, .. } => {
-            // Zero stands for "not begun", so that one more is what is stored.
-            let before = core::mem::replace(&mut row.uploaded, stored.saturating_add(1));
-            work.tx.save(&by_number(number.0), &row)?;
-            // spec: CLI-140
-            Ok(if row.uploaded > before {
-                Progress::Uploading
-            } else {
-                Progress::Refused { retry_after_ms: backoff::REFUSED_REST_MS }
-            })
-        }
+        Answer::BlobState { stored, .. } => uploads::answered(work, number, *stored),
         Answer::Appended(receipt) => receipt_came(work, number, desk, &row, receipt),
         _ => Ok(Progress::Refused { retry_after_ms: 0 }),
     }

@@ -6,9 +6,7 @@
 use hushwire_protocol::{
     address::RelayAddress,
     card::ShelfKey,
-    group::{
-        CommitIntent, Group, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
-    },
+    group::{KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage},
     identity::{DeviceList, DeviceListRank, Fingerprint, device_list::DeviceListError},
     invitation::ContactCard,
     provider::Suite,
@@ -19,10 +17,9 @@ use hushwire_wire::{
 };
 
 use crate::{
+    additions,
     command::FailureReason,
-    contacts, direct,
-    groups::{self, Change},
-    inbox, invitations, log, outbox, profile,
+    contacts, direct, inbox, invitations, log, profile,
     record::{Packages, Wish, WishNumber},
     session::CLOCK_OFF_MS,
     store::StoreError,
@@ -36,16 +33,6 @@ pub(crate) const SUITE: Suite = Suite::Hybrid;
 /// How often a person's inbox may refuse before a wish fails; with the wait between attempts, that is
 /// a quarter of an hour (spec: IDN-060).
 pub(crate) const REFUSALS_MAX: u8 = 20;
-/// The longest ratchet tree that an invitation takes, in bytes: what an inbox item holds (262,144),
-/// less 32 KiB for the Welcome, the card, and the sealing (spec: LNK-046).
-const TREE_INLINE_BYTES_MAX: usize = 224 * 1024;
-/// The part of a key package that is not in the tree, in bytes: the hybrid suite's init key.
-const INIT_KEY_BYTES: usize = 1_216;
-/// What a commit's path adds to the tree for each level, in bytes: a node with a hybrid key.
-const PATH_NODE_BYTES: usize = 1_400;
-/// What a new leaf adds to the nodes above it, for each level, in bytes; and to the row of nodes.
-const UNMERGED_BYTES: usize = 8;
-
 /// Makes a key package of this device and stores its private part.
 pub(crate) fn generate(
     work: &mut Work<'_>,
@@ -214,38 +201,9 @@ fn take_package(
     Ok(())
 }
 
-fn verified(bytes: &[u8]) -> Option<VerifiedKeyPackage> {
+/// A key package that was taken, or is to be.
+pub(crate) fn verified(bytes: &[u8]) -> Option<VerifiedKeyPackage> {
     UnverifiedKeyPackage::parse(bytes).and_then(|package| package.verify(SUITE)).ok()
-}
-
-/// The commit that adds what was gathered, if its invitations will fit inbox items.
-pub(crate) fn addition(group: &Group, packages: &Packages) -> Result<Change, StoreError> {
-    let add: Option<Vec<_>> = packages.taken.iter().map(|bytes| verified(bytes)).collect();
-    let Some(add) = add.filter(|add| !add.is_empty()) else {
-        return Ok(Change::NotAllowed(FailureReason::NoKeyPackage));
-    };
-    // Asked before anything is committed: a member that cannot be invited is not added.
-    // spec: LNK-046
-    if tree_bytes_after(group, packages)? > TREE_INLINE_BYTES_MAX {
-        return Ok(Change::NotAllowed(FailureReason::TreeNotInline));
-    }
-    Ok(Change::Commit(Box::new(CommitIntent { add, ..CommitIntent::default() })))
-}
-
-/// A bound on the length of the ratchet tree after an addition.
-fn tree_bytes_after(group: &Group, packages: &Packages) -> Result<usize, StoreError> {
-    let tree = group.tree_bytes().map_err(log::store_error)?.len();
-    let leaves = group.members().map_err(log::store_error)?.len() + packages.taken.len();
-    let levels = usize::try_from(leaves.next_power_of_two().ilog2()).unwrap_or(usize::MAX);
-    let joiner = |package: &serde_bytes::ByteBuf| {
-        package.len().saturating_sub(INIT_KEY_BYTES) + levels * UNMERGED_BYTES
-    };
-    let joiners: usize = packages.taken.iter().map(joiner).sum();
-    Ok(tree + joiners + (levels + 1) * PATH_NODE_BYTES)
-}
-
-fn complete(packages: &Packages) -> bool {
-    packages.listed && packages.missing.is_empty()
 }
 
 /// Wishes to have a person in a group.
@@ -255,7 +213,7 @@ pub(crate) fn wish_person(
     person: &Fingerprint,
 ) -> Result<(), StoreError> {
     let packages = Packages::default();
-    work.wish(Wish::AddPerson { channel: *channel, person: *person, packages }).map(|_| ())
+    additions::wish(work, Wish::AddPerson { channel: *channel, person: *person, packages })
 }
 
 /// What adding a person needs next.
@@ -265,8 +223,8 @@ pub(crate) fn person_target(
     person: &Fingerprint,
     packages: &Packages,
 ) -> Result<Target, StoreError> {
-    if complete(packages) {
-        return groups::channel_target(work, channel);
+    if packages.are_complete() {
+        return Ok(Target::Nothing);
     }
     if direct::is_opening(work, channel, person)? {
         return Ok(Target::Nothing);
@@ -276,13 +234,9 @@ pub(crate) fn person_target(
 }
 
 /// What adding an own device needs next.
-pub(crate) fn device_target(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    packages: &Packages,
-) -> Result<Target, StoreError> {
-    if complete(packages) {
-        return groups::channel_target(work, channel);
+pub(crate) fn device_target(work: &Work<'_>, packages: &Packages) -> Result<Target, StoreError> {
+    if packages.are_complete() {
+        return Ok(Target::Nothing);
     }
     Ok(Target::Relay(Route::own(work)?.relay))
 }
@@ -304,22 +258,32 @@ pub(crate) fn refused(
         return Ok(Progress::Settled);
     }
     packages.refusals = packages.refusals.saturating_add(1);
-    if matches!(&wish, Wish::AddPerson { .. }) {
-        gather_anew(&mut wish);
+    let refused = Progress::Refused { retry_after_ms: 0 };
+    if let Wish::AddPerson { .. } = &wish {
+        gather_anew(work, number, wish)?;
+        return Ok(refused);
     }
     work.update_wish(number, wish)?;
-    Ok(Progress::Refused { retry_after_ms: 0 })
+    Ok(refused)
 }
 
-fn gather_anew(wish: &mut Wish) {
-    if let Wish::AddPerson { packages, .. } = wish {
+/// Drops what was gathered of a person, to gather it again.
+pub(crate) fn gather_anew(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    mut wish: Wish,
+) -> Result<(), StoreError> {
+    if let Wish::AddPerson { packages, .. } = &mut wish {
         *packages = Packages { refusals: packages.refusals, ..Packages::default() };
     }
+    work.update_wish(number, wish)?;
+    work.effects.wished.push(number);
+    Ok(())
 }
 
 /// Whether what was gathered stands in a list below what the person's card says by now
 /// (spec: IDN-033).
-fn is_superseded(work: &Work<'_>, wish: &Wish) -> Result<bool, StoreError> {
+pub(crate) fn is_superseded(work: &Work<'_>, wish: &Wish) -> Result<bool, StoreError> {
     let Wish::AddPerson { channel, person, packages } = wish else { return Ok(false) };
     let card = invitations::card_of(work, Some(channel), person)?;
     let Some(card) = card.filter(|_| packages.listed) else { return Ok(false) };
@@ -327,24 +291,19 @@ fn is_superseded(work: &Work<'_>, wish: &Wish) -> Result<bool, StoreError> {
     Ok(list.is_ok_and(|list| list.rank() < card.device_list_minimum))
 }
 
-/// The next step of an addition: gather, then commit.
+/// The next step of an addition: to gather what is missing.
 pub(crate) fn step(
     work: &mut Work<'_>,
     number: WishNumber,
-    desk: &Desk,
-    mut wish: Wish,
+    wish: Wish,
 ) -> Result<Step, StoreError> {
-    if !outbox::is_sealed(work, number)? && is_superseded(work, &wish)? {
-        gather_anew(&mut wish);
-        work.update_wish(number, wish)?;
+    if is_superseded(work, &wish)? {
+        gather_anew(work, number, wish)?;
         return Ok(Step::Aim);
     }
-    let (Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. }) = &wish else {
+    let Some(packages) = wish.addition().filter(|packages| !packages.are_complete()) else {
         return Ok(Step::Aim);
     };
-    if complete(packages) {
-        return outbox::send_commit(work, number, desk, &wish);
-    }
     let Some(route) = route(work, &wish)? else {
         wish::fail(work, number, FailureReason::NoKeyPackage)?;
         return Ok(Step::Settled);
@@ -373,16 +332,18 @@ pub(crate) fn answered(
     mut wish: Wish,
     answer: Answer,
 ) -> Result<Progress, StoreError> {
-    if outbox::is_sealed(work, number)? {
-        return outbox::appended(work, number, desk, &answer);
-    }
     let Some(route) = route(work, &wish)? else { return Ok(Progress::Next) };
     let (Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. }) = &mut wish else {
         return Ok(Progress::Next);
     };
     match take_answer(work, &route, packages, answer)? {
         Gathered::Going => {
+            let complete = packages.are_complete();
+            let channel = wish.channel().copied().filter(|_| complete);
             work.update_wish(number, wish)?;
+            if let Some(channel) = channel {
+                additions::ready(work, &channel)?;
+            }
             Ok(Progress::Next)
         }
         Gathered::Failed(FailureReason::IdentityNotProven) => {
@@ -400,85 +361,13 @@ mod tests {
     use hushwire_protocol::identity::{
         DeviceListVersion, ManagerStatement, device_list::DeviceListTerms,
     };
-    use hushwire_protocol::{
-        group::{GroupKind, GroupState},
-        identity::{
-            DeviceCredential, DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey,
-            RootKey,
-        },
-        provider::Provider,
-    };
-    use hushwire_wire::id::{EpochId, Timestamp};
+    use hushwire_protocol::identity::{ManagerCounter, ManagerKey, RootKey};
+    use hushwire_wire::id::Timestamp;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
 
     use super::*;
     use crate::{memory::MemoryStore, transaction::Transaction};
-
-    struct Device {
-        key: DeviceKey,
-        credential: DeviceCredential,
-    }
-
-    /// The device of a person of its own, made of one byte.
-    fn device(person: u8) -> Device {
-        let root = RootKey::from_bytes(&[person; 32]);
-        let manager = ManagerKey::from_bytes(&[person; 32]);
-        let statement = root.state_manager(manager.public(), ManagerCounter(1));
-        let key = DeviceKey::from_bytes(&[person; 32]);
-        let id = DeviceId::from_bytes([person; 16]);
-        let certificate = manager.certify(&statement, id, key.public(), DeviceSerial(1));
-        Device { key, credential: DeviceCredential::new(statement, certificate).unwrap() }
-    }
-
-    fn packages(provider: &Provider<'_>, people: core::ops::Range<u8>) -> Packages {
-        let package = |person| {
-            let Device { key, credential } = device(person);
-            let usage = KeyPackageUse::Once;
-            OwnKeyPackage::generate(provider, &key, &credential, SUITE, usage).unwrap().bytes
-        };
-        let taken = people.map(package).map(serde_bytes::ByteBuf::from).collect();
-        Packages { taken, ..Packages::default() }
-    }
-
-    #[test]
-    fn a_tree_that_fits_no_invitation_is_refused_before_the_commit() {
-        // spec: LNK-046
-        let store = MemoryStore::default();
-        let tx = Transaction::new(&store);
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let provider = Provider::new(&tx, &mut rng);
-        let Device { key, credential } = device(250);
-        let state = GroupState::new(GroupKind::Group, credential.identity());
-        let channel = ChannelId::from_bytes([1; 32]);
-        let created = Group::create(&provider, &key, &credential, &channel, SUITE, state).unwrap();
-        let (mut group, mut keys) = (created.group, created.keys);
-        let epoch = EpochId::from_bytes([2; 32]);
-        let mut refused_at = None;
-        for first in (0..240).step_by(40) {
-            let packages = packages(&provider, first..first + 40);
-            let bound = tree_bytes_after(&group, &packages).unwrap();
-            let wish = match addition(&group, &packages).unwrap() {
-                Change::Commit(wish) => *wish,
-                Change::NotAllowed(reason) => {
-                    assert_eq!(reason, FailureReason::TreeNotInline);
-                    assert_eq!(group.members().unwrap().len(), usize::from(first) + 1);
-                    refused_at = Some(first);
-                    break;
-                }
-                Change::AlreadyTrue => panic!("nothing was true"),
-            };
-            let read = hushwire_protocol::group::LogPlace::start(&channel, &epoch);
-            let basis = hushwire_protocol::group::CommitBasis::first(read);
-            let pending = group.begin_commit(&provider, &key, &epoch, &keys, wish, basis).unwrap();
-            keys = pending.next_keys;
-            group.confirm_commit(&provider).unwrap();
-            let length = group.tree_bytes().unwrap().len();
-            assert!(length <= bound && bound <= length + 24 * 1024, "{length} {bound}");
-        }
-        // Somewhere above a hundred leaves, which every group of that size reaches.
-        assert!(refused_at.is_some_and(|first| first >= 80), "{refused_at:?}");
-    }
 
     fn list(
         manager: &ManagerKey,

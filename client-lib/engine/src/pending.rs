@@ -56,6 +56,8 @@ pub(crate) enum Pending {
     ShelfPut { package: PackageNumber, before: ShelfBefore },
     /// A step of a durable wish.
     Wish { wish: WishNumber },
+    /// A group's snapshot, fetched whole before it is used.
+    FetchSnapshot { wish: WishNumber },
     /// A chunk of a file.
     Chunk { wish: WishNumber, transfer: TransferNumber, chunk: ChunkIndex },
     /// Nothing depends on the answer.

@@ -28,7 +28,9 @@ pub(crate) use profile::{
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
 pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};
-pub(crate) use wish::{Packages, Shown, UnsealedItem, Wish, WishNumber, WishRecord};
+pub(crate) use wish::{
+    Invitee, Packages, SharedSnapshot, Shown, UnsealedItem, Wish, WishNumber, WishRecord,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;

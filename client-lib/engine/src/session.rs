@@ -237,11 +237,18 @@ impl Session {
         self.pending.remove(&id).map(|waiting| waiting.what)
     }
 
+    /// How many requests have no answer, or no last one, yet.
+    pub(crate) fn under_way(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Forgets what was asked for a wish: an answer that still comes changes nothing.
     pub(crate) fn forget_wish(&mut self, number: crate::record::WishNumber) {
         self.pending.retain(|_, waiting| {
             !matches!(&waiting.what,
-                Pending::Wish { wish } | Pending::Chunk { wish, .. } if *wish == number)
+                Pending::Wish { wish }
+                | Pending::Chunk { wish, .. }
+                | Pending::FetchSnapshot { wish } if *wish == number)
         });
     }
 

@@ -232,19 +232,16 @@ pub(crate) fn answered(
     Ok(())
 }
 
-/// Whether one of these is this device's.
-pub(crate) fn has_one(
-    work: &Work<'_>,
-    packages: &[KeyPackageReference],
-) -> Result<bool, StoreError> {
+/// Whether a key package is this device's.
+pub(crate) fn has(work: &Work<'_>, package: &KeyPackageReference) -> Result<bool, StoreError> {
     let rows = work.tx.list::<PackageRecord>(PREFIX, usize::MAX)?;
-    Ok(rows.iter().any(|row| packages.iter().any(|one| *one.as_bytes() == *row.record.reference)))
+    Ok(rows.iter().any(|row| *package.as_bytes() == *row.record.reference))
 }
 
-/// A group was joined by one of these: MLS deleted the private part of one for a single use.
-pub(crate) fn used(work: &Work<'_>, packages: &[KeyPackageReference]) -> Result<(), StoreError> {
+/// A group was joined by a key package: MLS deleted the private part of one for a single use.
+pub(crate) fn used(work: &Work<'_>, package: &KeyPackageReference) -> Result<(), StoreError> {
     for mut row in work.tx.list::<PackageRecord>(PREFIX, usize::MAX)? {
-        if !packages.iter().any(|package| *package.as_bytes() == *row.record.reference) {
+        if *package.as_bytes() != *row.record.reference {
             continue;
         }
         match row.record.kind {

@@ -7,19 +7,20 @@ mod refusal;
 
 use hushwire_protocol::{address::RelayAddress, identity::DeviceId};
 use hushwire_wire::{
-    id::{CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
+    id::{BlobId, CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
     message::{Answer, Handle, Request},
 };
 
 use crate::{
-    answer, asking, capabilities,
+    additions, answer, asking, capabilities,
     command::ChatNumber,
     contacts, devices, door,
     event::RelayFault,
-    files, groups, inbox, invitations, leaving, links, outbox, packages, receipts,
-    record::{TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
+    files, groups, inbox, invitations, joining, leaving, links, outbox, packages, receipts,
+    record::{Packages, TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     revoking,
     session::{ServerLimits, SessionNumber},
+    snapshots,
     store::{Order, Range, StoreError, Table},
     work::Work,
 };
@@ -87,6 +88,15 @@ pub(crate) enum Ask {
     Append { channel: ChannelId, request: Request },
     /// The live half of a transfer, which goes on by itself.
     Transfer(TransferNumber),
+    /// A group's snapshot, which comes in parts.
+    Snapshot(Wanted),
+}
+
+/// A blob that is wanted whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) blob: BlobId,
+    pub(crate) size: u64,
 }
 
 /// How far an answer brought a wish.
@@ -137,10 +147,11 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         Wish::AddPerson { channel, person, packages } => {
             packages::person_target(work, channel, person, packages)
         }
-        Wish::AddDevice { channel, packages, .. } => {
-            packages::device_target(work, channel, packages)
-        }
-        Wish::ChangeGroup { channel, .. }
+        Wish::AddDevice { packages, .. } => packages::device_target(work, packages),
+        Wish::ShareSnapshot(shared) => snapshots::target(shared),
+        Wish::JoinGroup { channel, relay, .. } => joining::target(work, channel, relay),
+        Wish::CommitAdditions { channel, .. }
+        | Wish::ChangeGroup { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
@@ -151,7 +162,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         Wish::PutDoorLink { channel, .. } | Wish::RevokeDoorLink { channel, .. } => {
             Ok(Target::Door { channel: *channel })
         }
-        Wish::AskToJoin { chat } => asking::target(work, *chat),
+        Wish::AskToJoin { chat, .. } => asking::target(work, *chat),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
         // An item that was sealed to no inbox key is a message of a linking (spec: LNK-062).
         Wish::SendItem { relay, letter: None, .. } => {
@@ -194,7 +205,10 @@ pub(crate) fn step(
         Wish::SendReceipts { channel, messages, not_before_ms } => {
             receipts::send(work, number, desk, &channel, &messages, not_before_ms)
         }
-        Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, desk, wish),
+        Wish::AddPerson { .. } | Wish::AddDevice { .. } => packages::step(work, number, wish),
+        Wish::CommitAdditions { .. } => additions::commit(work, number, desk, &wish),
+        Wish::ShareSnapshot(shared) => snapshots::step(work, number, *shared),
+        Wish::JoinGroup { content, .. } => joining::fetch(work, number, &content),
         Wish::ChangeGroup { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
             outbox::send_commit(work, number, desk, &wish)
         }
@@ -212,7 +226,7 @@ pub(crate) fn step(
         Wish::RevokeDoorLink { capability, .. } => {
             Ok(inbox::request(desk, |handle| Request::CapabilityRevoke { handle, capability }))
         }
-        Wish::AskToJoin { chat } => asking::step(work, number, chat),
+        Wish::AskToJoin { chat, request, .. } => asking::step(work, number, chat, request),
         Wish::ReachContact { .. } => contacts::reach(work, number, desk, wish),
         Wish::SendItem { inbox, secret, item, .. } => inbox::send_item(&inbox, &secret, item),
         Wish::PutCapability { secret, link } => inbox::put_capability(work, desk, &secret, link),
@@ -246,7 +260,7 @@ pub(crate) fn answered(
         return Ok(Progress::Refused { retry_after_ms });
     }
     // spec: CLI-096
-    if let Some(fault) = answer::fault(work, number, desk, &wish, &answer)? {
+    if let Some(fault) = answer::fault(desk, &wish, &answer) {
         return Ok(Progress::Fault(fault));
     }
     match wish {
@@ -255,15 +269,17 @@ pub(crate) fn answered(
         | Wish::SendReceipts { .. }
         | Wish::ChangeGroup { .. }
         | Wish::Pin { .. }
+        | Wish::CommitAdditions { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
+        Wish::ShareSnapshot(_) => snapshots::answered(work, number, &answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
         }
         Wish::ReachContact { .. } => contacts::reached(work, number, desk, wish, answer),
-        Wish::AskToJoin { chat } => asking::answered(work, number, chat, &answer),
+        Wish::AskToJoin { chat, .. } => asking::answered(work, number, chat, &answer),
         Wish::PutDoorLink { channel, capability } => {
             door::links::put_done(work, number, &channel, &capability)
         }
@@ -294,7 +310,7 @@ pub(crate) fn answered(
         // They ask for nothing themselves.
         Wish::Admit { .. } | Wish::RotateDoor { .. } => Ok(Progress::Next),
         // Their answers go to the live half.
-        Wish::Upload { .. } | Wish::Download { .. } => Ok(Progress::Next),
+        Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => Ok(Progress::Next),
     }
 }
 
@@ -401,6 +417,7 @@ impl Wish {
             | Self::ChangeGroup { channel, .. }
             | Self::Pin { channel, .. }
             | Self::AddDevice { channel, .. }
+            | Self::CommitAdditions { channel, .. }
             | Self::RemoveDevice { channel, .. }
             | Self::Leave { channel }
             | Self::CommitLeave { channel, .. }
@@ -409,6 +426,14 @@ impl Wish {
             | Self::PutDoorLink { channel, .. }
             | Self::RevokeDoorLink { channel, .. }
             | Self::Contest { channel } => Some(channel),
+            _ => None,
+        }
+    }
+
+    /// What an addition has gathered, if it is one.
+    pub(crate) const fn addition(&self) -> Option<&Packages> {
+        match self {
+            Self::AddPerson { packages, .. } | Self::AddDevice { packages, .. } => Some(packages),
             _ => None,
         }
     }

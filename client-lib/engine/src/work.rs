@@ -11,14 +11,17 @@ use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
 use crate::{
+    additions,
     event::{Event, EventNumber, NumberedEvent},
     io::Output,
+    joining,
     record::{
         Counters, IdentityRecord, InboxRecord, Record, Wish, WishNumber, WishRecord,
         by_channel_wish, by_number,
     },
     store::{StoreError, Table},
     transaction::Transaction,
+    uploads,
     warnings::{self, Telling},
 };
 
@@ -101,8 +104,13 @@ impl Work<'_> {
         Ok(WishNumber(number))
     }
 
-    /// Notes which channel a wish is about.
+    /// Notes which channel a wish is about, and what there it is.
     pub(crate) fn file_wish(&self, number: WishNumber, wish: &Wish) -> Result<(), StoreError> {
+        self.file_gathering(number, wish)?;
+        if let Wish::JoinGroup { channel, .. } = wish {
+            let key = joining::waiting_key(channel, number);
+            self.tx.put(Table::Profile, &key, zeroize::Zeroizing::default());
+        }
         let Some(channel) = wish.channel() else { return Ok(()) };
         let key = by_channel_wish(channel, number);
         if self.tx.row(Table::ChannelWish, &key)?.is_none() {
@@ -111,22 +119,52 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Notes whether an addition waits for key packages, from when on and for how long it is waited
+    /// for.
+    fn file_gathering(&self, number: WishNumber, wish: &Wish) -> Result<(), StoreError> {
+        let (Some(packages), Some(channel)) = (wish.addition(), wish.channel()) else {
+            return Ok(());
+        };
+        let key = [&additions::gathering_prefix(channel)[..], &by_number(number.0)].concat();
+        if packages.are_complete() {
+            self.tx.remove(Table::Profile, &key);
+        } else if self.tx.row(Table::Profile, &key)?.is_none() {
+            let until = self.now.plus_ms(additions::GATHER_WAIT_MS).0;
+            let value = zeroize::Zeroizing::new(by_number(until).to_vec());
+            self.tx.put(Table::Profile, &key, value);
+        }
+        Ok(())
+    }
+
     /// Writes a wish's new state; it stays about the same channel.
     pub(crate) fn update_wish(&self, number: WishNumber, wish: Wish) -> Result<(), StoreError> {
+        self.file_gathering(number, &wish)?;
         self.tx.save(&by_number(number.0), &WishRecord { wish })
     }
 
     /// A wish came true, or will not.
     pub(crate) fn settle(&mut self, number: WishNumber) {
         // What cannot be read now is passed over where wishes of a channel are looked for.
-        if let Ok(Some(record)) = self.tx.load::<WishRecord>(&by_number(number.0))
-            && let Some(channel) = record.wish.channel()
-        {
-            self.tx.remove(Table::ChannelWish, &by_channel_wish(channel, number));
+        if let Ok(Some(record)) = self.tx.load::<WishRecord>(&by_number(number.0)) {
+            self.unfile_wish(number, &record.wish);
         }
         self.tx.remove(Table::Wish, &by_number(number.0));
         self.tx.remove(Table::Sealed, &by_number(number.0));
+        uploads::forget_progress(self, number);
         self.effects.settled.push(number);
+    }
+
+    /// Forgets what was noted of a wish beside itself.
+    fn unfile_wish(&self, number: WishNumber, wish: &Wish) {
+        if let Wish::JoinGroup { channel, .. } = wish {
+            self.tx.remove(Table::Profile, &joining::waiting_key(channel, number));
+        }
+        let Some(channel) = wish.channel() else { return };
+        self.tx.remove(Table::ChannelWish, &by_channel_wish(channel, number));
+        if wish.addition().is_some() {
+            let key = [&additions::gathering_prefix(channel)[..], &by_number(number.0)].concat();
+            self.tx.remove(Table::Profile, &key);
+        }
     }
 
     /// Gives out the next number of a kind; the first is 1.

@@ -4,7 +4,9 @@ mod bytes;
 mod refusals;
 
 use hushwire_protocol::identity::Fingerprint;
-use hushwire_protocol::invitation::{ContactCard, InboxContent, Invitation, Purpose, RatchetTree};
+use hushwire_protocol::invitation::{
+    ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -84,13 +86,16 @@ fn of_sender(input: Input<'_>, card: &ContactCard, outputs: Value) -> Outcome {
 }
 
 fn describe(invitation: &Invitation) -> Value {
-    let tree = match &invitation.tree {
-        RatchetTree::Inline(tree) => json!({ "inline": hex::encode(tree) }),
-        RatchetTree::Blob(tree) => json!({
-            "blob": hex::encode(tree.blob),
-            "key": hex::encode(tree.key.expose()),
-            "hash": hex::encode(tree.hash),
-            "size": tree.size.to_string(),
+    let snapshot = match &invitation.snapshot {
+        SnapshotPlace::Inline(snapshot) => json!({
+            "group_info": hex::encode(&snapshot.group_info),
+            "tree": hex::encode(&snapshot.tree),
+        }),
+        SnapshotPlace::Blob(at) => json!({
+            "blob": hex::encode(at.blob),
+            "key": hex::encode(at.seal.key.expose()),
+            "length": at.seal.length.bytes().to_string(),
+            "hash": hex::encode(at.seal.hash),
         }),
     };
     json!({
@@ -103,8 +108,8 @@ fn describe(invitation: &Invitation) -> Value {
             Purpose::Group => "2",
             Purpose::OwnDevices => "3",
         },
-        "welcome": hex::encode(&invitation.welcome),
-        "tree": tree,
+        "secrets": hex::encode(&invitation.secrets),
+        "snapshot": snapshot,
         "sender": describe_card(&invitation.sender),
     })
 }

@@ -19,7 +19,7 @@ use super::report::Report;
 use super::rights::{Change, identities_after, judge, prune_roles};
 use super::role::{Allowed, Right};
 use super::state::GroupState;
-use super::welcome::{JoinerWelcome, split};
+use super::welcome::{JoinerWelcome, Parts, split};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, seal};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::{DeviceCredential, DeviceKey};
@@ -81,6 +81,9 @@ pub struct PendingCommit {
     pub mark: CommitMark,
     /// One for each joiner; sent after the commit was confirmed.
     pub welcomes: Vec<JoinerWelcome>,
+    /// The encrypted GroupInfo that all joiners need, for [`Group::snapshot`]; empty if there are
+    /// none.
+    pub group_info: Vec<u8>,
     /// The keys of the epoch that the commit opens.
     pub next_keys: EpochKeys,
 }
@@ -148,7 +151,8 @@ impl Group {
             report: report.unwrap_or_default(),
         };
         let envelope = seal(&keys.envelope, provider.draw(), place, &content)?;
-        Ok(PendingCommit { envelope, mark, welcomes: built.welcomes, next_keys })
+        let Parts { joiners: welcomes, group_info } = built.welcome;
+        Ok(PendingCommit { envelope, mark, welcomes, group_info, next_keys })
     }
 
     /// Whether every member would take a commit with this intent, as far as rights and the state
@@ -270,11 +274,11 @@ impl Group {
             .into_messages();
         let encode =
             |message: &MlsMessageOut| message.tls_serialize_detached().map_err(|_| GroupError::Mls);
-        let welcomes = match &welcome {
+        let welcome = match &welcome {
             Some(welcome) => split(&encode(welcome)?).map_err(|_| GroupError::Mls)?,
-            None => Vec::new(),
+            None => Parts { joiners: Vec::new(), group_info: Vec::new() },
         };
-        Ok(Built { commit: encode(&commit)?, welcomes })
+        Ok(Built { commit: encode(&commit)?, welcome })
     }
 
     /// Judges our own commit as every member will.
@@ -313,7 +317,7 @@ pub(crate) enum Scrutiny {
 
 struct Built {
     commit: Vec<u8>,
-    welcomes: Vec<JoinerWelcome>,
+    welcome: Parts,
 }
 
 /// An intent, resolved against the members.

@@ -122,6 +122,8 @@ rejections! {
     DuplicateDevice = 411, "a device would be in the group twice";
     /// The group is dissolved: nothing follows.
     Dissolved = 412, "the group is dissolved";
+    /// More devices than a group may have.
+    TooManyDevices = 413, "the group would have too many devices";
 }
 
 impl Rejection {

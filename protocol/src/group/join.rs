@@ -3,8 +3,8 @@
 use hushwire_wire::id::ChannelId;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    EncryptedGroupSecrets, LeafNode, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome,
-    RatchetTreeIn, StagedWelcome, Welcome, WelcomeError,
+    LeafNode, MlsMessageBodyIn, MlsMessageIn, ProcessedWelcome, RatchetTreeIn, StagedWelcome,
+    Welcome, WelcomeError,
 };
 use openmls::treesync::LeafNodeSource;
 
@@ -13,6 +13,7 @@ use super::key_package::{KeyPackageReference, verify_added_leaf, verify_leaf};
 use super::members::{LeafIndex, Member};
 use super::profile::{join_config, state_of};
 use super::rights::check_joined;
+use super::welcome::{GroupSnapshot, assemble, joiner_of};
 use super::{Group, export_current};
 use crate::epoch::EpochKeys;
 use crate::identity::DeviceKey;
@@ -29,13 +30,24 @@ pub struct Joined {
     pub keys: EpochKeys,
     /// Who added this device.
     pub inviter: Member,
-    /// The KeyPackages that the Welcome is for; one of them is this device's.
-    pub packages: Vec<KeyPackageReference>,
+    /// The KeyPackage of this device that was used.
+    pub package: KeyPackageReference,
+}
+
+/// What a joiner has in its hands: its own secrets, and the snapshot that is the same for all.
+#[derive(Clone, Copy, Debug)]
+pub struct Welcomed<'a> {
+    /// The group's suite.
+    pub suite: Suite,
+    /// This device's `EncryptedGroupSecrets`.
+    pub secrets: &'a [u8],
+    /// The group as the commit left it.
+    pub snapshot: &'a GroupSnapshot,
 }
 
 impl Group {
-    /// Joins the group of `channel` by a Welcome and the ratchet tree that came beside it; in place
-    /// of an older state of the same group, if there is one (spec: GRP-071).
+    /// Joins the group of `channel` by this device's secrets and the group's snapshot; in place of
+    /// an older state of the same group, if there is one (spec: GRP-071).
     ///
     /// # Errors
     /// [`OpenError`]; discard the transaction, so that the KeyPackage is kept.
@@ -43,15 +55,15 @@ impl Group {
         provider: &Provider<'_>,
         device: &DeviceKey,
         channel: &ChannelId,
-        welcome: &[u8],
-        ratchet_tree: &[u8],
+        welcomed: Welcomed<'_>,
     ) -> Result<Joined, OpenError> {
         if let Some(mut old) = Self::load(provider, channel)? {
             old.delete(provider)?;
         }
-        let welcome = parse_welcome(welcome)?;
-        let packages = packages_of(&welcome);
-        let staged = stage(provider, channel, welcome, ratchet_tree)?;
+        let Welcomed { suite, secrets, snapshot } = welcomed;
+        let package = joiner_of(secrets).map_err(|_| Rejection::MalformedMessage)?;
+        let welcome = parse_welcome(&assemble(suite, secrets, &snapshot.group_info))?;
+        let staged = stage(provider, channel, welcome, &snapshot.tree)?;
         let inviter = LeafIndex::from(staged.welcome_sender_index());
         let mls = staged.into_group(&provider.0).map_err(classify)?;
         let state = state_of(mls.extensions())?;
@@ -64,16 +76,8 @@ impl Group {
         check_joined(&roster)?;
         let inviter = roster.at(inviter).cloned().ok_or(Rejection::UnknownSender)?;
         let keys = export_current(&mut group.mls, provider)?;
-        Ok(Joined { group, keys, inviter, packages })
+        Ok(Joined { group, keys, inviter, package })
     }
-}
-
-/// The KeyPackages that a Welcome is for, as it says itself; nothing of it is verified.
-///
-/// # Errors
-/// [`OpenError::Rejected`] if the bytes are no Welcome.
-pub fn packages_in(welcome: &[u8]) -> Result<Vec<KeyPackageReference>, OpenError> {
-    parse_welcome(welcome).map(|welcome| packages_of(&welcome))
 }
 
 fn parse_welcome(welcome: &[u8]) -> Result<Welcome, OpenError> {
@@ -82,15 +86,7 @@ fn parse_welcome(welcome: &[u8]) -> Result<Welcome, OpenError> {
     let MlsMessageBodyIn::Welcome(welcome) = message.extract() else {
         return Err(Rejection::WrongWireFormat.into());
     };
-    if Suite::of(welcome.ciphersuite()).is_none() {
-        return Err(Rejection::BadLeaf.into());
-    }
     Ok(welcome)
-}
-
-fn packages_of(welcome: &Welcome) -> Vec<KeyPackageReference> {
-    let references = welcome.secrets().iter().map(EncryptedGroupSecrets::new_member);
-    references.filter_map(|reference| KeyPackageReference::of_mls(&reference)).collect()
 }
 
 fn stage(

@@ -8,6 +8,8 @@
 //! judged from the same stored state (spec: GRP-036): after an error the caller discards its
 //! transaction and loads the group again.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hushwire_wire::id::{ChainHead, EpochId, Sequence};
 use hushwire_wire::transcript::{CommitMark, Operation};
 use openmls::framing::errors::MessageDecryptionError;
@@ -31,6 +33,7 @@ use super::rights::judge;
 use super::state::{GroupState, Life};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, check_note, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
+use crate::identity::DeviceCredential;
 use crate::provider::Provider;
 use crate::storage::MlsStoreError;
 
@@ -103,7 +106,7 @@ pub struct StagedCandidate {
     read: LogPlace,
     /// What it contests with.
     pub report: Option<VerifiedReport>,
-    added: Vec<crate::identity::DeviceCredential>,
+    added: Vec<DeviceCredential>,
     removed: Vec<Member>,
 }
 
@@ -171,7 +174,8 @@ impl StagedCandidate {
         group.mls.merge_staged_commit(&provider.0, self.staged).map_err(|_| GroupError::Mls)?;
         group.state = agreed_state_of(group.mls.extensions()).map_err(|_| GroupError::Mls)?;
         let roster = group.roster()?;
-        let came = |member: &Member| self.added.contains(&member.credential);
+        let added: BTreeSet<Vec<u8>> = self.added.iter().map(DeviceCredential::to_bytes).collect();
+        let came = |member: &Member| added.contains(&member.credential.to_bytes());
         Ok(Applied {
             committer: self.committer,
             added: roster.members.into_iter().filter(came).collect(),
@@ -324,7 +328,9 @@ impl Group {
         }
         judge(&roster, &change)?;
         let gone = change.removed.iter().chain(&change.left);
-        let removed = gone.filter_map(|leaf| roster.at(*leaf).cloned()).collect();
+        let members: BTreeMap<LeafIndex, &Member> =
+            roster.members.iter().map(|member| (member.leaf, member)).collect();
+        let removed = gone.filter_map(|leaf| members.get(leaf).copied().cloned()).collect();
         let added = change.added;
         Ok(StagedCandidate { staged, outcome, committer, read, report, added, removed })
     }

@@ -1,7 +1,7 @@
 //! Whether a change is allowed. Depends on the state before, the change, and nothing else: no
 //! clock, no network, no version of the client (spec: GRP-031).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_wire::transcript::Cut;
 
@@ -9,7 +9,12 @@ use super::error::Rejection;
 use super::members::{LeafIndex, Member, Roster};
 use super::role::{Allowed, Right, Role};
 use super::state::{GroupKind, GroupState, Life};
-use crate::identity::{DeviceCredential, DeviceId, Fingerprint};
+use crate::identity::{DeviceCredential, DeviceId, Fingerprint, ManagerCounter};
+
+/// The most people that a group of several has (spec: GRP-073).
+pub const PEOPLE_MAX: usize = 2_000;
+/// The most devices that a group has (spec: GRP-073).
+pub const DEVICES_MAX: usize = 5_000;
 
 /// What a commit does, as MLS decoded it.
 #[derive(Clone, Debug)]
@@ -61,6 +66,7 @@ pub(crate) fn identities_after<'a>(
     gone: &'a [LeafIndex],
     added: &'a [DeviceCredential],
 ) -> BTreeSet<Fingerprint> {
+    let gone: BTreeSet<LeafIndex> = gone.iter().copied().collect();
     let staying = before.members.iter().filter(|member| !gone.contains(&member.leaf));
     staying.map(Member::identity).chain(added.iter().map(DeviceCredential::identity)).collect()
 }
@@ -69,7 +75,7 @@ struct Judge<'a> {
     before: &'a Roster,
     change: &'a Change,
     committer: &'a Member,
-    gone: Vec<LeafIndex>,
+    gone: BTreeSet<LeafIndex>,
     after: BTreeSet<Fingerprint>,
 }
 
@@ -78,7 +84,7 @@ impl<'a> Judge<'a> {
         let committer = before.at(change.committer).ok_or(Rejection::UnknownSender)?;
         let gone: Vec<_> = change.removed.iter().chain(&change.left).copied().collect();
         let after = identities_after(before, &gone, &change.added);
-        Ok(Self { before, change, committer, gone, after })
+        Ok(Self { before, change, committer, gone: gone.into_iter().collect(), after })
     }
 
     /// Only owners of a `Group` are told apart; elsewhere everybody may.
@@ -130,27 +136,35 @@ impl<'a> Judge<'a> {
         let staying = self.before.members.iter().filter(|member| !self.gone.contains(&member.leaf));
         let mut devices: BTreeSet<(Fingerprint, DeviceId)> =
             staying.map(|member| (member.identity(), member.device())).collect();
+        let newest = self.newest_managers();
         for added in &self.change.added {
             if !devices.insert((added.identity(), added.device())) {
                 return Err(Rejection::DuplicateDevice);
             }
-            let known = self.before.members.iter().map(|member| &member.credential);
-            let newest = known
-                .filter(|credential| credential.identity() == added.identity())
-                .map(DeviceCredential::manager_counter)
-                .max();
-            if newest.is_some_and(|newest| newest > added.manager_counter()) {
+            let newest = newest.get(&added.identity());
+            if newest.is_some_and(|newest| *newest > added.manager_counter()) {
                 return Err(Rejection::StaleManager);
             }
         }
         Ok(())
     }
 
+    /// The newest manager statement of each identity that has a device in the group.
+    fn newest_managers(&self) -> BTreeMap<Fingerprint, ManagerCounter> {
+        let mut newest = BTreeMap::new();
+        for member in &self.before.members {
+            let counter = member.credential.manager_counter();
+            let known = newest.entry(member.identity()).or_insert(counter);
+            *known = counter.max(*known);
+        }
+        newest
+    }
+
     /// A device of an identity that is in the group needs no right (spec: GRP-040).
     fn check_additions(&self) -> Result<(), Rejection> {
-        let is_new = |added: &&DeviceCredential| {
-            !self.before.members.iter().any(|member| member.identity() == added.identity())
-        };
+        let there: BTreeSet<Fingerprint> =
+            self.before.members.iter().map(Member::identity).collect();
+        let is_new = |added: &&DeviceCredential| !there.contains(&added.identity());
         match self.change.added.iter().find(is_new) {
             Some(_) => self.demand(Right::Add),
             None => Ok(()),
@@ -159,12 +173,14 @@ impl<'a> Judge<'a> {
 
     /// Own devices, and devices that the same commit adds again, need no right (spec: GRP-041).
     fn check_removals(&self) -> Result<(), Rejection> {
+        let members: BTreeMap<LeafIndex, &Member> =
+            self.before.members.iter().map(|member| (member.leaf, member)).collect();
+        let added: BTreeSet<(Fingerprint, DeviceId)> =
+            self.change.added.iter().map(|added| (added.identity(), added.device())).collect();
         for leaf in &self.change.removed {
-            let target = self.before.at(*leaf).ok_or(Rejection::InvalidCommit)?;
+            let target = members.get(leaf).ok_or(Rejection::InvalidCommit)?;
             let own = target.identity() == self.committer.identity();
-            let again = self.change.added.iter().any(|added| {
-                added.identity() == target.identity() && added.device() == target.device()
-            });
+            let again = added.contains(&(target.identity(), target.device()));
             if !own && !again {
                 self.demand(Right::Remove)?;
                 self.demand_role(target.role)?;
@@ -212,7 +228,9 @@ impl<'a> Judge<'a> {
 
     /// What has to hold after every commit (spec: GRP-013, GRP-044).
     fn check_outcome(&self) -> Result<(), Rejection> {
-        check_whole(&self.change.state, &self.after)
+        let stay = self.before.members.len().saturating_sub(self.gone.len());
+        let devices = stay.saturating_add(self.change.added.len());
+        check_whole(&self.change.state, &self.after, devices)
     }
 }
 
@@ -229,17 +247,26 @@ pub(crate) fn check_joined(roster: &Roster) -> Result<(), Rejection> {
         }
     }
     let identities = roster.members.iter().map(Member::identity).collect();
-    check_whole(&roster.state, &identities)
+    check_whole(&roster.state, &identities, roster.members.len())
 }
 
-fn check_whole(state: &GroupState, identities: &BTreeSet<Fingerprint>) -> Result<(), Rejection> {
+fn check_whole(
+    state: &GroupState,
+    identities: &BTreeSet<Fingerprint>,
+    devices: usize,
+) -> Result<(), Rejection> {
     let identities_max = match state.kind {
         GroupKind::OwnDevices => 1,
         GroupKind::Direct => 2,
-        GroupKind::Group => usize::MAX,
+        // spec: GRP-073
+        GroupKind::Group => PEOPLE_MAX,
     };
     if identities.len() > identities_max {
         return Err(Rejection::TooManyIdentities);
+    }
+    // spec: GRP-073
+    if devices > DEVICES_MAX {
+        return Err(Rejection::TooManyDevices);
     }
     if state.roles.iter().any(|entry| !identities.contains(&entry.identity)) {
         return Err(Rejection::BadGroupState);

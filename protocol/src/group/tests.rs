@@ -91,10 +91,12 @@ impl World {
             .begin_commit(&provider, &owner.key, &EPOCH, &keys, intent, CommitBasis::first(READ))
             .unwrap();
         group.confirm_commit(&provider).unwrap();
-        let tree = group.tree_bytes().unwrap();
+        let snapshot = group.snapshot(pending.group_info).unwrap();
         for (device, welcome) in [&mut member, &mut third].into_iter().zip(&pending.welcomes) {
             let provider = Provider::new(&device.store, &mut device.rng);
-            Group::join(&provider, &device.key, &CHANNEL, &welcome.welcome, &tree).unwrap();
+            let welcomed =
+                Welcomed { suite: SUITE, secrets: &welcome.secrets, snapshot: &snapshot };
+            Group::join(&provider, &device.key, &CHANNEL, welcomed).unwrap();
         }
         Self { owner, member, third, keys: pending.next_keys }
     }

@@ -33,8 +33,7 @@ pub(crate) enum Lie {
 }
 
 impl Lie {
-    const ALL: [Self; 5] =
-        [Self::Swallow, Self::Reorder, Self::Repeat, Self::Bend, Self::OldList];
+    const ALL: [Self; 5] = [Self::Swallow, Self::Reorder, Self::Repeat, Self::Bend, Self::OldList];
 
     const fn name(self) -> &'static str {
         match self {

@@ -17,7 +17,7 @@ impl FailureReason {
             Self::IdentityNotProven => "identity_not_proven",
             Self::NotFresh => "not_fresh",
             Self::ClockWrong => "clock_wrong",
-            Self::TreeNotInline => "tree_not_inline",
+            Self::GroupFull => "group_full",
             Self::DevicesChanged => "devices_changed",
             Self::NoKeyPackage => "no_key_package",
             Self::FileChanged => "file_changed",
@@ -54,7 +54,7 @@ impl FailureReason {
             }
             Self::NotFresh => "The other side has to come online, with its clock right.",
             Self::ClockWrong => "Set this device's clock, and try again.",
-            Self::TreeNotInline => "Make a second group for those who do not fit.",
+            Self::GroupFull => "Make a second group for those who do not fit.",
             Self::DevicesChanged => "Look at the list of devices, and begin again.",
             Self::NoKeyPackage => "Try again when the other side has been online.",
             Self::FileChanged => "Leave the file as it is until it is sent, and try again.",
@@ -109,6 +109,7 @@ impl CommandError {
             Self::OwnLink => "own_link",
             Self::AlreadyAContact => "already_a_contact",
             Self::AlreadyAMember => "already_a_member",
+            Self::GroupFull => "group_full",
             Self::BadText => "bad_text",
             Self::PhraseWord(_) => "phrase_word",
             Self::PhraseIncomplete => "phrase_incomplete",
@@ -167,6 +168,7 @@ impl CommandError {
             Self::OwnLink => "Give it to somebody else, and ask for theirs.",
             Self::AlreadyAContact => "Write to them in the chat that is there.",
             Self::AlreadyAMember => "There is nothing to do.",
+            Self::GroupFull => "Add fewer people, or make a second group.",
             Self::BadText => {
                 "A text has 1 to about 61,000 bytes; a name 1 to 128, without line breaks and hidden characters."
             }

@@ -38,9 +38,9 @@ pub enum FailureReason {
     /// than a day away from the relay's.
     #[error("this device's clock is wrong by more than a day, if the relay's is right")]
     ClockWrong,
-    /// The group's ratchet tree would not fit an invitation (`TREE_NOT_INLINE`).
-    #[error("the group is as large as this version can invite to")]
-    TreeNotInline,
+    /// The group has as many people, or devices, as a group may have.
+    #[error("the group has as many people or devices as a group can have")]
+    GroupFull,
     /// Another own device changed the devices at the same time.
     #[error("another of your devices changed the devices at the same time; begin again")]
     DevicesChanged,
@@ -191,6 +191,9 @@ pub enum CommandError {
     /// The person is in the group already.
     #[error("this person is in the group already")]
     AlreadyAMember,
+    /// The group would have more people than a group may have.
+    #[error("the group would have more people than a group can have")]
+    GroupFull,
     /// The name or text is empty or too long, or a name has control or hidden characters.
     #[error("the text or name is empty, too long, or has characters that hide")]
     BadText,

@@ -163,6 +163,10 @@ impl<S: Store> Engine<S> {
                 | Pending::ReadDoor { channel, .. }
                 | Pending::AdvanceDoor { channel } => self.close_door(channel),
                 Pending::Wish { wish } | Pending::Chunk { wish, .. } => self.unasked(*wish),
+                Pending::FetchSnapshot { wish } => {
+                    self.drop_fetch(*wish);
+                    self.unasked(*wish);
+                }
                 Pending::Hello | Pending::AdvanceInbox | Pending::Nothing => {}
             }
         }
@@ -258,6 +262,7 @@ impl<S: Store> Engine<S> {
             }
             Pending::Nothing => Ok(()),
             Pending::Wish { wish } => self.wish_answered(number, wish, frame.answer),
+            Pending::FetchSnapshot { wish } => self.snapshot_answered(wish, frame.answer),
             Pending::Chunk { transfer, chunk, .. } => {
                 self.chunk_answered(transfer, chunk, frame.answer)
             }

@@ -19,6 +19,10 @@ use crate::{
     wish::{self, Ask, Desk, Progress, Step, Target},
 };
 
+/// Requests of a session without an answer beside which no other is asked for what is at other
+/// people's inboxes or in blobs: many people are reached one after the other.
+const UNDER_WAY_MAX: usize = 64;
+
 /// A wish as it is tried now.
 #[derive(Default)]
 pub(super) struct WishLive {
@@ -79,6 +83,12 @@ impl<S: Store> Engine<S> {
             None => self.aim(number)?,
         };
         let Some(desk) = self.desk(&target) else { return Ok(false) };
+        let session = self.sessions.get(&desk.number);
+        if session.is_some_and(|session| session.under_way() >= UNDER_WAY_MAX)
+            && matches!(target, Target::Relay(_) | Target::Blobs { .. })
+        {
+            return Ok(false);
+        }
         let step = self.transact(|work| wish::step(work, number, &desk))?;
         self.do_step(number, &desk, step)
     }
@@ -176,6 +186,10 @@ impl<S: Store> Engine<S> {
                 self.begin_transfer(number, transfer, desk)?;
                 Ok(false)
             }
+            Step::Ask(Ask::Snapshot(wanted)) => {
+                self.begin_fetch(number, desk.number, wanted);
+                Ok(false)
+            }
             Step::Ask(ask) => {
                 self.ask(number, desk, ask);
                 Ok(false)
@@ -207,7 +221,7 @@ impl<S: Store> Engine<S> {
                 self.send(desk.number, request, Pending::Wish { wish: number });
             }
             // Begun before.
-            Ask::Transfer(_) => {}
+            Ask::Transfer(_) | Ask::Snapshot(_) => {}
         }
     }
 

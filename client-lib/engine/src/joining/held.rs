@@ -3,7 +3,7 @@
 //! or from another own device (spec: LNK-047).
 
 use hushwire_protocol::{
-    group::packages_in,
+    group::joiner_of,
     identity::{DeviceCredential, UnverifiedCredential},
     invitation::InboxContent,
 };
@@ -61,8 +61,8 @@ pub(crate) fn hold(
     let Ok(InboxContent::Invitation(invitation)) = InboxContent::decode(content) else {
         return Ok(());
     };
-    let packages = packages_in(&invitation.welcome).unwrap_or_default();
-    if !shelf::has_one(work, &packages)? || make_room(work, item, sender)? == Room::None {
+    let Ok(package) = joiner_of(&invitation.secrets) else { return Ok(()) };
+    if !shelf::has(work, &package)? || make_room(work, item, sender)? == Room::None {
         return Ok(());
     }
     let record = HeldRecord {
@@ -155,14 +155,14 @@ pub(crate) fn refuse_held(
 }
 
 /// Forgets the invitations to a group that wait: its person left it.
-pub(crate) fn forget_held_of(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+pub(crate) fn forget_held_of(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         let content = InboxContent::decode(row.record.content.expose());
         if matches!(content, Ok(InboxContent::Invitation(to)) if to.group.channel == *channel) {
             forget_held(work, &row.key)?;
         }
     }
-    Ok(())
+    super::waiting::forget_of(work, channel)
 }
 
 /// Forgets an invitation that waits.

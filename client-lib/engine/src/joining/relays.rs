@@ -8,12 +8,14 @@ use hushwire_protocol::{
     invitation::{Invitation, Purpose},
 };
 
+use super::waiting;
 use crate::{
     command::Verification,
     contacts,
     event::InvitationRefusal,
     inbox::{self, Fault},
     record::{GroupRecord, GroupState},
+    store::StoreError,
     work::Work,
 };
 
@@ -30,6 +32,7 @@ pub(super) fn check(
     invitation: &Invitation,
 ) -> Result<(), Fault> {
     let own = inbox::required(work)?.relay;
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     let named = invitation.group.relay.to_string();
     if named == own {
         return Ok(());
@@ -46,6 +49,14 @@ pub(super) fn check(
         relays.insert(group.relay.as_str());
         if group.invited_by.as_ref() == Some(sender) {
             of_sender.insert(group.relay.as_str());
+        }
+    }
+    // What waits for its snapshot is about to be in; an own device brings what is its own.
+    let waiting = waiting::brought(work)?;
+    for brought in waiting.iter().filter(|brought| brought.relay != own && brought.by != me) {
+        relays.insert(brought.relay.as_str());
+        if brought.by == *sender {
+            of_sender.insert(brought.relay.as_str());
         }
     }
     // Whom this person sought or verified is not kept out by strangers.

@@ -153,8 +153,6 @@ pub(crate) struct SealedRecord {
     pub(crate) commit: Option<SecretBytes>,
     /// Key of the upload, if the envelope is too large for a frame.
     pub(crate) upload: SecretBytes,
-    /// One more than the bytes uploaded; 0: not begun.
-    pub(crate) uploaded: u64,
     /// Builds of store version 1 called it an intent (spec: CLI-133).
     #[serde(alias = "intent")]
     pub(crate) wish: u64,

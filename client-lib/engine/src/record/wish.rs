@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{ChangeRecord, Record, SecretBytes, id};
 use crate::{
     command::{ChatNumber, MessageNumber, Pinned},
+    invitations::Terms,
     store::Table,
 };
 
@@ -50,7 +51,7 @@ pub(crate) enum Wish {
         messages: Vec<serde_bytes::ByteArray<32>>,
         not_before_ms: u64,
     },
-    /// A contact with all devices is in the group.
+    /// A contact with all devices is in the group. It gathers what that takes; `CommitAdditions` adds.
     AddPerson {
         #[serde(with = "id")]
         channel: ChannelId,
@@ -74,13 +75,36 @@ pub(crate) enum Wish {
         shown: Shown,
         pinned: Pinned,
     },
-    /// A device of this identity is in the group.
+    /// A device of this identity is in the group; likewise.
     AddDevice {
         #[serde(with = "id")]
         channel: ChannelId,
         #[serde(with = "id")]
         device: DeviceId,
         packages: Packages,
+    },
+    /// All whose key packages were gathered are in the group.
+    CommitAdditions {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        /// At most so many of their wishes at once: fewer while one is looked for that the group's
+        /// rules refuse.
+        most: u32,
+    },
+    /// The snapshot of a group is at its relay, and those whom a commit added are told of it.
+    ShareSnapshot(Box<SharedSnapshot>),
+    /// This device is in a group that it was invited to, and of which the snapshot is in a blob.
+    JoinGroup {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        relay: String,
+        /// The credential of the device that invited.
+        #[serde(with = "serde_bytes")]
+        sender: Vec<u8>,
+        /// What it wrote.
+        content: SecretBytes,
+        /// How often the relay did not give the snapshot.
+        tries: u8,
     },
     /// A device of this identity is not in the group.
     RemoveDevice {
@@ -110,7 +134,16 @@ pub(crate) enum Wish {
         channel: ChannelId,
     },
     /// This identity has asked to be let into the group behind a link.
-    AskToJoin { chat: ChatNumber },
+    AskToJoin {
+        chat: ChatNumber,
+        /// Its door.
+        #[serde(with = "id")]
+        inbox: InboxId,
+        /// The sealed request: however often it is sent, it is one item; empty until the card of the
+        /// link has come.
+        #[serde(with = "serde_bytes")]
+        request: Vec<u8>,
+    },
     /// Somebody who asked by an open link is in the group, or about to be.
     Admit {
         #[serde(with = "id")]
@@ -191,6 +224,29 @@ pub(crate) enum Wish {
     },
 }
 
+/// A snapshot on its way to its relay, and who waits for it. The bytes are parts of an upload.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SharedSnapshot {
+    pub(crate) terms: Terms,
+    pub(crate) upload: SecretBytes,
+    /// What opens the blob.
+    pub(crate) seal: SecretBytes,
+    /// Length of the blob.
+    pub(crate) size: u64,
+    pub(crate) invitees: Vec<Invitee>,
+}
+
+/// A device that a commit added, and what only it may have.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Invitee {
+    /// Whose it is.
+    #[serde(with = "id")]
+    pub(crate) person: Fingerprint,
+    /// Its part of the Welcome.
+    #[serde(with = "serde_bytes")]
+    pub(crate) secrets: Vec<u8>,
+}
+
 /// An item before it was sealed.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct UnsealedItem {
@@ -222,4 +278,11 @@ pub(crate) struct Packages {
     /// How often the person's inbox refused to give them, or gave what proves nothing.
     #[serde(default)]
     pub(crate) refusals: u8,
+}
+
+impl Packages {
+    /// Whether nothing is missing of what it takes to add them.
+    pub(crate) const fn are_complete(&self) -> bool {
+        self.listed && self.missing.is_empty()
+    }
 }

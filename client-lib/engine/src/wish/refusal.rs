@@ -4,11 +4,13 @@ use hushwire_wire::error::{Code, Refusal, Retry};
 
 use super::{Progress, load};
 use crate::{
-    asking, backoff,
+    additions, asking, backoff,
     command::FailureReason,
     contacts, devices, door, files, groups, inbox, invitations, linking, outbox, packages,
     record::{TransferNumber, Wish, WishNumber},
+    snapshots,
     store::StoreError,
+    uploads,
     work::Work,
 };
 
@@ -36,9 +38,9 @@ pub(super) fn refused(
         }
         // The relay has less of an upload than it said (spec: CLI-110).
         (_, Code::BlobMissing | Code::WrongOffset | Code::Denied)
-            if outbox::is_uploaded(work, number)? =>
+            if uploads::is_begun(work, number)? =>
         {
-            outbox::upload_anew(work, number)?;
+            uploads::forget_progress(work, number);
             let retry_after_ms = refusal.retry_after_ms.max(backoff::REFUSED_REST_MS);
             Ok(Progress::Refused { retry_after_ms })
         }
@@ -57,9 +59,7 @@ pub(super) fn refused(
             // With the device goes the wish.
             Ok(if load(work, number)?.is_some() { later } else { Progress::Settled })
         }
-        (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied)
-            if !outbox::is_sealed(work, number)? =>
-        {
+        (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied) => {
             packages::refused(work, number, wish, FailureReason::NotReachable)
         }
         (Wish::SendItem { letter: None, inbox, .. }, Code::Denied)
@@ -91,6 +91,7 @@ const fn can_fail(wish: &Wish) -> bool {
         Wish::AddPerson { .. }
         | Wish::ChangeGroup { .. }
         | Wish::Pin { .. }
+        | Wish::CommitAdditions { .. }
         | Wish::AddDevice { .. }
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
@@ -107,6 +108,8 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
         | Wish::SendItem { .. }
+        | Wish::ShareSnapshot(_)
+        | Wish::JoinGroup { .. }
         | Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
@@ -140,16 +143,24 @@ pub(crate) fn fail(
         Wish::SendContent { message: Some(shown), .. } => {
             crate::messages::set_failed(work, shown, reason)?;
         }
-        Wish::AddPerson { channel, .. }
-        | Wish::ChangeGroup { channel, .. }
+        Wish::AddPerson { channel, person, .. } => {
+            groups::addition_failed(work, &channel, &person, reason)?;
+            additions::wake(work, &channel)?;
+        }
+        Wish::AddDevice { channel, .. } => {
+            groups::change_failed(work, &channel, reason)?;
+            additions::wake(work, &channel)?;
+        }
+        Wish::CommitAdditions { channel, .. } => additions::fail_ready(work, &channel, reason)?,
+        Wish::ShareSnapshot(shared) => snapshots::forget(work, number, &shared),
+        Wish::ChangeGroup { channel, .. }
         | Wish::Pin { channel, .. }
-        | Wish::AddDevice { channel, .. }
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel } => groups::change_failed(work, &channel, reason)?,
         Wish::ReachContact { chat, channel, .. } => {
             contacts::not_reached(work, chat, channel, reason)?;
         }
-        Wish::AskToJoin { chat } => asking::fail(work, chat, reason)?,
+        Wish::AskToJoin { chat, .. } => asking::fail(work, chat, reason)?,
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             return files::failed(work, TransferNumber(transfer), reason);
         }
@@ -165,7 +176,8 @@ pub(crate) fn fail(
         | Wish::RotateDoor { .. }
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
-        | Wish::Contest { .. } => {}
+        | Wish::Contest { .. }
+        | Wish::JoinGroup { .. } => {}
         // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
         Wish::PutCapability { .. }
         | Wish::RevokeCapability { .. }

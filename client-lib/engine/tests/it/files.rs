@@ -346,7 +346,7 @@ fn a_blob_of_another_length_or_that_is_gone_is_named() {
     let state = transfer(&story.last(story.bob));
     assert_eq!(state, TransferState::Failed(FailureReason::Damaged));
     story.world.set_tamper(Some);
-    story.world.pass(91 * 24 * 60 * 60 * 1_000);
+    story.world.pass(121 * 24 * 60 * 60 * 1_000);
     story.download();
     story.world.settle();
     let state = transfer(&story.last(story.bob));

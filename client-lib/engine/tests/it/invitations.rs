@@ -7,14 +7,14 @@ use hushwire_engine::{
     event::{Event, InvitationRefusal, Warning},
 };
 use hushwire_protocol::{
+    group::GroupSnapshot,
     invitation::{
-        ContactCard, GroupAddress, InboxContent, Invitation, Purpose, RatchetTree, SuiteCode,
-        TreeBlob, TreeKey,
+        ContactCard, GroupAddress, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode,
     },
     provider::Suite,
 };
 use hushwire_wire::{
-    id::{BlobId, CapabilitySecret, ChannelId, ContentHash, EpochId},
+    id::{CapabilitySecret, ChannelId, EpochId},
     message::Answer,
 };
 
@@ -59,8 +59,8 @@ pub(crate) fn invitation(
         group: GroupAddress { relay, channel, epoch: EpochId::from_bytes([3; 32]) },
         suite: SuiteCode(Suite::Hybrid.code()),
         purpose: Purpose::Group,
-        welcome: vec![1; 100],
-        tree: RatchetTree::Inline(vec![2; 100]),
+        secrets: vec![1; 100],
+        snapshot: SnapshotPlace::Inline(GroupSnapshot { group_info: vec![], tree: vec![2; 100] }),
         sender: world.card(sender, CapabilitySecret::from_bytes([4; 32])),
     }
 }
@@ -247,26 +247,6 @@ fn an_older_card_does_not_replace_a_newer_one() {
     let bytes = equal.to_bytes();
     send(&mut world, bob, alice, InboxContent::ContactCardUpdate(Box::new(equal)));
     assert_eq!(world.known_card(alice, &of_bob).to_bytes(), bytes);
-}
-
-#[test]
-fn a_tree_in_a_blob_is_refused_by_name() {
-    // spec: LNK-046
-    let mut world = World::new(1);
-    let alice = world.person("Alice", 0);
-    let bob = world.person("Bob", 0);
-    world.befriend(alice, bob);
-    let mut large = invitation(&mut world, alice, alice, ChannelId::from_bytes([7; 32]));
-    large.tree = RatchetTree::Blob(TreeBlob {
-        blob: BlobId::from_bytes([1; 32]),
-        key: TreeKey::from_bytes([2; 32]),
-        hash: ContentHash::from_bytes([3; 32]),
-        size: 300_000,
-    });
-    invite(&mut world, alice, bob, large);
-    let refused = refusals(&mut world, bob);
-    assert_eq!(refused, [InvitationRefusal::TreeNotInline]);
-    assert_eq!(refused[0].name(), "TREE_NOT_INLINE");
 }
 
 #[test]

@@ -9,6 +9,7 @@
 
 mod anew;
 mod backlog;
+mod bulk;
 mod capabilities;
 mod chats;
 mod clocks;

@@ -104,7 +104,10 @@ fn what_is_true_already_is_not_done_again() {
     let events = world.events(alice);
     let added = events.iter().filter(|event| matches!(event, Event::MembersAdded { .. })).count();
     assert_eq!(added, 1);
-    assert!(!events.iter().any(|event| matches!(event, Event::GroupChangeFailed { .. })));
+    let failed = |event: &Event| {
+        matches!(event, Event::GroupChangeFailed { .. } | Event::AdditionFailed { .. })
+    };
+    assert!(!events.iter().any(failed));
     let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
     assert_eq!(status.waiting, 0);
     assert_eq!(world.try_ask(alice, add), Err(CommandError::AlreadyAMember));

@@ -17,7 +17,7 @@ use super::{card_input, item_input};
 const RELAY_ID: [u8; 32] = [0x21; 32];
 const HOST: &str = "relay.example.org";
 const PORT: u16 = 4433;
-const WELCOME: [u8; 80] = [0x2a; 80];
+const SECRETS: [u8; 80] = [0x2a; 80];
 const CHANNEL: [u8; 32] = [0x2b; 32];
 const EPOCH: [u8; 32] = [0x2c; 32];
 const PROOF: [u8; 32] = [0x30; 32];
@@ -95,25 +95,25 @@ fn card_outputs(name: &str) -> Value {
     })
 }
 
-/// The tree kind, and what it selects.
-pub(super) fn inline_tree() -> Vec<u8> {
-    [&[1][..], &variable(b"ratchet tree")].concat()
+/// The kind of place of a snapshot, and what it selects.
+pub(super) fn inline() -> Vec<u8> {
+    [&[1][..], &variable(b"group info"), &variable(b"ratchet tree")].concat()
 }
 
-pub(super) fn blob_tree() -> Vec<u8> {
-    [&[2][..], &[0x2d; 32], &[0x2e; 32], &[0x2f; 32], &600_000u64.to_be_bytes()].concat()
+pub(super) fn in_blob(length: u64) -> Vec<u8> {
+    [&[2][..], &[0x2d; 32], &[0x2e; 32], &length.to_be_bytes(), &[0x2f; 32]].concat()
 }
 
-/// `Invitation` with this suite, purpose, tree and card of the sender.
-pub(super) fn invitation(suite: u16, purpose: u8, tree: &[u8], card: &[u8]) -> Vec<u8> {
+/// `Invitation` with this suite, purpose, snapshot and card of the sender.
+pub(super) fn invitation(suite: u16, purpose: u8, snapshot: &[u8], card: &[u8]) -> Vec<u8> {
     [
         &relay()[..],
         &CHANNEL,
         &EPOCH,
         &suite.to_be_bytes(),
         &[purpose],
-        &variable(&WELCOME),
-        tree,
+        &variable(&SECRETS),
+        snapshot,
         card,
     ]
     .concat()
@@ -124,15 +124,15 @@ pub(super) fn content(kind: u8, fields: &[u8]) -> Vec<u8> {
     [&[0, 1, kind][..], fields].concat()
 }
 
-fn invitation_outputs(suite: u16, purpose: u8, tree: &Value) -> Value {
+fn invitation_outputs(suite: u16, purpose: u8, snapshot: &Value) -> Value {
     json!({ "invitation": {
         "relay": relay_text(),
         "channel": hex::encode(CHANNEL),
         "epoch": hex::encode(EPOCH),
         "suite": suite.to_string(),
         "purpose": purpose.to_string(),
-        "welcome": hex::encode(WELCOME),
-        "tree": tree,
+        "secrets": hex::encode(SECRETS),
+        "snapshot": snapshot,
         "sender": card_outputs("Ana"),
     } })
 }
@@ -167,15 +167,18 @@ pub(super) fn cards() -> Group {
 }
 
 pub(super) fn items() -> Group {
-    let invite = |suite, purpose, tree: &[u8]| {
-        item_input(&content(1, &invitation(suite, purpose, tree, &card())))
+    let invite = |suite, purpose, snapshot: &[u8]| {
+        item_input(&content(1, &invitation(suite, purpose, snapshot, &card())))
     };
-    let inline = json!({ "inline": hex::encode(b"ratchet tree") });
+    let here = json!({
+        "group_info": hex::encode(b"group info"),
+        "tree": hex::encode(b"ratchet tree"),
+    });
     let blob = json!({
         "blob": hex::encode([0x2d; 32]),
         "key": hex::encode([0x2e; 32]),
+        "length": "600000",
         "hash": hex::encode([0x2f; 32]),
-        "size": "600000",
     });
     let rejoining = json!({ "rejoin_request": {
         "channel": hex::encode(CHANNEL),
@@ -186,22 +189,22 @@ pub(super) fn items() -> Group {
     Group::new("items", &["LNK-040", "LNK-042", "LNK-046", "LNK-049"])
         .valid(
             "an invitation to a direct group",
-            invite(hybrid, 1, &inline_tree()),
-            invitation_outputs(hybrid, 1, &inline),
+            invite(hybrid, 1, &inline()),
+            invitation_outputs(hybrid, 1, &here),
         )
         .valid(
             "an invitation to a group, the other suite",
-            invite(classic, 2, &inline_tree()),
-            invitation_outputs(classic, 2, &inline),
+            invite(classic, 2, &inline()),
+            invitation_outputs(classic, 2, &here),
         )
         .valid(
             "an invitation to own devices",
-            invite(hybrid, 3, &inline_tree()),
-            invitation_outputs(hybrid, 3, &inline),
+            invite(hybrid, 3, &inline()),
+            invitation_outputs(hybrid, 3, &here),
         )
         .valid(
-            "an invitation with its tree in a blob: decoded, but not followed in version 1",
-            invite(hybrid, 2, &blob_tree()),
+            "an invitation with its snapshot in a blob",
+            invite(hybrid, 2, &in_blob(600_000)),
             invitation_outputs(hybrid, 2, &blob),
         )
         .valid(

@@ -7,7 +7,8 @@ use crate::{
 
 use super::{
     bytes::{
-        blob_tree, card, card_at, card_named, card_of, content, inline_tree, invitation, join_request, rejoin,
+        card, card_at, card_named, card_of, content, in_blob, inline, invitation, join_request,
+        rejoin,
         relay_bytes,
     },
     card_input, item_input, refuse,
@@ -77,27 +78,32 @@ pub(super) fn items() -> Group {
 }
 
 pub(super) fn invitations() -> Group {
-    let of = |purpose, tree: &[u8], card: &[u8]| content(1, &invitation(0x4f, purpose, tree, card));
-    let whole = of(2, &inline_tree(), &card());
-    let with_blob = blob_tree();
-    // The length of the Welcome stands behind version, kind, address, channel, epoch, suite, purpose.
-    let welcome = 3 + 52 + 32 + 32 + 2 + 1;
-    let longest = [&whole[..welcome], &[0x80, 4, 0, 1], &whole[welcome + 2..]].concat();
-    let long_form = [&whole[..welcome], &[0x80, 0, 0, 80], &whole[welcome + 2..]].concat();
-    let cases: [(&str, Vec<u8>, &str); 11] = [
-        ("purpose 0", of(0, &inline_tree(), &card()), "UNDEFINED_VALUE"),
-        ("purpose 4", of(4, &inline_tree(), &card()), "UNDEFINED_VALUE"),
-        ("tree kind 0", of(2, &[0], &card()), "UNDEFINED_VALUE"),
-        ("tree kind 3", of(2, &[3], &card()), "UNDEFINED_VALUE"),
-        ("Welcome above the bound of an item", longest, "TOO_LONG"),
-        ("length of the Welcome not minimal", long_form, "BAD_LENGTH"),
-        ("no tree", of(2, &[], &[]), "TRUNCATED"),
-        ("blob of the tree cut off", of(2, &with_blob[..with_blob.len() - 1], &[]), "TRUNCATED"),
-        ("no card", of(2, &inline_tree(), &[]), "TRUNCATED"),
+    let of = |purpose, snapshot: &[u8], card: &[u8]| {
+        content(1, &invitation(0x4f, purpose, snapshot, card))
+    };
+    let whole = of(2, &inline(), &card());
+    let with_blob = in_blob(600_000);
+    let too_long = in_blob(4_294_705_153);
+    // The length of the secrets stands behind version, kind, address, channel, epoch, suite, purpose.
+    let secrets = 3 + 52 + 32 + 32 + 2 + 1;
+    let longest = [&whole[..secrets], &[0x80, 4, 0, 1], &whole[secrets + 2..]].concat();
+    let long_form = [&whole[..secrets], &[0x80, 0, 0, 80], &whole[secrets + 2..]].concat();
+    let cases: [(&str, Vec<u8>, &str); 13] = [
+        ("purpose 0", of(0, &inline(), &card()), "UNDEFINED_VALUE"),
+        ("purpose 4", of(4, &inline(), &card()), "UNDEFINED_VALUE"),
+        ("snapshot kind 0", of(2, &[0], &card()), "UNDEFINED_VALUE"),
+        ("snapshot kind 3", of(2, &[3], &card()), "UNDEFINED_VALUE"),
+        ("secrets above the bound of an item", longest, "TOO_LONG"),
+        ("length of the secrets not minimal", long_form, "BAD_LENGTH"),
+        ("no snapshot", of(2, &[], &[]), "TRUNCATED"),
+        ("no tree", of(2, &inline()[..12], &[]), "TRUNCATED"),
+        ("blob longer than a file may be", of(2, &too_long, &card()), "TOO_LONG"),
+        ("place of the blob cut off", of(2, &with_blob[..with_blob.len() - 1], &[]), "TRUNCATED"),
+        ("no card", of(2, &inline(), &[]), "TRUNCATED"),
         ("a byte follows", [&whole[..], &[0]].concat(), "TRAILING_BYTES"),
         (
             "another root signed in the card",
-            of(2, &inline_tree(), &card_of(Chain { root_signer: 9, ..Chain::OURS })),
+            of(2, &inline(), &card_of(Chain { root_signer: 9, ..Chain::OURS })),
             "BAD_SIGNATURE",
         ),
     ];
@@ -110,7 +116,7 @@ pub(super) fn invitations() -> Group {
 
 pub(super) fn senders() -> Group {
     let stranger = card_of(Chain { root: 9, root_signer: 9, ..Chain::OURS });
-    let invited = content(1, &invitation(0x4f, 1, &inline_tree(), &stranger));
+    let invited = content(1, &invitation(0x4f, 1, &inline(), &stranger));
     let group = Group::new("cards of another than the sender", &["LNK-049"]);
     let group = refuse(group, "a card", card_input(&stranger), "CARD_OF_ANOTHER");
     let group = refuse(group, "an update", item_input(&content(2, &stranger)), "CARD_OF_ANOTHER");

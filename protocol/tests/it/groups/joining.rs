@@ -1,17 +1,20 @@
 //! Joining: what a Welcome has to be.
 
+use hushwire_protocol::attachment::{open_blob, seal_blob};
 use hushwire_protocol::group::{
-    CommitIntent, Group, GroupError, KeyPackageUse, LeafSelector, OpenError, OwnKeyPackage,
-    Rejection, UnverifiedKeyPackage,
+    CommitIntent, GroupError, GroupKind, GroupSnapshot, KeyPackageUse, LeafSelector, OpenError,
+    OwnKeyPackage, Rejection, UnverifiedKeyPackage, Welcomed, joiner_of,
 };
 use hushwire_protocol::provider::{Provider, Suite};
 use hushwire_wire::id::ChannelId;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng as _;
 
 use super::world::{Device, adding, admit, assert_agreement, group_of, spread};
 
 #[test]
 fn each_joiner_gets_its_own_secrets_only() {
-    // spec: GRP-070
+    // spec: GRP-070, GRP-072
     let suite = Suite::Hybrid;
     let mut members = group_of(2, suite);
     let mut newcomers = [Device::new(7, 1), Device::new(8, 1), Device::new(9, 1)];
@@ -20,20 +23,23 @@ fn each_joiner_gets_its_own_secrets_only() {
     let commit = members[0].begin(adding(packages));
     let (entry, welcomes) = members[0].confirm(commit);
     members[1].apply(&entry);
-    let tree = members[0].group().tree_bytes().unwrap();
-    for welcome in &welcomes {
-        let contains = |reference: &[u8]| welcome.welcome.windows(32).any(|part| part == reference);
-        let named = references.iter().filter(|reference| contains(reference.as_bytes())).count();
-        assert_eq!(named, 1, "a joiner learns no other joiner's reference");
-        let own = references.iter().position(|reference| *reference == welcome.joiner).unwrap();
+    let names = |bytes: &[u8]| {
+        let contains = |reference: &[u8]| bytes.windows(32).any(|part| part == reference);
+        references.iter().filter(|reference| contains(reference.as_bytes())).count()
+    };
+    assert_eq!(names(&welcomes.snapshot.to_bytes()), 0, "what all get names no package");
+    for (joiner, welcomed) in welcomes.joiners.iter().zip(welcomes.each()) {
+        assert_eq!(names(welcomed.secrets), 1, "a joiner learns no other joiner's reference");
+        assert_eq!(joiner_of(welcomed.secrets), Ok(joiner.joiner));
+        let own = references.iter().position(|reference| *reference == joiner.joiner).unwrap();
         for (index, newcomer) in newcomers.iter_mut().enumerate().filter(|(i, _)| *i != own) {
-            let error = newcomer.try_join(&welcome.welcome, &tree).unwrap_err();
+            let error = newcomer.try_join(welcomed).unwrap_err();
             assert_eq!(error, OpenError::Failed(GroupError::UnknownKeyPackage), "{index}");
         }
     }
     for (newcomer, reference) in newcomers.iter_mut().zip(&references) {
-        let welcome = welcomes.iter().find(|welcome| welcome.joiner == *reference).unwrap();
-        newcomer.try_join(&welcome.welcome, &tree).unwrap();
+        let place = welcomes.joiners.iter().position(|one| one.joiner == *reference).unwrap();
+        newcomer.try_join(welcomes.each().nth(place).unwrap()).unwrap();
         newcomer.epoch = entry.opens();
     }
     members.extend(newcomers);
@@ -47,22 +53,29 @@ fn a_failed_join_keeps_the_key_package() {
     let mut members = group_of(2, suite);
     let mut newcomer = Device::new(7, 1);
     let commit = members[0].begin(adding(vec![newcomer.key_package(suite)]));
-    let old_tree = members[0].group().tree_bytes().unwrap();
+    let old = members[0].group().snapshot(Vec::new()).unwrap();
     let (entry, welcomes) = members[0].confirm(commit);
-    let tree = members[0].group().tree_bytes().unwrap();
-    let welcome = &welcomes[0].welcome;
-    assert!(newcomer.try_join(welcome, &old_tree).is_err(), "another tree");
-    assert!(newcomer.try_join(&welcome[..welcome.len() - 1], &tree).is_err(), "truncated");
-    assert!(newcomer.try_join(welcome, &tree[1..]).is_err(), "no tree");
-    let provider = Provider::new(&newcomer.store, &mut newcomer.rng);
+    let good = welcomes.each().next().unwrap();
+    let whole = good.snapshot.clone();
+    let mut refused = |group_info: &[u8], tree: &[u8], why: &str| {
+        let (group_info, tree) = (group_info.to_vec(), tree.to_vec());
+        let snapshot = GroupSnapshot { group_info, tree };
+        assert!(newcomer.try_join(Welcomed { snapshot: &snapshot, ..good }).is_err(), "{why}");
+    };
+    refused(&whole.group_info, &old.tree, "another tree");
+    refused(&whole.group_info, &whole.tree[1..], "no tree");
+    refused(&whole.group_info[1..], &whole.tree, "another group info");
+    refused(&[], &whole.tree, "no group info");
+    let secrets = &good.secrets[..good.secrets.len() - 1];
+    assert!(newcomer.try_join(Welcomed { secrets, ..good }).is_err(), "truncated");
+    let other = Welcomed { suite: Suite::Hybrid, ..good };
+    assert!(newcomer.try_join(other).is_err(), "another suite");
     let other = ChannelId::from_bytes([1; 32]);
-    let snapshot = newcomer.store.snapshot();
-    let error = Group::join(&provider, &newcomer.key, &other, welcome, &tree).unwrap_err();
+    let error = newcomer.try_join_at(&other, good).unwrap_err();
     assert_eq!(error, OpenError::Rejected(Rejection::WrongEpoch), "another channel");
-    newcomer.store.roll_back(snapshot);
-    newcomer.try_join(welcome, &tree).unwrap();
+    newcomer.try_join(good).unwrap();
     newcomer.epoch = entry.opens();
-    let error = newcomer.try_join(welcome, &tree).unwrap_err();
+    let error = newcomer.try_join(good).unwrap_err();
     assert_eq!(error, OpenError::Failed(GroupError::UnknownKeyPackage), "used once");
 }
 
@@ -109,8 +122,7 @@ fn a_last_resort_package_serves_twice_and_is_forgotten() {
         ..CommitIntent::default()
     });
     let (_, welcomes) = members[0].confirm(commit);
-    let tree = members[0].group().tree_bytes().unwrap();
-    let error = newcomer.try_join(&welcomes[0].welcome, &tree).unwrap_err();
+    let error = newcomer.try_join(welcomes.each().next().unwrap()).unwrap_err();
     assert_eq!(error, OpenError::Failed(GroupError::UnknownKeyPackage));
 }
 
@@ -148,4 +160,42 @@ fn a_late_joiner_meets_everybody() {
         members.push(newcomer);
         assert_agreement(&mut members);
     }
+}
+
+#[test]
+fn a_group_larger_than_an_item_is_joined_by_one_blob() {
+    // spec: GRP-072, ATT-015
+    let suite = Suite::Hybrid;
+    let mut members = vec![Device::new(1, 1)];
+    members[0].create(suite, GroupKind::Group);
+    let devices = (1..=15).flat_map(|root| (1..=10).map(move |device| (root, device)));
+    let mut newcomers: Vec<_> =
+        devices.skip(1).map(|(root, device)| Device::new(root, device)).collect();
+    let packages = newcomers.iter_mut().map(|device| device.key_package(suite)).collect();
+    let commit = members[0].begin(adding(packages));
+    let (entry, welcomes) = members[0].confirm(commit);
+    let bytes = welcomes.snapshot.to_bytes();
+    assert!(bytes.len() > 262_144, "{}", bytes.len());
+    let largest = welcomes.each().map(|welcomed| welcomed.secrets.len()).max().unwrap();
+    assert!(largest < 2_000, "{largest}");
+    let mut rng = ChaCha20Rng::from_seed([1; 32]);
+    let sealed = seal_blob(&mut rng, &bytes).unwrap();
+    let opened = open_blob(&sealed.seal, &sealed.bytes).unwrap();
+    let snapshot = GroupSnapshot::decode(&opened).unwrap();
+    for place in [0, 77, 148] {
+        let mut newcomer = newcomers.remove(place - members.len() + 1);
+        let reached = welcomes
+            .each()
+            .any(|one| newcomer.try_join(Welcomed { snapshot: &snapshot, ..one }).is_ok());
+        assert!(reached, "{place}");
+        newcomer.epoch = entry.opens();
+        members.push(newcomer);
+    }
+    assert_agreement(&mut members);
+    let commit = members[2].begin(CommitIntent::default());
+    let (entry, _) = members[2].confirm(commit);
+    for place in [0, 1, 3] {
+        members[place].apply(&entry);
+    }
+    assert_agreement(&mut members);
 }

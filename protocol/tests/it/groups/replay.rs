@@ -12,7 +12,7 @@ fn run(suite: Suite) -> Vec<Vec<u8>> {
     let commit = members[3].begin(CommitIntent::default());
     let package = newcomer.key_package(suite);
     let addition = members[0].begin(adding(vec![package]));
-    let welcome = addition.welcomes[0].welcome.clone();
+    let welcome = addition.welcomes[0].secrets.clone();
     vec![said.envelope, commit.entry.envelope, addition.entry.envelope, welcome]
 }
 

@@ -2,13 +2,20 @@
 //! judge alike is shown in the crate's own tests, with commits that no client would make.
 
 use hushwire_protocol::group::{
-    CommitIntent, GroupError, GroupKind, GroupState, LeafSelector, Life, OpenError, Rejection, Role,
+    Change, CommitIntent, DEVICES_MAX, GroupError, GroupKind, GroupState, LeafIndex, LeafSelector,
+    Life, OpenError, PEOPLE_MAX, Rejection, Role, Roster, judge,
+};
+use hushwire_protocol::identity::{
+    DeviceCredential, DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey,
+    ManagerStatement, RootKey,
 };
 use hushwire_protocol::provider::Suite;
+use hushwire_wire::transcript::Cut;
 
 use super::world::{Device, adding, admit, group_of};
 
 const SUITE: Suite = Suite::Classical;
+const FIRST: ManagerCounter = ManagerCounter(1);
 
 fn refused(device: &mut Device, intent: CommitIntent) -> Rejection {
     match device.try_begin(intent, &[], None).map(|_| ()) {
@@ -203,4 +210,45 @@ fn what_would_be_refused_is_known_before_it_is_made() {
     assert_eq!(would(&mut members[1], removing(other)), no_right);
     // Nothing was begun.
     assert!(members[0].try_begin(CommitIntent::default(), &[], None).is_ok());
+}
+
+#[test]
+fn a_group_has_a_bound_for_people_and_one_for_devices() {
+    // spec: GRP-073
+    let person = |number: usize| {
+        let mut seed = [7; 32];
+        seed[..8].copy_from_slice(&number.to_be_bytes());
+        let manager = ManagerKey::from_bytes(&seed);
+        let statement = RootKey::from_bytes(&seed).state_manager(manager.public(), FIRST);
+        (manager, statement)
+    };
+    let device = |(manager, statement): &(ManagerKey, ManagerStatement), number: usize| {
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&number.to_be_bytes());
+        let id = DeviceId::from_bytes(id);
+        let key = DeviceKey::from_bytes(&[9; 32]).public();
+        let certificate = manager.certify(statement, id, key, DeviceSerial(1));
+        DeviceCredential::new(statement.clone(), certificate).unwrap()
+    };
+    let owner = person(0);
+    let state = GroupState::new(GroupKind::Group, device(&owner, 0).identity());
+    let others: Vec<_> = (1..=PEOPLE_MAX).map(|number| device(&person(number), 0)).collect();
+    let judged = |people: usize, devices: usize, added: Vec<DeviceCredential>| {
+        let own = (0..devices).map(|number| device(&owner, number));
+        let leaves = own.chain(others[..people].iter().cloned());
+        let before = Roster::new((0..).map(LeafIndex).zip(leaves), state.clone());
+        let committer = LeafIndex(0);
+        let (removed, left, cut) = (vec![], vec![], Cut::Through);
+        judge(&before, &Change { committer, added, removed, left, state: state.clone(), cut })
+    };
+    let last = others[PEOPLE_MAX - 1].clone();
+    assert_eq!(judged(PEOPLE_MAX - 2, 1, vec![last.clone()]), Ok(()));
+    let full = judged(PEOPLE_MAX - 1, 1, vec![last.clone()]);
+    assert_eq!(full, Err(Rejection::TooManyIdentities));
+    let second = device(&owner, 999_999);
+    assert_eq!(judged(PEOPLE_MAX - 1, 1, vec![second.clone()]), Ok(()));
+    let room = DEVICES_MAX - 1_000;
+    assert_eq!(judged(999, room, vec![second.clone()]), Ok(()));
+    assert_eq!(judged(1_000, room, vec![second]), Err(Rejection::TooManyDevices));
+    assert_eq!(judged(1_000, room, vec![last]), Err(Rejection::TooManyDevices));
 }

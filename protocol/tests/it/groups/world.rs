@@ -2,10 +2,10 @@
 
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_protocol::group::{
-    Applied, CommitBasis, CommitIntent, Group, GroupError, GroupKind, GroupState, JoinerWelcome,
-    KeyPackageUse, LeaveProposal, LogPlace, OpenError, Opened, OpenedMessage, Outcome,
-    OwnKeyPackage, PendingCommit, Report, StagedCandidate, UnverifiedKeyPackage,
-    VerifiedKeyPackage,
+    Applied, CommitBasis, CommitIntent, Group, GroupError, GroupKind, GroupSnapshot, GroupState,
+    JoinerWelcome, KeyPackageUse, LeaveProposal, LogPlace, OpenError, Opened, OpenedMessage,
+    Outcome, OwnKeyPackage, PendingCommit, Report, StagedCandidate, UnverifiedKeyPackage,
+    VerifiedKeyPackage, Welcomed,
 };
 use hushwire_protocol::identity::{
     DeviceCredential, DeviceId, DeviceKey, DeviceSerial, Fingerprint, ManagerCounter, ManagerKey,
@@ -43,7 +43,23 @@ impl Entry {
 pub(crate) struct OwnCommit {
     pub(crate) entry: Entry,
     pub(crate) welcomes: Vec<JoinerWelcome>,
+    group_info: Vec<u8>,
     next_keys: EpochKeys,
+}
+
+/// What the joiners of a commit are sent.
+pub(crate) struct Welcomes {
+    pub(crate) suite: Suite,
+    pub(crate) joiners: Vec<JoinerWelcome>,
+    pub(crate) snapshot: GroupSnapshot,
+}
+
+impl Welcomes {
+    /// What each joiner has in its hands, in the order of the joiners.
+    pub(crate) fn each(&self) -> impl Iterator<Item = Welcomed<'_>> {
+        let Self { suite, joiners, snapshot } = self;
+        joiners.iter().map(|one| Welcomed { suite: *suite, secrets: &one.secrets, snapshot })
+    }
 }
 
 /// A device with its store, and the epoch that it is in.
@@ -172,23 +188,26 @@ impl Device {
         report: Option<Report>,
     ) -> Result<OwnCommit, GroupError> {
         let basis = CommitBasis { read: self.binding(), contested: contested.to_vec(), report };
-        let PendingCommit { envelope, mark, welcomes, next_keys } =
+        let PendingCommit { envelope, mark, welcomes, group_info, next_keys } =
             self.transact(|group, provider, key, epoch, keys| {
                 group.begin_commit(provider, key, epoch, keys, intent, basis)
             })?;
         let entry = Entry { epoch: self.epoch, operation: Operation::Commit(mark), envelope };
-        Ok(OwnCommit { entry, welcomes, next_keys })
+        Ok(OwnCommit { entry, welcomes, group_info, next_keys })
     }
 
     pub(crate) fn begin(&mut self, intent: CommitIntent) -> OwnCommit {
         self.try_begin(intent, &[], None).unwrap()
     }
 
-    pub(crate) fn confirm(&mut self, commit: OwnCommit) -> (Entry, Vec<JoinerWelcome>) {
+    pub(crate) fn confirm(&mut self, commit: OwnCommit) -> (Entry, Welcomes) {
         self.transact(|group, provider, _, _, _| group.confirm_commit(provider)).unwrap();
         self.epoch = commit.entry.opens();
         self.keys = Some(commit.next_keys);
-        (commit.entry, commit.welcomes)
+        let group = self.group();
+        let snapshot = group.snapshot(commit.group_info).unwrap();
+        let suite = group.suite().unwrap();
+        (commit.entry, Welcomes { suite, joiners: commit.welcomes, snapshot })
     }
 
     pub(crate) fn abandon(&mut self) {
@@ -240,16 +259,24 @@ impl Device {
         applied
     }
 
-    pub(crate) fn try_join(&mut self, welcome: &[u8], tree: &[u8]) -> Result<(), OpenError> {
-        let snapshot = self.store.snapshot();
+    pub(crate) fn try_join(&mut self, welcomed: Welcomed<'_>) -> Result<(), OpenError> {
+        self.try_join_at(&CHANNEL, welcomed)
+    }
+
+    pub(crate) fn try_join_at(
+        &mut self,
+        channel: &ChannelId,
+        welcomed: Welcomed<'_>,
+    ) -> Result<(), OpenError> {
+        let saved = self.store.snapshot();
         let provider = Provider::new(&self.store, &mut self.rng);
-        match Group::join(&provider, &self.key, &CHANNEL, welcome, tree) {
+        match Group::join(&provider, &self.key, channel, welcomed) {
             Ok(joined) => {
                 self.keys = Some(joined.keys);
                 Ok(())
             }
             Err(error) => {
-                self.store.roll_back(snapshot);
+                self.store.roll_back(saved);
                 Err(error)
             }
         }
@@ -286,11 +313,9 @@ pub(crate) fn spread(
     for index in (0..members.len()).filter(|index| *index != author) {
         members[index].apply(&entry);
     }
-    let tree = members[author].group().tree_bytes().unwrap();
-    assert_eq!(welcomes.len(), newcomers.len());
+    assert_eq!(welcomes.joiners.len(), newcomers.len());
     for newcomer in newcomers {
-        let taken =
-            welcomes.iter().any(|welcome| newcomer.try_join(&welcome.welcome, &tree).is_ok());
+        let taken = welcomes.each().any(|welcomed| newcomer.try_join(welcomed).is_ok());
         assert!(taken, "one of the welcomes is for each newcomer");
         newcomer.epoch = entry.opens();
     }

@@ -159,6 +159,19 @@ impl World {
         ContactCard::decode(&contact.card).unwrap()
     }
 
+    /// The card that one device has of another person.
+    pub(crate) fn reaching(&mut self, from: Who, to: Who) -> ContactCard {
+        let identity: StoredIdentity = self.row(to, Table::Profile, b"identity");
+        let statement = ManagerStatement::decode(&identity.statement).unwrap();
+        self.known_card(from, &statement.identity().to_hex())
+    }
+
+    /// A device's place in its identity's inbox.
+    pub(crate) fn slot(&mut self, of: Who) -> SlotId {
+        let identity: StoredIdentity = self.row(of, Table::Profile, b"identity");
+        SlotId::from_bytes(array(&identity.slot))
+    }
+
     /// The inbox's owner key and seal key, as a device has them.
     pub(crate) fn inbox_keys(&mut self, of: Who) -> [Vec<u8>; 2] {
         let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use hushwire_engine::{io::Input, session::SessionNumber};
 use hushwire_wire::{
     frame::{AnswerFrame, RequestFrame},
-    id::{ChannelId, InboxId},
+    id::{BlobId, ChannelId, InboxId, PublicKey},
     message::{Answer, Request, RequestId},
+    transcript::{self, Operation},
 };
 
 use super::{Who, World};
@@ -31,6 +32,12 @@ pub(super) struct Witness {
     advances: BTreeMap<Who, usize>,
     /// How often a device put its device list.
     lists: BTreeMap<Who, usize>,
+    /// Blobs that a device made.
+    blobs: BTreeMap<Who, BTreeSet<BlobId>>,
+    /// How often a device read a blob.
+    fetches: BTreeMap<Who, usize>,
+    /// Next keys of the commits that a device sent.
+    commits: BTreeMap<Who, BTreeSet<PublicKey>>,
 }
 
 impl Witness {
@@ -53,6 +60,18 @@ impl Witness {
                 *self.advances.entry(who).or_default() += 1;
                 return;
             }
+            Request::BlobCreate { key, .. } => {
+                self.blobs.entry(who).or_default().insert(transcript::blob_id(key));
+                return;
+            }
+            Request::BlobRead { .. } => {
+                *self.fetches.entry(who).or_default() += 1;
+                return;
+            }
+            Request::Append { operation: Operation::Commit(mark), .. } => {
+                self.commits.entry(who).or_default().insert(mark.next_key);
+                return;
+            }
             Request::DeviceListPut { .. } => {
                 *self.lists.entry(who).or_default() += 1;
                 return;
@@ -73,6 +92,21 @@ impl World {
     /// How often a device said that it has handled items of its inbox.
     pub(crate) fn advances(&self, who: Who) -> usize {
         self.witness.advances.get(&who).copied().unwrap_or_default()
+    }
+
+    /// How many blobs a device made.
+    pub(crate) fn blobs_made(&self, who: Who) -> usize {
+        self.witness.blobs.get(&who).map_or(0, BTreeSet::len)
+    }
+
+    /// How often a device began to read a blob.
+    pub(crate) fn fetches(&self, who: Who) -> usize {
+        self.witness.fetches.get(&who).copied().unwrap_or_default()
+    }
+
+    /// How many different commits a device sent.
+    pub(crate) fn commits_sent(&self, who: Who) -> usize {
+        self.witness.commits.get(&who).map_or(0, BTreeSet::len)
     }
 
     /// How often a device put its device list.
