@@ -136,12 +136,22 @@ async fn answer<B: Backend>(
 ) -> Result<(), Fault> {
     session.catch_up().await?;
     let chat: ChatInfo = session.chat_named(group).await?;
-    let label = asker(session, chat.number, request).await?;
+    let asker = asker(session, chat.number, request).await?;
     let chat = chat.number;
     let since: EventNumber = session.next_event_number().await?;
     let command = Command::GroupAnswer { chat, request: RequestNumber(request), answer };
     session.perform(command).await?;
-    settle_change(session, since, chat).await?;
+    session
+        .settle(since, |event| match event {
+            Event::AdditionFailed { chat: there, member, reason }
+                if *there == chat && *member == asker.fingerprint =>
+            {
+                Some(*reason)
+            }
+            _ => None,
+        })
+        .await?;
+    let label = asker.label;
     let (done, words) = match answer {
         RequestAnswer::Approve => ("request_approved", format!("{label} is let in")),
         RequestAnswer::Decline => ("request_declined", format!("{label} is not let in")),
@@ -149,16 +159,22 @@ async fn answer<B: Backend>(
     session.done(DoneRecord { done, chat: Some(chat.0), words, ..DoneRecord::default() })
 }
 
-/// What the person behind a request is called.
+/// The person behind a request.
+struct Asker {
+    label: String,
+    fingerprint: String,
+}
+
 async fn asker<B: Backend>(
     session: &Session<'_, B>,
     chat: ChatNumber,
     request: u64,
-) -> Result<String, Fault> {
+) -> Result<Asker, Fault> {
     let command = Command::GroupRequests(chat);
     let all = expect_reply!(session, command, Reply::GroupRequests(all) => all)?;
     let found = all.into_iter().find(|one| one.number.0 == request);
     let found = found.ok_or(CommandError::NoSuchRequest)?;
     let people = session.people_in(chat).await?;
-    Ok(people.label(&found.name, &found.fingerprint))
+    let label = people.label(&found.name, &found.fingerprint);
+    Ok(Asker { label, fingerprint: found.fingerprint })
 }
