@@ -105,7 +105,14 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
                 1 => "one device".to_owned(),
                 more => format!("{more} devices"),
             };
-            vec![format!("{name}{mine}  {role}, {devices}  {fingerprint}")]
+            let asking = match member.asking {
+                0 => String::new(),
+                1 => format!("  {}", paint.fair("a device asks to be added again")),
+                more => {
+                    format!("  {}", paint.fair(&format!("{more} devices ask to be added again")))
+                }
+            };
+            vec![format!("{name}{mine}  {role}, {devices}{asking}  {fingerprint}")]
         }
         Record::Group(group) => self::group(group, paint),
         Record::GroupLink(link) => door::group_link(link, paint),
@@ -240,6 +247,7 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
         "left" => format!("  {}", paint.faint("you left")),
         "removed" => format!("  {}", paint.faint("you were removed")),
         "dissolved" => format!("  {}", paint.faint("dissolved")),
+        "stuck" => format!("  {}", paint.bad(stuck(chat.stuck.as_deref()))),
         other => format!("  {}", paint.bad(other)),
     };
     let unread = match chat.unread {
@@ -254,6 +262,23 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
         }
     };
     format!("{:>3}  {name}  {}{unread}{pinned}{state}", chat.chat, chat.kind)
+}
+
+/// Why a chat cannot go on here.
+fn stuck(cause: Option<&str>) -> &'static str {
+    match cause {
+        Some("epoch_gone") => "stuck: the relay forgot it; it asks to be added again",
+        Some("commit_gone") => "stuck: the relay lost a part of it; it asks to be added again",
+        Some("other_history") => {
+            "stuck: the relay shows others something else; it asks to be added again"
+        }
+        Some("own_commit") => {
+            "stuck: this profile is an old copy, or runs twice; it asks to be added again"
+        }
+        Some("state_damaged") => "stuck: its file is damaged here; it asks to be added again",
+        Some("added_again") => "stuck: it was added again, and waits for the invitation",
+        _ => "stuck",
+    }
 }
 
 /// Groups of digits in a row of the grid.
@@ -318,6 +343,14 @@ fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {
         let host = relay.address.split('#').next().unwrap_or_default();
         format!("relay        {}  {state}", visible::line(host))
     }));
+    lines.extend(status.catching_up.iter().map(|behind| {
+        let chat = match behind.chat {
+            Some(chat) => format!("chat {chat}"),
+            None => "your devices".to_owned(),
+        };
+        let progress = format!("{} of at least {} entries", behind.read, behind.of);
+        format!("reading      {chat}  {}", paint.fair(&progress))
+    }));
     lines
 }
 
@@ -333,6 +366,10 @@ fn event(event: &EventRecord, paint: Paint) -> String {
         event.detail.as_deref().map(visible::line),
         event.relay.as_deref().map(visible::line),
         event.failure.as_ref().map(|failure| failure.replace('_', " ")),
+        event.stuck.as_ref().map(|cause| cause.replace('_', " ")),
+        event.from_ms.zip(event.to_ms).map(|(from, to)| {
+            format!("not readable here from {} to {}", moment::utc(from), moment::utc(to))
+        }),
     ];
     let about: Vec<String> = about.into_iter().flatten().collect();
     let line = format!("{} {what}: {}", moment::utc(event.at_ms), about.join(", "));

@@ -215,6 +215,9 @@ pub struct ChatRecord {
     /// Messages that are pinned, the one that was pinned last behind the others.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub pinned: Vec<u64>,
+    /// Why this device cannot go on in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
 }
 
 impl ChatRecord {
@@ -231,6 +234,7 @@ impl ChatRecord {
             last: chat.last.0,
             relay: chat.relay,
             pinned: chat.pinned.iter().map(|message| message.0).collect(),
+            stuck: chat.stuck.map(|cause| code_of(&cause)),
         }
     }
 }
@@ -262,6 +266,8 @@ pub struct MemberRecord {
     pub devices: u32,
     /// mine or others.
     pub whose: String,
+    /// Devices that ask to be added again.
+    pub asking: u32,
 }
 
 impl MemberRecord {
@@ -274,6 +280,7 @@ impl MemberRecord {
             role: code_of(&member.role),
             devices: member.devices,
             whose: code_of(&member.whose),
+            asking: member.asking,
         }
     }
 }
@@ -372,6 +379,20 @@ pub struct StatusRecord {
     pub waiting: u64,
     /// The relays in use, each once.
     pub relays: Vec<RelayRecord>,
+    /// The chats that are still being read.
+    pub catching_up: Vec<CatchUpRecord>,
+}
+
+/// How far the reading of a chat is.
+#[derive(Debug, Serialize)]
+pub struct CatchUpRecord {
+    /// Which; none: the group of one's own devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chat: Option<u64>,
+    /// Entries that were read.
+    pub read: u64,
+    /// Entries that there are at least.
+    pub of: u64,
 }
 
 /// A relay in use.
@@ -395,6 +416,15 @@ impl StatusRecord {
             waiting: status.waiting,
             relays: relays
                 .map(|relay| RelayRecord { address: relay.address, state: code_of(&relay.state) })
+                .collect(),
+            catching_up: status
+                .catching_up
+                .into_iter()
+                .map(|behind| CatchUpRecord {
+                    chat: behind.chat.map(|chat| chat.0),
+                    read: behind.read,
+                    of: behind.of,
+                })
                 .collect(),
         }
     }

@@ -45,7 +45,7 @@ pub use join::{Joined, Welcomed};
 pub use key_package::{
     KeyPackageReference, KeyPackageUse, OwnKeyPackage, UnverifiedKeyPackage, VerifiedKeyPackage,
 };
-pub use members::{LeafIndex, LeafSelector, Member, Roster};
+pub use members::{LeafIndex, LeafMark, LeafSelector, Member, Roster};
 pub use message::SealedMessage;
 pub use message_rights::{REACTION_BYTES_MAX, judge_content};
 pub use receive::{
@@ -62,7 +62,7 @@ pub use state::{
 pub use welcome::{GroupSnapshot, JoinerWelcome, SNAPSHOT_BYTES_MAX, joiner_of};
 
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
-use crate::identity::{DeviceCredential, DeviceKey};
+use crate::identity::{DeviceCredential, DeviceId, DeviceKey, Fingerprint};
 use crate::provider::{Provider, Suite};
 
 /// A group in its current epoch, as this device sees it.
@@ -175,6 +175,24 @@ impl Group {
     /// [`GroupError::Store`] when a stored credential cannot be read.
     pub fn members(&self) -> Result<Vec<Member>, GroupError> {
         Ok(self.roster()?.members)
+    }
+
+    /// The mark of the leaf that a device has now, if it has one.
+    ///
+    /// # Errors
+    /// [`GroupError::Store`] when a stored credential cannot be read.
+    pub fn leaf_mark(
+        &self,
+        identity: &Fingerprint,
+        device: &DeviceId,
+    ) -> Result<Option<LeafMark>, GroupError> {
+        for member in self.mls.members() {
+            let credential = members::stored_credential(&member.credential)?;
+            if credential.identity() == *identity && credential.device() == *device {
+                return Ok(Some(LeafMark::of(&member.encryption_key)));
+            }
+        }
+        Ok(None)
     }
 
     /// This device's leaf.

@@ -285,10 +285,32 @@ pub enum GroupCommand {
         /// The group's number or the beginning of its name
         group: String,
     },
+    /// Ask the others once more to add this device again, to a chat in which it is stuck
+    ///
+    /// It asks by itself when it gets stuck, and comes back as soon as one of them is online. The
+    /// history stays; what was said meanwhile cannot be read here.
+    ///
+    /// JSON: {"type":"done","done":"rejoin_asked","chat"}.
+    Rejoin {
+        /// The chat's number or the beginning of its name
+        chat: String,
+    },
+    /// Add devices of a member again that ask for it and did not prove that they were in before
+    ///
+    /// Ask the member first, by voice or in person, whether it is theirs.
+    ///
+    /// JSON: {"type":"done","done":"member_readmitted","chat","fingerprint"}.
+    Readmit {
+        /// The chat's number or the beginning of its name
+        chat: String,
+        /// The beginning of the member's name, or at least 8 digits of its fingerprint's beginning
+        member: String,
+    },
     /// List the members and their roles
     ///
-    /// JSON: {"type":"member","fingerprint","name","role","devices","whose"}; "role" is owner, admin
-    /// or member, "whose" is mine or others.
+    /// JSON: {"type":"member","fingerprint","name","role","devices","whose","asking"}; "role" is
+    /// owner, admin or member, "whose" is mine or others, "asking" counts devices that ask to be
+    /// added again (`hush group readmit`).
     Members {
         /// The group's number or the beginning of its name
         group: String,

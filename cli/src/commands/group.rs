@@ -28,6 +28,8 @@ pub(super) async fn group<B: Backend>(
         GroupCommand::Add { group, contacts } => add(session, &group, &contacts).await,
         GroupCommand::Remove { group, members } => remove(session, &group, &members).await,
         GroupCommand::Leave { group } => leave(session, &group).await,
+        GroupCommand::Rejoin { chat } => rejoin(session, &chat).await,
+        GroupCommand::Readmit { chat, member } => readmit(session, &chat, &member).await,
         GroupCommand::Members { group } => {
             session.catch_up().await?;
             let chat = session.chat_named(&group).await?.number;
@@ -238,6 +240,43 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
         done: "group_left",
         chat: Some(chat.number.0),
         words,
+        ..DoneRecord::default()
+    })
+}
+
+async fn rejoin<B: Backend>(session: &Session<'_, B>, chat: &str) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(chat).await?;
+    let label = session.people().await?.chat_label(&chat);
+    let since = session.next_event_number().await?;
+    session.perform(Command::Rejoin(chat.number)).await?;
+    settle_change(session, since, chat.number).await?;
+    session.done(DoneRecord {
+        done: "rejoin_asked",
+        chat: Some(chat.number.0),
+        words: format!("members of {label} are asked; it goes on when one of them is online"),
+        ..DoneRecord::default()
+    })
+}
+
+async fn readmit<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &str,
+    member: &str,
+) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(chat).await?.number;
+    let member = session.member_named(chat, member).await?;
+    let fingerprint = member.fingerprint.clone();
+    let label = session.people_in(chat).await?.label(&member.name, &fingerprint);
+    let since = session.next_event_number().await?;
+    session.perform(Command::Readmit { chat, member: fingerprint.clone() }).await?;
+    settle_change(session, since, chat).await?;
+    session.done(DoneRecord {
+        done: "member_readmitted",
+        chat: Some(chat.0),
+        fingerprint: Some(fingerprint),
+        words: format!("{label} is added again"),
         ..DoneRecord::default()
     })
 }

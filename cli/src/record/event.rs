@@ -60,6 +60,15 @@ pub struct EventRecord {
     /// A code that says more about the warning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Why this device cannot go on in a chat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stuck: Option<String>,
+    /// From when on nothing can be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from_ms: Option<u64>,
+    /// Up to when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to_ms: Option<u64>,
     /// The message as it is now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<MessageRecord>,
@@ -106,6 +115,20 @@ impl EventRecord {
             Event::MembersAdded { chat, members } | Event::MembersRemoved { chat, members } => {
                 self.chat = Some(chat.0);
                 self.members = Some(members);
+            }
+            Event::GroupStuck { chat, cause } => {
+                self.chat = chat.map(|chat| chat.0);
+                self.stuck = Some(code_of(&cause));
+            }
+            Event::GroupRejoined { chat, from_ms, to_ms } => {
+                self.chat = chat.map(|chat| chat.0);
+                self.from_ms = Some(from_ms);
+                self.to_ms = Some(to_ms);
+            }
+            Event::RejoinGivenUp { chat } => self.chat = chat.map(|chat| chat.0),
+            Event::ReadmissionAsked { chat, member } | Event::MemberReadmitted { chat, member } => {
+                self.chat = Some(chat.0);
+                self.members = Some(vec![member]);
             }
             Event::ContactAdded(contact) | Event::ContactChanged(contact) => {
                 self.contact = Some(contact.0);

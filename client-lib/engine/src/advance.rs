@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     additions, changing, chats,
-    command::{ChatState, FailureReason},
+    command::{ChatState, FailureReason, StuckCause},
     door::{self, Committer},
     entered,
     event::Event,
@@ -24,12 +24,13 @@ use crate::{
     invitations, joining,
     log::{self, Fault},
     outbox::{self, OwnCommit},
+    readmission,
     record::{
         ChangeRecord, EpochRecord, GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes,
         Wish, by_channel,
     },
     store::{Order, Range, StoreError, Table},
-    wish,
+    stuck, wish,
     work::Work,
 };
 
@@ -46,6 +47,8 @@ pub(crate) fn begin_epoch(
         head: transcript::first_head(channel, epoch),
         candidates: Vec::new(),
         acknowledged: 0,
+        read_ms: 0,
+        copied: false,
     };
     entered::note(work, keys)?;
     log::save_epoch(work, channel, epoch, &record)
@@ -60,16 +63,24 @@ pub(crate) struct Moved {
     pub(crate) removed: Vec<Member>,
     /// The agreed state before, if it is another one now.
     state_before: Option<Agreed>,
+    /// Devices that went and came at once.
+    pub(crate) readmitted: Vec<Member>,
 }
 
 impl From<&Applied> for Moved {
     fn from(applied: &Applied) -> Self {
+        let is_back = |added: &&Member| {
+            let same =
+                |it: &Member| it.identity() == added.identity() && it.device() == added.device();
+            applied.removed.iter().any(same)
+        };
         Self {
             by: applied.committer.identity(),
             committer: Committer::Another,
             added: applied.added.clone(),
             removed: applied.removed.clone(),
             state_before: applied.state_before.clone(),
+            readmitted: applied.added.iter().filter(is_back).cloned().collect(),
         }
     }
 }
@@ -94,12 +105,21 @@ pub(crate) fn apply_own(
     let provider = work.provider();
     mls.confirm_commit(&provider).map_err(log::store_error)?;
     let after = mls.members().map_err(log::store_error)?;
+    let readmitted = match wish::load(work, own.number)? {
+        Some(Wish::Readmit { person, device, .. }) => {
+            let is_back =
+                |member: &&Member| member.identity() == person && member.device() == device;
+            after.iter().filter(is_back).cloned().collect()
+        }
+        _ => Vec::new(),
+    };
     let moved = Moved {
         by: work.identity()?.ok_or(StoreError::Damaged)?.fingerprint(),
         committer: Committer::ThisDevice,
         added: missing_in(&after, &before),
         removed: missing_in(&before, &after),
         state_before: (state != *mls.state()).then_some(state),
+        readmitted,
     };
     let keys = own.commit.next_keys()?;
     // Its other devices are out: now it goes itself.
@@ -111,7 +131,8 @@ pub(crate) fn apply_own(
     }
     move_on(work, channel, group, entry, &mls, &keys, &moved)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
-    if group.purpose == PurposeRecord::OwnDevices && !moved.added.is_empty() {
+    let came = !moved.added.is_empty() || !moved.readmitted.is_empty();
+    if group.purpose == PurposeRecord::OwnDevices && came {
         crate::devices::tell_everything(work)?;
     }
     invitations::send(work, channel, &epoch, &mls, own.commit)
@@ -138,6 +159,8 @@ pub(crate) fn apply_theirs(
         Outcome::Removed => {
             removed(work, channel, group, mls, &applied.committer.identity())?;
         }
+        // The chat stays; the invitation is under way (spec: CLI-160).
+        Outcome::Readmitted => stuck::stick(work, channel, StuckCause::AddedAgain)?,
     }
     Ok(())
 }
@@ -158,13 +181,21 @@ fn move_on(
     let moved = GroupRecord { epoch, contest: None, epoch_since_ms: work.now.0, ..group.clone() };
     groups::save(work, channel, &moved)?;
     work.effects.channels.insert(*channel);
+    if !applied.added.is_empty() || !applied.removed.is_empty() {
+        stuck::note_roster(work, channel, &mls.members().map_err(log::store_error)?)?;
+    }
+    readmission::note(work, channel, group.purpose.chat(), applied)?;
     settle_true(work, channel, mls)?;
     tell(work, channel, &moved, mls, applied)
 }
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
 /// late entries may still be looked at.
-fn forget_epochs(work: &Work<'_>, channel: &ChannelId, kept: &[EpochId]) -> Result<(), StoreError> {
+pub(crate) fn forget_epochs(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    kept: &[EpochId],
+) -> Result<(), StoreError> {
     for table in [Table::Epoch, Table::Head] {
         let range = Range {
             prefix: channel.as_bytes(),

@@ -32,10 +32,13 @@ pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFa
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
-        | Wish::Contest { .. } => is_of_append(answer),
+        | Wish::Contest { .. }
+        | Wish::LeaveEpoch { .. } => is_of_append(answer),
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
             is_of_gathering(packages, answer)
         }
+        // Its packages, then its commit.
+        Wish::Readmit { packages, .. } => is_of_append(answer) || is_of_gathering(packages, answer),
         Wish::ShareSnapshot(_) => matches!(answer, Answer::BlobState { .. }),
         Wish::ReachContact { packages, .. } => is_of_gathering(packages, answer),
         Wish::AskToJoin { request, .. } if request.is_empty() => {
@@ -48,6 +51,8 @@ pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFa
         Wish::SendItem { inbox, item, .. } => return receipt_fault(desk, inbox, item, answer),
         // What is asked for a transfer or a snapshot is answered to its live half.
         Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => true,
+        // Its requests are wishes of their own.
+        Wish::Rejoin { .. } => false,
     };
     (!expected).then_some(RelayFault::AnswerNotExpected)
 }

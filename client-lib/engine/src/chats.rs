@@ -139,6 +139,7 @@ pub(crate) fn info(
         contact: record.contact,
         unread: record.unread,
         last: MessageNumber(record.last),
+        stuck: group.as_ref().and_then(|group| group.stuck).map(|stuck| stuck.cause),
         relay: group.map(|group| group.relay).unwrap_or_default(),
         pinned: record.pinned.clone(),
     })

@@ -7,8 +7,8 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, door, groups, handled, inbox, joining, linking, log, shelf, store::StoreError,
-    warnings, work::Work,
+    capabilities, door, groups, handled, inbox, joining, linking, log, readmission, shelf,
+    store::StoreError, warnings, work::Work,
 };
 
 /// How far the clock goes back before the engine takes the lower time, in milliseconds; in smaller
@@ -33,6 +33,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     linking::cut_times(work)?;
     inbox::cut_times(work)?;
     joining::cut_times(work)?;
+    readmission::cut_times(work)?;
     for channel in groups::channels(work)? {
         log::cut_times(work, &channel)?;
         door::cut_times(work, &channel)?;

@@ -16,7 +16,7 @@ mod number;
 
 pub use chat::{
     ChatInfo, ChatKind, ChatState, ContactInfo, Mentioned, MessageBody, MessageInfo, MessageState,
-    Pinned, Sender, TransferState,
+    Pinned, Sender, StuckCause, TransferState,
 };
 pub use door::{
     GroupLinkInfo, GroupLinkNumber, GroupLinkTerms, LinkAdmission, RequestAnswer, RequestInfo,
@@ -28,8 +28,8 @@ pub use group::{
     RoleGrant,
 };
 pub use info::{
-    DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole, ProfileInfo, RelayInfo,
-    RelayState, StatusInfo, ThisDevice, Whose,
+    CatchUpInfo, DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole,
+    ProfileInfo, RelayInfo, RelayState, StatusInfo, ThisDevice, Whose,
 };
 pub use number::{ChatNumber, ContactNumber, DeviceNumber, LinkNumber, MessageNumber};
 
@@ -257,6 +257,15 @@ pub enum Command {
         request: RequestNumber,
         /// Yes or no.
         answer: RequestAnswer,
+    },
+    /// Asks the others once more to add this device again to a chat in which it cannot go on.
+    Rejoin(ChatNumber),
+    /// Adds devices of a member again that ask for it, when a person has to say so.
+    Readmit {
+        /// Which chat.
+        chat: ChatNumber,
+        /// Whose, by the fingerprint that [`Reply::Members`] shows.
+        member: String,
     },
     /// Who is in a chat.
     GroupMembers(ChatNumber),

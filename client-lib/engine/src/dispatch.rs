@@ -5,9 +5,9 @@ use crate::{
     command::{Command, CommandError, GroupEdit, Mentioned, Reply},
     contacts, devices, door,
     event::EventNumber,
-    files, groups, leaving, linking, links, messages, pins, profile,
+    files, groups, leaving, linking, links, messages, pins, profile, readmission,
     record::by_number,
-    revoking,
+    rejoin, revoking,
     work::{EventRecord, Work},
 };
 
@@ -112,6 +112,8 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupAnswer { chat, request, answer } => {
             door::requests::answer(work, chat, request, answer)
         }
+        Command::Rejoin(chat) => done(rejoin::ask(work, chat)),
+        Command::Readmit { chat, member } => done(readmission::confirm(work, chat, &member)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
         Command::GroupInfo(chat) => Ok(Reply::Group(changing::info(work, chat)?)),
         Command::GroupCode(chat) => Ok(Reply::GroupCode(groups::code(work, chat)?)),

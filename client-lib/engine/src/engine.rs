@@ -30,6 +30,7 @@ use crate::{
     record::{TransferNumber, WishNumber},
     session::{Session, SessionNumber, State},
     store::{Store, StoreError},
+    stuck::{self, Health},
     transaction::Transaction,
     work::{Effects, Work},
 };
@@ -106,8 +107,12 @@ impl<S: Store> Engine<S> {
             held_due: false,
             reload_due: None,
         };
-        engine.load()?;
-        engine.pump()?;
+        if let Err(error) = engine.load().and_then(|()| engine.pump()) {
+            engine.find_damaged(error)?;
+            engine.begin_again();
+            engine.take_time(now)?;
+            engine.pump()?;
+        }
         Ok(engine)
     }
 
@@ -132,16 +137,41 @@ impl<S: Store> Engine<S> {
             self.store_failed();
             return Err(error.into());
         }
-        let status = matches!(command, Command::Status).then(|| self.status());
-        let reply = match status {
-            Some(status) => Reply::Status(status),
-            None => self.transact(|work| crate::dispatch::dispatch(work, command))?,
+        let reply = match self.answer(command.clone()) {
+            Err(CommandError::StoreDamaged) => {
+                // Where only a group is, that one is stuck from now on, and the rest works.
+                self.find_damaged(StoreError::Damaged)?;
+                self.answer(command)?
+            }
+            reply => reply?,
         };
         // The command is done; if the network's part fails now, the store says so on its own.
         if self.pump().is_err() {
             self.store_failed();
         }
         Ok(reply)
+    }
+
+    fn answer(&mut self, command: Command) -> Result<Reply, CommandError> {
+        match command {
+            Command::Status => Ok(Reply::Status(self.status())),
+            command => self.transact(|work| crate::dispatch::dispatch(work, command)),
+        }
+    }
+
+    /// Something that is stored could not be read: where that is the state of groups, they are stuck,
+    /// and all else goes on (spec: CLI-161).
+    fn find_damaged(&mut self, error: StoreError) -> Result<(), StoreError> {
+        if error != StoreError::Damaged {
+            return Err(error);
+        }
+        let mut found = Health::Sound;
+        for channel in self.transact(|work| crate::groups::channels(work))? {
+            if self.transact(|work| stuck::examine(work, &channel))? == Health::Damaged {
+                found = Health::Damaged;
+            }
+        }
+        if found == Health::Damaged { Ok(()) } else { Err(error) }
     }
 
     /// Takes what the driver has to say.
@@ -151,10 +181,9 @@ impl<S: Store> Engine<S> {
     /// they brought is read again once the store works.
     pub fn handle_input(&mut self, now: Timestamp, input: Input) -> Result<(), StoreError> {
         let result = self.take_time(now).and_then(|()| self.take(input)).and_then(|()| self.pump());
-        if result.is_err() {
-            self.store_failed();
-        }
-        result
+        let Err(error) = result else { return Ok(()) };
+        self.store_failed();
+        self.find_damaged(error)
     }
 
     /// What the driver has to do next, if anything.

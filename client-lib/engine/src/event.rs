@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::{
     ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, RequestNumber, SecretText,
+    StuckCause,
 };
 
 /// The place of an event; the first is 1.
@@ -109,6 +110,45 @@ pub enum Event {
     },
     /// This identity was removed from a group.
     RemovedFromChat(ChatNumber),
+    /// This device cannot go on in a group by itself; it asks to be added again.
+    GroupStuck {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+        /// Why.
+        cause: StuckCause,
+    },
+    /// This device was added again to a group in which it could not go on. What was said there between
+    /// these times cannot be read here (spec: CLI-163).
+    GroupRejoined {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+        /// When the last was said that was read here, as far as it is known; milliseconds since the
+        /// Unix epoch.
+        from_ms: u64,
+        /// When it came back.
+        to_ms: u64,
+    },
+    /// Nobody has added this device again so far, or it was needed too often; a person can ask once
+    /// more.
+    RejoinGivenUp {
+        /// Where; none: in the group of this identity's own devices.
+        chat: Option<ChatNumber>,
+    },
+    /// A device of a member asks to be added again, and a person has to say so: they should ask the
+    /// member.
+    ReadmissionAsked {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, fingerprint in hex.
+        member: String,
+    },
+    /// A device of a member was added again.
+    MemberReadmitted {
+        /// Where.
+        chat: ChatNumber,
+        /// Who, fingerprint in hex.
+        member: String,
+    },
     /// A contact appeared.
     ContactAdded(ContactNumber),
     /// A contact's name or devices changed.
@@ -240,6 +280,9 @@ pub enum Warning {
         /// Where.
         chat: ChatNumber,
     },
+    /// This device's store is an old copy: its inbox's relay was told of more than it knows. What is
+    /// missing cannot be got back here (spec: CLI-165).
+    StoreIsOld,
     /// The relay shows less of this identity's inbox than this device had read there: it was put back
     /// to an old copy. What comes from here on is read all the same (spec: CLI-095).
     InboxRolledBack {

@@ -26,9 +26,11 @@ use crate::{
     },
     contacts, devices, direct, door,
     event::Event,
-    log, packages, profile,
+    log, packages, profile, readmission,
     record::{GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes, Wish, WishNumber},
+    rejoin,
     store::StoreError,
+    stuck,
     wish::{Desk, Progress, Step, Target},
     work::Work,
 };
@@ -146,6 +148,8 @@ pub(crate) fn form(
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
         invited_by: None,
+        stuck: None,
+        rejoined_ms: Vec::new(),
     };
     save(work, &channel, &group)?;
     work.effects.channels.insert(channel);
@@ -251,6 +255,7 @@ pub(crate) fn commit_intent(
         Wish::CommitLeave { proposal, .. } => {
             Change::Commit(Box::new(crate::leaving::intent(proposal)))
         }
+        Wish::Readmit { .. } => readmission::change(work, group, wish)?,
         _ => Change::Commit(Box::default()),
     })
 }
@@ -296,6 +301,11 @@ pub(crate) fn is_true(
         Wish::Contest { channel } => {
             record(work, channel)?.is_none_or(|group| group.contest.is_none())
         }
+        Wish::LeaveEpoch { channel, epoch } => {
+            record(work, channel)?.is_none_or(|group| group.epoch != *epoch)
+        }
+        Wish::Rejoin { channel, .. } => rejoin::is_over(work, channel)?,
+        Wish::Readmit { .. } => readmission::is_done(group, wish)?,
         _ => false,
     })
 }
@@ -400,13 +410,11 @@ pub(crate) fn members_of(group: &Group) -> Result<Vec<Member>, StoreError> {
 
 /// Forgets a group's keys and tree; its record stays, and says that it is over and who was in it.
 pub(crate) fn drop_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let mut group = log::load_group(work, channel)?;
-    if let Some(mut record) = record(work, channel)? {
-        record.last_roster = identities(&members_of(&group)?);
-        save(work, channel, &record)?;
+    let last_roster = stuck::roster(work, channel)?;
+    if let Some(record) = record(work, channel)? {
+        save(work, channel, &GroupRecord { last_roster, ..record })?;
     }
-    let provider = work.provider();
-    group.delete(&provider).map_err(log::store_error)?;
+    stuck::erase(work, channel)?;
     set_state(work, channel, GroupState::Out)
 }
 
@@ -424,6 +432,7 @@ pub(crate) fn last_roster(
 ) -> Result<Vec<Fingerprint>, StoreError> {
     match record.state {
         GroupState::Out => Ok(record.last_roster.clone()),
+        GroupState::Stuck => stuck::roster(work, channel),
         _ => Ok(identities(&members_of(&log::load_group(work, channel)?)?)),
     }
 }
@@ -451,6 +460,7 @@ pub(crate) fn members(
             role: changing::member_role(leaf.role),
             devices: 1,
             whose,
+            asking: readmission::waiting(work, group.channel(), &leaf.identity())?,
         });
     }
     Ok(members)
@@ -480,7 +490,8 @@ pub(crate) fn people_besides_me(
 /// The group of a chat that this device is in.
 fn of_chat(work: &mut Work<'_>, chat: ChatNumber) -> Result<Option<Group>, CommandError> {
     let Some(channel) = chats::named(work, chat)?.channel else { return Ok(None) };
-    if record(work, &channel)?.is_none_or(|group| group.state == GroupState::Out) {
+    // Of one where this device cannot go on, what it knows may be long over, or not readable.
+    if record(work, &channel)?.is_none_or(|group| !group.state.is_in()) {
         return Ok(None);
     }
     Ok(Some(log::load_group(work, &channel)?))

@@ -21,6 +21,7 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     handled, invitations, joining, linking, links,
     pending::Pending,
+    readmission,
     record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, WishNumber, by_number},
     revoking,
     session::OwnClock,
@@ -33,6 +34,8 @@ use crate::{
 
 /// How long the inbox is denied until a person is told, in milliseconds.
 const DENIED_MS: u64 = 10 * 60 * 1000;
+/// For how long after it was open a slot has not lapsed, in milliseconds: half the time that it takes.
+const OLD_COPY_SPAN_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Why an item was not taken.
 pub(crate) enum Fault {
@@ -153,12 +156,16 @@ pub(crate) fn opened(
     let mut record = required(work)?;
     let fresh = Sequence(record.cursor);
     let from = fresh.min(slot).min(end);
-    if from < fresh || record.denied_since_ms.take().is_some() {
-        record.cursor = from.0;
-        work.tx.save(InboxRecord::KEY, &record)?;
-    }
+    // Else the slot may be new, or have lapsed: then its relay has moved it.
+    let lately = work.now.0 < record.opened_ms.saturating_add(OLD_COPY_SPAN_MS);
+    record.denied_since_ms = None;
+    record.opened_ms = work.now.0;
+    record.cursor = from.0;
+    work.tx.save(InboxRecord::KEY, &record)?;
     if end < fresh {
         rolled_back(work)?;
+    } else if slot > fresh && lately {
+        store_is_old(work)?;
     }
     Ok(Places { from, fresh: fresh.min(end), end })
 }
@@ -169,6 +176,14 @@ pub(crate) fn rolled_back(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.effects.shelf = true;
     let relay = required(work)?.relay;
     work.event(Event::Warning(Warning::InboxRolledBack { relay }))
+}
+
+/// The relay was told of items that this store knows nothing of: it is an old copy. What is on the
+/// shelf was made by a later one, and its private parts are not here (spec: CLI-165).
+fn store_is_old(work: &mut Work<'_>) -> Result<(), StoreError> {
+    shelf::doubt(work)?;
+    work.effects.shelf = true;
+    work.event(Event::Warning(Warning::StoreIsOld))
 }
 
 /// Whether an item, at a place that was handled before, is not the one that was there.
@@ -192,6 +207,7 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     warnings::tend(work)?;
     asking::tend(work)?;
     door::tend(work)?;
+    readmission::tend(work)?;
     devices::renew_list(work, clock)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();

@@ -96,7 +96,20 @@ pub(crate) fn invite(
         sender: sender_card(work, &terms.channel, &invitee.person)?,
     };
     let content = InboxContent::Invitation(Box::new(invitation));
-    send_content(work, &recipient, &content, &invitee.person, Some(terms.channel))
+    send_content(work, &recipient, &content, &invitee.person, Some(terms.channel))?;
+    Ok(())
+}
+
+/// Writes an item to somebody's inbox, if it is known how.
+pub(crate) fn write(
+    work: &mut Work<'_>,
+    person: &Fingerprint,
+    content: &InboxContent,
+) -> Result<Option<WishNumber>, StoreError> {
+    match recipient(work, None, person)? {
+        Some(recipient) => send_content(work, &recipient, content, person, None).map(Some),
+        None => Ok(None),
+    }
 }
 
 /// An invitation is in the inbox it was for: the other side of a direct chat can read from here on.
@@ -182,7 +195,7 @@ pub(crate) fn send_to_guest(
 ) -> Result<(), StoreError> {
     let person = card.identity();
     let copy = ContactCard::decode_stored(&card.to_bytes()).map_err(|_| StoreError::Damaged)?;
-    send_content(work, &Recipient::from(copy), content, &person, None)
+    send_content(work, &Recipient::from(copy), content, &person, None).map(|_| ())
 }
 
 fn send_content(
@@ -191,12 +204,11 @@ fn send_content(
     content: &InboxContent,
     person: &Fingerprint,
     invites: Option<ChannelId>,
-) -> Result<(), StoreError> {
+) -> Result<WishNumber, StoreError> {
     let content = SecretBytes::new(&content.to_bytes());
     let letter = UnsealedItem { person: *person, content, refusals: 0 };
     let wish = sealed(work, recipient, letter, invites)?;
-    work.wish(wish)?;
-    Ok(())
+    work.wish(wish)
 }
 
 fn sealed(

@@ -11,7 +11,7 @@ mod relays;
 mod waiting;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed},
+    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed, joiner_of},
     identity::{DeviceCredential, Fingerprint},
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
@@ -20,17 +20,18 @@ use hushwire_wire::id::{CapabilityId, ChannelId};
 
 use crate::{
     advance, asking, chats,
-    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
     contacts, control, devices,
     direct::{self, Room},
     entered,
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
-    log, profile,
+    log, outbox, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
-    shelf,
+    rejoin, shelf,
     store::StoreError,
+    stuck,
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
@@ -56,8 +57,19 @@ pub(crate) fn take(
             device::check(work, sender)?;
             take_card(work, sender, &card)
         }
-        // Re-adding is for a person to confirm; nobody can be asked by a machine alone.
-        InboxContent::RejoinRequest(_) => Err(Fault::Rejected("REJOIN_NOT_SUPPORTED")),
+        InboxContent::RejoinRequest(request) => {
+            if readmission::is_own(work, sender)? {
+                return Ok(());
+            }
+            check_card(sender, request.sender())?;
+            device::check(work, sender)?;
+            if is_from_me(work, sender)? {
+                return readmission::take(work, sender, &request);
+            }
+            check_contact(work, &sender.identity())?;
+            take_card(work, sender, request.sender())?;
+            readmission::take(work, sender, &request)
+        }
         // That is for doors.
         InboxContent::JoinRequest(_) => Err(Fault::Rejected("ITEM_NOT_UNDERSTOOD")),
         InboxContent::JoinDecline(decline) => {
@@ -116,11 +128,8 @@ enum Admission {
     There,
 }
 
-/// Whether an own device invites.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Own {
-    Yes,
-    No,
+fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
+    Ok(sender.identity() == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?)
 }
 
 fn follow(
@@ -135,11 +144,11 @@ fn follow(
         Given::Item { came_by, .. } => came_by,
         Given::Snapshot(_) => None,
     };
-    let (own, asked) = match admit(work, sender, invitation, known.as_ref(), came_by)? {
+    let (whose, asked) = match admit(work, sender, invitation, known.as_ref(), came_by)? {
         Admission::There => return Ok(()),
-        Admission::Own => (Own::Yes, None),
-        Admission::Theirs => (Own::No, None),
-        Admission::Asked(chat) => (Own::No, Some(chat)),
+        Admission::Own => (Whose::Mine, asking::answered_by(work, invitation, None)?),
+        Admission::Theirs => (Whose::Others, None),
+        Admission::Asked(chat) => (Whose::Others, Some(chat)),
     };
     // spec: LNK-046, LNK-082: nothing is fetched before this.
     let snapshot = match (&invitation.snapshot, given) {
@@ -148,7 +157,7 @@ fn follow(
             return waiting::begin(work, sender, invitation, at, content);
         }
     };
-    let Some(joined) = join(work, invitation, snapshot)? else { return Ok(()) };
+    let Some(joined) = join(work, invitation, snapshot, known.as_ref())? else { return Ok(()) };
     // spec: LNK-042
     if joined.inviter.credential != *sender || !fits(invitation, &joined) {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
@@ -157,11 +166,10 @@ fn follow(
     if entered::has_been(work, &joined.keys)? {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
-    if own == Own::No && invitation.purpose == Purpose::Direct {
+    if whose == Whose::Others && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
-    let before = Before { purpose: known.map(|known| known.purpose), asked };
-    enter(work, sender, invitation, &joined, before)
+    enter(work, sender, invitation, &joined, Before { record: known, asked })
 }
 
 /// Joins the group, unless the invitation is for another device of this identity.
@@ -169,15 +177,27 @@ fn join(
     work: &mut Work<'_>,
     invitation: &Invitation,
     snapshot: &GroupSnapshot,
+    known: Option<&GroupRecord>,
 ) -> Result<Option<Joined>, Fault> {
     let not_valid = Fault::Rejected("INVITATION_NOT_VALID");
     let Some(suite) = Suite::from_code(invitation.suite.0) else { return Err(not_valid) };
+    let channel = &invitation.group.channel;
+    let returning = known.is_some_and(|known| known.state == GroupState::Stuck);
+    if returning {
+        let Ok(package) = joiner_of(&invitation.secrets) else { return Err(not_valid) };
+        if !shelf::has(work, &package)? {
+            return Ok(None);
+        }
+        // It may not be readable; should nothing come of the invitation, it stays (spec: CLI-001).
+        stuck::erase_keys(work, channel)?;
+    }
     let device = profile::device(work)?;
     let provider = work.provider();
     let welcomed = Welcomed { suite, secrets: &invitation.secrets, snapshot };
-    match Group::join(&provider, &device.key, &invitation.group.channel, welcomed) {
+    match Group::join(&provider, &device.key, channel, welcomed) {
         Ok(joined) => Ok(Some(joined)),
-        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Ok(None),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) if !returning => Ok(None),
+        Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Err(not_valid),
         Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
         Err(_) => Err(not_valid),
     }
@@ -203,21 +223,12 @@ fn admit(
     if let Some(known) = known {
         check_known(work, &channel, known, sender, invitation, asked)?;
     }
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
-    let own = sender.identity() == me;
-    match invitation.purpose {
-        // spec: LNK-059
-        Purpose::OwnDevices if !own || !device::is_own_group(work, &channel)? => {
-            return Err(Fault::Refused(InvitationRefusal::OtherPurpose));
-        }
-        _ if own => {}
-        // Who has a link begins a direct chat, and is a contact from then on.
-        Purpose::Direct | Purpose::OwnDevices => {}
-        // What this person asked for needs no contact.
-        Purpose::Group if asked.is_some() => {}
-        Purpose::Group => check_contact(work, &sender.identity())?,
+    let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
+    // What this person asked for needs no contact.
+    if asked.is_none() {
+        check_purpose(work, sender, invitation, whose)?;
     }
-    if own {
+    if whose == Whose::Mine {
         return Ok(Admission::Own);
     }
     // What this person asked for is their own choice.
@@ -226,6 +237,27 @@ fn admit(
     }
     relays::check(work, &sender.identity(), invitation)?;
     Ok(Admission::Theirs)
+}
+
+/// Who may invite to what.
+fn check_purpose(
+    work: &Work<'_>,
+    sender: &DeviceCredential,
+    invitation: &Invitation,
+    whose: Whose,
+) -> Result<(), Fault> {
+    match (invitation.purpose, whose) {
+        // spec: LNK-059
+        (Purpose::OwnDevices, Whose::Mine)
+            if device::is_own_group(work, &invitation.group.channel)? =>
+        {
+            Ok(())
+        }
+        (Purpose::OwnDevices, _) => Err(Fault::Refused(InvitationRefusal::OtherPurpose)),
+        // Who has a link begins a direct chat, and is a contact from then on.
+        (Purpose::Direct, _) | (Purpose::Group, Whose::Mine) => Ok(()),
+        (Purpose::Group, Whose::Others) => check_contact(work, &sender.identity()),
+    }
 }
 
 /// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
@@ -297,9 +329,8 @@ fn fits(invitation: &Invitation, joined: &Joined) -> bool {
 }
 
 /// What this device knew of a group before it came in.
-#[derive(Clone, Copy)]
 struct Before {
-    purpose: Option<PurposeRecord>,
+    record: Option<GroupRecord>,
     /// The chat of an asking that the invitation answers.
     asked: Option<ChatNumber>,
 }
@@ -311,23 +342,35 @@ fn enter(
     joined: &Joined,
     before: Before,
 ) -> Result<(), Fault> {
-    let known = before.purpose;
+    let Before { record: known, asked } = before;
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let from_me = sender.identity() == me;
-    let of_contact = contacts::is_contact(work, &sender.identity())?;
     // Who lets somebody in by a link does not become a contact by that (spec: LNK-101).
-    if !from_me && (of_contact || before.asked.is_none()) {
+    if !from_me && asked.is_none() {
         take_card(work, sender, &invitation.sender)?;
     }
     shelf::used(work, &joined.package)?;
+    let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
-        Purpose::Direct => direct_purpose(work, &joined.group, &me, known)?,
-        Purpose::Group => group_purpose(work, invitation, joined, before)?,
+        Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,
+        Purpose::Group => group_purpose(work, invitation, joined, known_purpose, asked)?,
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
     let channel = invitation.group.channel;
     let epoch = invitation.group.epoch;
+    let back = known.filter(|known| known.state == GroupState::Stuck);
+    let rejoined_ms = match &back {
+        Some(known) => come_back(work, &channel, known)?,
+        None => Vec::new(),
+    };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
+    let members = joined.group.members().map_err(log::store_error)?;
+    stuck::note_roster(work, &channel, &members)?;
+    // Whose doing it is that this device is there stays.
+    let invited_by = match &back {
+        Some(known) => known.invited_by,
+        None => (!from_me && asked.is_none()).then(|| sender.identity()),
+    };
     let record = GroupRecord {
         relay: invitation.group.relay.to_string(),
         purpose,
@@ -337,7 +380,9 @@ fn enter(
         opened: true,
         epoch_since_ms: work.now.0,
         last_roster: Vec::new(),
-        invited_by: (!from_me && before.asked.is_none()).then(|| sender.identity()),
+        invited_by,
+        stuck: None,
+        rejoined_ms,
     };
     groups::save(work, &channel, &record)?;
     work.effects.channels.insert(channel);
@@ -352,6 +397,20 @@ fn enter(
         }
     }
     Ok(())
+}
+
+/// What is left of the group as it was: what was sealed for an earlier epoch is sealed anew, in its
+/// order; who got it before knows it by its id (spec: CLI-163, CNT-012).
+fn come_back(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    known: &GroupRecord,
+) -> Result<Vec<u64>, StoreError> {
+    let epoch = log::epoch_state(work, channel, &known.epoch);
+    let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
+    outbox::epoch_over(work, channel)?;
+    advance::forget_epochs(work, channel, &[])?;
+    rejoin::came_back(work, channel, known, read_ms)
 }
 
 /// The direct chat with the one other person of the group. Its inviter is that person, or an own
@@ -401,13 +460,14 @@ fn group_purpose(
     work: &mut Work<'_>,
     invitation: &Invitation,
     joined: &Joined,
-    before: Before,
+    known: Option<PurposeRecord>,
+    asked: Option<ChatNumber>,
 ) -> Result<PurposeRecord, Fault> {
     let name = joined.group.state().name.clone();
-    if let Some(asked) = before.asked {
+    if let Some(asked) = asked {
         asking::entered(work, asked)?;
     }
-    let chat = match before.purpose.and_then(PurposeRecord::chat).or(before.asked) {
+    let chat = match known.and_then(PurposeRecord::chat).or(asked) {
         Some(chat) => {
             chats::set_channel(work, chat, &invitation.group.channel)?;
             groups::take_name(work, chat, &joined.group)?;

@@ -20,13 +20,15 @@ use hushwire_wire::{
 
 use crate::{
     advance, backoff,
+    command::StuckCause,
     event::{Event, Warning},
     groups, leaving, outbox, received,
     record::{
         CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, Verdict, Wish, by_channel,
     },
+    rejoin,
     store::StoreError,
-    wish,
+    stuck, wish,
     work::Work,
 };
 
@@ -141,8 +143,8 @@ pub(crate) fn denied(
         return Ok(());
     }
     // An epoch that the relay no longer knows cannot be read on from (spec: CHN-017).
-    groups::set_state(work, channel, GroupState::Stuck)?;
-    warn(work, channel, |chat| Warning::MissedTooMuch { chat })
+    warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
+    stuck::stick(work, channel, StuckCause::EpochGone)
 }
 
 /// Takes the next entry of the current epoch.
@@ -159,11 +161,11 @@ pub(crate) fn take(
         return Ok(Taken::Next);
     }
     let EntryBody::Whole { content: Content::Inline(envelope), operation } = &entry.body else {
+        warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
         if !promise.is_message(entry, &placed.entry) {
             // spec: CLI-075
-            groups::set_state(work, channel, GroupState::Stuck)?;
+            stuck::stick(work, channel, StuckCause::CommitGone)?;
         }
-        warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
         return Ok(Taken::Next);
     };
     match operation {
@@ -184,12 +186,11 @@ pub(crate) fn gone(
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
-    if commit {
-        groups::set_state(work, channel, GroupState::Stuck)?;
-    } else if place(work, channel, &group, entry)?.is_none() {
+    if !commit && place(work, channel, &group, entry)?.is_none() {
         return Ok(());
     }
-    warn(work, channel, |chat| Warning::MissedTooMuch { chat })
+    warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
+    if commit { stuck::stick(work, channel, StuckCause::CommitGone) } else { Ok(()) }
 }
 
 /// An entry's id, once it was put in its place.
@@ -215,6 +216,7 @@ fn place(
     let id = entry_id(channel, entry);
     record.head = transcript::next_head(&record.head, entry.sequence, &id);
     record.next = record.next.saturating_add(1);
+    record.read_ms = record.read_ms.max(entry.stored_at.0);
     advance::note_head(work, channel, &entry.epoch, record.next, &record.head);
     save_epoch(work, channel, &entry.epoch, &record)?;
     Ok(Some(Placed { entry: id }))
@@ -310,9 +312,8 @@ fn take_commit(
         if !mark.contested.iter().eq(known) {
             // Its author saw other candidates before it than the relay showed us: to judge it here
             // could part us from those who saw them (spec: CLI-047).
-            groups::set_state(work, channel, GroupState::Stuck)?;
             warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
-            return Ok(());
+            return Ok(stuck::stick(work, channel, StuckCause::OtherHistory)?);
         }
     }
     // spec: GRP-032
@@ -368,6 +369,9 @@ pub(crate) fn reject(
     let code = refused.code();
     let is_commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
     if !is_commit {
+        if refused == Refused::Group(Rejection::OwnLeaf) {
+            copied(work, channel, &entry.epoch)?;
+        }
         warn(work, channel, |chat| Warning::EntryRejected { chat, code })?;
         return Ok(Taken::Next);
     }
@@ -375,6 +379,7 @@ pub(crate) fn reject(
     if rejection == Rejection::OwnLeaf {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;
         warn(work, channel, |chat| Warning::OwnCommitUnknown { chat })?;
+        rejoin::doubt(work, channel)?;
         return Ok(Taken::Next);
     }
     note(work, channel, &entry.epoch, placed.entry, Verdict::Invalid)?;
@@ -385,6 +390,20 @@ pub(crate) fn reject(
     plan_contest(work, channel, &placed.entry, rejection)?;
     warn(work, channel, |chat| Warning::CommitRejected { chat, code })?;
     Ok(Taken::Next)
+}
+
+/// A message in this device's name that its store did not make: somebody forged it, or a copy of the
+/// store was at work, and this one may take keys for fresh that are used up. Nothing more is sealed in
+/// this epoch but the commit that ends it, for which there are other keys (spec: CLI-164).
+fn copied(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    if record.copied {
+        return Ok(());
+    }
+    save_epoch(work, channel, epoch, &EpochRecord { copied: true, ..record })?;
+    work.effects.channels.insert(*channel);
+    work.wish(Wish::LeaveEpoch { channel: *channel, epoch: *epoch })?;
+    Ok(())
 }
 
 fn plan_contest(

@@ -97,7 +97,8 @@ pub(crate) fn content_target(work: &Work<'_>, channel: &ChannelId) -> Result<Tar
     }
     let (epoch, _) = epoch_state(work, channel, &group.epoch)?;
     // An epoch with a commit takes no messages any more; they wait for the next one.
-    if epoch.candidates.is_empty() { Ok(target) } else { Ok(Target::Nothing) }
+    let takes = epoch.candidates.is_empty() && !epoch.copied;
+    if takes { Ok(target) } else { Ok(Target::Nothing) }
 }
 
 pub(crate) fn sealed(

@@ -48,6 +48,18 @@ pub(crate) fn generate(
         .map_err(log::store_error)
 }
 
+/// Makes a key package by which this device asks to be added again to the group of a channel.
+pub(crate) fn generate_rejoin(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+) -> Result<OwnKeyPackage, StoreError> {
+    let device = profile::device(work)?;
+    let usage = KeyPackageUse::Rejoin(*channel);
+    let provider = work.provider();
+    OwnKeyPackage::generate(&provider, &device.key, &device.credential, SUITE, usage)
+        .map_err(log::store_error)
+}
+
 /// How to get at the key packages of an identity.
 pub(crate) struct Route {
     pub(crate) relay: RelayAddress,

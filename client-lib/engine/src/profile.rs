@@ -133,6 +133,7 @@ fn make_inbox(
         shelf_stale: false,
         keys_untold: false,
         created: false,
+        opened_ms: 0,
         cursor: 0,
         device_list_version: list.version,
         device_list: list.bytes,

@@ -19,7 +19,7 @@ pub(crate) use chat::{
 };
 pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, SealedRecord,
-    Verdict,
+    StuckRecord, Verdict,
 };
 pub(crate) use key::{by_channel, by_channel_wish, by_chat, by_number, number_of};
 pub(crate) use profile::{

@@ -232,6 +232,21 @@ pub(crate) fn answered(
     Ok(())
 }
 
+/// Keeps the private part of a key package that goes to no shelf, for as long as something can come by
+/// it (spec: CLI-091).
+pub(crate) fn keep_off(work: &Work<'_>, reference: &KeyPackageReference) -> Result<(), StoreError> {
+    let number = PackageNumber(work.count(|counters| &mut counters.package)?);
+    let record = PackageRecord {
+        reference: serde_bytes::ByteArray::new(*reference.as_bytes()),
+        kind: Kind::Single,
+        made_at_ms: work.now.0,
+        stored: true,
+        used: false,
+        off_since_ms: Some(work.now.0),
+    };
+    work.tx.save(&row_key(number), &record)
+}
+
 /// Whether a key package is this device's.
 pub(crate) fn has(work: &Work<'_>, package: &KeyPackageReference) -> Result<bool, StoreError> {
     let rows = work.tx.list::<PackageRecord>(PREFIX, usize::MAX)?;

@@ -163,6 +163,14 @@ pub trait Store {
     /// [`StoreError`] if the store cannot be read.
     fn rows(&self, table: Table, range: Range<'_>) -> Result<Vec<Row>, StoreError>;
 
+    /// The keys of a range, in order, also where a value cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    fn keys(&self, table: Table, range: Range<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
+        Ok(self.rows(table, range)?.into_iter().map(|row| row.key).collect())
+    }
+
     /// Stores all changes or none; when this returns they are durable.
     ///
     /// # Errors

@@ -3,7 +3,10 @@
 //! Reads see the changes so far; the store sees them in one batch at the end, or never. This is
 //! how a rejected commit leaves no trace in the group's state (spec: CLI-001, GRP-036).
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use hushwire_protocol::storage::{MlsStore, MlsStoreError};
 use zeroize::Zeroizing;
@@ -74,6 +77,26 @@ impl<'s> Transaction<'s> {
         })
     }
 
+    /// Keys with this prefix, as they will be, also where a value cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read.
+    pub fn keys(&self, table: Table, prefix: &[u8]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let range = Range { prefix, from: None, order: Order::Ascending, rows_max: usize::MAX };
+        let mut keys: BTreeSet<Vec<u8>> = self.store.keys(table, range)?.into_iter().collect();
+        let changes = self.changes.borrow();
+        let touched = changes
+            .range((table, prefix.to_vec())..)
+            .take_while(|((t, key), _)| *t == table && key.starts_with(prefix));
+        for ((_, key), value) in touched {
+            match value {
+                Some(_) => keys.insert(key.clone()),
+                None => keys.remove(key),
+            };
+        }
+        Ok(keys.into_iter().collect())
+    }
+
     /// The changes, to be applied.
     pub fn into_changes(self) -> Vec<Change> {
         self.changes
@@ -94,7 +117,10 @@ fn within(range: Range<'_>, key: &[u8]) -> bool {
 
 impl MlsStore for Transaction<'_> {
     fn read(&self, key: &[u8]) -> Result<Option<Value>, MlsStoreError> {
-        self.row(Table::Mls, key).map_err(|_| MlsStoreError::Failed)
+        self.row(Table::Mls, key).map_err(|error| match error {
+            StoreError::Damaged => MlsStoreError::Malformed,
+            StoreError::Full | StoreError::Failed => MlsStoreError::Failed,
+        })
     }
 
     fn write(&self, key: &[u8], value: Value) -> Result<(), MlsStoreError> {

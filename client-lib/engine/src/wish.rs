@@ -16,9 +16,10 @@ use crate::{
     command::ChatNumber,
     contacts, devices, door,
     event::RelayFault,
-    files, groups, inbox, invitations, joining, leaving, links, outbox, packages, receipts,
+    files, groups, inbox, invitations, joining, leaving, links, outbox, packages, readmission,
+    receipts,
     record::{Packages, TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
-    revoking,
+    rejoin, revoking,
     session::{ServerLimits, SessionNumber},
     snapshots,
     store::{Order, Range, StoreError, Table},
@@ -74,6 +75,8 @@ pub(crate) enum Step {
     Ask(Ask),
     /// Nothing before this time.
     Later(Timestamp),
+    /// Others have to do something; it is looked at again at this time.
+    Others { until: Timestamp },
     /// It needs something else than was thought.
     Aim,
     /// It is settled.
@@ -155,6 +158,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::RemoveDevice { channel, .. }
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
+        | Wish::LeaveEpoch { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::Admit { channel, .. } | Wish::RotateDoor { channel, .. } => {
             groups::channel_target(work, channel)
@@ -163,6 +167,11 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
             Ok(Target::Door { channel: *channel })
         }
         Wish::AskToJoin { chat, .. } => asking::target(work, *chat),
+        Wish::Readmit { channel, person, packages, .. } => {
+            readmission::target(work, channel, person, packages)
+        }
+        // What comes of it comes there.
+        Wish::Rejoin { .. } => Ok(Target::Inbox),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
         // An item that was sealed to no inbox key is a message of a linking (spec: LNK-062).
         Wish::SendItem { relay, letter: None, .. } => {
@@ -209,9 +218,12 @@ pub(crate) fn step(
         Wish::CommitAdditions { .. } => additions::commit(work, number, desk, &wish),
         Wish::ShareSnapshot(shared) => snapshots::step(work, number, *shared),
         Wish::JoinGroup { content, .. } => joining::fetch(work, number, &content),
-        Wish::ChangeGroup { .. } | Wish::RemoveDevice { .. } | Wish::Contest { .. } => {
-            outbox::send_commit(work, number, desk, &wish)
-        }
+        Wish::ChangeGroup { .. }
+        | Wish::RemoveDevice { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
+        Wish::Rejoin { .. } => rejoin::step(work, number, wish),
+        Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
         Wish::CommitLeave { .. } => leaving::commit(work, number, desk, &wish),
         Wish::Admit { channel, person, not_before_ms } => {
@@ -273,8 +285,10 @@ pub(crate) fn answered(
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
+        | Wish::LeaveEpoch { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
         Wish::ShareSnapshot(_) => snapshots::answered(work, number, &answer),
+        Wish::Readmit { .. } => readmission::answered(work, number, desk, wish, answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
         }
@@ -310,7 +324,10 @@ pub(crate) fn answered(
         // They ask for nothing themselves.
         Wish::Admit { .. } | Wish::RotateDoor { .. } => Ok(Progress::Next),
         // Their answers go to the live half.
-        Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => Ok(Progress::Next),
+        Wish::Upload { .. }
+        | Wish::Download { .. }
+        | Wish::JoinGroup { .. }
+        | Wish::Rejoin { .. } => Ok(Progress::Next),
     }
 }
 
@@ -425,6 +442,9 @@ impl Wish {
             | Self::RotateDoor { channel, .. }
             | Self::PutDoorLink { channel, .. }
             | Self::RevokeDoorLink { channel, .. }
+            | Self::LeaveEpoch { channel, .. }
+            | Self::Rejoin { channel, .. }
+            | Self::Readmit { channel, .. }
             | Self::Contest { channel } => Some(channel),
             _ => None,
         }

@@ -210,24 +210,21 @@ fn put_chunk(
     free: Option<ChunkId>,
     chunk: &[u8],
 ) -> Result<ChunkId, StoreError> {
-    let stored =
-        match free {
-            Some(id) => connection
-                .prepare_cached("UPDATE mls_chunk SET chunk = ?2 WHERE id = ?1")
-                .and_then(|mut update| update.execute(params![id.0, chunk]))
-                .and_then(|rows| {
-                    if rows == 1 { Ok(id) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
-                }),
-            None => connection
-                .prepare_cached("INSERT INTO mls_chunk (chunk) VALUES (?1)")
-                .and_then(|mut insert| insert.insert([chunk]))
-                .map(ChunkId),
-        };
-    stored.map_err(|error| match error {
+    if let Some(id) = free {
+        let rows = connection
+            .prepare_cached("UPDATE mls_chunk SET chunk = ?2 WHERE id = ?1")
+            .and_then(|mut update| update.execute(params![id.0, chunk]))
+            .map_err(store_error)?;
+        if rows == 1 {
+            return Ok(id);
+        }
         // The value's row named a chunk that is not there.
-        rusqlite::Error::QueryReturnedNoRows => StoreError::Damaged,
-        error => store_error(error),
-    })
+    }
+    connection
+        .prepare_cached("INSERT INTO mls_chunk (chunk) VALUES (?1)")
+        .and_then(|mut insert| insert.insert([chunk]))
+        .map(ChunkId)
+        .map_err(store_error)
 }
 
 fn drop_chunks(
@@ -257,11 +254,12 @@ fn stored_places(
     connection: &Connection,
     key: &[u8],
 ) -> Result<HashMap<ChunkHash, ChunkId>, StoreError> {
-    match stored_row(connection, key)?.as_deref().map(|row| Stored::parse(row)).transpose()? {
-        Some(Stored::InChunks { places, .. }) => {
+    // A damaged row names no chunk that could be found; it can still be replaced or removed.
+    match stored_row(connection, key)?.as_deref().map(|row| Stored::parse(row)) {
+        Some(Ok(Stored::InChunks { places, .. })) => {
             Ok(places.into_iter().map(|place| (place.hash, place.id)).collect())
         }
-        Some(Stored::Whole(_)) | None => Ok(HashMap::new()),
+        Some(Ok(Stored::Whole(_)) | Err(_)) | None => Ok(HashMap::new()),
     }
 }
 
@@ -324,6 +322,25 @@ mod tests {
         assert_eq!(chunks(&connection), others);
         assert!(read(&connection, b"key").unwrap().is_none());
         assert!(read(&connection, b"other").unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_damaged_can_be_removed_and_replaced() {
+        // spec: CLI-161
+        let connection = connection();
+        let value = random_bytes(3, 40_000);
+        for damage in ["UPDATE mls SET v = x'0102'", "DELETE FROM mls_chunk"] {
+            for next in [Some(random_bytes(4, 40_000)), None] {
+                write(&connection, b"k", &value).unwrap();
+                connection.execute(damage, []).unwrap();
+                assert_eq!(read(&connection, b"k").unwrap_err(), StoreError::Damaged);
+                match &next {
+                    Some(next) => write(&connection, b"k", next).unwrap(),
+                    None => remove(&connection, b"k").unwrap(),
+                }
+                assert_eq!(read(&connection, b"k").unwrap().map(|it| it.to_vec()), next);
+            }
+        }
     }
 
     #[test]

@@ -273,6 +273,12 @@ impl Store for SqlcipherStore {
         Ok(rows)
     }
 
+    fn keys(&self, table: Table, range: Range<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
+        // As they are stored: what a value is made of is not looked at.
+        let rows = range::read(self.sound()?, table, range).map_err(store_error)?;
+        Ok(rows.into_iter().map(|row| row.key).collect())
+    }
+
     /// spec: CLI-050
     fn apply(&mut self, changes: Vec<Change>) -> Result<(), StoreError> {
         self.sound()?;

@@ -41,6 +41,7 @@ pub fn run(input: &Value) -> Outcome {
     let change = Change {
         committer: leaf(input.text("committer")),
         added: input.list("added").iter().map(|bytes| credential(bytes)).collect(),
+        asked: input.list("asked").iter().map(|bytes| credential(bytes)).collect(),
         removed: leaves("removed"),
         left: leaves("left"),
         state: after,
@@ -134,6 +135,8 @@ struct Case {
     before: State,
     committer: u32,
     added: Vec<Vec<u8>>,
+    /// Those of them that asked to be added again.
+    asked: Vec<Vec<u8>>,
     removed: Vec<u32>,
     left: Vec<u32>,
     after: State,
@@ -144,13 +147,18 @@ impl Case {
     fn new(before: &State, committer: u32) -> Self {
         let members = vec![(1, 11), (2, 21), (3, 31), (4, 41)];
         let (before, after) = (before.clone(), before.clone());
-        let (added, removed, left) = (vec![], vec![], vec![]);
-        Self { members, before, committer, added, removed, left, after, cut: 0 }
+        let (added, asked, removed, left) = (vec![], vec![], vec![], vec![]);
+        Self { members, before, committer, added, asked, removed, left, after, cut: 0 }
     }
 
     fn add(mut self, identity: u8, device: u8) -> Self {
         self.added.push(chain(identity).credential(device));
         self
+    }
+
+    fn add_who_asked(mut self, identity: u8, device: u8) -> Self {
+        self.asked.push(chain(identity).credential(device));
+        self.add(identity, device)
     }
 
     fn remove(mut self, leaf: u32) -> Self {
@@ -181,6 +189,7 @@ impl Case {
             "state": hex::encode(self.before.bytes()),
             "committer": self.committer.to_string(),
             "added": self.added.iter().map(hex::encode).collect::<Vec<_>>(),
+            "asked": self.asked.iter().map(hex::encode).collect::<Vec<_>>(),
             "removed": texts(&self.removed),
             "left": texts(&self.left),
             "next_state": hex::encode(self.after.bytes()),
@@ -202,7 +211,11 @@ fn grouped(comment: &str, rules: &[&str], cases: Cases) -> Group {
 pub fn suite() -> Suite {
     Suite::new(NAME)
         .group(grouped("adding", &["GRP-040", "GRP-021", "GRP-022"], additions()))
-        .group(grouped("removing", &["GRP-033", "GRP-041", "GRP-043", "GRP-044"], removals()))
+        .group(grouped(
+            "removing",
+            &["GRP-033", "GRP-041", "GRP-043", "GRP-044", "GRP-090"],
+            removals(),
+        ))
         .group(grouped(
             "changing the state",
             &["GRP-010", "GRP-011", "GRP-012", "GRP-042", "GRP-047"],
@@ -241,9 +254,11 @@ fn removals() -> Cases {
         Case { members, ..by(leaf) }
     };
     let uncut = |case: Case| Case { cut: 0, ..case };
+    let readmitted = |leaf| by(leaf).remove(3).add_who_asked(4, 41);
     vec![
         ("an admin removes a member", by(1).remove(3), None),
         ("without cut", uncut(by(1).remove(3)), Some(Rejection::RemovalWithoutCut)),
+        ("again without cut", uncut(readmitted(2)), Some(Rejection::RemovalWithoutCut)),
         ("a leave without cut", uncut(by(1).leave(3)), Some(Rejection::RemovalWithoutCut)),
         ("a member removes a member", by(2).remove(3), Some(Rejection::NoRight)),
         ("a member removes an own device", two_devices(2).remove(3), None),
@@ -254,8 +269,19 @@ fn removals() -> Cases {
         ),
         ("the owner removes an admin", by(0).remove(1).then(without_admin.clone()), None),
         ("and leaves the role", by(0).remove(1), Some(Rejection::BadGroupState)),
-        ("a member adds a device again", by(2).remove(3).add(4, 41), None),
-        ("another device in its place", by(2).remove(3).add(4, 42), Some(Rejection::NoRight)),
+        ("a member adds a device again that asks for it", readmitted(2), None),
+        (
+            "a member adds a device again that did not ask",
+            by(2).remove(3).add(4, 41),
+            Some(Rejection::NoRight),
+        ),
+        ("an admin adds a device again that did not ask", by(1).remove(3).add(4, 41), None),
+        (
+            "another device in its place",
+            by(2).remove(3).add_who_asked(4, 42),
+            Some(Rejection::NoRight),
+        ),
+        ("another one went", by(2).remove(1).add_who_asked(4, 42), Some(Rejection::NoRight)),
         ("an admin leaves by a member's commit", by(2).leave(1).then(without_admin), None),
         (
             "the last owner leaves",

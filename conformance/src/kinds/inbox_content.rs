@@ -3,6 +3,7 @@
 mod bytes;
 mod refusals;
 
+pub(super) use self::bytes::card;
 use hushwire_protocol::identity::Fingerprint;
 use hushwire_protocol::invitation::{
     ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace,
@@ -66,11 +67,14 @@ fn item(input: Input<'_>, content: &InboxContent) -> Outcome {
         }
         InboxContent::RejoinRequest(request) => {
             let terms = request.terms();
-            Outcome::valid(json!({ "rejoin_request": {
+            let outputs = json!({ "rejoin_request": {
                 "channel": hex::encode(terms.channel),
                 "epoch": hex::encode(terms.epoch),
                 "asked_at_ms": terms.asked_at.0.to_string(),
-            } }))
+                "key_package": hex::encode(request.key_package()),
+                "sender": describe_card(request.sender()),
+            } });
+            of_sender(input, request.sender(), outputs)
         }
     }
 }

@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 
 use crate::{
     input::Input,
-    kinds::chain::{Chain, bind, flipped, hash, refused, sign},
+    kinds::{
+        chain::{Chain, bind, flipped, hash, refused, sign},
+        inbox_content::card,
+        sealed_box::variable,
+    },
     suite::{Group, Outcome, Suite},
 };
 
@@ -172,24 +176,26 @@ fn bytes() -> Group {
 }
 
 fn rejoin(fingerprint: &[u8; 32], device: u8, signer: u8, old: Option<(u8, u8)>) -> Vec<u8> {
+    let package = variable(&[0x46; 70]);
+    let asked_at = 1_000u64.to_be_bytes();
     let fields =
-        [&fingerprint[..], &[device; 16], &[0x44; 32], &[0x45; 32], &1_000u64.to_be_bytes()]
-            .concat();
+        [&fingerprint[..], &[device; 16], &[0x44; 32], &[0x45; 32], &asked_at, &package].concat();
     let signature = sign(signer, "rejoin request", &fields);
     let head = [&[0, 1, 3][..], &fields, &signature].concat();
-    match old {
-        None => [&head[..], &[0]].concat(),
+    let proof = match old {
+        None => vec![0],
         Some((key, signer)) => {
             let signature = sign(signer, "rejoin old leaf", &fields);
-            [&head[..], &[1], &super::chain::public(key), &signature].concat()
+            [&[1][..], &super::chain::public(key), &signature].concat()
         }
-    }
+    };
+    [&head[..], &proof, &card()].concat()
 }
 
 fn contents() -> Group {
     let ours = Chain::OURS.fingerprint();
     let whole = rejoin(&ours, 4, 4, Some((6, 6)));
-    let rules = ["LNK-040", "LNK-041", "LNK-044"];
+    let rules = ["LNK-040", "LNK-041", "LNK-044", "LNK-088"];
     let mut group = Group::new("rejoin requests and other content", &rules);
     for (comment, content, name) in [
         ("by the device", rejoin(&ours, 4, 4, None), None),

@@ -1,6 +1,6 @@
 //! Our own commits: begun, sent, then confirmed or abandoned.
 
-use hushwire_wire::id::{EntryId, EpochId};
+use hushwire_wire::id::{ChannelId, EntryId, EpochId};
 use hushwire_wire::transcript::{CommitMark, Cut, Operation};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
@@ -11,7 +11,9 @@ use openmls::prelude::{
 use super::Group;
 use super::binding::{Binding, LogPlace};
 use super::error::{GroupError, OpenError, Rejection};
-use super::key_package::{VerifiedKeyPackage, credential_with_key, verify_added_leaf};
+use super::key_package::{
+    VerifiedKeyPackage, credential_with_key, rejoined_channel, verify_added_leaf,
+};
 use super::members::{LeafIndex, LeafSelector, Member, Roster, Selected};
 use super::profile::{agreed_state_of, context_extensions, state_after};
 use super::receive::LeaveProposal;
@@ -167,9 +169,15 @@ impl Group {
         let state = plan.state_after(&[]);
         let state = GroupState::from_bytes_after(&state.to_bytes(), &self.state)
             .map_err(|_| GroupError::WouldBeRejected(Rejection::BadGroupState))?;
+        let packages = plan.add.iter();
+        let asking = packages
+            .clone()
+            .filter(|package| rejoined_channel(&package.package) == Some(self.channel));
+        let credential = |package: &VerifiedKeyPackage| package.credential().clone();
         let change = Change {
             committer: self.own_leaf(),
-            added: plan.add.iter().map(|package| package.credential().clone()).collect(),
+            added: packages.map(credential).collect(),
+            asked: asking.map(credential).collect(),
             removed: plan.remove,
             left: Vec::new(),
             state,
@@ -284,7 +292,7 @@ impl Group {
     /// Judges our own commit as every member will.
     fn judge_pending(&self, roster: &Roster, cut: Cut) -> Result<(), GroupError> {
         let staged = self.mls.pending_commit().ok_or(GroupError::Mls)?;
-        let change = read_change(staged, &self.state, self.own_leaf(), cut);
+        let change = read_change(staged, &self.channel, &self.state, self.own_leaf(), cut);
         change.and_then(|change| judge(roster, &change)).map_err(GroupError::WouldBeRejected)
     }
 
@@ -374,19 +382,25 @@ impl Plan {
 /// What a staged commit does, if it does nothing else (spec: GRP-035).
 pub(crate) fn read_change(
     staged: &StagedCommit,
+    channel: &ChannelId,
     before: &GroupState,
     committer: LeafIndex,
     cut: Cut,
 ) -> Result<Change, Rejection> {
     let state = state_after(staged.group_context().extensions(), before)?;
-    let mut change = Change { committer, added: vec![], removed: vec![], left: vec![], state, cut };
+    let (added, asked, removed, left) = (vec![], vec![], vec![], vec![]);
+    let mut change = Change { committer, added, asked, removed, left, state, cut };
     for queued in staged.queued_proposals() {
-        read_proposal(queued, &mut change)?;
+        read_proposal(queued, channel, &mut change)?;
     }
     Ok(change)
 }
 
-fn read_proposal(queued: &QueuedProposal, change: &mut Change) -> Result<(), Rejection> {
+fn read_proposal(
+    queued: &QueuedProposal,
+    channel: &ChannelId,
+    change: &mut Change,
+) -> Result<(), Rejection> {
     let Sender::Member(sender) = queued.sender() else {
         return Err(Rejection::UnknownSender);
     };
@@ -395,7 +409,11 @@ fn read_proposal(queued: &QueuedProposal, change: &mut Change) -> Result<(), Rej
         Proposal::SelfRemove if by_reference => change.left.push((*sender).into()),
         _ if by_reference => return Err(Rejection::UnknownProposal),
         Proposal::Add(add) => {
-            change.added.push(verify_added_leaf(add.key_package().leaf_node())?);
+            let added = verify_added_leaf(add.key_package().leaf_node())?;
+            if rejoined_channel(add.key_package()) == Some(*channel) {
+                change.asked.push(added.clone());
+            }
+            change.added.push(added);
         }
         Proposal::Remove(remove) => change.removed.push(remove.removed().into()),
         Proposal::GroupContextExtensions(_) => {}

@@ -1,9 +1,10 @@
 //! KeyPackages: our own for the shelf, and those of others, parsed and then proved.
 
+use hushwire_wire::id::ChannelId;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
-    BasicCredential, CredentialWithKey, KeyPackage, KeyPackageIn, KeyPackageRef, LeafNode,
-    OpenMlsProvider as _, ProtocolVersion,
+    BasicCredential, CredentialWithKey, Extension, Extensions, KeyPackage, KeyPackageIn,
+    KeyPackageRef, LeafNode, OpenMlsProvider as _, ProtocolVersion, UnknownExtension,
 };
 use openmls::treesync::LeafNodeSource;
 use openmls_traits::storage::StorageProvider as _;
@@ -11,7 +12,8 @@ use openmls_traits::storage::StorageProvider as _;
 use super::error::{GroupError, Rejection};
 use super::members::verify_credential;
 use super::profile::{capabilities, unlimited};
-use crate::encoding::Writer;
+use super::state::EXTENSION_TYPE;
+use crate::encoding::{DecodeError, Reader, Writer};
 use crate::identity::{DeviceCredential, DeviceKey};
 use crate::provider::{Crypto, LeafSigner, Provider, Suite};
 
@@ -47,6 +49,9 @@ impl core::fmt::Debug for KeyPackageReference {
     }
 }
 
+/// The version of what a KeyPackage says of a group.
+const REJOIN_VERSION: u16 = 1;
+
 /// Whether a KeyPackage is used once, or again when nothing else is left on the shelf.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyPackageUse {
@@ -54,6 +59,9 @@ pub enum KeyPackageUse {
     Once,
     /// Its private part stays until it is forgotten.
     LastResort,
+    /// The device asks by it to be added again to the group of this channel; used once
+    /// (spec: GRP-090).
+    Rejoin(ChannelId),
 }
 
 /// A KeyPackage of this device; the private part is in the store.
@@ -83,9 +91,13 @@ impl OwnKeyPackage {
         let mut builder = KeyPackage::builder()
             .key_package_lifetime(unlimited())
             .leaf_node_capabilities(capabilities());
-        if usage == KeyPackageUse::LastResort {
-            builder = builder.mark_as_last_resort();
-        }
+        builder = match usage {
+            KeyPackageUse::Once => builder,
+            KeyPackageUse::LastResort => builder.mark_as_last_resort(),
+            KeyPackageUse::Rejoin(channel) => {
+                builder.key_package_extensions(rejoin_extension(&channel)?)
+            }
+        };
         let bundle = builder
             .build(suite.ciphersuite(), &provider.0, &LeafSigner(device), credential)
             .map_err(|_| GroupError::Mls)?;
@@ -175,10 +187,36 @@ impl VerifiedKeyPackage {
         &self.credential
     }
 
+    /// The channel to whose group the device asks by it to be added again, if it does
+    /// (spec: GRP-090).
+    pub fn rejoins(&self) -> Option<ChannelId> {
+        rejoined_channel(&self.package)
+    }
+
     /// Its name, as in the Welcome.
     pub const fn reference(&self) -> KeyPackageReference {
         self.reference
     }
+}
+
+fn rejoin_extension(channel: &ChannelId) -> Result<Extensions<KeyPackage>, GroupError> {
+    let content = Writer::default().short(REJOIN_VERSION).fixed(channel).into_bytes();
+    Extensions::from_vec(vec![Extension::Unknown(EXTENSION_TYPE, UnknownExtension(content))])
+        .map_err(|_| GroupError::Mls)
+}
+
+/// The channel that a KeyPackage names as the one to whose group its device asks to be added again.
+/// Its signature covers that (spec: GRP-090).
+pub(crate) fn rejoined_channel(package: &KeyPackage) -> Option<ChannelId> {
+    let content = &package.extensions().unknown(EXTENSION_TYPE)?.0;
+    let read = |content: &[u8]| {
+        let mut reader = Reader::new(content);
+        reader.version(REJOIN_VERSION)?;
+        let channel = ChannelId::from_bytes(reader.array()?);
+        reader.finish()?;
+        Ok::<ChannelId, DecodeError>(channel)
+    };
+    read(content).ok()
 }
 
 /// Verifies a leaf that a KeyPackage brings (spec: GRP-020, GRP-023, GRP-024).

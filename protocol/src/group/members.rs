@@ -2,6 +2,8 @@
 
 use openmls::prelude::{BasicCredential, Credential, LeafNode, LeafNodeIndex, MlsGroup};
 
+use sha2::{Digest as _, Sha256};
+
 use super::error::{GroupError, Rejection};
 use super::role::Role;
 use super::state::GroupState;
@@ -21,6 +23,28 @@ impl LeafIndex {
 impl From<LeafNodeIndex> for LeafIndex {
     fn from(index: LeafNodeIndex) -> Self {
         Self(index.u32())
+    }
+}
+
+/// Tells the leaves of a device apart: it has another one after each of its commits, and after it was
+/// added again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeafMark([u8; 32]);
+
+impl LeafMark {
+    /// A mark that was stored.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// SHA-256 of the leaf's HPKE key.
+    pub(crate) fn of(encryption_key: &[u8]) -> Self {
+        Self(Sha256::digest(encryption_key).into())
     }
 }
 

@@ -125,6 +125,8 @@ pub enum Outcome {
     Stays(EpochKeys),
     /// It was removed.
     Removed,
+    /// It was removed, and added again by the same commit: the Welcome leads back.
+    Readmitted,
 }
 
 /// What changed when a commit was applied.
@@ -322,7 +324,7 @@ impl Group {
         };
         let outcome = derive_keys(provider, &mut staged, mark)?;
         verify_path(&staged, &committer)?;
-        let change = read_change(&staged, &self.state, committer.leaf, mark.cut)?;
+        let change = read_change(&staged, &self.channel, &self.state, committer.leaf, mark.cut)?;
         if change.left.len() != content.proposals.len() {
             return Err(Rejection::UnreferencedProposal.into());
         }
@@ -332,7 +334,17 @@ impl Group {
             roster.members.iter().map(|member| (member.leaf, member)).collect();
         let removed = gone.filter_map(|leaf| members.get(leaf).copied().cloned()).collect();
         let added = change.added;
+        let outcome = match outcome {
+            Outcome::Removed if self.adds_own_device(&roster, &added) => Outcome::Readmitted,
+            outcome => outcome,
+        };
         Ok(StagedCandidate { staged, outcome, committer, read, report, added, removed })
+    }
+
+    fn adds_own_device(&self, roster: &Roster, added: &[DeviceCredential]) -> bool {
+        roster.at(self.own_leaf()).is_some_and(|own| {
+            added.iter().any(|it| it.identity() == own.identity() && it.device() == own.device())
+        })
     }
 
     fn read_report(

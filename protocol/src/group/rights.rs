@@ -23,6 +23,9 @@ pub struct Change {
     pub committer: LeafIndex,
     /// The devices that come, by their verified credentials.
     pub added: Vec<DeviceCredential>,
+    /// Those of them that asked to be added again to this group, by their KeyPackage
+    /// (spec: GRP-090).
+    pub asked: Vec<DeviceCredential>,
     /// The leaves that go by Remove proposals of the committer.
     pub removed: Vec<LeafIndex>,
     /// The leaves that go by their own SelfRemove proposals.
@@ -171,16 +174,17 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Own devices, and devices that the same commit adds again, need no right (spec: GRP-041).
+    /// Own devices, and devices that asked for it and that the same commit adds again, need no right
+    /// (spec: GRP-041).
     fn check_removals(&self) -> Result<(), Rejection> {
         let members: BTreeMap<LeafIndex, &Member> =
             self.before.members.iter().map(|member| (member.leaf, member)).collect();
-        let added: BTreeSet<(Fingerprint, DeviceId)> =
-            self.change.added.iter().map(|added| (added.identity(), added.device())).collect();
+        let asked: BTreeSet<(Fingerprint, DeviceId)> =
+            self.change.asked.iter().map(|added| (added.identity(), added.device())).collect();
         for leaf in &self.change.removed {
             let target = members.get(leaf).ok_or(Rejection::InvalidCommit)?;
             let own = target.identity() == self.committer.identity();
-            let again = added.contains(&(target.identity(), target.device()));
+            let again = asked.contains(&(target.identity(), target.device()));
             if !own && !again {
                 self.demand(Right::Remove)?;
                 self.demand_role(target.role)?;

@@ -96,6 +96,7 @@ impl State {
             last: MessageNumber(0),
             relay: "relay.example:4433#ab".into(),
             pinned: Vec::new(),
+            stuck: None,
         };
         let bob = (ContactNumber(1), "Bob", "b0b0");
         let carol = (ContactNumber(2), "Carol", "ca01");
@@ -113,6 +114,7 @@ impl State {
             role,
             devices: 1,
             whose,
+            asking: 0,
         };
         let device = |number, name: &str, current| DeviceInfo {
             number: DeviceNumber(number),
@@ -186,7 +188,7 @@ impl State {
 
     pub(crate) fn status(&self) -> StatusInfo {
         let relay = RelayInfo { address: "relay.example:4433#ab".into(), state: self.relay };
-        StatusInfo { waiting: self.waiting(), relays: vec![relay] }
+        StatusInfo { waiting: self.waiting(), relays: vec![relay], catching_up: Vec::new() }
     }
 
     /// What the network does with what waits.

@@ -117,6 +117,8 @@ impl CommandError {
             Self::NotAManager => "not_a_manager",
             Self::NotInYet => "not_in_yet",
             Self::NotLinking => "not_linking",
+            Self::NotStuck => "not_stuck",
+            Self::NothingAsked => "nothing_asked",
             Self::NotApplicable => "not_applicable",
             Self::BadPath => "bad_path",
             Self::EventsGone { .. } => "events_gone",
@@ -167,7 +169,8 @@ impl CommandError {
             Self::LinkTooNew => "Update this program.",
             Self::OwnLink => "Give it to somebody else, and ask for theirs.",
             Self::AlreadyAContact => "Write to them in the chat that is there.",
-            Self::AlreadyAMember => "There is nothing to do.",
+            Self::AlreadyAMember | Self::NotStuck => "There is nothing to do.",
+            Self::NothingAsked => "Wait until it asks, or look whom else it asked.",
             Self::GroupFull => "Add fewer people, or make a second group.",
             Self::BadText => {
                 "A text has 1 to about 61,000 bytes; a name 1 to 128, without line breaks and hidden characters."

@@ -26,6 +26,9 @@ pub struct ChatInfo {
     /// Messages that are pinned, the one that was pinned last behind the others.
     #[serde(default)]
     pub pinned: Vec<MessageNumber>,
+    /// Why this device cannot go on in it, if it cannot and knows.
+    #[serde(default)]
+    pub stuck: Option<StuckCause>,
 }
 
 /// Direct or group.
@@ -56,6 +59,25 @@ pub enum ChatState {
     Dissolved,
     /// It cannot go on by itself; an event said why.
     Stuck,
+}
+
+/// Why a device cannot go on in a group by itself, and asks to be added again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum StuckCause {
+    /// The relay does not know the epoch any more that the device is in, or says so.
+    EpochGone,
+    /// The relay does not have the commit any more by which the others went on.
+    CommitGone,
+    /// The relay shows others another history.
+    OtherHistory,
+    /// The group went on by a commit in this device's name that its store did not make: it is an old
+    /// copy, or there are two.
+    OwnCommit,
+    /// What is stored of the group is missing, or cannot be read.
+    StateDamaged,
+    /// Somebody added the device again, and the invitation has not come.
+    AddedAgain,
 }
 
 /// A contact.

@@ -215,6 +215,12 @@ pub enum CommandError {
     /// No device is being linked.
     #[error("no device is being linked")]
     NotLinking,
+    /// The chat is not one in which this device cannot go on.
+    #[error("nothing has to be asked for in this chat")]
+    NotStuck,
+    /// No device of the member asks to be added again.
+    #[error("no device of this member asks to be added again")]
+    NothingAsked,
     /// The message has no file, or is not failed, or the file is here already.
     #[error("this does not apply to that message")]
     NotApplicable,

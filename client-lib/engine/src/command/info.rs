@@ -62,6 +62,9 @@ pub struct MemberInfo {
     pub devices: u32,
     /// Whether it is this identity.
     pub whose: Whose,
+    /// Devices that ask to be added again, and wait for a person to say so.
+    #[serde(default)]
+    pub asking: u32,
 }
 
 /// Where a group is, to be compared with what another member sees there.
@@ -120,6 +123,21 @@ pub struct StatusInfo {
     pub waiting: u64,
     /// The relays in use, each once, by address.
     pub relays: Vec<RelayInfo>,
+    /// The chats that are still being read.
+    #[serde(default)]
+    pub catching_up: Vec<CatchUpInfo>,
+}
+
+/// How far the reading of a chat is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchUpInfo {
+    /// Which; none: the group of this identity's own devices.
+    pub chat: Option<super::ChatNumber>,
+    /// Entries that were read since it began.
+    pub read: u64,
+    /// Entries that there are at least, as far as the relay has said: it tells of what lies behind a
+    /// change of members when that is read.
+    pub of: u64,
 }
 
 /// A relay in use.

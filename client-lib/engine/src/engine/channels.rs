@@ -26,12 +26,13 @@ use self::large_entry::{Fetching, OtherContent};
 use super::Engine;
 use crate::{
     backoff,
-    command::ChatNumber,
+    command::{CatchUpInfo, ChatNumber, StuckCause},
     log,
     pending::Pending,
     record::{GroupRecord, GroupState, WishNumber},
     session::{SessionKey, SessionNumber},
     store::{Store, StoreError},
+    stuck,
     wish::ChannelView,
 };
 
@@ -50,6 +51,14 @@ pub(super) struct ChannelLive {
     contest_at: Option<Timestamp>,
     refusals: u32,
     other_content: Option<OtherContent>,
+    catch_up: CatchUp,
+}
+
+/// How far the reading is, since this device was behind.
+#[derive(Clone, Copy, Default)]
+struct CatchUp {
+    read: u64,
+    of: u64,
 }
 
 /// Whose doing it is that this device is in a group.
@@ -112,6 +121,7 @@ impl ChannelLive {
             contest_at: None,
             refusals: 0,
             other_content: None,
+            catch_up: CatchUp::default(),
         };
         live.follow(record);
         live
@@ -301,24 +311,26 @@ impl<S: Store> Engine<S> {
         epoch: EpochId,
         opened: &ChannelOpened,
     ) -> Result<(), StoreError> {
+        let handle = opened.handle;
+        let live = self.channels.get(&channel);
+        if !live.is_some_and(|live| live.epoch == epoch && live.wants_reading()) {
+            // The group moved on, or is over, while the answer was under way.
+            self.send(number, Request::ChannelClose(handle), Pending::Nothing);
+            self.close_channel(&channel);
+            return Ok(());
+        }
         let from = self.transact(|work| log::opened(work, &channel, &epoch, opened))?;
         let log::Opened::ReadFrom(from) = from else {
             self.rest(&channel, 0);
             return Ok(());
         };
-        let handle = opened.handle;
-        let current = self.channels.get(&channel).is_some_and(|live| live.epoch == epoch);
-        if !current {
-            // The group moved on while the answer was under way.
-            self.send(number, Request::ChannelClose(handle), Pending::Nothing);
-            self.close_channel(&channel);
-            return Ok(());
-        }
         let read = Request::ChannelRead { handle, epoch, from, follow: Follow::Onward };
         let request =
             self.send_tracked(number, read, Pending::ReadChannel { channel, base: epoch });
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
         live.promise = Some(log::Promise::of(opened));
+        let there = opened.next.0.saturating_sub(from.0);
+        live.catch_up.of = live.catch_up.read.saturating_add(there).max(live.catch_up.of);
         live.phase = match request {
             Some(request) => Phase::Reading(Reading {
                 session: number,
@@ -382,7 +394,8 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// The relay says that the reading has everything (spec: CLI-074).
+    /// The relay says that the reading has everything (spec: CLI-074). Behind a cut the channel is
+    /// opened anew (spec: CLI-166).
     fn caught_up(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         let Some(live) = self.channels.get(&channel) else { return Ok(()) };
         if let Some(promise) = live.promise.clone() {
@@ -393,6 +406,13 @@ impl<S: Store> Engine<S> {
         }
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
         live.refusals = 0;
+        let base = match &live.phase {
+            Phase::Reading(reading) => Some(reading.base),
+            _ => None,
+        };
+        if base == Some(live.epoch) {
+            live.catch_up = CatchUp::default();
+        }
         if let Phase::Reading(reading) = &mut live.phase {
             reading.caught_up = true;
             self.outputs.push_back(crate::io::Output::StatusChanged);
@@ -427,6 +447,11 @@ impl<S: Store> Engine<S> {
         }
         let taken = match self.transact(|work| log::take(work, &channel, entry, &promise)) {
             Ok(taken) => taken,
+            Err(log::Fault::Store(StoreError::Damaged)) => {
+                // What is stored of this group does not go together: the others are not concerned.
+                self.transact(|work| stuck::stick(work, &channel, StuckCause::StateDamaged))?;
+                return Ok(());
+            }
             Err(log::Fault::Store(error)) => return Err(error),
             // What the attempt changed is gone; only the verdict is kept (spec: GRP-036).
             Err(log::Fault::Rejected(refused)) => {
@@ -436,6 +461,8 @@ impl<S: Store> Engine<S> {
         if taken == log::Taken::OutOfPlace {
             // The log has a gap or goes back: begin anew from what is stored.
             self.rest(&channel, 0);
+        } else if let Some(live) = self.channels.get_mut(&channel) {
+            live.catch_up.read = live.catch_up.read.saturating_add(1);
         }
         Ok(())
     }
@@ -469,6 +496,17 @@ impl<S: Store> Engine<S> {
             let rest = backoff::rest_ms(backoff::span_ms(live.refusals), retry_after_ms);
             live.phase = Phase::Waiting { until: now.plus_ms(rest).plus_ms(jitter) };
         }
+    }
+
+    /// The chats that are still being read (spec: CLI-166).
+    pub(super) fn catching_up(&self) -> Vec<CatchUpInfo> {
+        let behind = self.channels.values().filter(|live| !live.is_current());
+        let reading = behind.filter(|live| live.catch_up.of > 0);
+        let info = |live: &ChannelLive| {
+            let CatchUp { read, of } = live.catch_up;
+            CatchUpInfo { chat: live.chat, read, of: of.max(read) }
+        };
+        reading.map(info).collect()
     }
 
     /// Where an entry can be appended now (spec: CLI-011): the channel is caught up at its current epoch, and

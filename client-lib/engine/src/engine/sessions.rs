@@ -313,6 +313,7 @@ impl<S: Store> Engine<S> {
         StatusInfo {
             waiting: u64::try_from(waiting.count()).unwrap_or(u64::MAX),
             relays: relays.collect(),
+            catching_up: self.catching_up(),
         }
     }
 

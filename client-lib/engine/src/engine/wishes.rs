@@ -198,6 +198,14 @@ impl<S: Store> Engine<S> {
                 self.again(number, until);
                 Ok(false)
             }
+            Step::Others { until } => {
+                self.again(number, until);
+                if let Some(live) = self.wishes.get_mut(&number) {
+                    live.with_others = true;
+                }
+                self.outputs.push_back(Output::StatusChanged);
+                Ok(true)
+            }
             Step::Aim => {
                 if let Some(live) = self.wishes.get_mut(&number) {
                     live.target = None;

@@ -158,6 +158,7 @@ fn become_device(
         shelf_stale: false,
         keys_untold: false,
         created: true,
+        opened_ms: 0,
         cursor: 0,
         device_list_version: grant.device_list.version.0,
         device_list: own.device_list.to_vec(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Record, SecretBytes, id};
 use crate::{
-    command::{ChatNumber, ContactNumber},
+    command::{ChatNumber, ContactNumber, StuckCause},
     store::{StoreError, Table},
 };
 
@@ -30,6 +30,19 @@ pub(crate) struct GroupRecord {
     /// Who invited this device, if that was another identity.
     #[serde(with = "id::option", default)]
     pub(crate) invited_by: Option<Fingerprint>,
+    /// Why this device cannot go on, if it cannot.
+    #[serde(default)]
+    pub(crate) stuck: Option<StuckRecord>,
+    /// When it came back lately, by being added again.
+    #[serde(default)]
+    pub(crate) rejoined_ms: Vec<u64>,
+}
+
+/// Why, and since when, a device cannot go on in a group.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct StuckRecord {
+    pub(crate) cause: StuckCause,
+    pub(crate) since_ms: u64,
 }
 
 impl Record for GroupRecord {
@@ -103,6 +116,13 @@ pub(crate) struct EpochRecord {
     pub(crate) candidates: Vec<CandidateRecord>,
     /// Where the relay's signed receipt reached: the highest acknowledged next sequence.
     pub(crate) acknowledged: u64,
+    /// When the relay stored the last entry that was read, by its clock; 0: none was.
+    #[serde(default)]
+    pub(crate) read_ms: u64,
+    /// Whether a message stands there in this device's name that its store did not make: keys of this
+    /// epoch may be used up that it takes for fresh.
+    #[serde(default)]
+    pub(crate) copied: bool,
 }
 
 impl Record for EpochRecord {

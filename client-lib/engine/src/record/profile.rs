@@ -69,6 +69,9 @@ pub(crate) struct InboxRecord {
     #[serde(default)]
     pub(crate) denied_since_ms: Option<u64>,
     pub(crate) created: bool,
+    /// When this device opened it last; 0: never, or in a build before.
+    #[serde(default)]
+    pub(crate) opened_ms: u64,
     /// First item that this device has not handled.
     pub(crate) cursor: u64,
     pub(crate) device_list_version: u64,

@@ -172,6 +172,41 @@ pub(crate) enum Wish {
         #[serde(with = "id")]
         capability: CapabilityId,
     },
+    /// The group is not in this epoch any more: messages stand there in this device's name that its
+    /// store did not make.
+    LeaveEpoch {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        epoch: EpochId,
+    },
+    /// This device goes on in a group where it cannot by itself.
+    Rejoin {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        /// Rounds of requests so far.
+        rounds: u32,
+        next_ms: u64,
+        /// Who was asked lately.
+        #[serde(with = "id::list")]
+        asked: Vec<Fingerprint>,
+        /// Wishes with the requests of the last round.
+        items: Vec<WishNumber>,
+    },
+    /// A device that asked for it is in the group anew.
+    Readmit {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        person: Fingerprint,
+        #[serde(with = "id")]
+        device: DeviceId,
+        /// The mark of its leaf when it asked, if it had one.
+        leaf: Option<serde_bytes::ByteArray<32>>,
+        /// Its key package, and the device list that names it once that was fetched.
+        packages: Packages,
+        not_before_ms: u64,
+    },
     /// The person behind a link is a contact, with a direct chat.
     ReachContact {
         link: SecretBytes,

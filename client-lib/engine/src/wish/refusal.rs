@@ -7,6 +7,7 @@ use crate::{
     additions, asking, backoff,
     command::FailureReason,
     contacts, devices, door, files, groups, inbox, invitations, linking, outbox, packages,
+    readmission,
     record::{TransferNumber, Wish, WishNumber},
     snapshots,
     store::StoreError,
@@ -62,6 +63,9 @@ pub(super) fn refused(
         (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied) => {
             packages::refused(work, number, wish, FailureReason::NotReachable)
         }
+        (Wish::Readmit { .. }, Code::Denied) if !outbox::is_sealed(work, number)? => {
+            readmission::refused(work, number, wish)
+        }
         (Wish::SendItem { letter: None, inbox, .. }, Code::Denied)
             if linking::may_appear(work, inbox)? =>
         {
@@ -107,6 +111,9 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::RotateDoor { .. }
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        | Wish::Readmit { .. }
         | Wish::SendItem { .. }
         | Wish::ShareSnapshot(_)
         | Wish::JoinGroup { .. }
@@ -176,6 +183,10 @@ pub(crate) fn fail(
         | Wish::RotateDoor { .. }
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
+        | Wish::LeaveEpoch { .. }
+        | Wish::Rejoin { .. }
+        // Another member may do it.
+        | Wish::Readmit { .. }
         | Wish::Contest { .. }
         | Wish::JoinGroup { .. } => {}
         // Whatever a relay says of the own inbox, they stay (spec: CLI-093).

@@ -98,8 +98,8 @@ fn a_chat_is_begun_anew_as_often_as_it_has_to_be() {
     let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
     let (hers, his) = world.befriend(alice, bob);
     for round in 0..8 {
-        make_stuck(&mut world, &[alice]);
         let link = world.link(bob, LinkUse::Single);
+        make_stuck(&mut world, &[alice]);
         add(&mut world, alice, link).unwrap();
         world.pass(60_000);
         world.say(alice, hers, &format!("round {round}"));

@@ -25,6 +25,7 @@ mod liars;
 mod links;
 mod names;
 mod outbox;
+mod rejoining;
 mod replays;
 mod revoking;
 mod rights;

@@ -17,6 +17,7 @@ use hushwire_engine::{
 };
 use hushwire_relay_rules::MemoryStore;
 use hushwire_wire::{
+    error::{Code, Refusal},
     frame::{
         AnswerFrame, RequestFrame, decode_answer, decode_request, encode_answer, encode_request,
     },
@@ -28,7 +29,8 @@ use hushwire_wire::{
 mod doings;
 mod door;
 pub(crate) mod insider;
-mod past;
+pub(crate) mod past;
+pub(crate) mod puppet;
 mod relay;
 mod thief;
 pub(crate) mod witness;
@@ -59,6 +61,8 @@ struct Person {
     links: BTreeMap<SessionNumber, Link>,
     /// What the person asks vanishes on its way.
     mute: bool,
+    /// Relays say that they know none of its epochs.
+    barred: bool,
     settings: Settings,
     /// The last reading of each epoch that was asked for.
     readings: BTreeMap<EpochId, Asked>,
@@ -126,6 +130,11 @@ impl World {
         self.people[who.0].mute = mute;
     }
 
+    /// Relays tell a device that they know none of its epochs, or do not any more.
+    pub(crate) fn set_barred(&mut self, who: Who, barred: bool) {
+        self.people[who.0].barred = barred;
+    }
+
     /// Opens a device anew with other settings.
     pub(crate) fn set_settings(&mut self, who: Who, settings: Settings) {
         self.people[who.0].settings = settings;
@@ -178,6 +187,7 @@ impl World {
             skew_ms,
             links: BTreeMap::new(),
             mute: false,
+            barred: false,
             settings: Settings::default(),
             readings: BTreeMap::new(),
             disk: Disk::default(),
@@ -187,6 +197,11 @@ impl World {
         person.open(ClientStore::default(), Timestamp(self.now.0.saturating_add_signed(skew_ms)));
         self.people.push(person);
         Who(self.people.len() - 1)
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Says something to an engine, and does what follows at once.
@@ -412,7 +427,10 @@ impl World {
                 self.crash(who);
                 return true;
             }
-            let Some(answer) = (self.tamper)(answer) else { continue };
+            let Some(mut answer) = (self.tamper)(answer) else { continue };
+            if self.people[who.0].barred && matches!(answer.answer, Answer::ChannelOpened(_)) {
+                answer.answer = Answer::Refused(Refusal::from(Code::Denied));
+            }
             let bytes = encode_answer(&answer);
             let answer = decode_answer(bytes.slice(4..)).expect("a relay sends valid frames");
             self.feed(who, Input::Frame(session, answer));

@@ -60,7 +60,7 @@ pub(super) fn card_bytes(relay: &[u8], chain: Chain, name: &[u8]) -> Vec<u8> {
     .concat()
 }
 
-pub(super) fn card() -> Vec<u8> {
+pub(in crate::kinds) fn card() -> Vec<u8> {
     card_bytes(&relay(), Chain::OURS, "Ana".as_bytes())
 }
 
@@ -142,18 +142,25 @@ pub(super) fn join_request() -> Vec<u8> {
     [&PROOF[..], &card()].concat()
 }
 
+/// What stands for a KeyPackage in `rejoin`.
+pub(super) const KEY_PACKAGE: [u8; 70] = [0x31; 70];
+
 /// `RejoinRequest` of our device, with or without the proof by its old leaf.
 pub(super) fn rejoin(old_leaf: Option<u8>) -> Vec<u8> {
-    let fields =
-        [&sender()[..], &[4; 16], &CHANNEL, &EPOCH, &1_700_000_000_000u64.to_be_bytes()].concat();
+    rejoin_with(&KEY_PACKAGE, old_leaf, &card())
+}
+
+/// `rejoin` with this KeyPackage and card.
+pub(super) fn rejoin_with(package: &[u8], old_leaf: Option<u8>, card: &[u8]) -> Vec<u8> {
+    let asked_at = 1_700_000_000_000u64.to_be_bytes();
+    let package = variable(package);
+    let fields = [&sender()[..], &[4; 16], &CHANNEL, &EPOCH, &asked_at, &package].concat();
     let head = [&fields[..], &sign(4, "rejoin request", &fields)].concat();
-    match old_leaf {
-        None => [&head[..], &[0]].concat(),
-        Some(key) => {
-            let signature = sign(key, "rejoin old leaf", &fields);
-            [&head[..], &[1], &public(key), &signature].concat()
-        }
-    }
+    let proof = match old_leaf {
+        None => vec![0],
+        Some(key) => [&[1][..], &public(key), &sign(key, "rejoin old leaf", &fields)].concat(),
+    };
+    [&head[..], &proof, card].concat()
 }
 
 pub(super) fn cards() -> Group {
@@ -184,9 +191,11 @@ pub(super) fn items() -> Group {
         "channel": hex::encode(CHANNEL),
         "epoch": hex::encode(EPOCH),
         "asked_at_ms": "1700000000000",
+        "key_package": hex::encode(KEY_PACKAGE),
+        "sender": card_outputs("Ana"),
     } });
     let (hybrid, classic) = (0x004f, 0x0003);
-    Group::new("items", &["LNK-040", "LNK-042", "LNK-046", "LNK-049"])
+    Group::new("items", &["LNK-040", "LNK-042", "LNK-046", "LNK-049", "LNK-088"])
         .valid(
             "an invitation to a direct group",
             invite(hybrid, 1, &inline()),

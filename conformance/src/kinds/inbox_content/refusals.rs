@@ -7,9 +7,8 @@ use crate::{
 
 use super::{
     bytes::{
-        card, card_at, card_named, card_of, content, in_blob, inline, invitation, join_request,
-        rejoin,
-        relay_bytes,
+        KEY_PACKAGE, card, card_at, card_named, card_of, content, in_blob, inline, invitation,
+        join_request, rejoin, rejoin_with, relay_bytes,
     },
     card_input, item_input, refuse,
 };
@@ -52,9 +51,17 @@ pub(super) fn items() -> Group {
     let update = content(2, &card());
     let request = content(3, &rejoin(None));
     let with_leaf = content(3, &rejoin(Some(6)));
-    let marked = [&request[..request.len() - 1], &[2]].concat();
+    let old_leaf = request.len() - card().len() - 1;
+    let marked = [&request[..old_leaf], &[2], &request[old_leaf + 1..]].concat();
+    let proof = with_leaf.len() - card().len();
+    // Version, kind and the fields before it.
+    let package = 3 + 32 + 16 + 32 + 32 + 8;
+    let long_form = [&request[..package], &[0x80, 0, 0, 70], &request[package + 2..]].concat();
+    let too_long = [&request[..package], &[0x80, 0, 0x40, 1], &request[package + 2..]].concat();
+    let root = Chain { root_signer: 9, ..Chain::OURS };
+    let by_another_root = content(3, &rejoin_with(&KEY_PACKAGE, None, &card_of(root)));
     let asking = content(4, &join_request());
-    let cases: [(&str, Vec<u8>, &str); 15] = [
+    let cases: [(&str, Vec<u8>, &str); 20] = [
         ("nothing", vec![], "TRUNCATED"),
         ("no kind", vec![0, 1], "TRUNCATED"),
         ("version 0", [&[0, 0][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
@@ -68,10 +75,15 @@ pub(super) fn items() -> Group {
         ("a byte follows a card", [&update[..], &[0]].concat(), "TRAILING_BYTES"),
         ("a byte follows a request", [&request[..], &[0]].concat(), "TRAILING_BYTES"),
         ("request cut off", request[..request.len() - 1].to_vec(), "TRUNCATED"),
-        ("old leaf cut off", with_leaf[..with_leaf.len() - 1].to_vec(), "TRUNCATED"),
+        ("old leaf cut off", with_leaf[..proof - 1].to_vec(), "TRUNCATED"),
+        ("request without a card", request[..=old_leaf].to_vec(), "TRUNCATED"),
+        ("card of the request cut off", with_leaf[..with_leaf.len() - 1].to_vec(), "TRUNCATED"),
+        ("length of the key package not minimal", long_form, "BAD_LENGTH"),
+        ("key package too long", too_long, "TOO_LONG"),
+        ("another root signed in the request's card", by_another_root, "BAD_SIGNATURE"),
         ("mark of the old leaf is 2", marked, "UNDEFINED_VALUE"),
     ];
-    let rules = ["LNK-040", "LNK-041", "IDN-001"];
+    let rules = ["LNK-040", "LNK-041", "LNK-043", "LNK-088", "IDN-001"];
     cases.into_iter().fold(Group::new("refused items", &rules), |group, (comment, item, name)| {
         refuse(group, comment, item_input(&item), name)
     })
@@ -120,5 +132,7 @@ pub(super) fn senders() -> Group {
     let group = Group::new("cards of another than the sender", &["LNK-049"]);
     let group = refuse(group, "a card", card_input(&stranger), "CARD_OF_ANOTHER");
     let group = refuse(group, "an update", item_input(&content(2, &stranger)), "CARD_OF_ANOTHER");
-    refuse(group, "an invitation", item_input(&invited), "CARD_OF_ANOTHER")
+    let asked = content(3, &rejoin_with(&KEY_PACKAGE, Some(6), &stranger));
+    let group = refuse(group, "an invitation", item_input(&invited), "CARD_OF_ANOTHER");
+    refuse(group, "a rejoin request", item_input(&asked), "CARD_OF_ANOTHER")
 }

@@ -2,15 +2,16 @@
 
 use hushwire_protocol::attachment::{open_blob, seal_blob};
 use hushwire_protocol::group::{
-    CommitIntent, GroupError, GroupKind, GroupSnapshot, KeyPackageUse, LeafSelector, OpenError,
-    OwnKeyPackage, Rejection, UnverifiedKeyPackage, Welcomed, joiner_of,
+    CommitIntent, Group, GroupError, GroupKind, GroupSnapshot, KeyPackageUse, LeafSelector,
+    OpenError, Outcome, OwnKeyPackage, Rejection, UnverifiedKeyPackage, VerifiedKeyPackage,
+    Welcomed, joiner_of,
 };
 use hushwire_protocol::provider::{Provider, Suite};
 use hushwire_wire::id::ChannelId;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
-use super::world::{Device, adding, admit, assert_agreement, group_of, spread};
+use super::world::{CHANNEL, Device, adding, admit, assert_agreement, group_of, spread};
 
 #[test]
 fn each_joiner_gets_its_own_secrets_only() {
@@ -81,20 +82,44 @@ fn a_failed_join_keeps_the_key_package() {
 
 #[test]
 fn a_device_that_lost_its_state_is_added_again() {
-    // spec: GRP-041, GRP-071
+    // spec: GRP-041, GRP-071, GRP-090
     let suite = Suite::Hybrid;
     let mut members = group_of(3, suite);
     let mut lost = members.pop().unwrap();
-    let selector = LeafSelector::Device(lost.identity(), lost.credential.device());
-    let mut intent = adding(vec![lost.key_package(suite)]);
-    intent.remove = vec![selector];
-    // the second member has no right to remove anybody; adding again needs none
-    let commit = members[1].begin(intent);
+    let package = lost.key_package_for(suite, KeyPackageUse::Rejoin(CHANNEL));
+    assert_eq!(package.rejoins(), Some(CHANNEL));
+    // the second member has no right to remove anybody; adding again who asks needs none
+    let commit = members[1].begin(readmitting(&lost, package));
+    assert!(matches!(lost.apply(&commit.entry).outcome, Outcome::Readmitted));
     spread(&mut members, 1, commit, &mut [&mut lost]);
     members.push(lost);
     assert_agreement(&mut members);
     let said = members[2].say("back");
     members[0].hear(&said);
+}
+
+/// Removes a device and adds it again by this package.
+fn readmitting(device: &Device, package: VerifiedKeyPackage) -> CommitIntent {
+    let selector = LeafSelector::Device(device.identity(), device.credential.device());
+    CommitIntent { remove: vec![selector], ..adding(vec![package]) }
+}
+
+#[test]
+fn nobody_adds_a_device_again_that_did_not_ask_for_it_in_this_group() {
+    // spec: GRP-041, GRP-090
+    let suite = Suite::Hybrid;
+    let mut members = group_of(3, suite);
+    let other = ChannelId::from_bytes([99; 32]);
+    for usage in [KeyPackageUse::Once, KeyPackageUse::LastResort, KeyPackageUse::Rejoin(other)] {
+        let package = members[2].key_package_for(suite, usage);
+        let intent = readmitting(&members[2], package.clone());
+        let refused = members[1].try_begin(intent.clone(), &[], None);
+        let no_right = GroupError::WouldBeRejected(Rejection::NoRight);
+        assert_eq!(refused.map(|_| ()), Err(no_right), "{usage:?}");
+        // Who may remove may.
+        assert!(members[0].try_begin(intent, &[], None).is_ok(), "{usage:?}");
+        members[0].abandon();
+    }
 }
 
 #[test]

@@ -254,7 +254,10 @@ impl Device {
                     Outcome::Stays(EpochKeys::from_secret_bytes(&keys.to_secret_bytes()));
                 Some(keys)
             }
-            Outcome::Removed => None,
+            gone @ (Outcome::Removed | Outcome::Readmitted) => {
+                applied.outcome = gone;
+                None
+            }
         };
         applied
     }

@@ -1,11 +1,45 @@
 //! Stores as builds of the past left them.
 
 use hushwire_engine::store::{Change, Order, Range, Store as _, Table};
+use hushwire_protocol::storage::group_prefix;
+use hushwire_wire::id::ChannelId;
 use zeroize::Zeroizing;
 
 use super::{Who, World};
 
+/// What happens to what is stored of a group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Damage {
+    /// Nothing of it can be read.
+    Garbled,
+    /// It is gone.
+    Lost,
+    /// The keys of its epoch are gone.
+    WithoutKeys,
+}
+
 impl World {
+    /// Damages what a device has stored of a group, and opens it again.
+    pub(crate) fn damage(&mut self, who: Who, channel: &ChannelId, damage: Damage) {
+        self.crash_links(who);
+        let mut store = self.people[who.0].engine.take().unwrap().into_store();
+        let (table, prefix) = match damage {
+            Damage::Garbled | Damage::Lost => (Table::Mls, group_prefix(channel)),
+            Damage::WithoutKeys => (Table::Epoch, channel.as_bytes().to_vec()),
+        };
+        let range =
+            Range { prefix: &prefix, from: None, order: Order::Ascending, rows_max: usize::MAX };
+        let value = (damage == Damage::Garbled).then(|| Zeroizing::new(vec![0xc1]));
+        let rows = store.rows(table, range).unwrap().into_iter();
+        let changes: Vec<Change> =
+            rows.map(|row| Change { table, key: row.key, value: value.clone() }).collect();
+        assert!(!changes.is_empty());
+        store.apply(changes).unwrap();
+        let now = self.time_of(who);
+        self.people[who.0].open(store, now);
+        self.work();
+    }
+
     /// Puts one text in the place of another wherever a device has stored it, and opens it again.
     /// Both are equally long, so that what stands around them is as it was.
     pub(crate) fn amend(&mut self, who: Who, from: &str, to: &str) {

@@ -38,10 +38,21 @@ pub(super) struct Witness {
     fetches: BTreeMap<Who, usize>,
     /// Next keys of the commits that a device sent.
     commits: BTreeMap<Who, BTreeSet<PublicKey>>,
+    /// How often a device opened a channel.
+    opens: BTreeMap<(Who, ChannelId), usize>,
+    /// How often a device wrote to somebody's inbox.
+    sends: BTreeMap<Who, usize>,
 }
 
 impl Witness {
     pub(super) fn see(&mut self, who: Who, session: SessionNumber, frame: &RequestFrame) {
+        match &frame.request {
+            Request::ChannelOpen { channel, .. } => {
+                *self.opens.entry((who, *channel)).or_default() += 1;
+            }
+            Request::InboxSend { .. } => *self.sends.entry(who).or_default() += 1,
+            _ => {}
+        }
         let object = match &frame.request {
             Request::InboxCreate { inbox, .. } | Request::InboxOpen { inbox, .. } => {
                 Object::OwnInbox(*inbox)
@@ -107,6 +118,16 @@ impl World {
     /// How many different commits a device sent.
     pub(crate) fn commits_sent(&self, who: Who) -> usize {
         self.witness.commits.get(&who).map_or(0, BTreeSet::len)
+    }
+
+    /// How often a device opened a channel.
+    pub(crate) fn opens(&self, who: Who, channel: ChannelId) -> usize {
+        self.witness.opens.get(&(who, channel)).copied().unwrap_or_default()
+    }
+
+    /// How often a device wrote to somebody's inbox.
+    pub(crate) fn sends(&self, who: Who) -> usize {
+        self.witness.sends.get(&who).copied().unwrap_or_default()
     }
 
     /// How often a device put its device list.

@@ -1,0 +1,265 @@
+//! Asking to be added again: what a device does that cannot go on in a group by itself.
+//!
+//! | state | input | next | effect |
+//! |---|---|---|---|
+//! | member | stuck for a cause | asking | the wish, with its first wait |
+//! | member | own commit that this store did not make | doubting | the same, the group is read on |
+//! | doubting | another candidate was applied | member | the wish is settled |
+//! | doubting | the wait is over | asking | stuck |
+//! | asking | the wait is over | asking | a request to a few more, with a fresh key package |
+//! | asking | an invitation is followed | member | the wish is settled, the gap told |
+//! | asking | too many rounds | given up | said once |
+//! | given up | the person asks | asking | from the beginning |
+//!
+//! `spec/links.md` has the request, `readmission` the other side.
+
+use hushwire_protocol::{
+    identity::{DeviceKey, Fingerprint},
+    invitation::{InboxContent, RejoinRequest, rejoin::RejoinTerms},
+};
+use hushwire_wire::id::ChannelId;
+
+use crate::{
+    backoff, chats, clock,
+    command::{ChatNumber, ChatState, CommandError, StuckCause},
+    contacts, devices,
+    event::Event,
+    groups, invitations, log, packages, profile,
+    record::{GroupRecord, GroupState, PurposeRecord, Verdict, Wish, WishNumber},
+    shelf,
+    store::StoreError,
+    stuck,
+    wish::{self, Step},
+    work::Work,
+};
+
+/// Least wait before the first request, and span that is drawn from and added, in milliseconds.
+const ASK_WAIT_MS: u64 = 30_000;
+/// How long a commit in this device's name that this store did not make is waited beside, in
+/// milliseconds.
+const OWN_COMMIT_WAIT_MS: u64 = 60_000;
+/// The wait after the first round, in milliseconds; it doubles with each one, up to the longest.
+const ROUND_WAIT_MS: u64 = 60_000;
+const ROUND_WAIT_MAX_MS: u64 = 6 * 60 * 60 * 1000;
+/// Rounds before it is given up (spec: CLI-162).
+const ROUNDS_MAX: u32 = 12;
+/// Contacts that are asked in a round.
+const PEOPLE_A_ROUND: usize = 3;
+/// How often a group is come back to in `REJOINS_SPAN_MS` without a person's asking (spec: CLI-162).
+const REJOINS_MAX: usize = 4;
+const REJOINS_SPAN_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// A group is stuck: this device will ask to be added again, unless it was too often.
+pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    if wish_of(work, channel)?.is_some() {
+        return Ok(());
+    }
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    let recent = |at_ms: &&u64| at_ms.saturating_add(REJOINS_SPAN_MS) > work.now.0;
+    if group.rejoined_ms.iter().filter(recent).count() >= REJOINS_MAX {
+        return work.event(Event::RejoinGivenUp { chat: group.purpose.chat() });
+    }
+    let wait = ASK_WAIT_MS + backoff::jitter_ms(ASK_WAIT_MS, work.rng);
+    wish_in(work, channel, wait)
+}
+
+/// A commit in this device's name stands in the log that its store does not know of: its keys are in
+/// other hands, or the store is a copy. Others contest a forged one; where nobody does, this device
+/// has no way on (spec: CLI-160).
+pub(crate) fn doubt(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    match wish_of(work, channel)? {
+        Some(_) => Ok(()),
+        None => wish_in(work, channel, OWN_COMMIT_WAIT_MS),
+    }
+}
+
+fn wish_in(work: &mut Work<'_>, channel: &ChannelId, wait_ms: u64) -> Result<(), StoreError> {
+    work.wish(Wish::Rejoin {
+        channel: *channel,
+        rounds: 0,
+        next_ms: work.now.plus_ms(wait_ms).0,
+        asked: Vec::new(),
+        items: Vec::new(),
+    })?;
+    Ok(())
+}
+
+/// A person asks for it: from the beginning, and at once.
+pub(crate) fn ask(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), CommandError> {
+    let record = chats::named(work, chat)?;
+    let channel = record.channel.ok_or(CommandError::NotStuck)?;
+    let mut group = groups::record(work, &channel)?.ok_or(CommandError::NotStuck)?;
+    if record.state != ChatState::Stuck || group.state != GroupState::Stuck {
+        return Err(CommandError::NotStuck);
+    }
+    end(work, &channel)?;
+    group.rejoined_ms.clear();
+    groups::save(work, &channel, &group)?;
+    wish_in(work, &channel, 0)?;
+    Ok(())
+}
+
+/// Nothing more is asked for: the group was come back to, or given up for good.
+pub(crate) fn end(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(wish::Numbered { number, wish }) = wish_of(work, channel)? else { return Ok(()) };
+    settle(work, number, &wish);
+    Ok(())
+}
+
+/// What was not sent yet goes with the wish: a request that arrives later would only disturb.
+fn settle(work: &mut Work<'_>, number: WishNumber, wish: &Wish) {
+    if let Wish::Rejoin { items, .. } = wish {
+        for item in items {
+            work.settle(*item);
+        }
+    }
+    work.settle(number);
+}
+
+fn wish_of(work: &Work<'_>, channel: &ChannelId) -> Result<Option<wish::Numbered>, StoreError> {
+    let rows = wish::of_channel(work, channel)?;
+    Ok(rows.into_iter().find(|row| matches!(row.wish, Wish::Rejoin { .. })))
+}
+
+/// Whether there is nothing to ask for.
+pub(crate) fn is_over(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(true) };
+    Ok(match group.state {
+        GroupState::Stuck => false,
+        GroupState::Member | GroupState::Leaving => !is_blocked(work, channel, &group)?,
+        GroupState::Creating | GroupState::Out => true,
+    })
+}
+
+/// Whether a commit in this device's name that it cannot judge is all that leads on.
+fn is_blocked(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+) -> Result<bool, StoreError> {
+    let (epoch, _) = log::epoch_state(work, channel, &group.epoch)?;
+    Ok(epoch.candidates.iter().any(|candidate| candidate.verdict == Verdict::Unjudged))
+}
+
+/// Asks a few more, when it is time (spec: CLI-162).
+pub(crate) fn step(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    wish: Wish,
+) -> Result<Step, StoreError> {
+    let Wish::Rejoin { channel, rounds, next_ms, asked, items } = wish else {
+        return Ok(Step::Aim);
+    };
+    if is_over(work, &channel)? {
+        end(work, &channel)?;
+        return Ok(Step::Settled);
+    }
+    if !clock::is_over(work.now, next_ms, ROUND_WAIT_MAX_MS) {
+        return Ok(Step::Others { until: hushwire_wire::id::Timestamp(next_ms) });
+    }
+    let Some(group) = groups::record(work, &channel)? else { return Ok(Step::Aim) };
+    if group.state.is_in() {
+        stuck::stick(work, &channel, StuckCause::OwnCommit)?;
+        // Who was leaving is out now.
+        if is_over(work, &channel)? {
+            end(work, &channel)?;
+            return Ok(Step::Settled);
+        }
+    }
+    if rounds >= ROUNDS_MAX {
+        end(work, &channel)?;
+        work.event(Event::RejoinGivenUp { chat: group.purpose.chat() })?;
+        return Ok(Step::Settled);
+    }
+    // What a round before could not send is sent anew by this one.
+    for item in &items {
+        work.settle(*item);
+    }
+    let mut asked = asked;
+    let people = choose(work, &channel, group.purpose, &mut asked)?;
+    let items = send(work, &channel, &group, &people)?;
+    let doubled = ROUND_WAIT_MS.checked_shl(rounds).unwrap_or(ROUND_WAIT_MAX_MS);
+    let next = work.now.plus_ms(doubled.min(ROUND_WAIT_MAX_MS));
+    let rounds = rounds.saturating_add(1);
+    work.update_wish(number, Wish::Rejoin { channel, rounds, next_ms: next.0, asked, items })?;
+    Ok(Step::Others { until: next })
+}
+
+/// Who is asked in this round: own devices, and a few contacts that were in the group, each once
+/// before any is asked again, in an order drawn at random.
+fn choose(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    purpose: PurposeRecord,
+    asked: &mut Vec<Fingerprint>,
+) -> Result<Vec<Fingerprint>, StoreError> {
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let mut reachable = Vec::new();
+    for person in stuck::roster(work, channel)? {
+        if person != me && contacts::is_contact(work, &person)? {
+            reachable.push(person);
+        }
+    }
+    if reachable.iter().all(|person| asked.contains(person)) {
+        asked.clear();
+    }
+    reachable.retain(|person| !asked.contains(person));
+    let mut people = Vec::new();
+    while people.len() < PEOPLE_A_ROUND && !reachable.is_empty() {
+        let drawn = backoff::jitter_ms(u64::try_from(reachable.len()).unwrap_or(1), work.rng);
+        people.push(reachable.swap_remove(usize::try_from(drawn).unwrap_or(0)));
+    }
+    asked.extend(people.iter().copied());
+    // Of devices that were linked after a copy was made this one knows nothing.
+    let own = purpose == PurposeRecord::OwnDevices;
+    if own || devices::device_list(work)?.devices().len() > 1 {
+        people.push(me);
+    }
+    Ok(people)
+}
+
+/// Writes a request with a fresh key package to each of these people; its private part is stored with
+/// it (spec: LNK-089).
+fn send(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    people: &[Fingerprint],
+) -> Result<Vec<WishNumber>, StoreError> {
+    if people.is_empty() {
+        return Ok(Vec::new());
+    }
+    let package = packages::generate_rejoin(work, channel)?;
+    shelf::keep_off(work, &package.reference)?;
+    let device = profile::device(work)?;
+    let terms = RejoinTerms { channel: *channel, epoch: group.epoch, asked_at: work.now };
+    // The leaf of a device is signed by its device key, always.
+    let old_leaf: Option<&DeviceKey> = Some(&device.key);
+    let mut items = Vec::new();
+    for person in people {
+        let card = invitations::own_card(work, person)?;
+        let package = package.bytes.clone();
+        let request =
+            RejoinRequest::sign(&device.credential, &device.key, terms, package, old_leaf, card);
+        let content = InboxContent::RejoinRequest(Box::new(request));
+        items.extend(invitations::write(work, person, &content)?);
+    }
+    Ok(items)
+}
+
+/// The group was come back to: nothing is asked for any more, and the person is told from when to when
+/// nothing can be read (spec: CLI-163).
+pub(crate) fn came_back(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    known: &GroupRecord,
+    read_ms: u64,
+) -> Result<Vec<u64>, StoreError> {
+    end(work, channel)?;
+    let (from_ms, to_ms) = (read_ms.min(work.now.0), work.now.0);
+    work.event(Event::GroupRejoined { chat: known.purpose.chat(), from_ms, to_ms })?;
+    let mut rejoined_ms = known.rejoined_ms.clone();
+    rejoined_ms.retain(|at_ms| at_ms.saturating_add(REJOINS_SPAN_MS) > to_ms && *at_ms <= to_ms);
+    rejoined_ms.push(to_ms);
+    Ok(rejoined_ms)
+}
