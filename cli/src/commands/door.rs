@@ -97,11 +97,7 @@ async fn links<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     say_all(session, all, "no link yet: `hush group link GROUP` makes one", record)
 }
 
-async fn unlink<B: Backend>(
-    session: &Session<'_, B>,
-    group: &str,
-    link: u64,
-) -> Result<(), Fault> {
+async fn unlink<B: Backend>(session: &Session<'_, B>, group: &str, link: u64) -> Result<(), Fault> {
     // Another member may have made it just now.
     session.catch_up().await?;
     let chat = session.chat_named(group).await?.number;

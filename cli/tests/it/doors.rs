@@ -39,7 +39,10 @@ async fn a_link_of_a_group_is_made_listed_and_revoked() {
         expires_in_ms: Some(7_200_000),
     };
     assert_eq!(bench.asked(), [Command::GroupLinkMake { chat: GROUP, terms }]);
-    assert_eq!((&made[0]["type"], &made[0]["admission"]), (&json!("group_link"), &json!("approval")));
+    assert_eq!(
+        (&made[0]["type"], &made[0]["admission"]),
+        (&json!("group_link"), &json!("approval"))
+    );
     assert_eq!((&made[0]["uses"], &made[0]["state"]), (&json!(5), &json!("active")));
     let listed = bench.prints(&["group", "links", "cl"]).await;
     assert!(listed[0].contains("approval, for 5 requests  active"), "{listed:?}");

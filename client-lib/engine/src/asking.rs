@@ -131,10 +131,7 @@ pub(crate) fn ask(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, Comma
 }
 
 /// The chat that it is about: the one that is known of the group, or a new one.
-fn chat_for(
-    work: &mut Work<'_>,
-    channel: Option<ChannelId>,
-) -> Result<ChatNumber, CommandError> {
+fn chat_for(work: &mut Work<'_>, channel: Option<ChannelId>) -> Result<ChatNumber, CommandError> {
     let known = match &channel {
         Some(channel) => groups::record(work, channel)?,
         None => None,

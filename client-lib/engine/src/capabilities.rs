@@ -133,9 +133,7 @@ pub(crate) fn bounds(work: &Work<'_>, capability: &CapabilityId) -> Result<Bound
         return Ok(Bounds { items_max: CAPABILITY_ITEMS, expires_at: None });
     };
     Ok(match record.request_until_ms {
-        Some(until) => {
-            Bounds { items_max: REQUEST_ITEMS, expires_at: Some(Timestamp(until)) }
-        }
+        Some(until) => Bounds { items_max: REQUEST_ITEMS, expires_at: Some(Timestamp(until)) },
         None => {
             Bounds { items_max: record.items_max.unwrap_or(CAPABILITY_ITEMS), expires_at: None }
         }

@@ -75,9 +75,7 @@ pub(crate) fn writable(work: &Work<'_>, chat: ChatNumber) -> Result<ChatRecord, 
         | ChatState::Dissolved
         | ChatState::Stuck
         | ChatState::Asked
-        | ChatState::NotAdmitted => {
-            Err(CommandError::ChatClosed)
-        }
+        | ChatState::NotAdmitted => Err(CommandError::ChatClosed),
     }
 }
 

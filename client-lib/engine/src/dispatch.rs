@@ -106,9 +106,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::GroupLinkMake { chat, terms } => door::links::make(work, chat, terms),
         Command::GroupLinks(chat) => Ok(Reply::GroupLinks(door::links::list(work, chat)?)),
         Command::GroupLinkRevoke { chat, link } => door::links::revoke(work, chat, link),
-        Command::GroupRequests(chat) => {
-            Ok(Reply::GroupRequests(door::requests::list(work, chat)?))
-        }
+        Command::GroupRequests(chat) => Ok(Reply::GroupRequests(door::requests::list(work, chat)?)),
         Command::GroupAnswer { chat, request, answer } => {
             door::requests::answer(work, chat, request, answer)
         }

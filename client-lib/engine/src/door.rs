@@ -14,7 +14,9 @@
 //! | stale | the wait of this device is over | present: drawn by it, told |
 //! | any | this device goes out of the group | none |
 
+pub(crate) mod knocks;
 pub(crate) mod links;
+pub(crate) mod opening;
 pub(crate) mod requests;
 
 use hushwire_protocol::{
@@ -24,24 +26,17 @@ use hushwire_protocol::{
     identity::Fingerprint,
     seal::InboxKey,
 };
-use hushwire_wire::{
-    SigningKey,
-    id::{ChannelId, InboxId, RelayId, SessionId, SlotId, Timestamp},
-    message::{Handle, Request},
-    transcript,
-};
+use hushwire_wire::id::{ChannelId, InboxId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     backoff,
     command::ChatNumber,
-    control,
-    event::{Event, Warning},
-    groups, log,
+    control, groups, log,
     record::{GroupState, Record, SecretBytes, Wish, WishNumber, id},
     revoking,
     store::{StoreError, Table},
-    wish::{self, Desk, Step},
+    wish::Step,
     work::Work,
 };
 
@@ -53,9 +48,6 @@ const COMMITTER_SPAN_MS: u64 = 1_000;
 const LOST_AFTER_MS: u64 = 10 * 60 * 1000;
 /// Control entries in one message.
 const ENTRIES_PER_MESSAGE: usize = 32;
-/// The slot that all readers of a door share: who reads it has no place of its own there
-/// (spec: LNK-106).
-const SHARED_SLOT: SlotId = SlotId::from_bytes([0; 16]);
 
 /// A group's door. Key: `door `, channel.
 #[derive(Clone, Serialize, Deserialize)]
@@ -151,10 +143,7 @@ pub(crate) fn kept(
 
 /// The door of a group, made if it has none, or none that the relay lets anybody open: somebody who
 /// knew its keys has changed them there (spec: GRP-114).
-pub(crate) fn ensure(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-) -> Result<DoorRecord, StoreError> {
+pub(crate) fn ensure(work: &mut Work<'_>, channel: &ChannelId) -> Result<DoorRecord, StoreError> {
     let generation = match record(work, channel)? {
         Some(door) if !door.is_lost(work.now) => return Ok(door),
         Some(door) => door.generation.saturating_add(1),
@@ -241,11 +230,7 @@ pub(crate) fn take(
 
 /// Takes keys that are better than those which are known: all members come to the same, in whatever
 /// order they hear of them.
-fn take_keys(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    payload: &[u8],
-) -> Result<(), StoreError> {
+fn take_keys(work: &mut Work<'_>, channel: &ChannelId, payload: &[u8]) -> Result<(), StoreError> {
     let Ok(keys) = DoorKeys::decode(payload) else { return Ok(()) };
     let until_ms = revoking::old_key_end(work.now).0;
     let mut door = DoorRecord {
@@ -253,11 +238,15 @@ fn take_keys(
         generation: keys.generation.0,
         owner_key: SecretBytes::new(keys.owner.expose()),
         seal_key: SecretBytes::new(keys.inbox_key.expose()),
-        earlier: keys.earlier.iter().map(|keys| EarlierKeys {
-            owner_key: SecretBytes::new(keys.owner.expose()),
-            seal_key: SecretBytes::new(keys.inbox_key.expose()),
-            until_ms,
-        }).collect(),
+        earlier: keys
+            .earlier
+            .iter()
+            .map(|keys| EarlierKeys {
+                owner_key: SecretBytes::new(keys.owner.expose()),
+                seal_key: SecretBytes::new(keys.inbox_key.expose()),
+                until_ms,
+            })
+            .collect(),
         created: false,
         stale: false,
         telling: None,
@@ -467,100 +456,4 @@ pub(crate) fn cut_times(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
         keys.until_ms = keys.until_ms.min(latest_ms);
     }
     save(work, channel, &door)
-}
-
-// --- at the relay ---------------------------------------------------------------------------
-
-/// What to ask the relay for next, to open a door.
-pub(crate) enum Opening {
-    Create(Request),
-    Open(Request),
-    /// No key is left to try.
-    None,
-}
-
-/// The request that creates or opens a door by the key of this attempt.
-pub(crate) fn opening(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    relay: &RelayId,
-    session: &SessionId,
-    attempt: usize,
-) -> Result<Opening, StoreError> {
-    let Some(door) = record(work, channel)? else { return Ok(Opening::None) };
-    let Some(owner) = door.owner(attempt) else { return Ok(Opening::None) };
-    let owner = signing_key(owner)?;
-    let inbox = door.inbox;
-    if !door.created {
-        let owner_key = transcript::public_key(&owner);
-        let signed = transcript::inbox_create(relay, session, &inbox, &owner_key);
-        let signature = signed.sign(&owner);
-        return Ok(Opening::Create(Request::InboxCreate { inbox, owner_key, signature }));
-    }
-    let signature = transcript::inbox_open(relay, session, &inbox, &SHARED_SLOT).sign(&owner);
-    Ok(Opening::Open(Request::InboxOpen { inbox, slot: SHARED_SLOT, signature }))
-}
-
-fn signing_key(key: &SecretBytes) -> Result<SigningKey, StoreError> {
-    key.array().map(|seed| SigningKey::from_bytes(&seed)).ok_or(StoreError::Damaged)
-}
-
-/// The relay has the inbox, by this device or by another.
-pub(crate) fn created(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let Some(mut door) = record(work, channel)? else { return Ok(()) };
-    door.created = true;
-    work.tx.save(&key(channel), &door)
-}
-
-/// The relay lets nobody open the door by any key that is known here. The person is told when that has
-/// lasted: the others may just have told newer keys.
-pub(crate) fn denied(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let Some(mut door) = record(work, channel)? else { return Ok(()) };
-    let now = work.now;
-    // One that lies ahead is by a clock that was wrong (spec: CLI-137).
-    if door.denied_since_ms.is_none_or(|since| since > now.0) {
-        door.denied_since_ms = Some(now.0);
-        return work.tx.save(&key(channel), &door);
-    }
-    let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
-    match chat.filter(|_| door.is_lost(now)) {
-        Some(chat) => work.event(Event::Warning(Warning::DoorDenied { chat })),
-        None => Ok(()),
-    }
-}
-
-/// The door opened.
-pub(crate) fn opened(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let Some(mut door) = record(work, channel)? else { return Ok(()) };
-    if door.denied_since_ms.take().is_some() {
-        work.tx.save(&key(channel), &door)?;
-    }
-    Ok(())
-}
-
-/// The door opened by an earlier key: the request that puts the present one in its place, once the
-/// others know it (spec: GRP-111).
-pub(crate) fn replacing(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    relay: &RelayId,
-    session: &SessionId,
-    handle: Handle,
-) -> Result<Option<Request>, StoreError> {
-    let Some(door) = record(work, channel)? else { return Ok(None) };
-    if let Some(telling) = door.telling
-        && wish::load(work, telling)?.is_some()
-    {
-        return Ok(None);
-    }
-    let next = signing_key(&door.owner_key)?;
-    let next_owner_key = transcript::public_key(&next);
-    let signed = transcript::inbox_rotate(relay, session, &door.inbox, &next_owner_key);
-    let signature = signed.sign(&next);
-    Ok(Some(Request::InboxRotate { handle, next_owner_key, signature }))
-}
-
-/// A request for a door that is open.
-pub(crate) fn request(desk: &Desk, request: impl FnOnce(Handle) -> Request) -> Step {
-    crate::inbox::request(desk, request)
 }

@@ -78,7 +78,9 @@ pub(crate) fn invite(
     invitee: Invitee,
     snapshot: SnapshotPlace,
 ) -> Result<(), StoreError> {
-    let Some(recipient) = recipient(work, Some(&terms.channel), &invitee.person)? else { return Ok(()) };
+    let Some(recipient) = recipient(work, Some(&terms.channel), &invitee.person)? else {
+        return Ok(());
+    };
     let invitation = Invitation {
         group: GroupAddress {
             relay: terms.relay.parse().map_err(|_| StoreError::Damaged)?,

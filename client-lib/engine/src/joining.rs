@@ -284,8 +284,8 @@ fn check_known(
     invitation: &Invitation,
     asked: Option<ChatNumber>,
 ) -> Result<(), Fault> {
-    let of_another = asked.is_none()
-        && !groups::last_roster(work, channel, known)?.contains(&sender.identity());
+    let of_another =
+        asked.is_none() && !groups::last_roster(work, channel, known)?.contains(&sender.identity());
     let refusal = if of_another {
         InvitationRefusal::NotAMember
     } else if invitation.group.relay.to_string() != known.relay {

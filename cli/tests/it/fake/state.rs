@@ -6,10 +6,10 @@ use hushwire::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
         ContactNumber, DeviceInfo, DeviceNumber, FailureReason, GroupCodeInfo, GroupInfo,
-        GroupLinkInfo, GroupLinkNumber, GroupRight, LinkInfo, LinkNumber, LinkState, MemberInfo, MemberRole, Mentioned,
-        MessageBody, MessageInfo, MessageNumber, MessageState, PictureInfo, Pinned, ProfileInfo,
-        RelayInfo, RelayState, Reply, RequestInfo, RightGrant, SecretText, Sender, StatusInfo, ThisDevice,
-        TransferState, Verification, Whose,
+        GroupLinkInfo, GroupLinkNumber, GroupRight, LinkInfo, LinkNumber, LinkState, MemberInfo,
+        MemberRole, Mentioned, MessageBody, MessageInfo, MessageNumber, MessageState, PictureInfo,
+        Pinned, ProfileInfo, RelayInfo, RelayState, Reply, RequestInfo, RightGrant, SecretText,
+        Sender, StatusInfo, ThisDevice, TransferState, Verification, Whose,
     },
     event::{Event, EventNumber, NumberedEvent},
 };

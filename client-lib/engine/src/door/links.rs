@@ -15,7 +15,7 @@ use hushwire_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{DoorRecord, requests};
+use super::{DoorRecord, opening, requests};
 use crate::{
     command::{
         ChatNumber, CommandError, GroupLinkInfo, GroupLinkNumber, GroupLinkTerms, LinkAdmission,
@@ -433,7 +433,7 @@ pub(crate) fn put(
     let card = DoorCard::sign(&manager, &identity.statement()?, &door.inbox, terms)
         .seal(&link.secret()?.card_key(), &door.inbox, capability, work.rng)
         .map_err(|_| StoreError::Failed)?;
-    Ok(super::request(desk, |handle| Request::CapabilityPut {
+    Ok(opening::request(desk, |handle| Request::CapabilityPut {
         handle,
         capability: *capability,
         items_max: Some(link.uses.unwrap_or(USES_MAX)),

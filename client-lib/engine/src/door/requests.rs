@@ -17,17 +17,12 @@ use hushwire_protocol::{
     door::Declined,
     group::{Allowed, Right},
     identity::Fingerprint,
-    invitation::{ContactCard, InboxContent, JoinDecline, JoinRequest},
-    seal::{InboxKey, open_item},
+    invitation::{ContactCard, InboxContent, JoinDecline},
 };
-use hushwire_wire::{
-    id::{CapabilityId, ChannelId, ItemId, Timestamp},
-    message::InboxItem,
-    transcript,
-};
+use hushwire_wire::id::{CapabilityId, ChannelId, ItemId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{DoorRecord, links};
+use super::links;
 use crate::{
     backoff,
     command::{
@@ -35,7 +30,7 @@ use crate::{
         RequestAnswer, RequestInfo, RequestNumber, RequestState,
     },
     control,
-    event::{Event, Warning},
+    event::Event,
     groups, invitations, log, packages, profile,
     record::{Keyed, Record, SecretBytes, Wish, WishNumber, id},
     store::{StoreError, Table},
@@ -43,12 +38,6 @@ use crate::{
     work::Work,
 };
 
-/// Requests of a group that wait at a time.
-const REQUESTS_MAX: usize = 256;
-/// Those among them that came by one link.
-const REQUESTS_OF_LINK_MAX: usize = 64;
-/// How long who was declined is not heard again, in milliseconds: a day.
-const REQUEST_REST_MS: u64 = 24 * 60 * 60 * 1000;
 /// Span of the wait before somebody is let in whom nobody has to approve, in milliseconds.
 const ADMISSION_SPAN_MS: u64 = 5_000;
 /// How long a request that is over is remembered, in milliseconds: 91 days, `item_retention_ms` and a
@@ -59,18 +48,18 @@ const NEEDED_MAX: usize = 1_024;
 
 /// Somebody's latest request. Key: `request `, channel, fingerprint.
 #[derive(Serialize, Deserialize)]
-struct RequestRecord {
+pub(super) struct RequestRecord {
     number: u64,
     #[serde(with = "id")]
-    link: CapabilityId,
+    pub(super) link: CapabilityId,
     #[serde(with = "id")]
-    item: ItemId,
+    pub(super) item: ItemId,
     /// How to reach them; empty when that is of no use any more.
     card: SecretBytes,
     asked_at_ms: u64,
-    stage: Stage,
+    pub(super) stage: Stage,
     /// When it came to be over.
-    over_since_ms: Option<u64>,
+    pub(super) over_since_ms: Option<u64>,
 }
 
 impl Record for RequestRecord {
@@ -78,7 +67,7 @@ impl Record for RequestRecord {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Stage {
+pub(super) enum Stage {
     Waiting,
     Admitting,
     In,
@@ -87,7 +76,7 @@ enum Stage {
 }
 
 impl Stage {
-    const fn is_over(self) -> bool {
+    pub(super) const fn is_over(self) -> bool {
         match self {
             Self::Waiting | Self::Admitting => false,
             Self::In | Self::Declined | Self::Failed => true,
@@ -103,7 +92,7 @@ impl Record for NeededRecord {
     const TABLE: Table = Table::Profile;
 }
 
-fn prefix(channel: &ChannelId) -> Vec<u8> {
+pub(super) fn prefix(channel: &ChannelId) -> Vec<u8> {
     [b"request ", &channel.as_bytes()[..]].concat()
 }
 
@@ -119,7 +108,7 @@ fn needed_key(channel: &ChannelId, person: &Fingerprint) -> Vec<u8> {
     [&needed_prefix(channel)[..], person.as_bytes()].concat()
 }
 
-fn load(
+pub(super) fn load(
     work: &Work<'_>,
     channel: &ChannelId,
     person: &Fingerprint,
@@ -146,139 +135,14 @@ fn chat_of(work: &Work<'_>, channel: &ChannelId) -> Result<Option<ChatNumber>, S
     Ok(groups::record(work, channel)?.and_then(|group| group.purpose.chat()))
 }
 
-// --- what comes to the door -----------------------------------------------------------------
-
-/// An item of the door, as far as it matters for the place there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum DoorItem {
-    /// Nothing comes of it.
-    Over,
-    /// Somebody's request.
-    Request { person: Fingerprint, item: ItemId },
-    /// This device cannot say: another one may know the link that it came by, or have room for it.
-    Unclear,
+/// The link that a request proves.
+pub(super) struct FoundLink {
+    pub(super) capability: CapabilityId,
+    pub(super) record: links::GroupLinkRecord,
 }
 
-/// Whether the place at the door may move over an item (spec: LNK-106).
-pub(crate) fn is_over(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    item: &DoorItem,
-) -> Result<bool, StoreError> {
-    Ok(match item {
-        DoorItem::Over => true,
-        DoorItem::Unclear => false,
-        DoorItem::Request { person, item } => load(work, channel, person)?
-            .is_none_or(|record| record.item != *item || record.stage.is_over()),
-    })
-}
-
-/// Takes an item of the door.
-pub(crate) fn take(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    item: &InboxItem,
-) -> Result<DoorItem, StoreError> {
-    let Some(door) = super::record(work, channel)? else { return Ok(DoorItem::Unclear) };
-    let Some(request) = open(&door, item)? else {
-        // By a link that is over it is nobody's fault.
-        let code = "REQUEST_NOT_VALID".to_owned();
-        work.event(Event::Warning(Warning::ItemRejected { code }))?;
-        return Ok(DoorItem::Over);
-    };
-    let person = request.card.identity();
-    let Some(link) = link_of(work, channel, &door, &request, &person)? else {
-        // By a link that is known, the proof of another is wrong; else others may know it.
-        let known = links::load(work, channel, &item.capability)?.is_some();
-        return Ok(if known { DoorItem::Over } else { DoorItem::Unclear });
-    };
-    let item_id = transcript::item_id(&door.inbox, &item.item);
-    let request_item = DoorItem::Request { person, item: item_id };
-    let known = load(work, channel, &person)?;
-    if known.as_ref().is_some_and(|known| known.item == item_id) {
-        return Ok(request_item);
-    }
-    if link.record.is_over() || link.record.had_ended(item.stored_at) {
-        return Ok(DoorItem::Over);
-    }
-    if is_in(work, channel, &person)? || known.as_ref().is_some_and(|it| rests(work.now, it)) {
-        return Ok(DoorItem::Over);
-    }
-    let waits = known.as_ref().is_some_and(|known| !known.stage.is_over());
-    if !waits && !has_room(work, channel, &link.capability)? {
-        return Ok(DoorItem::Unclear);
-    }
-    note(work, channel, &link, &request.card, item_id, item.stored_at)?;
-    Ok(request_item)
-}
-
-/// What an item of the door says, if that is a request of who sent it (spec: LNK-098).
-fn open(door: &DoorRecord, item: &InboxItem) -> Result<Option<Box<JoinRequest>>, StoreError> {
-    for key in door.seal_keys() {
-        let key = key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)?;
-        let Ok(opened) = open_item(&door.inbox, &key, &item.item) else { continue };
-        let request = match InboxContent::decode(&opened.content) {
-            Ok(InboxContent::JoinRequest(request)) => request,
-            _ => return Ok(None),
-        };
-        return Ok(request.card.is_of(&opened.sender.identity()).then_some(request));
-    }
-    Ok(None)
-}
-
-struct FoundLink {
-    capability: CapabilityId,
-    record: links::GroupLinkRecord,
-}
-
-/// The link whose secret the request proves, whatever the relay says of that (spec: LNK-099).
-fn link_of(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    door: &DoorRecord,
-    request: &JoinRequest,
-    person: &Fingerprint,
-) -> Result<Option<FoundLink>, StoreError> {
-    for record in links::all(work, channel)? {
-        let secret = record.secret()?;
-        if record.number > 0 && secret.join_proof(&door.inbox, person) == request.proof {
-            let capability = transcript::capability_id(&secret.capability());
-            return Ok(Some(FoundLink { capability, record }));
-        }
-    }
-    Ok(None)
-}
-
-fn is_in(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    person: &Fingerprint,
-) -> Result<bool, StoreError> {
-    let members = log::load_group(work, channel)?.members().map_err(log::store_error)?;
-    Ok(members.iter().any(|leaf| leaf.identity() == *person))
-}
-
-/// Whether somebody who was declined is not heard yet.
-fn rests(now: Timestamp, record: &RequestRecord) -> bool {
-    record.stage == Stage::Declined
-        && record
-            .over_since_ms
-            .is_some_and(|since| now.ms_since(Timestamp(since)) < REQUEST_REST_MS)
-}
-
-/// Whether one more request by a link is kept (spec: LNK-105).
-fn has_room(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    link: &CapabilityId,
-) -> Result<bool, StoreError> {
-    let rows = work.tx.list::<RequestRecord>(&prefix(channel), usize::MAX)?;
-    let waiting = || rows.iter().filter(|row| !row.record.stage.is_over());
-    let of_link = waiting().filter(|row| row.record.link == *link).count();
-    Ok(of_link < REQUESTS_OF_LINK_MAX && waiting().count() < REQUESTS_MAX)
-}
-
-fn note(
+/// Keeps a request that is to be answered.
+pub(super) fn note(
     work: &mut Work<'_>,
     channel: &ChannelId,
     link: &FoundLink,
@@ -309,8 +173,6 @@ fn note(
     let Some(chat) = chat_of(work, channel)? else { return Ok(()) };
     work.event(Event::JoinRequested { chat, request: RequestNumber(number) })
 }
-
-// --- letting in -----------------------------------------------------------------------------
 
 /// Lets in who asked by a link that is open to them, unless somebody else did (spec: LNK-103).
 pub(crate) fn admit(
@@ -628,4 +490,3 @@ pub(crate) fn drop_wishes(work: &mut Work<'_>, channel: &ChannelId) -> Result<()
     }
     Ok(())
 }
-

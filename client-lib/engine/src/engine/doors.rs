@@ -16,8 +16,10 @@ use super::Engine;
 use crate::{
     backoff,
     door::{
-        self, Opening,
-        requests::{self, DoorItem},
+        self,
+        knocks::{self, DoorItem},
+        opening::{self, Opening},
+        requests,
     },
     groups,
     pending::Pending,
@@ -45,9 +47,14 @@ enum Phase {
     Creating,
     Opening,
     /// Open by an earlier key; the relay is asked to take the present one.
-    Replacing { handle: Handle, from: Sequence },
+    Replacing {
+        handle: Handle,
+        from: Sequence,
+    },
     Reading(Reading),
-    Waiting { until: Timestamp },
+    Waiting {
+        until: Timestamp,
+    },
 }
 
 struct Reading {
@@ -111,9 +118,8 @@ impl<S: Store> Engine<S> {
             self.doors.remove(&channel);
             return self.transact(|work| requests::drop_wishes(work, &channel));
         };
-        let same = |live: &DoorLive| {
-            live.inbox == kept.inbox && live.generation == kept.generation()
-        };
+        let same =
+            |live: &DoorLive| live.inbox == kept.inbox && live.generation == kept.generation();
         if !self.doors.get(&channel).is_some_and(same) {
             let live = DoorLive {
                 key: self.channel_key(&placed.relay, &channel),
@@ -172,7 +178,7 @@ impl<S: Store> Engine<S> {
             return Ok(());
         };
         let relay = key.relay.relay();
-        match self.transact(|work| door::opening(work, channel, &relay, &id, attempt))? {
+        match self.transact(|work| opening::opening(work, channel, &relay, &id, attempt))? {
             Opening::Create(request) => {
                 self.set_door(channel, Phase::Creating);
                 self.send(number, request, Pending::CreateDoor { channel: *channel });
@@ -182,7 +188,7 @@ impl<S: Store> Engine<S> {
                 self.send(number, request, Pending::OpenDoor { channel: *channel });
             }
             Opening::None => {
-                self.transact(|work| door::denied(work, channel))?;
+                self.transact(|work| opening::denied(work, channel))?;
                 self.rest_door(channel, 0);
             }
         }
@@ -207,7 +213,7 @@ impl<S: Store> Engine<S> {
                 return Ok(());
             }
         }
-        self.transact(|work| door::created(work, &channel))?;
+        self.transact(|work| opening::created(work, &channel))?;
         self.close_door(&channel);
         Ok(())
     }
@@ -224,7 +230,7 @@ impl<S: Store> Engine<S> {
         }
         match answer {
             Answer::InboxOpened { handle, cursor, .. } if live.attempt == 0 => {
-                self.transact(|work| door::opened(work, &channel))?;
+                self.transact(|work| opening::opened(work, &channel))?;
                 self.read_door(number, channel, *handle, *cursor);
                 Ok(())
             }
@@ -259,7 +265,7 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.sessions.get(&number) else { return Ok(()) };
         let (Some(id), relay) = (session.id, session.relay()) else { return Ok(()) };
         let request =
-            self.transact(|work| door::replacing(work, &channel, &relay, &id, handle))?;
+            self.transact(|work| opening::replacing(work, &channel, &relay, &id, handle))?;
         match request {
             Some(request) => {
                 self.set_door(&channel, Phase::Replacing { handle, from });
@@ -337,11 +343,7 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    fn take_door_item(
-        &mut self,
-        channel: ChannelId,
-        item: &InboxItem,
-    ) -> Result<(), StoreError> {
+    fn take_door_item(&mut self, channel: ChannelId, item: &InboxItem) -> Result<(), StoreError> {
         let place = item.sequence;
         let Some(reading) = self.door_reading(&channel) else { return Ok(()) };
         // Two readings may be going on, of which one began when the door was opened anew: each brings
@@ -350,7 +352,7 @@ impl<S: Store> Engine<S> {
             return Ok(());
         }
         reading.next = place.next();
-        let taken = self.transact(|work| requests::take(work, &channel, item))?;
+        let taken = self.transact(|work| knocks::take(work, &channel, item))?;
         if let Some(reading) = self.door_reading(&channel) {
             reading.items.push_back(PlacedItem { place, item: taken });
         }
@@ -368,7 +370,7 @@ impl<S: Store> Engine<S> {
     fn advance_door(&mut self, channel: &ChannelId) -> Result<(), StoreError> {
         while let Some(reading) = self.door_reading(channel) {
             let Some(first) = reading.items.front().map(|first| first.item.clone()) else { break };
-            if !self.transact(|work| requests::is_over(work, channel, &first))? {
+            if !self.transact(|work| knocks::is_over(work, channel, &first))? {
                 break;
             }
             let Some(reading) = self.door_reading(channel) else { break };

@@ -248,9 +248,7 @@ impl<S: Store> Engine<S> {
                 self.door_keys_replaced(number, channel, &frame.answer);
                 Ok(())
             }
-            Pending::ReadDoor { channel, inbox } => {
-                self.door_read(channel, &inbox, &frame.answer)
-            }
+            Pending::ReadDoor { channel, inbox } => self.door_read(channel, &inbox, &frame.answer),
             Pending::AdvanceDoor { channel } => self.door_advanced(&channel),
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
             Pending::ShelfPut { package, before } => {

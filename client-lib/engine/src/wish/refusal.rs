@@ -132,7 +132,12 @@ pub(crate) fn ends_with_relay(work: &Work<'_>, number: WishNumber) -> Result<boo
     let wish = load(work, number)?;
     Ok(matches!(
         wish,
-        Some(Wish::ReachContact { .. } | Wish::AskToJoin { .. } | Wish::Upload { .. } | Wish::Download { .. })
+        Some(
+            Wish::ReachContact { .. }
+                | Wish::AskToJoin { .. }
+                | Wish::Upload { .. }
+                | Wish::Download { .. }
+        )
     ))
 }
 

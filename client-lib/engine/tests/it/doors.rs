@@ -4,9 +4,9 @@ use std::{cell::RefCell, rc::Rc};
 
 use hushwire_engine::{
     command::{
-        ChatNumber, ChatState, Command, CommandError, FailureReason, GroupEdit,
-        GroupLinkInfo, GroupLinkTerms, LinkAdmission, LinkState, MemberInfo, MemberRole, Reply,
-        RequestAnswer, RequestInfo, RequestState, RoleGrant, SecretText,
+        ChatNumber, ChatState, Command, CommandError, FailureReason, GroupEdit, GroupLinkInfo,
+        GroupLinkTerms, LinkAdmission, LinkState, MemberInfo, MemberRole, Reply, RequestAnswer,
+        RequestInfo, RequestState, RoleGrant, SecretText,
     },
     event::{Event, Warning},
 };
@@ -116,8 +116,7 @@ impl House {
     }
 
     fn members(&mut self) -> Vec<MemberInfo> {
-        let Reply::Members(members) =
-            self.world.ask(self.alice, Command::GroupMembers(self.hers))
+        let Reply::Members(members) = self.world.ask(self.alice, Command::GroupMembers(self.hers))
         else {
             panic!()
         };
@@ -238,7 +237,8 @@ fn who_is_declined_hears_of_it_and_comes_in_by_no_open_link() {
     join(&mut house.world, dave, &open);
     house.world.pass(60_000);
     assert!(house.requests(house.alice).is_empty() && !house.is_in(dave));
-    let chat = house.world.chats(dave).iter().find(|it| it.state == ChatState::Asked).unwrap().number;
+    let chat =
+        house.world.chats(dave).iter().find(|it| it.state == ChatState::Asked).unwrap().number;
     house.world.ask(dave, Command::GroupLeave(chat));
     house.world.pass(2 * DAY_MS);
     join(&mut house.world, dave, &open);
@@ -290,8 +290,7 @@ fn a_link_ends_by_its_uses_by_its_time_and_by_being_revoked() {
 fn a_group_has_no_more_links_than_it_may_have() {
     // spec: GRP-113
     let mut house = house();
-    let terms =
-        GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
+    let terms = GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
     let command = Command::GroupLinkMake { chat: house.hers, terms };
     for _ in 0..32 {
         house.world.ask(house.alice, command.clone());
@@ -330,8 +329,7 @@ fn two_who_make_a_door_at_once_end_with_one() {
     let mut house = house();
     house.world.set_online(house.alice, false);
     house.world.set_online(house.bob, false);
-    let terms =
-        GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
+    let terms = GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
     for (who, chat) in [(house.alice, house.hers), (house.bob, house.his)] {
         house.world.ask(who, Command::GroupLinkMake { chat, terms });
     }
@@ -506,9 +504,11 @@ fn a_door_that_somebody_shut_is_replaced_by_another() {
     let stolen = house.world.door_keys(house.bob);
     house.world.shut_door(&stolen);
     house.world.pass(30 * 60_000);
-    let warned = house.world.events(house.alice).into_iter().any(|event| {
-        matches!(event, Event::Warning(Warning::DoorDenied { .. }))
-    });
+    let warned = house
+        .world
+        .events(house.alice)
+        .into_iter()
+        .any(|event| matches!(event, Event::Warning(Warning::DoorDenied { .. })));
     assert!(warned);
     let fresh = house.link(LinkAdmission::Open);
     house.world.settle();
@@ -526,8 +526,7 @@ fn a_door_that_somebody_shut_is_replaced_by_another() {
 fn with_who_made_a_link_goes_the_link() {
     // spec: GRP-113
     let mut house = house();
-    let terms =
-        GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
+    let terms = GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
     let link = house.link_of(house.bob, terms);
     house.remove(house.bob);
     house.world.pass(120_000);
@@ -593,8 +592,7 @@ fn plain_members_keep_no_door() {
     house.answer(alice, RequestAnswer::Approve);
     house.world.pass(60_000);
     let chat = house.world.chat(dave, "House").number;
-    let terms =
-        GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
+    let terms = GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
     let refused = house.world.try_ask(dave, Command::GroupLinkMake { chat, terms });
     assert!(matches!(refused, Err(CommandError::NoRight)));
     // What he says of the door all the same counts nothing.
@@ -700,8 +698,7 @@ fn a_flood_by_one_link_leaves_the_others_open() {
     let parsed = ContactLink::parse(flooded.expose()).unwrap();
     let Answer::Card { card, .. } = fetch(&mut house.world, &flooded) else { panic!() };
     let key = parsed.secret.card_key();
-    let terms =
-        DoorCard::open(&key, &parsed.inbox, &capability(&flooded), &parsed.identity, &card);
+    let terms = DoorCard::open(&key, &parsed.inbox, &capability(&flooded), &parsed.identity, &card);
     let terms = terms.unwrap().into_terms();
     for _ in 0..100 {
         house.world.ask_at_door(&parsed, &terms.inbox_key);

@@ -53,8 +53,7 @@ struct StoredDoor {
 impl World {
     fn doors(&self, who: Who) -> Vec<StoredDoor> {
         let store = self.profile(who);
-        let range =
-            Range { prefix: b"door ", from: None, order: Order::Ascending, rows_max: 100 };
+        let range = Range { prefix: b"door ", from: None, order: Order::Ascending, rows_max: 100 };
         let rows = store.rows(Table::Profile, range).unwrap();
         let doors = rows.iter().filter(|row| !row.key.starts_with(b"door place "));
         doors.map(|row| rmp_serde::from_slice(&row.value).unwrap()).collect()
