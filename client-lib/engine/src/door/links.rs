@@ -401,7 +401,7 @@ pub(crate) fn tend(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreErro
 
 // --- at the relay ---------------------------------------------------------------------------
 
-/// Makes a link known to the relay, with its card.
+/// Makes a link known to the relay, with its card (spec: LNK-095, LNK-096).
 pub(crate) fn put(
     work: &mut Work<'_>,
     number: WishNumber,
