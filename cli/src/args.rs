@@ -193,9 +193,9 @@ pub enum HushCommand {
     /// members_removed, removed_from_chat, contact_added, contact_changed, contact_failed,
     /// addition_failed, group_change_failed, group_links_changed, join_requested,
     /// join_requests_changed, join_failed, link_changed, transfer_ended, device_compare,
-    /// device_linked, device_link_failed, devices_changed, this_device_revoked, warning. "message" is the message as
-    /// it is now, as in `hush read`. To miss nothing and see nothing twice, keep the last "number"
-    /// and go on with --from that number plus one.
+    /// device_linked, device_link_failed, devices_changed, this_device_revoked, keys_refreshed,
+    /// warning. "message" is the message as it is now, as in `hush read`. To miss nothing and see
+    /// nothing twice, keep the last "number" and go on with --from that number plus one.
     Follow {
         /// The first event to print; 1 prints all [default: what happens from now on]
         #[arg(long, value_name = "NUMBER", value_parser = number)]
@@ -255,8 +255,8 @@ pub enum HushCommand {
     Phrase,
     /// Show who this profile is, what still waits, and how the relays are
     ///
-    /// JSON: {"type":"status","name","fingerprint","relay","device","waiting","relays":[{"address",
-    /// "state"}]}.
+    /// JSON: {"type":"status","name","fingerprint","relay","device","waiting","refreshing",
+    /// "relays":[{"address","state"}]}.
     Status,
     /// Try a failed message again
     ///

@@ -31,6 +31,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Saved(_)
         | Record::Member(_)
         | Record::Group(_)
+        | Record::JoinRequest(_)
         | Record::Device(_)
         | Record::SafetyNumber(_)
         | Record::GroupCode(_)
@@ -38,6 +39,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Event(_) => Some(INDENT),
         Record::Identity(_)
         | Record::Link(_)
+        | Record::GroupLink(_)
         | Record::DeviceCode(_)
         | Record::Comparison(_)
         | Record::Status(_) => None,
@@ -332,6 +334,10 @@ fn status(status: &StatusRecord, paint: Paint) -> Vec<String> {
         1 => format!("waiting      {}", paint.fair("one change")),
         waiting => format!("waiting      {}", paint.fair(&format!("{waiting} changes"))),
     });
+    if status.refreshing > 0 {
+        let left = format!("new keys: {} places left", status.refreshing);
+        lines.push(format!("refreshing   {}", paint.fair(&left)));
+    }
     lines.extend(status.relays.iter().map(|relay| {
         let state = match relay.state.as_str() {
             "current" => paint.good("up to date"),

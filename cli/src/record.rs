@@ -201,7 +201,7 @@ pub struct ChatRecord {
     pub label: String,
     /// direct or group.
     pub kind: String,
-    /// opening, open, asked, not_admitted, left, removed, dissolved or stuck.
+    /// opening, open, asked, not_admitted, left, removed, dissolved, stuck or newer_rules.
     pub state: String,
     /// The contact of a direct chat.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -377,6 +377,8 @@ pub struct StatusRecord {
     pub device: Option<u64>,
     /// Durable wishes that are not settled.
     pub waiting: u64,
+    /// What is left of a refresh of the keys; 0 if none is under way.
+    pub refreshing: u64,
     /// The relays in use, each once.
     pub relays: Vec<RelayRecord>,
     /// The chats that are still being read.
@@ -414,6 +416,7 @@ impl StatusRecord {
             relay: profile.relay,
             device: profile.device.map(|device| device.0),
             waiting: status.waiting,
+            refreshing: status.refreshing,
             relays: relays
                 .map(|relay| RelayRecord { address: relay.address, state: code_of(&relay.state) })
                 .collect(),

@@ -102,8 +102,10 @@ impl Group {
         suite: Suite,
         state: GroupState,
     ) -> Result<Created, GroupError> {
-        GroupState::from_bytes(&state.to_bytes())
-            .map_err(|_| GroupError::WouldBeRejected(Rejection::BadGroupState))?;
+        let read = GroupState::from_bytes(&state.to_bytes());
+        if read.is_err() || state.rules > provider.supported() {
+            return Err(GroupError::WouldBeRejected(Rejection::BadGroupState));
+        }
         let mls = MlsGroup::new_with_group_id(
             &provider.0,
             &crate::provider::LeafSigner(device),

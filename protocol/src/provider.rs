@@ -15,6 +15,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng as _};
 use zeroize::Zeroizing;
 
+use crate::group::RuleVersion;
 use crate::identity::DeviceKey;
 use crate::random::random_secret;
 use crate::storage::{MlsStore, Storage};
@@ -61,18 +62,31 @@ impl Suite {
     }
 }
 
-/// Store and randomness of one operation.
-pub struct Provider<'store>(pub(crate) Mls<'store>);
+/// Store and randomness of one operation, and the rules by which it judges.
+pub struct Provider<'store>(pub(crate) Mls<'store>, RuleVersion);
 
 impl<'store> Provider<'store> {
     /// For one operation on `store`. Draws 32 bytes from `rng`.
     pub fn new(store: &'store dyn MlsStore, rng: &mut dyn CryptoRng) -> Self {
         let mut seeds = ChaCha20Rng::from_seed(*random_secret(rng));
-        Self(Mls {
+        let mls = Mls {
             storage: Storage::new(store),
             crypto: Crypto::new(random_secret(&mut seeds)),
             draws: Draws { seed: random_secret(&mut seeds), count: AtomicU64::new(0) },
-        })
+        };
+        Self(mls, RuleVersion::SUPPORTED)
+    }
+
+    /// The same as a program that knows the rules up to these (spec: GRP-100). A program that others
+    /// use says nothing here: it knows [`RuleVersion::SUPPORTED`].
+    #[must_use]
+    pub fn supporting(self, rules: RuleVersion) -> Self {
+        Self(self.0, rules)
+    }
+
+    /// The newest rules by which this operation judges.
+    pub(crate) const fn supported(&self) -> RuleVersion {
+        self.1
     }
 
     /// A nonce of our own, outside openmls.

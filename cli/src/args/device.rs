@@ -19,6 +19,13 @@ pub enum DeviceCommand {
     ///
     /// JSON: {"type":"device","device","name","current"}; "current" is yes or no.
     List,
+    /// Get new keys for this device's groups, key packages and inbox, and revoke nobody
+    ///
+    /// For when somebody may have read this profile: what they have reads nothing later. The device's
+    /// own key stays; who may have that too needs a new device, and this one revoked.
+    ///
+    /// JSON: {"type":"done","done":"keys_refreshed"}.
+    Refresh,
     /// Shut a device out of everything
     ///
     /// JSON: {"type":"done","done":"device_revoked","device"}.

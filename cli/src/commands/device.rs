@@ -24,8 +24,20 @@ pub(super) async fn device<B: Backend>(
             let record = |device| Record::Device(DeviceRecord::from(device));
             say_all(session, session.devices().await?, "no device is listed yet", record)
         }
+        DeviceCommand::Refresh => refresh(session).await,
         DeviceCommand::Revoke { device } => revoke(session, &device).await,
     }
+}
+
+async fn refresh<B: Backend>(session: &Session<'_, B>) -> Result<(), Fault> {
+    let since = session.next_event_number().await?;
+    session.perform(Command::RefreshKeys).await?;
+    session.settle(since, |_| None).await?;
+    session.done(DoneRecord {
+        done: "keys_refreshed",
+        words: "This device has new keys.".into(),
+        ..DoneRecord::default()
+    })
 }
 
 async fn link<B: Backend>(session: &Session<'_, B>, yes_if: Option<String>) -> Result<(), Fault> {

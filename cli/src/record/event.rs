@@ -191,6 +191,7 @@ impl EventRecord {
                 self.chat = Some(chat.0);
                 self.detail = Some(code);
             }
+            Warning::NewerRules { chat } => self.chat = chat.map(|chat| chat.0),
             Warning::ItemRejected { code } => self.detail = Some(code),
             Warning::InvitationRefused { reason } => self.detail = Some(code_of(&reason)),
             _ => {}

@@ -75,6 +75,13 @@ async fn devices_are_listed_and_revoked_by_name() {
 }
 
 #[tokio::test]
+async fn a_device_gets_new_keys() {
+    let bench = Bench::new();
+    assert_eq!(bench.prints(&["device", "refresh"]).await, ["This device has new keys."]);
+    assert_eq!(bench.asked(), [Command::RefreshKeys]);
+}
+
+#[tokio::test]
 async fn the_phrase_is_checked_without_being_shown() {
     let bench = Bench::new();
     bench.console.answer(&["right"]);

@@ -24,7 +24,7 @@ async fn lists() {
     assert_eq!(
         bench.objects(&["group", "members", "3"]).await[0],
         json!({"type": "member", "fingerprint": "aaaa1111", "name": "Alice", "role": "owner",
-            "devices": 1, "whose": "mine"})
+            "devices": 1, "whose": "mine", "asking": 0})
     );
     assert_eq!(
         bench.objects(&["device", "list"]).await[0],
@@ -38,8 +38,9 @@ async fn status_and_safety_number() {
     assert_eq!(
         bench.objects(&["status"]).await,
         [json!({"type": "status", "name": "Alice", "fingerprint": "aaaa1111",
-            "relay": "relay.example:4433#ab", "device": 1, "waiting": 0,
-            "relays": [{"address": "relay.example:4433#ab", "state": "current"}]})]
+            "relay": "relay.example:4433#ab", "device": 1, "waiting": 0, "refreshing": 0,
+            "relays": [{"address": "relay.example:4433#ab", "state": "current"}],
+            "catching_up": []})]
     );
     let digits = ["12345"; 12].join(" ");
     assert_eq!(

@@ -293,7 +293,9 @@ mod tests {
     fn with_work(test: impl FnOnce(&mut Work<'_>)) {
         let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
         let tx = Transaction::new(&store);
-        test(&mut Work { tx, rng: &mut rng, now: Timestamp(1), effects: Effects::default() });
+        let rules = hushwire_protocol::group::RuleVersion::SUPPORTED;
+        let effects = Effects::default();
+        test(&mut Work { tx, rng: &mut rng, now: Timestamp(1), rules, effects });
     }
 
     fn person(byte: u8, packages: Packages) -> Wish {

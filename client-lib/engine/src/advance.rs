@@ -29,6 +29,7 @@ use crate::{
         ChangeRecord, EpochRecord, GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes,
         Wish, by_channel,
     },
+    refreshing,
     store::{Order, Range, StoreError, Table},
     stuck, wish,
     work::Work,
@@ -130,6 +131,7 @@ pub(crate) fn apply_own(
         return dissolved(work, channel, group, mls, &moved.by);
     }
     move_on(work, channel, group, entry, &mls, &keys, &moved)?;
+    refreshing::committed(work, channel)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     let came = !moved.added.is_empty() || !moved.readmitted.is_empty();
     if group.purpose == PurposeRecord::OwnDevices && came {
@@ -178,7 +180,13 @@ fn move_on(
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     begin_epoch(work, channel, &epoch, keys)?;
     forget_epochs(work, channel, &[group.epoch, epoch])?;
-    let moved = GroupRecord { epoch, contest: None, epoch_since_ms: work.now.0, ..group.clone() };
+    let moved = GroupRecord {
+        epoch,
+        contest: None,
+        epoch_since_ms: work.now.0,
+        rules: mls.state().rules.0,
+        ..group.clone()
+    };
     groups::save(work, channel, &moved)?;
     work.effects.channels.insert(*channel);
     if !applied.added.is_empty() || !applied.removed.is_empty() {

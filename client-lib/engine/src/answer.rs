@@ -32,6 +32,7 @@ pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFa
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. }
         | Wish::LeaveEpoch { .. } => is_of_append(answer),
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {

@@ -76,6 +76,7 @@ pub(crate) fn writable(work: &Work<'_>, chat: ChatNumber) -> Result<ChatRecord, 
         | ChatState::Stuck
         | ChatState::Asked
         | ChatState::NotAdmitted => Err(CommandError::ChatClosed),
+        ChatState::NewerRules => Err(CommandError::NewerRules),
     }
 }
 

@@ -281,6 +281,9 @@ pub enum Command {
     Devices,
     /// Shuts a device out of everything.
     DeviceRevoke(DeviceNumber),
+    /// New keys for everything that this device can renew: its leaf in each group, its key packages,
+    /// and, on a device that may link and revoke others, the inbox. It revokes nobody.
+    RefreshKeys,
     /// Checks a recovery phrase against this identity. The phrase itself is on no device.
     CheckPhrase(SecretText),
     /// Events from `from` on. The app keeps the number of the last event it handled.

@@ -28,7 +28,7 @@ use crate::{
         ContactRecord, GroupRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages,
         PurposeRecord, Record, Wish,
     },
-    revoking,
+    refreshing, revoking,
     session::OwnClock,
     store::{StoreError, Table},
     wish::{self, Desk, Step},
@@ -392,7 +392,9 @@ pub(crate) fn send_cards(work: &mut Work<'_>) -> Result<(), StoreError> {
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
         let PurposeRecord::Direct { contact, .. } = group.purpose else { continue };
-        if group.opened && group.state == GroupState::Member {
+        // Who waits for new keys there is told by them (spec: IDN-076).
+        let safe = !refreshing::waits(work, &channel)?;
+        if group.opened && group.state == GroupState::Member && safe {
             let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
             control::send_card(work, &channel, &person)?;
         }

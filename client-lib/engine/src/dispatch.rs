@@ -7,7 +7,7 @@ use crate::{
     event::EventNumber,
     files, groups, leaving, linking, links, messages, pins, profile, readmission,
     record::by_number,
-    rejoin, revoking,
+    refreshing, rejoin, revoking,
     work::{EventRecord, Work},
 };
 
@@ -118,6 +118,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::DeviceLink => linking::offer(work),
         Command::DeviceLinkConfirm(comparison) => linking::confirm(work, comparison),
         Command::DeviceRevoke(device) => done(revoking::revoke(work, device)),
+        Command::RefreshKeys => done(refreshing::ask(work)),
         Command::Devices => Ok(Reply::Devices(devices::list(work)?)),
         // The engine answers the rest itself.
         _ => Err(CommandError::Internal),
@@ -164,6 +165,7 @@ mod tests {
             rng: &mut rng,
             now: Timestamp(1),
             effects: Effects::default(),
+            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
         };
         let first = |work: &mut Work<'_>, from| {
             let command = Command::Events { from: EventNumber(from), count_max: 1 };

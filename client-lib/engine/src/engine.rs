@@ -16,6 +16,7 @@ mod wishes;
 
 use std::collections::{BTreeMap, VecDeque};
 
+use hushwire_protocol::group::RuleVersion;
 use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -27,7 +28,9 @@ use crate::{
         inbox::InboxLive, rendezvous::RendezvousLive, wishes::WishLive,
     },
     io::{Deadline, Input, Output},
+    newer_rules,
     record::{TransferNumber, WishNumber},
+    refreshing,
     session::{Session, SessionNumber, State},
     store::{Store, StoreError},
     stuck::{self, Health},
@@ -57,6 +60,8 @@ pub struct Engine<S> {
     store: S,
     rng: Box<dyn CryptoRng + Send>,
     settings: Settings,
+    /// The newest rules of groups that are judged by.
+    rules: RuleVersion,
     now: Timestamp,
     sessions: BTreeMap<SessionNumber, Session>,
     last_session: u64,
@@ -89,10 +94,27 @@ impl<S: Store> Engine<S> {
         settings: Settings,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
+        Self::hazmat_open_supporting(store, rng, settings, now, RuleVersion::SUPPORTED)
+    }
+
+    /// The same, as a program that knows the rules of groups up to `rules`. An app that claims to
+    /// know rules that it does not know parts its groups: this is for tests of programs of several
+    /// ages (spec: GRP-102).
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub fn hazmat_open_supporting(
+        store: S,
+        rng: Box<dyn CryptoRng + Send>,
+        settings: Settings,
+        now: Timestamp,
+        rules: RuleVersion,
+    ) -> Result<Self, StoreError> {
         let mut engine = Self {
             store,
             rng,
             settings,
+            rules,
             now,
             sessions: BTreeMap::new(),
             last_session: 0,
@@ -119,6 +141,8 @@ impl<S: Store> Engine<S> {
     /// Takes from the store what is under way.
     fn load(&mut self) -> Result<(), StoreError> {
         self.transact(clock::cut_times)?;
+        self.transact(newer_rules::review)?;
+        self.transact(refreshing::check_done)?;
         self.load_wishes()?;
         self.load_channels()?;
         self.load_doors()?;
@@ -154,7 +178,7 @@ impl<S: Store> Engine<S> {
 
     fn answer(&mut self, command: Command) -> Result<Reply, CommandError> {
         match command {
-            Command::Status => Ok(Reply::Status(self.status())),
+            Command::Status => Ok(Reply::Status(self.status()?)),
             command => self.transact(|work| crate::dispatch::dispatch(work, command)),
         }
     }
@@ -297,6 +321,7 @@ impl<S: Store> Engine<S> {
             rng: &mut *self.rng,
             now: self.now,
             effects: Effects::default(),
+            rules: self.rules,
         };
         let result = operation(&mut work)?;
         let Work { tx, effects, .. } = work;

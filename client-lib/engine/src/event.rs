@@ -216,6 +216,8 @@ pub enum Event {
     DevicesChanged,
     /// This device was revoked: it is out of everything.
     ThisDeviceRevoked,
+    /// Everything that a refresh was asked for has new keys.
+    KeysRefreshed,
     /// Something is wrong that a person should know.
     Warning(Warning),
 }
@@ -283,6 +285,12 @@ pub enum Warning {
     /// This device's store is an old copy: its inbox's relay was told of more than it knows. What is
     /// missing cannot be got back here (spec: CLI-165).
     StoreIsOld,
+    /// A chat, or an invitation, goes by rules that this program does not know: nothing is lost, and it
+    /// goes on once the program is newer (spec: CLI-173, CLI-174).
+    NewerRules {
+        /// Which; none for an invitation, and for the group of this identity's devices.
+        chat: Option<ChatNumber>,
+    },
     /// The relay shows less of this identity's inbox than this device had read there: it was put back
     /// to an old copy. What comes from here on is read all the same (spec: CLI-095).
     InboxRolledBack {

@@ -28,7 +28,7 @@ use crate::{
     event::Event,
     log, packages, profile, readmission,
     record::{GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes, Wish, WishNumber},
-    rejoin,
+    refreshing, rejoin,
     store::StoreError,
     stuck,
     wish::{Desk, Progress, Step, Target},
@@ -96,7 +96,8 @@ pub(crate) fn set_state(
 
 /// What a commit or message for a channel needs: the channel itself, unless it is over.
 pub(crate) fn channel_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
-    let group = record(work, channel)?;
+    // spec: CLI-173
+    let group = record(work, channel)?.filter(|group| !group.is_held(work.rules));
     let member =
         group.is_some_and(|group| matches!(group.state, GroupState::Member | GroupState::Leaving));
     Ok(if member { Target::Channel { channel: *channel } } else { Target::Nothing })
@@ -150,8 +151,11 @@ pub(crate) fn form(
         invited_by: None,
         stuck: None,
         rejoined_ms: Vec::new(),
+        rules: created.group.state().rules.0,
+        refresh: None,
     };
     save(work, &channel, &group)?;
+    refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
     work.wish(Wish::CreateChannel { channel, nonce: SecretBytes::new(&nonce) })?;
     Ok(())

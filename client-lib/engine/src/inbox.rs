@@ -47,6 +47,8 @@ pub(crate) enum Fault {
     Refused(InvitationRefusal),
     /// It is an invitation to a later epoch of a group that this device is in, as far as it has read.
     Early,
+    /// It is an invitation to a group whose rules this program does not know.
+    NewerRules,
 }
 
 impl From<StoreError> for Fault {
@@ -305,6 +307,13 @@ pub(crate) fn put_by(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreE
         Ok(opened) => joining::hold(work, item, &opened.sender, &opened.content),
         Err(_) => Ok(()),
     }
+}
+
+/// An invitation leads to a group whose rules this program does not know: it is kept until a newer one
+/// opens the store, and the person told (spec: CLI-174).
+pub(crate) fn put_by_for_later(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
+    put_by(work, item)?;
+    work.event(Event::Warning(Warning::NewerRules { chat: None }))
 }
 
 /// A request for the own inbox.

@@ -29,7 +29,7 @@ use crate::{
     inbox::Fault,
     log, outbox, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
-    rejoin, shelf,
+    refreshing, rejoin, shelf,
     store::StoreError,
     stuck,
     work::Work,
@@ -199,6 +199,8 @@ fn join(
         Err(OpenError::Failed(GroupError::UnknownKeyPackage)) if !returning => Ok(None),
         Err(OpenError::Failed(GroupError::UnknownKeyPackage)) => Err(not_valid),
         Err(OpenError::Failed(error)) => Err(Fault::Store(log::store_error(error))),
+        // spec: CLI-174
+        Err(OpenError::NewerRules(_)) => Err(Fault::NewerRules),
         Err(_) => Err(not_valid),
     }
 }
@@ -383,8 +385,11 @@ fn enter(
         invited_by,
         stuck: None,
         rejoined_ms,
+        rules: joined.group.state().rules.0,
+        refresh: None,
     };
     groups::save(work, &channel, &record)?;
+    refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
     if !from_me {
         let members = joined.group.members().map_err(log::store_error)?;

@@ -10,7 +10,10 @@ pub(crate) use account::{Account, Opened, Promise, epoch_end, opened, read_end};
 
 use hushwire_protocol::{
     epoch::EpochKeys,
-    group::{Group, GroupError, LogPlace, OpenError, Opened as OpenedEntry, Rejection, Report},
+    group::{
+        Group, GroupError, LogPlace, OpenError, Opened as OpenedEntry, Rejection, Report,
+        RuleVersion,
+    },
 };
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, RelayId, SessionId},
@@ -42,6 +45,8 @@ pub(crate) enum Fault {
     Store(StoreError),
     /// The entry breaks the rules.
     Rejected(Refused),
+    /// The entry goes by rules that this program does not know: there is no verdict.
+    NewerRules(RuleVersion),
 }
 
 /// Why an entry breaks the rules.
@@ -66,6 +71,7 @@ impl From<OpenError> for Fault {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Rejected(rejection) => Self::Rejected(Refused::Group(rejection)),
+            OpenError::NewerRules(rules) => Self::NewerRules(rules),
             OpenError::Failed(error) => Self::Store(store_error(error)),
             _ => Self::Store(StoreError::Failed),
         }

@@ -411,6 +411,7 @@ mod tests {
             rng: &mut rng,
             now: Timestamp(1),
             effects: crate::work::Effects::default(),
+            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
         };
         let manager = ManagerKey::from_bytes(&[7; 32]);
         let statement =

@@ -131,6 +131,7 @@ fn make_inbox(
         rotation_unsure: false,
         denied_since_ms: None,
         shelf_stale: false,
+        shelf_clearing: 0,
         keys_untold: false,
         created: false,
         opened_ms: 0,

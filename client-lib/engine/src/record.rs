@@ -18,8 +18,8 @@ pub(crate) use chat::{
     Outgoing,
 };
 pub(crate) use group::{
-    CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, SealedRecord,
-    StuckRecord, Verdict,
+    CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,
+    Refreshing, SealedRecord, StuckRecord, Verdict,
 };
 pub(crate) use key::{by_channel, by_channel_wish, by_chat, by_number, number_of};
 pub(crate) use profile::{
@@ -29,7 +29,7 @@ pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;
 pub(crate) use transfer::{Direction, DownloadRecord, TransferRecord, UploadRecord};
 pub(crate) use wish::{
-    Invitee, Packages, SharedSnapshot, Shown, UnsealedItem, Wish, WishNumber, WishRecord,
+    Cause, Invitee, Packages, SharedSnapshot, Shown, UnsealedItem, Wish, WishNumber, WishRecord,
 };
 
 use serde::{Serialize, de::DeserializeOwned};

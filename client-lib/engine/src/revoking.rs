@@ -13,6 +13,7 @@ use crate::{
     command::{CommandError, DeviceNumber},
     contacts, control, devices, groups, inbox, links, profile,
     record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
+    refreshing,
     store::StoreError,
     wish::{Desk, Step},
     work::Work,
@@ -66,7 +67,7 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
 }
 
 /// Draws new keys for the inbox and wishes them to be known to the relay.
-fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
+pub(crate) fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut record = inbox::required(work)?;
     let old = capabilities::id_of(&record.own_capability)?;
     let seal_key = SecretBytes::new(InboxKey::generate(work.rng).expose());
@@ -75,7 +76,7 @@ fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     record.own_capability = SecretBytes::new(&work.random::<KEY_BYTES>());
     record.next_owner_key = Some(SecretBytes::new(&work.random::<KEY_BYTES>()));
     record.rotation_unsure = false;
-    record.shelf_stale = true;
+    record.clear_shelf();
     record.keys_untold = true;
     let secret = record.own_capability.clone();
     work.tx.save(InboxRecord::KEY, &record)?;
@@ -123,6 +124,14 @@ pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
     let Some(next) = record.next_owner_key.take() else { return Ok(()) };
     record.owner_key = next;
     work.tx.save(InboxRecord::KEY, &record)?;
+    taken(work)
+}
+
+/// The keys of this device are those of the inbox. The list is sealed under the shelf key; another
+/// device may have put one under its own until now.
+fn taken(work: &mut Work<'_>) -> Result<(), StoreError> {
+    work.wish(Wish::PutDeviceList)?;
+    refreshing::draw_keys(work)?;
     tell_keys(work)
 }
 
@@ -146,7 +155,7 @@ pub(crate) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
     record.next_owner_key = None;
     work.tx.save(InboxRecord::KEY, &record)?;
-    tell_keys(work)
+    taken(work)
 }
 
 /// Tells the remaining own devices the new keys: once the relay has taken them, so that they hear of
@@ -156,14 +165,19 @@ pub(crate) fn tell_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     if !record.keys_untold || record.next_owner_key.is_some() || devices::has_unlisted(work)? {
         return Ok(());
     }
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    // spec: IDN-076
+    if refreshing::waits(work, &own_group)? {
+        return Ok(());
+    }
     record.keys_untold = false;
     work.tx.save(InboxRecord::KEY, &record)?;
-    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let keys = [&record.owner_key, &record.seal_key, &record.shelf_key, &record.own_capability];
     let payload = keys.map(SecretBytes::expose).concat();
     let rotated = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
     let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: record.device_list };
-    control::send(work, &own_group, vec![rotated, listed])
+    control::send(work, &own_group, vec![rotated, listed])?;
+    refreshing::check_done(work)
 }
 
 /// Takes the new keys from the device that drew them. If this device was about to rotate as well, it
@@ -181,7 +195,7 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
     record.rotation_unsure = false;
     replace_seal_key(work, &mut record, seal.clone());
     record.shelf_key = shelf.clone();
-    record.shelf_stale = true;
+    record.clear_shelf();
     work.tx.save(InboxRecord::KEY, &record)?;
     work.effects.inbox = true;
     if lost {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     inbox, log, packages,
     record::{InboxRecord, Keyed, Record, by_number, number_of},
+    refreshing,
     store::{StoreError, Table},
     work::Work,
 };
@@ -50,6 +51,9 @@ struct PackageRecord {
     used: bool,
     /// When this device learned that it is not on the shelf any more.
     off_since_ms: Option<u64>,
+    /// Which clearing of the shelf it was made after.
+    #[serde(default)]
+    clearing: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,7 +136,7 @@ fn forget_unanswered(
 pub(crate) fn doubt(work: &Work<'_>) -> Result<(), StoreError> {
     if rows(work, Kind::LastResort)?.len() < PACKAGES_MAX {
         let mut inbox = inbox::required(work)?;
-        inbox.shelf_stale = true;
+        inbox.clear_shelf();
         work.tx.save(InboxRecord::KEY, &inbox)?;
     }
     Ok(())
@@ -176,6 +180,7 @@ fn put(
 ) -> Result<Put, StoreError> {
     let OwnKeyPackage { reference, bytes, .. } = packages::generate(work, kind)?;
     let number = PackageNumber(work.count(|counters| &mut counters.package)?);
+    let inbox = inbox::required(work)?;
     let record = PackageRecord {
         reference: serde_bytes::ByteArray::new(*reference.as_bytes()),
         kind: match kind {
@@ -186,9 +191,9 @@ fn put(
         stored: false,
         used: false,
         off_since_ms: None,
+        clearing: inbox.shelf_clearing,
     };
     work.tx.save(&row_key(number), &record)?;
-    let inbox = inbox::required(work)?;
     let slot = work.identity()?.ok_or(StoreError::Damaged)?.slot;
     let sealed = inbox
         .shelf_key()?
@@ -224,10 +229,11 @@ pub(crate) fn answered(
             note_off(work, row)?;
         }
     }
-    if before == ShelfBefore::Clear {
-        let mut inbox = inbox::required(work)?;
+    let mut inbox = inbox::required(work)?;
+    if before == ShelfBefore::Clear && record.clearing == inbox.shelf_clearing {
         inbox.shelf_stale = false;
         work.tx.save(InboxRecord::KEY, &inbox)?;
+        refreshing::check_done(work)?;
     }
     Ok(())
 }
@@ -243,6 +249,7 @@ pub(crate) fn keep_off(work: &Work<'_>, reference: &KeyPackageReference) -> Resu
         stored: true,
         used: false,
         off_since_ms: Some(work.now.0),
+        clearing: 0,
     };
     work.tx.save(&row_key(number), &record)
 }

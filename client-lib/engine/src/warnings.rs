@@ -55,7 +55,9 @@ pub(crate) fn count(work: &Work<'_>, warning: &Warning) -> Result<Telling, Store
 /// What is a state, and not something that happened, is told once.
 const fn told_max(warning: &Warning) -> u32 {
     match warning {
-        Warning::InboxDenied { .. } | Warning::ClockDiffers { .. } => 1,
+        Warning::InboxDenied { .. } | Warning::ClockDiffers { .. } | Warning::NewerRules { .. } => {
+            1
+        }
         _ => EQUAL_MAX,
     }
 }

@@ -159,6 +159,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
         | Wish::LeaveEpoch { channel, .. }
+        | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::Admit { channel, .. } | Wish::RotateDoor { channel, .. } => {
             groups::channel_target(work, channel)
@@ -221,6 +222,7 @@ pub(crate) fn step(
         Wish::ChangeGroup { .. }
         | Wish::RemoveDevice { .. }
         | Wish::LeaveEpoch { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
         Wish::Rejoin { .. } => rejoin::step(work, number, wish),
         Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
@@ -286,6 +288,7 @@ pub(crate) fn answered(
         | Wish::Leave { .. }
         | Wish::CommitLeave { .. }
         | Wish::LeaveEpoch { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
         Wish::ShareSnapshot(_) => snapshots::answered(work, number, &answer),
         Wish::Readmit { .. } => readmission::answered(work, number, desk, wish, answer),
@@ -445,6 +448,7 @@ impl Wish {
             | Self::LeaveEpoch { channel, .. }
             | Self::Rejoin { channel, .. }
             | Self::Readmit { channel, .. }
+            | Self::RefreshLeaf { channel, .. }
             | Self::Contest { channel } => Some(channel),
             _ => None,
         }
@@ -477,6 +481,7 @@ mod tests {
             rng: &mut rng,
             now: Timestamp(1),
             effects: Effects::default(),
+            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
         };
         let [here, there] = [1, 2].map(|byte| ChannelId::from_bytes([byte; 32]));
         let found = |work: &Work<'_>| -> Vec<u64> {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use hushwire_protocol::provider::Provider;
+use hushwire_protocol::{group::RuleVersion, provider::Provider};
 use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -65,6 +65,8 @@ pub(crate) struct Work<'a> {
     pub(crate) rng: &'a mut dyn CryptoRng,
     pub(crate) now: Timestamp,
     pub(crate) effects: Effects,
+    /// The newest rules of groups that this program knows.
+    pub(crate) rules: RuleVersion,
 }
 
 /// The newest events that are kept; with what they take in a store, some ten million bytes.
@@ -192,7 +194,7 @@ impl Work<'_> {
 
     /// What the group code needs for one operation of this transaction.
     pub(crate) fn provider(&mut self) -> Provider<'_> {
-        Provider::new(&self.tx, self.rng)
+        Provider::new(&self.tx, self.rng).supporting(self.rules)
     }
 
     /// Random bytes.

@@ -151,7 +151,6 @@ pub fn suite() -> Suite {
         ("a short reaction", reaction(64)),
         ("receipts", plain(&receipts())),
         ("a card", plain(&control(1))),
-        ("a pin", plain(&control(2))),
     ];
     let pins = vec![
         ("a pin", plain(&control(2))),

@@ -85,6 +85,14 @@ fn the_client_links_no_relay() {
 }
 
 #[test]
+fn the_second_implementation_of_mls_is_for_tests_only() {
+    let forbidden = ["mls-rs", "mls-rs-core", "mls-rs-crypto-rustcrypto"];
+    for member in METADATA.workspace_packages() {
+        assert_unlinked(&[member.name.as_str()], &forbidden);
+    }
+}
+
+#[test]
 fn tasks_build_without_libclang_or_openssl() {
     let forbidden = ["rocksdb", "librocksdb-sys", "clang-sys", "libsqlite3-sys", "openssl-sys"];
     assert_unlinked(&["xtask"], &forbidden);

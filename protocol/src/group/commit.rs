@@ -123,6 +123,9 @@ impl Group {
             return Err(GroupError::CommitPending);
         }
         let plan = Plan::new(self, intent)?;
+        if plan.wanted.rules > provider.supported() {
+            return Err(GroupError::WouldBeRejected(Rejection::BadGroupState));
+        }
         let leavers = self.queue_leaves(provider, epoch, &plan.leave)?;
         let state = plan.state_after(&leavers);
         let gone = !plan.remove.is_empty() || !leavers.is_empty();
@@ -224,6 +227,10 @@ impl Group {
                     |error| match error {
                         OpenError::Rejected(rejection) => GroupError::WouldBeRejected(rejection),
                         OpenError::Failed(error) => error,
+                        // A leave has no state of a group.
+                        OpenError::NewerRules(_) => {
+                            GroupError::WouldBeRejected(Rejection::BadGroupState)
+                        }
                     },
                 )?;
             leavers.push(leaver);

@@ -1,6 +1,7 @@
 //! Why something of a peer's is rejected, with codes that are the same for every member, and why
 //! an operation of our own failed.
 
+use super::state::RuleVersion;
 use crate::envelope::EnvelopeError;
 use crate::storage::MlsStoreError;
 
@@ -214,6 +215,10 @@ pub enum OpenError {
     /// [`Rejection::OtherHistory`]: those may be so for some members only (spec: GRP-031).
     #[error("the entry is rejected: {0}")]
     Rejected(#[from] Rejection),
+    /// Nobody: the group goes by rules that this program does not know. There is no verdict, and
+    /// there is one once the program is newer (spec: GRP-102, GRP-104).
+    #[error("the group has newer rules than this program knows")]
+    NewerRules(RuleVersion),
     /// Local or caller.
     #[error(transparent)]
     Failed(#[from] GroupError),

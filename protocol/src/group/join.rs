@@ -11,7 +11,7 @@ use openmls::treesync::LeafNodeSource;
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::{KeyPackageReference, verify_added_leaf, verify_leaf};
 use super::members::{LeafIndex, Member};
-use super::profile::{join_config, state_of};
+use super::profile::{join_config, newer_rules, state_of};
 use super::rights::check_joined;
 use super::welcome::{GroupSnapshot, assemble, joiner_of};
 use super::{Group, export_current};
@@ -50,7 +50,8 @@ impl Group {
     /// an older state of the same group, if there is one (spec: GRP-071).
     ///
     /// # Errors
-    /// [`OpenError`]; discard the transaction, so that the KeyPackage is kept.
+    /// [`OpenError`]; discard the transaction, so that the KeyPackage is kept: also for
+    /// [`OpenError::NewerRules`], by which the invitation says nothing yet (spec: GRP-104).
     pub fn join(
         provider: &Provider<'_>,
         device: &DeviceKey,
@@ -66,6 +67,9 @@ impl Group {
         let staged = stage(provider, channel, welcome, &snapshot.tree)?;
         let inviter = LeafIndex::from(staged.welcome_sender_index());
         let mls = staged.into_group(&provider.0).map_err(classify)?;
+        if let Some(rules) = newer_rules(mls.extensions(), provider.supported()) {
+            return Err(OpenError::NewerRules(rules));
+        }
         let state = state_of(mls.extensions())?;
         for leaf in mls.export_ratchet_tree().leaves() {
             verify_joined_leaf(leaf)?;

@@ -8,7 +8,7 @@ use openmls::prelude::{
 };
 
 use super::error::{GroupError, Rejection};
-use super::state::{EXTENSION_TYPE, GroupState};
+use super::state::{EXTENSION_TYPE, GroupState, RuleVersion};
 use crate::encoding::DecodeError;
 use crate::provider::Suite;
 
@@ -85,6 +85,16 @@ pub(crate) fn context_extensions(
         Extension::Unknown(EXTENSION_TYPE, UnknownExtension(state.to_bytes())),
     ])
     .map_err(|_| GroupError::Mls)
+}
+
+/// The rules of a GroupContext, if this program does not know them (spec: GRP-100). Then nothing
+/// else of it can be read.
+pub(crate) fn newer_rules(
+    extensions: &Extensions<GroupContext>,
+    supported: RuleVersion,
+) -> Option<RuleVersion> {
+    let state = extensions.unknown(EXTENSION_TYPE)?;
+    RuleVersion::of_state(&state.0).ok().filter(|rules| *rules > supported)
 }
 
 /// The state in a GroupContext that has exactly our extensions (spec: GRP-014).

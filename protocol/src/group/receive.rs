@@ -27,9 +27,10 @@ use super::commit::read_change;
 use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::verify_leaf;
 use super::members::{LeafIndex, Member, Roster, stored_credential};
-use super::profile::agreed_state_of;
+use super::profile::{agreed_state_of, newer_rules};
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
+use super::role::Role;
 use super::state::{GroupState, Life};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, check_note, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
@@ -193,8 +194,8 @@ impl Group {
     /// entry id, before.
     ///
     /// # Errors
-    /// [`OpenError::Rejected`] by the sender's fault; after every error discard the transaction
-    /// and load the group again.
+    /// [`OpenError::Rejected`] by the sender's fault, [`OpenError::NewerRules`] by nobody's; after
+    /// every error discard the transaction and load the group again.
     pub fn open_entry(
         &mut self,
         provider: &Provider<'_>,
@@ -207,6 +208,9 @@ impl Group {
         if *operation == Operation::Note {
             check_note(&keys.envelope, &self.channel, epoch, envelope)?;
             return Ok(Opened::UnknownNote);
+        }
+        if self.state.rules > provider.supported() {
+            return Err(OpenError::NewerRules(self.state.rules));
         }
         if self.state.life == Life::Dissolved {
             // spec: GRP-081
@@ -324,6 +328,11 @@ impl Group {
         };
         let outcome = derive_keys(provider, &mut staged, mark)?;
         verify_path(&staged, &committer)?;
+        let after = staged.group_context().extensions();
+        if let Some(rules) = newer_rules(after, provider.supported()) {
+            judge_raise(&staged, &committer, &content.proposals)?;
+            return Err(OpenError::NewerRules(rules));
+        }
         let change = read_change(&staged, &self.channel, &self.state, committer.leaf, mark.cut)?;
         if change.left.len() != content.proposals.len() {
             return Err(Rejection::UnreferencedProposal.into());
@@ -431,6 +440,24 @@ fn verify_path(staged: &StagedCommit, committer: &Member) -> Result<(), Rejectio
         return Err(Rejection::StaleManager);
     }
     Ok(())
+}
+
+/// What can be said of a commit that leads to rules which this program does not know: it is an
+/// owner's, and the state is all that it changes (spec: GRP-101, GRP-102). Who knows the rules finds
+/// the same faults.
+fn judge_raise(
+    staged: &StagedCommit,
+    committer: &Member,
+    leaves: &[Vec<u8>],
+) -> Result<(), Rejection> {
+    if committer.role != Role::Owner {
+        return Err(Rejection::NoRight);
+    }
+    let mut proposals = staged.queued_proposals();
+    let plain = proposals
+        .all(|queued| matches!(queued.proposal(), Proposal::GroupContextExtensions(_)))
+        && leaves.is_empty();
+    if plain { Ok(()) } else { Err(Rejection::BadGroupState) }
 }
 
 fn protocol_message(bytes: &[u8], format: WireFormat) -> Result<ProtocolMessage, Rejection> {

@@ -127,11 +127,23 @@ impl<'a> Judge<'a> {
         if allowed { Ok(()) } else { Err(Rejection::RemovalWithoutCut) }
     }
 
-    /// Kind and rules never change (spec: GRP-012).
+    /// The kind never changes, and the rules rise only (spec: GRP-012).
     fn check_fixed(&self) -> Result<(), Rejection> {
         let (old, new) = (&self.before.state, &self.change.state);
-        let fixed = old.kind == new.kind && old.rules == new.rules;
-        if fixed { Ok(()) } else { Err(Rejection::BadGroupState) }
+        if old.kind != new.kind || new.rules < old.rules {
+            return Err(Rejection::BadGroupState);
+        }
+        if new.rules > old.rules { self.check_raise() } else { Ok(()) }
+    }
+
+    /// An owner raises the rules, by a commit that does nothing else; it is judged by those before
+    /// (spec: GRP-101, GRP-103).
+    fn check_raise(&self) -> Result<(), Rejection> {
+        self.demand_role(Role::Owner)?;
+        let raised = GroupState { rules: self.change.state.rules, ..self.before.state.clone() };
+        let plain =
+            self.change.added.is_empty() && self.gone.is_empty() && raised == self.change.state;
+        if plain { Ok(()) } else { Err(Rejection::BadGroupState) }
     }
 
     /// Every device once; no device under a superseded manager (spec: GRP-021, GRP-022).

@@ -19,12 +19,25 @@ pub const DESCRIPTION_BYTES_MAX: usize = 4_096;
 pub const ROLES_MAX: usize = 256;
 
 /// Which rules judge commits; part of the agreed state, so that clients of several versions agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RuleVersion(pub u16);
 
 impl RuleVersion {
     /// The rules of `spec/groups.md`.
     pub const V1: Self = Self(1);
+    /// The newest that this program judges by (spec: GRP-100).
+    pub const SUPPORTED: Self = Self::V1;
+
+    /// By which rules a state in bytes is to be judged: of every layout, version and rules come
+    /// first, and nothing else is looked at (spec: GRP-100).
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn of_state(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        reader.short()?;
+        reader.short().map(Self)
+    }
 }
 
 /// What a group is for. Fixed at its creation.
@@ -181,7 +194,8 @@ impl GroupState {
     }
 
     /// Reads a state that this member agreed to before, whatever characters its texts have: the list
-    /// of those that are refused grows (spec: CLI-134).
+    /// of those that are refused grows (spec: CLI-134). Whether this program judges by its rules is
+    /// for the caller to ask ([`RuleVersion::of_state`]).
     ///
     /// # Errors
     /// [`DecodeError`].
@@ -189,7 +203,7 @@ impl GroupState {
         let mut reader = Reader::new(bytes);
         reader.version(VERSION)?;
         let rules = RuleVersion(reader.short()?);
-        if rules != RuleVersion::V1 {
+        if rules < RuleVersion::V1 {
             return Err(DecodeError::UnknownVersion);
         }
         let kind = match reader.byte()? {
@@ -296,11 +310,20 @@ mod tests {
         over.life = Life::Dissolved;
         assert_eq!(GroupState::from_bytes(&over.to_bytes()), Err(DecodeError::UndefinedValue));
         let mut rules = state();
-        rules.rules = RuleVersion(2);
+        rules.rules = RuleVersion(0);
         assert_eq!(GroupState::from_bytes(&rules.to_bytes()), Err(DecodeError::UnknownVersion));
         let mut long = state();
         long.name = "x".repeat(NAME_BYTES_MAX + 1);
         assert_eq!(GroupState::from_bytes(&long.to_bytes()), Err(DecodeError::TooLong));
+    }
+
+    #[test]
+    fn by_which_rules_a_state_is_judged_stands_in_front_of_every_layout() {
+        // spec: GRP-100
+        let newer = [&[0, 9, 0, 2][..], b"a layout of another time"].concat();
+        assert_eq!(RuleVersion::of_state(&newer), Ok(RuleVersion(2)));
+        assert_eq!(RuleVersion::of_state(&state().to_bytes()), Ok(RuleVersion::V1));
+        assert!(RuleVersion::of_state(&[0, 1, 0]).is_err());
     }
 
     #[test]

@@ -110,14 +110,27 @@ impl World {
 
     /// What the owner says to a commit that the member makes by hand.
     fn verdict(&mut self, forgery: Forgery<'_>) -> Result<(), Rejection> {
+        match self.opened(forgery) {
+            Ok(_) => Ok(()),
+            Err(OpenError::Rejected(rejection)) => Err(rejection),
+            Err(other) => panic!("unexpected: {other:?}"),
+        }
+    }
+
+    fn opened(&mut self, forgery: Forgery<'_>) -> Result<StagedCandidate, OpenError> {
         let (operation, envelope) = forgery.make(&mut self.member, &self.keys);
         let provider = Provider::new(&self.owner.store, &mut self.owner.rng);
         let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
-        match group.open_entry(&provider, &EPOCH, &self.keys, &operation, &envelope) {
-            Ok(Opened::Commit(_)) => Ok(()),
-            Err(OpenError::Rejected(rejection)) => Err(rejection),
+        match group.open_entry(&provider, &EPOCH, &self.keys, &operation, &envelope)? {
+            Opened::Commit(candidate) => Ok(candidate),
             other => panic!("unexpected: {other:?}"),
         }
+    }
+
+    /// The same between the two, with the owner as the author.
+    fn swap(mut self) -> Self {
+        core::mem::swap(&mut self.owner, &mut self.member);
+        self
     }
 }
 
@@ -359,6 +372,36 @@ fn a_seized_role_is_refused() {
         renewed(builder).propose_group_context_extensions(extensions).unwrap()
     });
     assert_eq!(World::new().verdict(forgery), Err(Rejection::NoRight));
+}
+
+#[test]
+fn a_raise_of_the_rules_is_judged_as_far_as_an_old_program_can() {
+    // spec: GRP-101, GRP-102
+    let owner = Device::new(1).credential.identity();
+    let newer = RuleVersion(2);
+    let state = GroupState { rules: newer, ..GroupState::new(GroupKind::Group, owner) };
+    // A layout that only a newer program can read.
+    let unread = [&[0, 9, 0, 2][..], b"of another time"].concat();
+    for bytes in [state.to_bytes(), unread] {
+        let extensions = || {
+            let mut extensions = context_extensions(&state).unwrap();
+            let newer = UnknownExtension(bytes.clone());
+            let newer = Extension::Unknown(state::EXTENSION_TYPE, newer);
+            extensions.add_or_replace(newer).unwrap();
+            extensions
+        };
+        let raise =
+            || Forgery::new(|b| renewed(b).propose_group_context_extensions(extensions()).unwrap());
+        assert_eq!(World::new().verdict(raise()), Err(Rejection::NoRight));
+        let opened = World::new().swap().opened(raise());
+        assert_eq!(opened.map(|_| ()), Err(OpenError::NewerRules(newer)));
+        let package = second_device(1);
+        let with_more = Forgery::new(|b| {
+            let b = renewed(b).propose_adds([package.clone()]);
+            b.propose_group_context_extensions(extensions()).unwrap()
+        });
+        assert_eq!(World::new().swap().verdict(with_more), Err(Rejection::BadGroupState));
+    }
 }
 
 #[test]

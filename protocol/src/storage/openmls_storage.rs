@@ -97,6 +97,14 @@ macro_rules! named_values {
     )+ };
 }
 
+/// openmls' list of resumption secrets, as it is with room for none.
+#[derive(Default, Serialize)]
+struct NoResumptionSecrets {
+    max_number_of_secrets: usize,
+    resumption_psk: [(); 0],
+    cursor: usize,
+}
+
 impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
     type Error = MlsStoreError;
 
@@ -110,8 +118,6 @@ impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
             delete_confirmation_tag;
         MessageSecrets: MessageSecrets, write_message_secrets, message_secrets,
             delete_message_secrets;
-        ResumptionSecrets: ResumptionPskStore, write_resumption_psk_store, resumption_psk_store,
-            delete_all_resumption_psk_secrets;
         OwnLeafIndex: LeafNodeIndex, write_own_leaf_index, own_leaf_index, delete_own_leaf_index;
         EpochSecrets: GroupEpochSecrets, write_group_epoch_secrets, group_epoch_secrets,
             delete_group_epoch_secrets;
@@ -124,6 +130,36 @@ impl StorageProvider<CURRENT_VERSION> for Storage<'_> {
             delete_encryption_key_pair;
         KeyPackage: HashReference => KeyPackage, write_key_package, delete_key_package;
         Psk: PskId => PskBundle, write_psk, delete_psk;
+    }
+
+    /// Writes an empty list. openmls keeps the secrets of 32 epochs for who has created a group, whatever
+    /// number it is told; here none is used, so none is kept (spec: CLI-175).
+    fn write_resumption_psk_store<
+        G: traits::GroupId<CURRENT_VERSION>,
+        V: traits::ResumptionPskStore<CURRENT_VERSION>,
+    >(
+        &self,
+        group: &G,
+        _: &V,
+    ) -> Result<()> {
+        self.put(&group_key(group, Entity::ResumptionSecrets)?, &NoResumptionSecrets::default())
+    }
+
+    fn resumption_psk_store<
+        G: traits::GroupId<CURRENT_VERSION>,
+        V: traits::ResumptionPskStore<CURRENT_VERSION>,
+    >(
+        &self,
+        group: &G,
+    ) -> Result<Option<V>> {
+        self.take(&group_key(group, Entity::ResumptionSecrets)?)
+    }
+
+    fn delete_all_resumption_psk_secrets<G: traits::GroupId<CURRENT_VERSION>>(
+        &self,
+        group: &G,
+    ) -> Result<()> {
+        self.0.delete(&group_key(group, Entity::ResumptionSecrets)?)
     }
 
     fn write_group_state<

@@ -7,5 +7,6 @@ mod leaving;
 mod life;
 mod replay;
 mod rights;
+mod rule_versions;
 mod rules;
 mod world;

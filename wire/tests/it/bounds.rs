@@ -73,6 +73,8 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("contest_wait_ms", "client-lib/engine/src/log.rs", "CONTEST_WAIT_MS"),
     ("contest_wait_span_ms", "client-lib/engine/src/log.rs", "CONTEST_SPAN_MS"),
     ("leave_wait_span_ms", "client-lib/engine/src/leaving.rs", "COMMIT_SPAN_MS"),
+    ("leaf_life_ms", "client-lib/engine/src/refreshing.rs", "LEAF_LIFE_MS"),
+    ("leaf_gap_ms", "client-lib/engine/src/refreshing.rs", "LEAF_GAP_MS"),
     ("connect_wait_ms", "client-lib/engine/src/backoff.rs", "BASE_MS"),
     ("connect_wait_max_ms", "client-lib/engine/src/backoff.rs", "CAP_MS"),
     ("retry_after_max_ms", "client-lib/engine/src/backoff.rs", "RETRY_AFTER_MAX_MS"),
@@ -213,7 +215,7 @@ fn limits_between_clients_are_the_documented_ones() {
 #[test]
 fn limits_of_one_side_are_the_documented_ones() {
     // spec: CHN-027, CLI-015, CLI-032, CLI-049, CLI-053, CLI-054, CLI-067, CLI-084
-    // spec: CLI-105, CLI-107, CLI-108, CLI-138, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
+    // spec: CLI-170, CLI-105, CLI-107, CLI-108, CLI-138, CLI-088, CLI-089, CLI-090, CLI-091, IDN-060, IDN-061, IDN-062
     let mut code = in_code(OF_ONE_SIDE);
     // A key is kept a while longer than the capabilities that were given with it.
     let spare = constant("client-lib/engine/src/revoking.rs", "OLD_KEY_SPARE_MS");

@@ -188,7 +188,12 @@ impl State {
 
     pub(crate) fn status(&self) -> StatusInfo {
         let relay = RelayInfo { address: "relay.example:4433#ab".into(), state: self.relay };
-        StatusInfo { waiting: self.waiting(), relays: vec![relay], catching_up: Vec::new() }
+        StatusInfo {
+            waiting: self.waiting(),
+            refreshing: 0,
+            relays: vec![relay],
+            catching_up: Vec::new(),
+        }
     }
 
     /// What the network does with what waits.

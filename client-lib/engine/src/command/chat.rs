@@ -59,6 +59,8 @@ pub enum ChatState {
     Dissolved,
     /// It cannot go on by itself; an event said why.
     Stuck,
+    /// It goes by rules that this program does not know; it goes on once the program is newer.
+    NewerRules,
 }
 
 /// Why a device cannot go on in a group by itself, and asks to be added again.

@@ -134,6 +134,9 @@ pub enum CommandError {
     /// The chat is over.
     #[error("this chat is over, or could not be set up")]
     ChatClosed,
+    /// The chat goes by rules that this program does not know.
+    #[error("this chat needs a newer version of this program")]
+    NewerRules,
     /// The rights of the group do not allow it.
     #[error("your role in this group does not allow it")]
     NoRight,

@@ -121,6 +121,10 @@ pub enum ThisDevice {
 pub struct StatusInfo {
     /// Durable wishes that are not settled.
     pub waiting: u64,
+    /// What is left of a refresh of the keys: groups, the inbox's keys, the shelf. 0: none is under
+    /// way.
+    #[serde(default)]
+    pub refreshing: u64,
     /// The relays in use, each once, by address.
     pub relays: Vec<RelayInfo>,
     /// The chats that are still being read.

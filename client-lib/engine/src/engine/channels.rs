@@ -14,6 +14,7 @@
 
 mod large_entry;
 
+use hushwire_protocol::group::RuleVersion;
 use hushwire_wire::{
     error::Code,
     id::{ChannelId, EpochId, Timestamp},
@@ -27,9 +28,10 @@ use super::Engine;
 use crate::{
     backoff,
     command::{CatchUpInfo, ChatNumber, StuckCause},
-    log,
+    log, newer_rules,
     pending::Pending,
     record::{GroupRecord, GroupState, WishNumber},
+    refreshing,
     session::{SessionKey, SessionNumber},
     store::{Store, StoreError},
     stuck,
@@ -49,6 +51,10 @@ pub(super) struct ChannelLive {
     /// What the relay said at the last opening.
     promise: Option<log::Promise>,
     contest_at: Option<Timestamp>,
+    /// When this device's leaf is to have new keys.
+    refresh_at: Option<Timestamp>,
+    /// It goes by rules that this program does not know.
+    held: bool,
     refusals: u32,
     other_content: Option<OtherContent>,
     catch_up: CatchUp,
@@ -108,7 +114,7 @@ struct Reading {
 }
 
 impl ChannelLive {
-    fn new(key: SessionKey, record: &GroupRecord) -> Self {
+    fn new(key: SessionKey, record: &GroupRecord, rules: RuleVersion) -> Self {
         let mut live = Self {
             key,
             origin: Origin::Own,
@@ -119,20 +125,25 @@ impl ChannelLive {
             append: None,
             promise: None,
             contest_at: None,
+            refresh_at: None,
+            held: false,
             refusals: 0,
             other_content: None,
             catch_up: CatchUp::default(),
         };
-        live.follow(record);
+        live.follow(record, rules);
         live
     }
 
-    fn follow(&mut self, record: &GroupRecord) {
+    fn follow(&mut self, record: &GroupRecord, rules: RuleVersion) {
         self.origin = if record.invited_by.is_some() { Origin::Others } else { Origin::Own };
         self.chat = record.purpose.chat();
         self.state = record.state;
         self.epoch = record.epoch;
         self.contest_at = record.contest.as_ref().map(|contest| Timestamp(contest.at_ms));
+        self.held = record.is_held(rules);
+        let refresh = record.refresh.filter(|_| record.state == GroupState::Member && !self.held);
+        self.refresh_at = refresh.map(|refresh| Timestamp(refresh.at_ms));
     }
 
     const fn age(&self, channel: &ChannelId) -> Age {
@@ -143,6 +154,7 @@ impl ChannelLive {
     pub(super) fn is_current(&self) -> bool {
         match (&self.phase, self.state) {
             (_, GroupState::Creating | GroupState::Out | GroupState::Stuck) => true,
+            _ if self.held => true,
             (Phase::Reading(reading), _) => reading.caught_up && reading.base == self.epoch,
             _ => false,
         }
@@ -153,16 +165,16 @@ impl ChannelLive {
             Phase::Waiting { until } => Some(until),
             _ => None,
         };
-        rest.into_iter().chain(self.contest_at).min()
+        rest.into_iter().chain(self.contest_at).chain(self.refresh_at).min()
     }
 
     /// Whether anything is to be done at its relay.
     pub(super) const fn wants_session(&self) -> bool {
-        self.state.is_in()
+        self.state.is_in() && !self.held
     }
 
     fn wants_reading(&self) -> bool {
-        matches!(self.state, GroupState::Member | GroupState::Leaving)
+        matches!(self.state, GroupState::Member | GroupState::Leaving) && !self.held
     }
 }
 
@@ -187,9 +199,11 @@ impl<S: Store> Engine<S> {
             self.channels.remove(&channel);
             return Ok(());
         }
-        let live = self.channels.entry(channel).or_insert_with(|| ChannelLive::new(key, &record));
-        live.follow(&record);
-        if record.state == GroupState::Stuck {
+        let rules = self.rules;
+        let new = || ChannelLive::new(key, &record, rules);
+        let live = self.channels.entry(channel).or_insert_with(new);
+        live.follow(&record, rules);
+        if record.state == GroupState::Stuck || live.held {
             self.leave_reading(&channel);
         }
         self.free_appends(&channel);
@@ -254,7 +268,18 @@ impl<S: Store> Engine<S> {
             self.free_appends(&channel);
             self.transact(|work| log::contest(work, &channel))?;
         }
+        self.refresh_leaf(channel)?;
         self.open_channel(channel)
+    }
+
+    /// This device's leaf gets new keys, if it is time and nothing is missing here (spec: CLI-170).
+    fn refresh_leaf(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let now = self.now();
+        let due = self.channels.get(&channel).is_some_and(|live| {
+            let time = live.refresh_at.is_some_and(|at| at <= now);
+            time && live.is_current() && matches!(live.phase, Phase::Reading(_))
+        });
+        if due { self.transact(|work| refreshing::due(work, &channel)) } else { Ok(()) }
     }
 
     fn open_channel(&mut self, channel: ChannelId) -> Result<(), StoreError> {
@@ -456,6 +481,10 @@ impl<S: Store> Engine<S> {
             // What the attempt changed is gone; only the verdict is kept (spec: GRP-036).
             Err(log::Fault::Rejected(refused)) => {
                 self.transact(|work| log::reject(work, &channel, entry, refused))?
+            }
+            // What the attempt changed is gone, the cursor's step too (spec: CLI-173).
+            Err(log::Fault::NewerRules(rules)) => {
+                return self.transact(|work| newer_rules::hold(work, &channel, rules));
             }
         };
         if taken == log::Taken::OutOfPlace {

@@ -13,7 +13,7 @@ use hushwire_wire::{
 use super::Engine;
 use crate::{
     backoff,
-    event::{InvitationRefusal, Warning},
+    event::{Event, InvitationRefusal, Warning},
     inbox::Fault,
     joining::{self, Arrived, Missed},
     pending::Pending,
@@ -139,6 +139,12 @@ impl<S: Store> Engine<S> {
             Err(Fault::Early) => {
                 self.unasked(wish);
                 Ok(())
+            }
+            // It waits for a newer program to open this store (spec: CLI-174).
+            Err(Fault::NewerRules) => {
+                self.progressed(wish, Progress::AwaitOthers);
+                let warning = Event::Warning(Warning::NewerRules { chat: None });
+                self.transact(|work| work.event(warning))
             }
             Err(Fault::Rejected(code)) => {
                 let warning = Warning::ItemRejected { code: code.to_owned() };

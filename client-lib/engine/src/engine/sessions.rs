@@ -16,6 +16,7 @@ use crate::{
     event::{Event, RelayFault, Warning},
     io::{Disconnect, Lane, Output},
     pending::Pending,
+    refreshing,
     session::{BadHello, OwnClock, Purpose, Session, SessionKey, SessionNumber, State},
     store::{Store, StoreError},
 };
@@ -297,7 +298,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// How the relays are, each once, and what waits (spec: CLI-100).
-    pub(super) fn status(&self) -> StatusInfo {
+    pub(super) fn status(&mut self) -> Result<StatusInfo, StoreError> {
+        let refreshing = self.transact(|work| refreshing::left(work))?;
         let mut relays: BTreeMap<String, RelayState> = BTreeMap::new();
         for session in self.sessions.values() {
             let state = self.state_of(session);
@@ -308,11 +310,12 @@ impl<S: Store> Engine<S> {
         }
         let waiting = self.wishes.values().filter(|live| !live.with_others);
         let relays = relays.into_iter().map(|(address, state)| RelayInfo { address, state });
-        StatusInfo {
+        Ok(StatusInfo {
             waiting: u64::try_from(waiting.count()).unwrap_or(u64::MAX),
+            refreshing,
             relays: relays.collect(),
             catching_up: self.catching_up(),
-        }
+        })
     }
 
     fn state_of(&self, session: &Session) -> RelayState {

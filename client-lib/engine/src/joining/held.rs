@@ -189,7 +189,8 @@ mod tests {
         let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
         let tx = Transaction::new(&store);
         let effects = Effects::default();
-        test(&mut Work { tx, rng: &mut rng, now: NOW, effects });
+        let rules = hushwire_protocol::group::RuleVersion::SUPPORTED;
+        test(&mut Work { tx, rng: &mut rng, now: NOW, effects, rules });
     }
 
     fn somebody(work: &mut Work<'_>) -> DeviceCredential {

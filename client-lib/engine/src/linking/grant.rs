@@ -156,6 +156,7 @@ fn become_device(
         rotation_unsure: false,
         denied_since_ms: None,
         shelf_stale: false,
+        shelf_clearing: 0,
         keys_untold: false,
         created: true,
         opened_ms: 0,

@@ -1,6 +1,6 @@
 //! Groups and their epochs.
 
-use hushwire_protocol::{epoch::EpochKeys, identity::Fingerprint};
+use hushwire_protocol::{epoch::EpochKeys, group::RuleVersion, identity::Fingerprint};
 use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,39 @@ pub(crate) struct GroupRecord {
     /// When it came back lately, by being added again.
     #[serde(default)]
     pub(crate) rejoined_ms: Vec<u64>,
+    /// The rules that a program has to know to go on here.
+    #[serde(default)]
+    pub(crate) rules: u16,
+    /// When this device's leaf gets new keys; none in a row of a build before.
+    #[serde(default)]
+    pub(crate) refresh: Option<Refresh>,
+}
+
+impl GroupRecord {
+    /// Whether the group goes by rules that a program which knows these does not know.
+    pub(crate) const fn is_held(&self, supported: RuleVersion) -> bool {
+        self.rules > supported.0
+    }
+}
+
+/// When the keys of this device's leaf are replaced.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Refresh {
+    pub(crate) at_ms: u64,
+    /// The longest that the wait could have been when it was drawn.
+    pub(crate) span_ms: u64,
+    /// Since when they are the same.
+    pub(crate) since_ms: u64,
+    pub(crate) stage: Refreshing,
+}
+
+/// How the time of a refresh came about.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Refreshing {
+    /// It was drawn when the leaf was new.
+    Scheduled,
+    /// That time was missed, and another one drawn.
+    Late,
 }
 
 /// Why, and since when, a device cannot go on in a group.

@@ -62,6 +62,9 @@ pub(crate) struct InboxRecord {
     /// The shelf was filled under an earlier shelf key.
     #[serde(default)]
     pub(crate) shelf_stale: bool,
+    /// How often the shelf was to be cleared: a put counts for the last time only if it was made then.
+    #[serde(default)]
+    pub(crate) shelf_clearing: u64,
     /// The keys are to be told to own devices once the revoked one is out of their group.
     #[serde(default)]
     pub(crate) keys_untold: bool,
@@ -86,6 +89,12 @@ impl Record for InboxRecord {
 
 impl InboxRecord {
     pub(crate) const KEY: &'static [u8] = b"inbox";
+
+    /// What lies on the shelf is to be replaced, also what is on its way there.
+    pub(crate) const fn clear_shelf(&mut self) {
+        self.shelf_stale = true;
+        self.shelf_clearing = self.shelf_clearing.saturating_add(1);
+    }
 }
 
 /// A seal key that another has replaced.

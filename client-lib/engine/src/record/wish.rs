@@ -207,6 +207,12 @@ pub(crate) enum Wish {
         packages: Packages,
         not_before_ms: u64,
     },
+    /// This device's leaf has new keys.
+    RefreshLeaf {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        cause: Cause,
+    },
     /// The person behind a link is a contact, with a direct chat.
     ReachContact {
         link: SecretBytes,
@@ -280,6 +286,15 @@ pub(crate) struct Invitee {
     /// Its part of the Welcome.
     #[serde(with = "serde_bytes")]
     pub(crate) secrets: Vec<u8>,
+}
+
+/// Why a leaf gets new keys.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    /// They are old: any commit of this device will do.
+    Age,
+    /// A person asked, for somebody may have read them: it takes a commit that was made afterwards.
+    Person,
 }
 
 /// An item before it was sealed.

@@ -9,7 +9,7 @@ use crate::{
     contacts, devices, door, files, groups, inbox, invitations, linking, outbox, packages,
     readmission,
     record::{TransferNumber, Wish, WishNumber},
-    snapshots,
+    refreshing, snapshots,
     store::StoreError,
     uploads,
     work::Work,
@@ -114,6 +114,7 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::LeaveEpoch { .. }
         | Wish::Rejoin { .. }
         | Wish::Readmit { .. }
+        | Wish::RefreshLeaf { .. }
         | Wish::SendItem { .. }
         | Wish::ShareSnapshot(_)
         | Wish::JoinGroup { .. }
@@ -179,6 +180,7 @@ pub(crate) fn fail(
         Wish::SendItem { inbox, invites, .. } => {
             return inbox::not_sent(work, number, &inbox, invites.as_ref());
         }
+        Wish::RefreshLeaf { .. } => return refreshing::given_up(work, number),
         // They mean nothing without their group, whose end its chat tells.
         Wish::SendContent { message: None, .. }
         | Wish::SendReceipts { .. }

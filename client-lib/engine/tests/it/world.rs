@@ -15,6 +15,7 @@ use hushwire_engine::{
     memory::MemoryStore as ClientStore,
     session::SessionNumber,
 };
+use hushwire_protocol::group::RuleVersion;
 use hushwire_relay_rules::MemoryStore;
 use hushwire_wire::{
     error::{Code, Refusal},
@@ -26,6 +27,7 @@ use hushwire_wire::{
     message::{Answer, Request, RequestId},
 };
 
+pub(crate) mod ages;
 mod doings;
 mod door;
 pub(crate) mod insider;
@@ -71,6 +73,8 @@ struct Person {
     crash_in: Option<u32>,
     /// What its next draw gives, if that is not left to chance.
     loaded: Loaded,
+    /// The newest rules of groups that its program knows.
+    rules: RuleVersion,
 }
 
 /// A request that was asked on a session.
@@ -193,6 +197,7 @@ impl World {
             disk: Disk::default(),
             crash_in: None,
             loaded: Loaded::default(),
+            rules: RuleVersion::SUPPORTED,
         };
         person.open(ClientStore::default(), Timestamp(self.now.0.saturating_add_signed(skew_ms)));
         self.people.push(person);
@@ -443,6 +448,7 @@ impl Person {
     fn open(&mut self, store: ClientStore, now: Timestamp) {
         self.seed += 1;
         let rng = Box::new(Dice::new(self.seed, &self.loaded));
-        self.engine = Some(Engine::open(store, rng, self.settings, now).unwrap());
+        let engine = Engine::hazmat_open_supporting(store, rng, self.settings, now, self.rules);
+        self.engine = Some(engine.unwrap());
     }
 }

@@ -2,9 +2,9 @@
 
 use hushwire_protocol::attachment::{open_blob, seal_blob};
 use hushwire_protocol::group::{
-    CommitIntent, Group, GroupError, GroupKind, GroupSnapshot, KeyPackageUse, LeafSelector,
-    OpenError, Outcome, OwnKeyPackage, Rejection, UnverifiedKeyPackage, VerifiedKeyPackage,
-    Welcomed, joiner_of,
+    CommitIntent, GroupError, GroupKind, GroupSnapshot, KeyPackageUse, LeafSelector, OpenError,
+    Outcome, OwnKeyPackage, Rejection, UnverifiedKeyPackage, VerifiedKeyPackage, Welcomed,
+    joiner_of,
 };
 use hushwire_protocol::provider::{Provider, Suite};
 use hushwire_wire::id::ChannelId;

@@ -60,9 +60,9 @@ fn roster(state: GroupState) -> Roster {
 /// What a commit of `by` does to this state.
 fn judged(by: u8, before: &GroupState, does: impl FnOnce(&mut Change)) -> Result<(), Rejection> {
     let committer = LeafIndex(u32::from(by) - 1);
-    let (added, removed, left) = (vec![], vec![], vec![]);
-    let mut change =
-        Change { committer, added, removed, left, state: before.clone(), cut: Cut::Cut };
+    let (added, asked, removed, left) = (vec![], vec![], vec![], vec![]);
+    let (state, cut) = (before.clone(), Cut::Cut);
+    let mut change = Change { committer, added, asked, removed, left, state, cut };
     does(&mut change);
     judge(&roster(before.clone()), &change)
 }

@@ -238,8 +238,9 @@ fn a_group_has_a_bound_for_people_and_one_for_devices() {
         let leaves = own.chain(others[..people].iter().cloned());
         let before = Roster::new((0..).map(LeafIndex).zip(leaves), state.clone());
         let committer = LeafIndex(0);
-        let (removed, left, cut) = (vec![], vec![], Cut::Through);
-        judge(&before, &Change { committer, added, removed, left, state: state.clone(), cut })
+        let (asked, removed, left, cut) = (vec![], vec![], vec![], Cut::Through);
+        let state = state.clone();
+        judge(&before, &Change { committer, added, asked, removed, left, state, cut })
     };
     let last = others[PEOPLE_MAX - 1].clone();
     assert_eq!(judged(PEOPLE_MAX - 2, 1, vec![last.clone()]), Ok(()));

@@ -4,8 +4,8 @@ use hushwire_protocol::epoch::EpochKeys;
 use hushwire_protocol::group::{
     Applied, CommitBasis, CommitIntent, Group, GroupError, GroupKind, GroupSnapshot, GroupState,
     JoinerWelcome, KeyPackageUse, LeaveProposal, LogPlace, OpenError, Opened, OpenedMessage,
-    Outcome, OwnKeyPackage, PendingCommit, Report, StagedCandidate, UnverifiedKeyPackage,
-    VerifiedKeyPackage, Welcomed,
+    Outcome, OwnKeyPackage, PendingCommit, Report, RuleVersion, StagedCandidate,
+    UnverifiedKeyPackage, VerifiedKeyPackage, Welcomed,
 };
 use hushwire_protocol::identity::{
     DeviceCredential, DeviceId, DeviceKey, DeviceSerial, Fingerprint, ManagerCounter, ManagerKey,
@@ -72,6 +72,8 @@ pub(crate) struct Device {
     pub(crate) keys: Option<EpochKeys>,
     /// How far it says that it had read.
     pub(crate) read_to: Sequence,
+    /// The newest rules that its program knows.
+    pub(crate) rules: RuleVersion,
 }
 
 /// A device of the identity that grew from `root`, under its manager statement `counter`.
@@ -97,6 +99,7 @@ impl Device {
             epoch: EpochId::from_bytes([0; 32]),
             keys: None,
             read_to: Sequence::FIRST,
+            rules: RuleVersion::SUPPORTED,
         }
     }
 
@@ -116,7 +119,7 @@ impl Device {
         ) -> Result<T, E>,
     ) -> Result<T, E> {
         let snapshot = self.store.snapshot();
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         let mut group = Group::load(&provider, &CHANNEL).unwrap().expect("a stored group");
         let keys = self.keys.as_ref().expect("keys of the epoch");
         let result = operation(&mut group, &provider, &self.key, &self.epoch, keys);
@@ -127,13 +130,13 @@ impl Device {
     }
 
     pub(crate) fn group(&mut self) -> Group {
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         Group::load(&provider, &CHANNEL).unwrap().expect("a stored group")
     }
 
     pub(crate) fn create(&mut self, suite: Suite, kind: GroupKind) {
         let state = GroupState::new(kind, self.identity());
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         let created =
             Group::create(&provider, &self.key, &self.credential, &CHANNEL, suite, state).unwrap();
         let key = created.keys.public_key();
@@ -150,7 +153,7 @@ impl Device {
         suite: Suite,
         usage: KeyPackageUse,
     ) -> VerifiedKeyPackage {
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         let own =
             OwnKeyPackage::generate(&provider, &self.key, &self.credential, suite, usage).unwrap();
         let verified = UnverifiedKeyPackage::parse(&own.bytes).unwrap().verify(suite).unwrap();
@@ -272,7 +275,7 @@ impl Device {
         welcomed: Welcomed<'_>,
     ) -> Result<(), OpenError> {
         let saved = self.store.snapshot();
-        let provider = Provider::new(&self.store, &mut self.rng);
+        let provider = Provider::new(&self.store, &mut self.rng).supporting(self.rules);
         match Group::join(&provider, &self.key, channel, welcomed) {
             Ok(joined) => {
                 self.keys = Some(joined.keys);

@@ -64,11 +64,11 @@ impl TryCryptoRng for Dice {}
 
 /// Who a device is, as its store says.
 #[derive(serde::Deserialize)]
-struct StoredIdentity {
+pub(super) struct StoredIdentity {
     name: String,
     statement: serde_bytes::ByteBuf,
     credential: serde_bytes::ByteBuf,
-    device_key: serde_bytes::ByteBuf,
+    pub(super) device_key: serde_bytes::ByteBuf,
     slot: serde_bytes::ByteBuf,
 }
 
@@ -88,7 +88,7 @@ struct StoredContact {
     card: serde_bytes::ByteBuf,
 }
 
-fn array<const N: usize>(bytes: &serde_bytes::ByteBuf) -> [u8; N] {
+pub(super) fn array<const N: usize>(bytes: &serde_bytes::ByteBuf) -> [u8; N] {
     bytes.as_slice().try_into().unwrap()
 }
 
