@@ -4,7 +4,7 @@ use hushwire_protocol::{
     epoch::EpochKeys,
     group::{
         CommitBasis, CommitIntent, Group, GroupSnapshot, GroupState, JoinerWelcome,
-        KeyPackageReference, KeyPackageUse, LogPlace, Opened, Outcome, OwnKeyPackage,
+        KeyPackageReference, KeyPackageUse, LeafSelector, LogPlace, Opened, Outcome, OwnKeyPackage,
         PendingCommit, UnverifiedKeyPackage, VerifiedKeyPackage, Welcomed,
     },
     identity::{
@@ -25,7 +25,10 @@ use crate::fault::Fault;
 /// The channel of every group of a measurement.
 const CHANNEL: ChannelId = ChannelId::from_bytes([0xC4; 32]);
 
-/// A device of a person of its own.
+/// Devices of each person: the largest groups have more devices than people.
+const DEVICES_EACH: u32 = 4;
+
+/// A device of a person.
 pub(crate) struct Device {
     store: MemoryMlsStore,
     rng: ChaCha20Rng,
@@ -77,22 +80,23 @@ impl Commit {
 impl Device {
     /// The device that grows from this number.
     pub(crate) fn new(number: u32) -> Result<Self, Fault> {
-        let seed = |what: u8| {
+        let seed = |what: u8, number: u32| {
             let mut seed = [what; 32];
             seed[..4].copy_from_slice(&number.to_be_bytes());
             seed
         };
-        let manager = ManagerKey::from_bytes(&seed(1));
-        let statement =
-            RootKey::from_bytes(&seed(2)).state_manager(manager.public(), ManagerCounter(1));
-        let key = DeviceKey::from_bytes(&seed(3));
-        let id = DeviceId::from_bytes([1; 16]);
+        let (person, device) = (number / DEVICES_EACH, number % DEVICES_EACH);
+        let manager = ManagerKey::from_bytes(&seed(1, person));
+        let statement = RootKey::from_bytes(&seed(2, person))
+            .state_manager(manager.public(), ManagerCounter(1));
+        let key = DeviceKey::from_bytes(&seed(3, number));
+        let id = DeviceId::from_bytes([device.to_be_bytes()[3]; 16]);
         let certificate = manager.certify(&statement, id, key.public(), DeviceSerial(1));
         let credential =
             DeviceCredential::new(statement, certificate).map_err(|_| Fault::Device)?;
         Ok(Self {
             store: MemoryMlsStore::default(),
-            rng: ChaCha20Rng::from_seed(seed(4)),
+            rng: ChaCha20Rng::from_seed(seed(4, number)),
             key,
             credential,
             epoch: EpochId::from_bytes([0; 32]),
@@ -103,6 +107,11 @@ impl Device {
 
     pub(crate) fn identity(&self) -> Fingerprint {
         self.credential.identity()
+    }
+
+    /// This device, to be removed.
+    pub(crate) fn selector(&self) -> LeafSelector {
+        LeafSelector::Device(self.identity(), self.credential.device())
     }
 
     /// Makes a group with this device alone in it.

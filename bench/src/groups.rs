@@ -177,7 +177,6 @@ impl Crew {
     fn remove_last(&self) -> Result<LeafSelector, Fault> {
         let leaf = (1..self.size).rev().find(|leaf| !leaf.is_power_of_two());
         let leaf = leaf.ok_or(Fault::Device)?;
-        let device = Device::new(u32::try_from(leaf).unwrap_or(u32::MAX))?;
-        Ok(LeafSelector::Identity(device.identity()))
+        Ok(Device::new(u32::try_from(leaf).unwrap_or(u32::MAX))?.selector())
     }
 }

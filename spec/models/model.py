@@ -16,7 +16,7 @@ Limits = namedtuple(
 )
 # limits.md
 REAL = Limits(64, 1_000, 500, 64, 200, 4, 1_000, 7_776_000_000, 31_536_000_000, 63_072_000_000,
-              7_776_000_000, 65_536, 1_024, 33_554_432)
+              10_368_000_000, 65_536, 1_024, 33_554_432)
 # The same order of lengths, short enough to be walked tick by tick.
 SMALL = Limits(2, 2, 1, 2, 1, 1, 1, 3, 5, 7, 3, 65_536, 1_024, 33_554_432)
 

@@ -548,6 +548,12 @@ fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreEr
     if other.manager_counter != rank.manager_counter {
         return if other > rank { adopt(work, &theirs) } else { Ok(()) };
     }
+    let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
+    if !theirs.devices().iter().any(|entry| entry.device == device) {
+        // It was revoked, or is not known there yet: those who know sign. To put oneself back would be
+        // answered by the same again, until the removal is read.
+        return Ok(());
+    }
     let merged = merge(work, &mine, &theirs)?;
     if merged == theirs.devices() && other > rank {
         return adopt(work, &theirs);

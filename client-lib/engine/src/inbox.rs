@@ -156,7 +156,9 @@ pub(crate) fn opened(
 ) -> Result<Places, StoreError> {
     revoking::opened(work)?;
     let mut record = required(work)?;
-    let fresh = Sequence(record.cursor);
+    // What came before a device had its slot is not for it.
+    let is_first = record.opened_ms == 0 && record.cursor == 0;
+    let fresh = if is_first { slot.min(end) } else { Sequence(record.cursor) };
     let from = fresh.min(slot).min(end);
     // Else the slot may be new, or have lapsed: then its relay has moved it.
     let lately = work.now.0 < record.opened_ms.saturating_add(OLD_COPY_SPAN_MS);

@@ -223,6 +223,7 @@ pub fn suite() -> Suite {
         ))
         .group(grouped("changing rights", &["GRP-045", "GRP-046"], rights()))
         .group(grouped("the picture", &["GRP-042", "GRP-048"], pictures()))
+        .group(grouped("newer rules", &["GRP-012", "GRP-101"], newer_rules()))
         .group(grouped("dissolving", &["GRP-046", "GRP-080", "GRP-081"], dissolving()))
         .group(grouped("texts that were agreed to", &["GRP-010", "CLI-135"], agreed_texts()))
         .group(grouped("kinds of groups", &["GRP-011", "GRP-013", "GRP-044"], kinds()))
@@ -344,7 +345,25 @@ fn changes() -> Cases {
             by(1).then(State { name: "climbs\nwalks", ..group() }),
             Some(Rejection::BadGroupState),
         ),
-        ("other rules", by(0).then(State { rules: 2, ..group() }), Some(Rejection::BadGroupState)),
+        ("rules of number 0", by(0).then(State { rules: 0, ..group() }), bad()),
+    ]
+}
+
+const fn bad() -> Option<Rejection> {
+    Some(Rejection::BadGroupState)
+}
+
+/// What is refused also by who does not know the rules.
+fn newer_rules() -> Cases {
+    let newer = || State { rules: 2, ..group() };
+    let by = |leaf| Case::new(&group(), leaf).then(newer());
+    let uncut = Case { cut: 0, ..by(0).remove(3) };
+    vec![
+        ("an admin raises the rules", by(1), Some(Rejection::NoRight)),
+        ("a member does", by(2), Some(Rejection::NoRight)),
+        ("the owner does, and adds somebody", by(0).add(5, 51), bad()),
+        ("the owner does, and removes somebody", by(0).remove(3), bad()),
+        ("the same without cut", uncut, bad()),
     ]
 }
 

@@ -20,7 +20,8 @@ pub fn safe_file_name(suggestion: &str) -> String {
     while !trimmed.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
-    let name = trimmed.get(..end).unwrap_or_default();
+    // A cut can bring another of them to the end.
+    let name = trimmed.get(..end).unwrap_or_default().trim_end_matches(is_trimmed);
     if name.is_empty() || is_device(name) { FALLBACK.to_owned() } else { name.to_owned() }
 }
 
@@ -77,6 +78,7 @@ mod tests {
             assert_eq!(safe_file_name(suggestion), name, "{suggestion:?}");
         }
         assert_eq!(safe_file_name(&"ä".repeat(200)).len(), 200);
+        assert_eq!(safe_file_name(&format!("{}. b", "a".repeat(199))), "a".repeat(199));
     }
 
     proptest! {

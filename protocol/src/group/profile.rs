@@ -87,14 +87,14 @@ pub(crate) fn context_extensions(
     .map_err(|_| GroupError::Mls)
 }
 
-/// The rules of a GroupContext, if this program does not know them (spec: GRP-100). Then nothing
-/// else of it can be read.
+/// The rules of a GroupContext, if they are newer than these. Of what a program does not know it can
+/// read nothing else (spec: GRP-100).
 pub(crate) fn newer_rules(
     extensions: &Extensions<GroupContext>,
-    supported: RuleVersion,
+    than: RuleVersion,
 ) -> Option<RuleVersion> {
     let state = extensions.unknown(EXTENSION_TYPE)?;
-    RuleVersion::of_state(&state.0).ok().filter(|rules| *rules > supported)
+    RuleVersion::of_state(&state.0).ok().filter(|rules| *rules > than)
 }
 
 /// The state in a GroupContext that has exactly our extensions (spec: GRP-014).

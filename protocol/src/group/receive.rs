@@ -329,9 +329,14 @@ impl Group {
         let outcome = derive_keys(provider, &mut staged, mark)?;
         verify_path(&staged, &committer)?;
         let after = staged.group_context().extensions();
-        if let Some(rules) = newer_rules(after, provider.supported()) {
+        if let Some(rules) = newer_rules(after, self.state.rules) {
             judge_raise(&staged, &committer, &content.proposals)?;
-            return Err(OpenError::NewerRules(rules));
+            if rules > provider.supported() {
+                return Err(match self.state.life {
+                    Life::Open => OpenError::NewerRules(rules),
+                    Life::Dissolved => Rejection::Dissolved.into(),
+                });
+            }
         }
         let change = read_change(&staged, &self.channel, &self.state, committer.leaf, mark.cut)?;
         if change.left.len() != content.proposals.len() {
@@ -442,9 +447,8 @@ fn verify_path(staged: &StagedCommit, committer: &Member) -> Result<(), Rejectio
     Ok(())
 }
 
-/// What can be said of a commit that leads to rules which this program does not know: it is an
-/// owner's, and the state is all that it changes (spec: GRP-101, GRP-102). Who knows the rules finds
-/// the same faults.
+/// What can be said of a commit that raises the rules, whether this program knows them or not: it is
+/// an owner's, and the state is all that it changes (spec: GRP-101, GRP-102).
 fn judge_raise(
     staged: &StagedCommit,
     committer: &Member,

@@ -44,6 +44,7 @@ pub struct Change {
 /// [`Rejection::InvalidCommit`] for leaves that are not there.
 pub fn judge(before: &Roster, change: &Change) -> Result<(), Rejection> {
     let judge = Judge::new(before, change)?;
+    judge.check_raise()?;
     judge.check_life()?;
     judge.check_cut()?;
     judge.check_fixed()?;
@@ -130,19 +131,21 @@ impl<'a> Judge<'a> {
     /// The kind never changes, and the rules rise only (spec: GRP-012).
     fn check_fixed(&self) -> Result<(), Rejection> {
         let (old, new) = (&self.before.state, &self.change.state);
-        if old.kind != new.kind || new.rules < old.rules {
-            return Err(Rejection::BadGroupState);
-        }
-        if new.rules > old.rules { self.check_raise() } else { Ok(()) }
+        let raised = GroupState { rules: new.rules, ..old.clone() };
+        let plain = new.rules == old.rules || raised == *new;
+        let fixed = old.kind == new.kind && new.rules >= old.rules;
+        if fixed && plain { Ok(()) } else { Err(Rejection::BadGroupState) }
     }
 
-    /// An owner raises the rules, by a commit that does nothing else; it is judged by those before
+    /// An owner raises the rules, by a commit that does nothing else. This is what a program can say
+    /// that does not know them, so it comes first; it is judged by the rules before
     /// (spec: GRP-101, GRP-103).
     fn check_raise(&self) -> Result<(), Rejection> {
+        if self.change.state.rules <= self.before.state.rules {
+            return Ok(());
+        }
         self.demand_role(Role::Owner)?;
-        let raised = GroupState { rules: self.change.state.rules, ..self.before.state.clone() };
-        let plain =
-            self.change.added.is_empty() && self.gone.is_empty() && raised == self.change.state;
+        let plain = self.change.added.is_empty() && self.gone.is_empty();
         if plain { Ok(()) } else { Err(Rejection::BadGroupState) }
     }
 

@@ -120,10 +120,16 @@ impl World {
         if self.relays_are == Relays::Liars {
             return true;
         }
-        let Some((chat, _)) = accused else { return false };
         if !self.is_honest(client) {
             return true;
         }
+        // A device whose clock is wrong asks at a time that is not.
+        let skewed = self.clients.iter().any(|device| device.skewed);
+        if skewed && matches!(warning, Warning::ItemRejected { code } if code == "REJOIN_NOT_VALID")
+        {
+            return true;
+        }
+        let Some((chat, _)) = accused else { return false };
         let Some(key) = self.key_of(client, chat) else { return false };
         let mut views = self.ledger.views.keys();
         views.any(|(other, of)| *of == key && !self.is_honest(*other))

@@ -179,7 +179,8 @@ fn who_was_away_during_three_commits_comes_in() {
     world.settle();
     world.say(alice, crew, "where are you?");
     world.set_online(away, true);
-    world.settle();
+    // Who was away for so long waits up to a minute before it connects.
+    world.pass(120_000);
     let chat = world.chat(away, "Crew").number;
     assert_eq!(world.texts(away, chat), ["where are you?"]);
     world.say(away, chat, "here");

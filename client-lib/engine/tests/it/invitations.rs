@@ -348,9 +348,8 @@ fn chats_of_one_contact_do_not_make_the_older_ones_deaf() {
 /// Alice, Bob and Mallory, who are contacts of hers, and a laptop of hers that is away before it hears
 /// of that.
 fn with_laptop_away(world: &mut World) -> [Who; 4] {
-    for _ in 0..std::env::var("HWP").map_or(1, |v| v.parse().unwrap()) {
-        world.device("spare");
-    }
+    // Another device draws other numbers: in this world Bob's invitation is read before Alice's.
+    world.device("spare");
     let [alice, bob, mallory] = ["Alice", "Bob", "Mallory"].map(|name| world.person(name, 0));
     world.befriend(bob, alice);
     world.befriend(mallory, alice);
