@@ -18,6 +18,7 @@ mod devices;
 mod disk;
 mod files;
 mod forgetting;
+mod granted;
 mod hostile;
 mod impostors;
 mod invitations;
