@@ -104,7 +104,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("device_list_renew_ms", "client-lib/engine/src/devices.rs", "LIST_RENEW_MS"),
     ("answer_wait_ms", "client-lib/engine/src/session.rs", "ANSWER_WAIT_MS"),
     ("blob_answer_wait_ms", "client-lib/engine/src/session.rs", "BLOB_ANSWER_WAIT_MS"),
-    ("grant_wait_ms", "client-lib/engine/src/devices.rs", "GRANT_WAIT_MS"),
+    ("grant_wait_ms", "client-lib/engine/src/linking/granted.rs", "GRANT_WAIT_MS"),
     ("shelf_packages_put", "client-lib/engine/src/shelf.rs", "SHELF_PACKAGES"),
     ("shelf_packages_least", "client-lib/engine/src/shelf.rs", "SHELF_PACKAGES_LEAST"),
     ("shelf_wait_ms", "client-lib/engine/src/engine/shelf.rs", "SHELF_WAIT_MS"),

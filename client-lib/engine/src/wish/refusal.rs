@@ -6,8 +6,7 @@ use super::{Progress, load};
 use crate::{
     additions, asking, backoff,
     command::FailureReason,
-    contacts, devices, door, files, groups, inbox, invitations, linking, outbox, packages,
-    readmission,
+    contacts, door, files, groups, inbox, invitations, linking, outbox, packages, readmission,
     record::{TransferNumber, Wish, WishNumber},
     refreshing, snapshots,
     store::StoreError,
@@ -56,7 +55,7 @@ pub(super) fn refused(
         // The person is known by a used link only; its own card comes when it comes online.
         (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
         (Wish::AddDevice { device, .. }, Code::ShelfEmpty) => {
-            devices::has_no_package(work, device)?;
+            linking::granted::has_no_package(work, device)?;
             // With the device goes the wish.
             Ok(if load(work, number)?.is_some() { later } else { Progress::Settled })
         }

@@ -19,6 +19,7 @@ mod disk;
 mod doors;
 mod files;
 mod forgetting;
+mod granted;
 mod hostile;
 mod impostors;
 mod invitations;
