@@ -48,7 +48,7 @@ enum Phase {
     Opening,
     /// Open by an earlier key; the relay is asked to take the present one.
     Replacing {
-        handle: Handle,
+        opened: OpenAt,
         from: Sequence,
     },
     Reading(Reading),
@@ -57,8 +57,15 @@ enum Phase {
     },
 }
 
-struct Reading {
+/// What the relay opened, and in which session.
+#[derive(Clone, Copy)]
+struct OpenAt {
+    session: SessionNumber,
     handle: Handle,
+}
+
+struct Reading {
+    opened: OpenAt,
     /// The first place that may come next.
     next: Sequence,
     /// The group's place there.
@@ -85,7 +92,16 @@ struct PlacedItem {
 impl DoorLive {
     pub(super) const fn handle(&self) -> Option<Handle> {
         match &self.phase {
-            Phase::Reading(reading) => Some(reading.handle),
+            Phase::Reading(reading) => Some(reading.opened.handle),
+            _ => None,
+        }
+    }
+
+    const fn opened(&self) -> Option<OpenAt> {
+        match &self.phase {
+            Phase::Reading(Reading { opened, .. }) | Phase::Replacing { opened, .. } => {
+                Some(*opened)
+            }
             _ => None,
         }
     }
@@ -109,18 +125,19 @@ impl<S: Store> Engine<S> {
     /// Takes a door from the store, if this device keeps it; begins anew if its keys are others.
     pub(super) fn load_door(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         if self.transact(|work| door::record(work, &channel))?.is_none() {
-            self.doors.remove(&channel);
+            self.drop_door(&channel);
             return Ok(());
         }
         let kept = self.transact(|work| door::kept(work, &channel))?;
         let placed = self.transact(|work| groups::with_relay(work, &channel))?;
         let (Some(kept), Some(placed)) = (kept, placed) else {
-            self.doors.remove(&channel);
+            self.drop_door(&channel);
             return self.transact(|work| requests::drop_wishes(work, &channel));
         };
         let same =
             |live: &DoorLive| live.inbox == kept.inbox && live.generation == kept.generation();
         if !self.doors.get(&channel).is_some_and(same) {
+            self.leave_door(&channel);
             let live = DoorLive {
                 key: self.channel_key(&placed.relay, &channel),
                 inbox: kept.inbox,
@@ -140,11 +157,29 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// The session is lost, and with it what was open there.
     pub(super) fn close_door(&mut self, channel: &ChannelId) {
         self.set_door(channel, Phase::Closed);
     }
 
+    fn drop_door(&mut self, channel: &ChannelId) {
+        self.leave_door(channel);
+        self.doors.remove(channel);
+    }
+
+    /// Closes what is open at the relay, if anything is, and waits for nothing of it.
+    pub(super) fn leave_door(&mut self, channel: &ChannelId) {
+        let opened = self.doors.get(channel).and_then(DoorLive::opened);
+        self.close_door(channel);
+        let Some(OpenAt { session: number, handle }) = opened else { return };
+        if let Some(session) = self.sessions.get_mut(&number) {
+            session.forget_door(channel);
+        }
+        self.send(number, Request::ChannelClose(handle), Pending::Nothing);
+    }
+
     fn rest_door(&mut self, channel: &ChannelId, retry_after_ms: u64) {
+        self.leave_door(channel);
         let refusals = self.doors.get(channel).map_or(0, |live| live.refusals);
         let wait = backoff::REFUSED_REST_MS + backoff::wait_ms(refusals, &mut *self.rng);
         let until = self.now().plus_ms(backoff::rest_ms(wait, retry_after_ms));
@@ -226,16 +261,22 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         let Some(live) = self.doors.get_mut(&channel) else { return Ok(()) };
         if !matches!(live.phase, Phase::Opening) {
+            // Of keys that are over by now.
+            if let Answer::InboxOpened { handle, .. } = answer {
+                self.send(number, Request::ChannelClose(*handle), Pending::Nothing);
+            }
             return Ok(());
         }
         match answer {
             Answer::InboxOpened { handle, cursor, .. } if live.attempt == 0 => {
                 self.transact(|work| opening::opened(work, &channel))?;
-                self.read_door(number, channel, *handle, *cursor);
+                let opened = OpenAt { session: number, handle: *handle };
+                self.read_door(channel, opened, *cursor);
                 Ok(())
             }
             Answer::InboxOpened { handle, cursor, .. } => {
-                self.replace_keys(number, channel, *handle, *cursor)
+                let opened = OpenAt { session: number, handle: *handle };
+                self.replace_keys(channel, opened, *cursor)
             }
             Answer::Refused(refusal) if refusal.code == Code::Denied => {
                 // The relay may not have heard of these keys: those before are tried.
@@ -257,51 +298,38 @@ impl<S: Store> Engine<S> {
     /// The door opened by an earlier key: the relay takes the present one from here.
     fn replace_keys(
         &mut self,
-        number: SessionNumber,
         channel: ChannelId,
-        handle: Handle,
+        opened: OpenAt,
         from: Sequence,
     ) -> Result<(), StoreError> {
+        let OpenAt { session: number, handle } = opened;
+        self.set_door(&channel, Phase::Replacing { opened, from });
         let Some(session) = self.sessions.get(&number) else { return Ok(()) };
         let (Some(id), relay) = (session.id, session.relay()) else { return Ok(()) };
         let request =
             self.transact(|work| opening::replacing(work, &channel, &relay, &id, handle))?;
         match request {
-            Some(request) => {
-                self.set_door(&channel, Phase::Replacing { handle, from });
-                self.send(number, request, Pending::ReplaceDoorKeys { channel });
-            }
+            Some(request) => self.send(number, request, Pending::ReplaceDoorKeys { channel }),
             // The others have to hear of the key first.
             None => self.rest_door(&channel, 0),
         }
         Ok(())
     }
 
-    pub(super) fn door_keys_replaced(
-        &mut self,
-        number: SessionNumber,
-        channel: ChannelId,
-        answer: &Answer,
-    ) {
+    pub(super) fn door_keys_replaced(&mut self, channel: ChannelId, answer: &Answer) {
         let Some(live) = self.doors.get_mut(&channel) else { return };
-        let Phase::Replacing { handle, from } = live.phase else { return };
+        let Phase::Replacing { opened, from } = live.phase else { return };
         live.attempt = 0;
         match answer {
-            Answer::Done => self.read_door(number, channel, handle, from),
+            Answer::Done => self.read_door(channel, opened, from),
             Answer::Refused(refusal) => self.rest_door(&channel, refusal.retry_after_ms),
             _ => self.rest_door(&channel, 0),
         }
     }
 
-    fn read_door(
-        &mut self,
-        number: SessionNumber,
-        channel: ChannelId,
-        handle: Handle,
-        from: Sequence,
-    ) {
+    fn read_door(&mut self, channel: ChannelId, opened: OpenAt, from: Sequence) {
         let reading = Reading {
-            handle,
+            opened,
             next: from,
             place: from,
             told: from,
@@ -311,8 +339,9 @@ impl<S: Store> Engine<S> {
         let Some(live) = self.doors.get_mut(&channel) else { return };
         live.phase = Phase::Reading(reading);
         let inbox = live.inbox;
+        let OpenAt { session, handle } = opened;
         let read = Request::InboxRead { handle, from, follow: Follow::Onward };
-        self.send(number, read, Pending::ReadDoor { channel, inbox });
+        self.send(session, read, Pending::ReadDoor { channel, inbox });
     }
 
     pub(super) fn door_read(
@@ -346,8 +375,6 @@ impl<S: Store> Engine<S> {
     fn take_door_item(&mut self, channel: ChannelId, item: &InboxItem) -> Result<(), StoreError> {
         let place = item.sequence;
         let Some(reading) = self.door_reading(&channel) else { return Ok(()) };
-        // Two readings may be going on, of which one began when the door was opened anew: each brings
-        // the items in their order.
         if place < reading.next || reading.items.len() >= ITEMS_MAX {
             return Ok(());
         }
@@ -384,11 +411,9 @@ impl<S: Store> Engine<S> {
         }
         reading.advance = Advance::UnderWay;
         reading.told = reading.place;
-        let request = Request::InboxAdvance { handle: reading.handle, cursor: reading.place };
-        let key = self.doors.get(channel).map(|live| live.key.clone());
-        if let Some(number) = key.and_then(|key| self.ready(&key)) {
-            self.send(number, request, Pending::AdvanceDoor { channel: *channel });
-        }
+        let OpenAt { session, handle } = reading.opened;
+        let request = Request::InboxAdvance { handle, cursor: reading.place };
+        self.send(session, request, Pending::AdvanceDoor { channel: *channel });
         Ok(())
     }
 
@@ -408,7 +433,7 @@ impl<S: Store> Engine<S> {
             reading.items.iter().any(|placed| placed.item == DoorItem::Unclear)
         };
         if self.door_reading(&channel).is_some_and(unclear) {
-            self.close_door(&channel);
+            self.leave_door(&channel);
         }
         Ok(())
     }

@@ -246,7 +246,7 @@ impl<S: Store> Engine<S> {
             Pending::CreateDoor { channel } => self.door_created(channel, &frame.answer),
             Pending::OpenDoor { channel } => self.door_opened(number, channel, &frame.answer),
             Pending::ReplaceDoorKeys { channel } => {
-                self.door_keys_replaced(number, channel, &frame.answer);
+                self.door_keys_replaced(channel, &frame.answer);
                 Ok(())
             }
             Pending::ReadDoor { channel, inbox } => self.door_read(channel, &inbox, &frame.answer),

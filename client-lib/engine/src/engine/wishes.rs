@@ -299,7 +299,7 @@ impl<S: Store> Engine<S> {
             self.close_inbox();
         }
         if let (true, Some(Target::Door { channel })) = (denied, &target) {
-            self.close_door(channel);
+            self.leave_door(channel);
         }
         // While the log decides, nothing else is appended there.
         let waits = matches!(progress, Progress::AwaitLog | Progress::AwaitOthers);
