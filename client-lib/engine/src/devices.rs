@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     additions,
     advance::{self, Moved},
-    capabilities, chats,
+    asking, capabilities, chats,
     command::{
         CommandError, ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice,
         Verification,
@@ -432,6 +432,7 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut entries = revoked_entries(work)?;
     entries.push(ControlEntry { kind: ControlKind::DevicesListed, payload });
     entries.extend(capabilities::entries(work)?);
+    entries.extend(asking::entries(work)?);
     for entry in device_list(work)?.devices() {
         let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
         let Some(named) = named else { continue };
@@ -494,6 +495,8 @@ pub(crate) fn take_state(
         ControlKind::ContactVerified => take_verified(work, payload),
         ControlKind::CapabilityMade => capabilities::take_told(work, payload),
         ControlKind::DeviceRevoked => take_revoked(work, payload),
+        ControlKind::GroupAsked => asking::take_asked(work, payload),
+        ControlKind::GroupAskingOver => asking::take_over(work, payload),
         _ => Ok(()),
     }
 }

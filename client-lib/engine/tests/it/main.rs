@@ -16,6 +16,7 @@ mod clocks;
 mod contests;
 mod devices;
 mod disk;
+mod doors;
 mod files;
 mod forgetting;
 mod granted;
