@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::{
     additions, changing, chats,
     command::{ChatState, FailureReason, StuckCause},
+    door::{self, Committer},
     entered,
     event::Event,
     forks::{self, Leaving},
@@ -64,6 +65,7 @@ pub(crate) fn begin_epoch(
 pub(crate) struct Moved {
     /// Whose commit it was.
     by: Fingerprint,
+    committer: Committer,
     pub(crate) added: Vec<Member>,
     pub(crate) removed: Vec<Member>,
     /// The agreed state before, if it is another one now.
@@ -81,6 +83,7 @@ impl From<&Applied> for Moved {
         };
         Self {
             by: applied.committer.identity(),
+            committer: Committer::Another,
             added: applied.added.clone(),
             removed: applied.removed.clone(),
             state_before: applied.state_before.clone(),
@@ -120,6 +123,7 @@ pub(crate) fn apply_own(
     };
     let moved = Moved {
         by: work.identity()?.ok_or(StoreError::Damaged)?.fingerprint(),
+        committer: Committer::ThisDevice,
         added: missing_in(&after, &before),
         removed: missing_in(&before, &after),
         state_before: (state != *mls.state()).then_some(state),
@@ -211,7 +215,7 @@ fn move_on(
     }
     readmission::note(work, channel, group.purpose.chat(), applied)?;
     settle_true(work, channel, mls)?;
-    tell(work, &moved, mls, applied)?;
+    tell(work, channel, &moved, mls, applied)?;
     forks::left(work, channel, &group.epoch)
 }
 
@@ -255,6 +259,7 @@ fn settle_true(work: &mut Work<'_>, channel: &ChannelId, mls: &Group) -> Result<
 
 fn tell(
     work: &mut Work<'_>,
+    channel: &ChannelId,
     group: &GroupRecord,
     mls: &Group,
     applied: &Moved,
@@ -269,6 +274,9 @@ fn tell(
         PurposeRecord::Group { chat } => chat,
     };
     if let Some(before) = &applied.state_before {
+        if before.name != mls.state().name {
+            door::links::put_again(work, channel)?;
+        }
         groups::take_name(work, chat, mls)?;
         changing::tell(work, chat, &applied.by, before, mls.state())?;
     }
@@ -278,13 +286,20 @@ fn tell(
     let now = mls.members().map_err(log::store_error)?;
     let added = groups::came(&now, &applied.added, &applied.removed);
     let removed = groups::went(&now, &applied.removed);
+    let hex = |people: &[Fingerprint]| people.iter().map(Fingerprint::to_hex).collect();
     if !added.is_empty() {
-        work.event(Event::MembersAdded { chat, members: added })?;
+        work.event(Event::MembersAdded { chat, members: hex(&added) })?;
     }
     if !removed.is_empty() {
-        work.event(Event::MembersRemoved { chat, members: removed })?;
+        work.event(Event::MembersRemoved { chat, members: hex(&removed) })?;
     }
-    Ok(())
+    let change = door::Change {
+        added: &applied.added,
+        removed: &applied.removed,
+        came: &added,
+        went: &removed,
+    };
+    door::members_changed(work, channel, mls, applied.committer, &change)
 }
 
 /// This device is out: it reads and writes nothing more there.
@@ -364,6 +379,7 @@ fn close(
     out.contest = None;
     out.last_roster = groups::identities(&mls.members().map_err(log::store_error)?);
     groups::save(work, channel, &out)?;
+    door::forget(work, channel)?;
     work.effects.channels.insert(*channel);
     for row in wish::of_channel(work, channel)? {
         if !is_granted(&row.wish, reason) {

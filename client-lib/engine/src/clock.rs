@@ -7,8 +7,8 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, forks, groups, handled, inbox, joining, linking, log, readmission, refreshing,
-    shelf, store::StoreError, warnings, work::Work,
+    capabilities, door, forks, groups, handled, inbox, joining, linking, log, readmission,
+    refreshing, shelf, store::StoreError, warnings, work::Work,
 };
 
 /// How far the clock goes back before the engine takes the lower time, in milliseconds; in smaller
@@ -37,6 +37,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     for channel in groups::channels(work)? {
         forks::cut_times(work, &channel)?;
         log::cut_times(work, &channel)?;
+        door::cut_times(work, &channel)?;
         refreshing::cut_times(work, &channel)?;
     }
     Ok(())

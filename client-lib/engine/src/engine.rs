@@ -5,6 +5,7 @@
 //! empty, then call again no later than [`Engine::poll_timeout`] says.
 
 mod channels;
+mod doors;
 mod fetches;
 mod files;
 mod inbox;
@@ -26,6 +27,7 @@ use crate::{
     command::{Command, CommandError, Reply},
     engine::{
         channels::ChannelLive,
+        doors::DoorLive,
         fetches::FetchLive,
         files::TransferLive,
         inbox::InboxLive,
@@ -73,6 +75,7 @@ pub struct Engine<S> {
     last_session: u64,
     channels: BTreeMap<ChannelId, ChannelLive>,
     watches: Watches,
+    doors: BTreeMap<ChannelId, DoorLive>,
     inbox: Option<InboxLive>,
     rendezvous: Option<RendezvousLive>,
     wishes: BTreeMap<WishNumber, WishLive>,
@@ -126,6 +129,7 @@ impl<S: Store> Engine<S> {
             last_session: 0,
             channels: BTreeMap::new(),
             watches: Watches::new(),
+            doors: BTreeMap::new(),
             inbox: None,
             rendezvous: None,
             wishes: BTreeMap::new(),
@@ -151,6 +155,7 @@ impl<S: Store> Engine<S> {
         self.transact(refreshing::check_done)?;
         self.load_wishes()?;
         self.load_channels()?;
+        self.load_doors()?;
         self.load_inbox()?;
         self.load_rendezvous()?;
         self.held_due = true;
@@ -228,10 +233,11 @@ impl<S: Store> Engine<S> {
         let watches = self.watches.values().filter_map(WatchLive::deadline);
         let rendezvous =
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
+        let doors = self.doors.values().filter_map(DoorLive::deadline);
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
         let fetches = self.fetches.values().map(FetchLive::deadline);
         let reload = self.reload_due.into_iter();
-        let all = sessions.chain(wishes).chain(channels).chain(rendezvous);
+        let all = sessions.chain(wishes).chain(channels).chain(rendezvous).chain(doors);
         let all = all.chain(inbox).chain(watches).chain(fetches).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
@@ -280,6 +286,7 @@ impl<S: Store> Engine<S> {
         self.wishes.clear();
         self.channels.clear();
         self.watches.clear();
+        self.doors.clear();
         self.inbox = None;
         self.rendezvous = None;
         self.outputs.push_back(Output::StatusChanged);
@@ -313,6 +320,7 @@ impl<S: Store> Engine<S> {
         self.pump_rendezvous()?;
         self.pump_channels()?;
         self.pump_watches()?;
+        self.pump_doors()?;
         self.pump_wishes()
     }
 
@@ -353,8 +361,11 @@ impl<S: Store> Engine<S> {
             // Who waits for everything to be settled looks again.
             self.outputs.push_back(Output::StatusChanged);
         }
-        for channel in effects.channels {
-            self.channel_moved(channel)?;
+        for channel in &effects.channels {
+            self.channel_moved(*channel)?;
+        }
+        for channel in effects.channels.union(&effects.doors) {
+            self.door_moved(*channel)?;
         }
         self.held_due |= effects.contacts;
         if let Some(inbox) = self.inbox.as_mut().filter(|_| effects.shelf) {

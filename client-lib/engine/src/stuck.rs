@@ -68,7 +68,7 @@ pub(crate) fn stick(
     }
     let chat = group.purpose.chat();
     let stuck = Some(StuckRecord { cause, since_ms: work.now.0 });
-    groups::save(work, channel, &GroupRecord { contest: None, stuck, ..group })?;
+    groups::save(work, channel, &GroupRecord { contest: None, unsettled: None, stuck, ..group })?;
     groups::set_state(work, channel, GroupState::Stuck)?;
     // An invitation may be there already (spec: LNK-080).
     work.effects.contacts = true;
