@@ -15,6 +15,7 @@ pub mod door;
 pub mod ed25519;
 pub mod envelope;
 pub mod epoch_keys;
+pub mod followed_candidate;
 pub mod group_binding;
 pub mod group_code;
 pub mod identity;
@@ -29,6 +30,7 @@ pub mod safety_number;
 pub mod seal;
 pub mod sealed_box;
 pub mod session;
+pub mod statement;
 pub mod transcript;
 pub mod wire_frame;
 pub mod wire_splitter;
@@ -65,6 +67,12 @@ pub const ALL: &[Kind] = &[
     Kind { name: message_policy::NAME, suite: message_policy::suite, run: message_policy::run },
     Kind { name: group_binding::NAME, suite: group_binding::suite, run: group_binding::run },
     Kind { name: commit_report::NAME, suite: commit_report::suite, run: commit_report::run },
+    Kind { name: statement::NAME, suite: statement::suite, run: statement::run },
+    Kind {
+        name: followed_candidate::NAME,
+        suite: followed_candidate::suite,
+        run: followed_candidate::run,
+    },
     Kind { name: content::NAME, suite: content::suite, run: content::run },
     Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
     Kind { name: control::NAME, suite: control::suite, run: control::run },

@@ -21,7 +21,7 @@ mod speaking;
 mod unsettled;
 mod watching;
 
-use hushwire_protocol::group::{LeafIndex, Note, PastRoster, VerifiedStatement, leading};
+use hushwire_protocol::group::{LeafIndex, Note, PastRoster, Standpoint, VerifiedStatement};
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId},
     message::{Content, Entry, EntryBody},
@@ -175,17 +175,6 @@ pub(crate) fn remember(
     }
 }
 
-/// The statements that count: nobody has applied what is no candidate, or what is invalid for all
-/// (spec: GRP-126).
-fn counted(record: &EpochRecord) -> Vec<VerifiedStatement> {
-    let may_be_applied = |said: &VerifiedStatement| {
-        let known = record.candidates.iter().find(|known| known.entry == said.candidate);
-        known.is_some_and(|known| known.verdict != Verdict::Invalid)
-    };
-    let said = record.statements.iter().map(|known| VerifiedStatement::from(*known));
-    said.filter(may_be_applied).collect()
-}
-
 /// Looks what the statements of an epoch mean for this device (spec: GRP-123, CLI-192, CLI-193).
 fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
@@ -193,33 +182,40 @@ fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
     let Some(left) = record.left.clone() else { return Ok(()) };
     let roster = roster::load(work, channel, &left)?;
     let own = roster::own_rank(&roster, &left)?;
-    let mut said = counted(&record);
-    let noted = said.iter().any(|known| known.rank == own);
-    let backed = said.iter().any(|known| known.candidate == left.applied && known.rank != own);
-    if !noted {
-        // What it would say itself counts: nobody below it makes it leave.
-        said.push(VerifiedStatement { candidate: left.applied, rank: own });
-    }
+    let LeftRecord { applied, .. } = left;
+    let said: Vec<VerifiedStatement> =
+        record.statements.iter().map(|known| (*known).into()).collect();
     let removed: Vec<LeafIndex> = left.removed.iter().map(|leaf| LeafIndex(*leaf)).collect();
-    if let Some(lead) = leading(&said, &left.applied, &removed)
-        && lead.candidate != left.applied
-    {
-        return lose(work, channel, epoch, &left, lead.candidate);
+    let candidates = possible(&record);
+    let standpoint = Standpoint { applied, own, removed: &removed, candidates: &candidates };
+    let followed = standpoint.followed(&said);
+    if followed != applied {
+        return lose(work, channel, epoch, &left, followed);
     }
+    let counted = said.iter().filter(|known| standpoint.counts(known));
+    let for_it = |known: &&VerifiedStatement| known.candidate == applied;
+    let noted = counted.clone().filter(for_it).any(|known| known.rank == own);
+    let backed = counted.clone().filter(for_it).any(|known| known.rank != own);
+    let doubted = counted.clone().any(|known| known.candidate != applied);
+    let behind = record.candidates.iter().skip_while(|known| known.entry != applied).count();
     let unsettled = group.unsettled.filter(|unsettled| unsettled.epoch == *epoch);
     let may_settle = unsettled.is_none_or(|unsettled| unsettled::may_settle(work, &unsettled));
-    let behind = record.candidates.iter().skip_while(|known| known.entry != left.applied).count();
-    let rival = behind > 1 || said.iter().any(|known| known.candidate != left.applied);
-    if (rival || unsettled.is_some()) && may_settle {
+    if (behind > 1 || doubted || unsettled.is_some()) && may_settle {
         speaking::plan(work, &mut record, &roster);
         log::save_epoch(work, channel, epoch, &record)?;
     }
-    let settled = backed || (noted && roster.above(own) == 0);
-    if settled && unsettled.is_some() {
+    if unsettled.is_some() && (backed || (noted && roster.above(own) == 0)) {
         unsettled::settle(work, channel)?;
     }
     work.effects.channels.insert(*channel);
     Ok(())
+}
+
+/// The candidates that somebody may have applied (spec: GRP-126).
+fn possible(record: &EpochRecord) -> Vec<EntryId> {
+    let candidates = record.candidates.iter();
+    let possible = candidates.filter(|known| known.verdict != Verdict::Invalid);
+    possible.map(|known| known.entry).collect()
 }
 
 /// Another member wrote where this device is: it is not alone behind what it applied (spec: CLI-192).

@@ -154,17 +154,39 @@ impl Note {
     }
 }
 
-/// The statement that settles a fork: that of the highest rank, but for members whom the reader's own
-/// candidate removed and who speak for another one (spec: GRP-123, GRP-124).
-pub fn leading(
-    statements: &[VerifiedStatement],
-    own: &EntryId,
-    removed: &[LeafIndex],
-) -> Option<VerifiedStatement> {
-    let counts = |statement: &&VerifiedStatement| {
-        statement.candidate == *own || !removed.contains(&statement.rank.leaf)
-    };
-    statements.iter().filter(counts).max_by_key(|statement| statement.rank).copied()
+/// From where a member of a common epoch looks which candidate is followed.
+#[derive(Clone, Copy, Debug)]
+pub struct Standpoint<'a> {
+    /// What it applied itself.
+    pub applied: EntryId,
+    /// What its own word weighs there.
+    pub own: Rank,
+    /// The leaves that this candidate removed.
+    pub removed: &'a [LeafIndex],
+    /// The candidates of the epoch, without those that are invalid for all.
+    pub candidates: &'a [EntryId],
+}
+
+impl Standpoint<'_> {
+    /// The candidate that is followed: that of the highest rank which speaks. The member's own word
+    /// counts as if it was noted, so that nobody below makes it leave (spec: GRP-123, GRP-124,
+    /// GRP-126).
+    pub fn followed(&self, statements: &[VerifiedStatement]) -> EntryId {
+        let own = VerifiedStatement { candidate: self.applied, rank: self.own };
+        let counted = statements.iter().filter(|statement| self.counts(statement));
+        let noted = counted.clone().any(|statement| statement.rank == self.own);
+        let own = (!noted).then_some(&own);
+        let highest = counted.chain(own).max_by_key(|statement| statement.rank);
+        highest.map_or(self.applied, |statement| statement.candidate)
+    }
+
+    /// Whether a statement counts: nobody can have applied what is no candidate, and who was removed
+    /// does not speak against that.
+    pub fn counts(&self, statement: &VerifiedStatement) -> bool {
+        let is_candidate = self.candidates.contains(&statement.candidate);
+        let was_removed = self.removed.contains(&statement.rank.leaf);
+        is_candidate && (statement.candidate == self.applied || !was_removed)
+    }
 }
 
 #[cfg(test)]
@@ -225,20 +247,29 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_rank_leads_and_the_removed_do_not_speak_against_their_removal() {
-        // spec: GRP-123, GRP-124
-        let said = |candidate, leaf: u32, role| VerifiedStatement {
-            candidate,
-            rank: Rank { role, leaf: LeafIndex(leaf) },
-        };
+    fn the_highest_rank_is_followed_and_the_removed_do_not_speak_against_their_removal() {
+        // spec: GRP-123, GRP-124, GRP-126
+        let rank = |leaf: u32, role| Rank { role, leaf: LeafIndex(leaf) };
+        let said = |candidate, leaf, role| VerifiedStatement { candidate, rank: rank(leaf, role) };
         let all =
             [said(ONE, 3, Role::Admin), said(OTHER, 1, Role::Owner), said(ONE, 0, Role::Owner)];
-        assert_eq!(leading(&[], &ONE, &[]), None);
-        assert_eq!(leading(&all, &ONE, &[]), Some(all[2]));
-        assert_eq!(leading(&all[..2], &ONE, &[]), Some(all[1]));
-        // Removed by ONE, it counts for OTHER only where OTHER was applied.
         let removed = [LeafIndex(1)];
-        assert_eq!(leading(&all[..2], &ONE, &removed), Some(all[0]));
-        assert_eq!(leading(&all[..2], &OTHER, &removed), Some(all[1]));
+        let reader =
+            |applied, own| Standpoint { applied, own, removed: &[], candidates: &[ONE, OTHER] };
+        let below = rank(7, Role::Member);
+        assert_eq!(reader(ONE, below).followed(&[]), ONE);
+        assert_eq!(reader(OTHER, below).followed(&all), ONE);
+        assert_eq!(reader(ONE, below).followed(&all[..2]), OTHER);
+        // Its own word is above theirs, said or not.
+        assert_eq!(reader(OTHER, rank(0, Role::Owner)).followed(&all[..2]), OTHER);
+        assert_eq!(reader(ONE, rank(0, Role::Owner)).followed(&all[..2]), ONE);
+        // Removed by ONE, it counts for OTHER only where OTHER was applied.
+        let by = Standpoint { removed: &removed, ..reader(ONE, below) };
+        assert_eq!(by.followed(&all[..2]), ONE);
+        let there = Standpoint { removed: &removed, ..reader(OTHER, below) };
+        assert_eq!(there.followed(&all[..2]), OTHER);
+        // What is no candidate is followed by nobody.
+        let alone = Standpoint { candidates: &[ONE], ..reader(ONE, below) };
+        assert_eq!(alone.followed(&all[..2]), ONE);
     }
 }

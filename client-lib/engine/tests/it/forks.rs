@@ -1,5 +1,9 @@
 //! A commit that only some members can process: they part, hear of it, and come together again.
 
+mod late;
+mod lies;
+mod small;
+
 use hushwire_engine::{
     command::{ChatState, Command, StuckCause},
     event::{Event, Warning},
@@ -76,6 +80,11 @@ fn settled(event: &Event) -> bool {
     matches!(event, Event::GroupSettled { .. })
 }
 
+/// Whom it is broken for, of the two who keep to the program.
+fn broken(crew: &mut Crew) -> [bool; 2] {
+    [OWNER, MEMBER].map(|place| refused(crew, place))
+}
+
 /// The two who keep to the program are in one epoch, and hear each other.
 fn assert_together(crew: &mut Crew, case: &str) {
     for place in [OWNER, MEMBER] {
@@ -103,7 +112,7 @@ fn members_whom_a_broken_path_parts_are_told_and_come_together() {
         crew.say(OWNER, "said meanwhile by the owner");
         crew.say(MEMBER, "said meanwhile by the member");
         crew.world.pass(20 * 60 * 1000);
-        let broken = [OWNER, MEMBER].map(|place| refused(&mut crew, place));
+        let broken = broken(&mut crew);
         let case = format!("{number} {broken:?}");
         assert_together(&mut crew, &case);
         let [owner, member] = broken;
@@ -162,8 +171,31 @@ fn where_nobody_can_note_anything_those_who_are_parted_come_together() {
             crew.world.set_online(crew.people[place], true);
         }
         crew.world.pass(3 * HOUR_MS);
-        let broken = [OWNER, MEMBER].map(|place| refused(&mut crew, place));
+        let broken = broken(&mut crew);
         assert_together(&mut crew, &format!("{number} {broken:?}"));
+    }
+}
+
+#[test]
+fn a_crash_at_any_step_at_a_fork_changes_nothing() {
+    // spec: CLI-001, CLI-190, CLI-193, CLI-194
+    let parted = |number: &u8| {
+        let mut crew = crew_of(*number);
+        part(&mut crew);
+        crew.world.pass(60_000);
+        let [owner, member] = broken(&mut crew);
+        owner != member
+    };
+    let number = (0..HALF_SEAL_WORLDS).find(parted).expect("a world where they part");
+    for place in [OWNER, MEMBER] {
+        for step in (1..60).step_by(4) {
+            let mut crew = crew_of(number);
+            part(&mut crew);
+            crew.world.crash_at(crew.people[place], step);
+            crew.world.pass(20 * 60 * 1000);
+            assert_eq!(crew.returns(MEMBER), 1, "{place} {step}");
+            assert_together(&mut crew, &format!("{place} {step}"));
+        }
     }
 }
 

@@ -1,0 +1,68 @@
+//! Forks that somebody finds days later.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const DAY_MS: u64 = 24 * HOUR_MS;
+
+/// What each of the two finds of the broken commit, and who of them was away for days.
+fn worlds() -> impl Iterator<Item = (u8, usize)> {
+    (0..HALF_SEAL_WORLDS).flat_map(|number| [(number, OWNER), (number, MEMBER)])
+}
+
+#[test]
+fn who_comes_days_later_comes_together_with_who_was_there() {
+    // spec: CLI-192, CLI-193, CLI-196, CLI-197, CLI-198
+    let mut cases = BTreeSet::new();
+    for (number, away) in worlds() {
+        let mut crew = crew_of(number);
+        crew.world.set_online(crew.people[away], false);
+        part(&mut crew);
+        crew.world.pass(3 * DAY_MS);
+        crew.say(away, "said when it was back");
+        crew.world.set_online(crew.people[away], true);
+        // Those that are stuck ask anew after six hours at the latest.
+        crew.world.pass(14 * HOUR_MS);
+        let broken = broken(&mut crew);
+        let case = format!("{number} {away} {broken:?}");
+        assert_together(&mut crew, &case);
+        for place in [OWNER, MEMBER] {
+            let texts = crew.texts(place);
+            let heard = texts.iter().filter(|text| *text == "said when it was back").count();
+            assert_eq!(heard, 1, "{case}: {place} {texts:?}");
+        }
+        cases.insert((away, broken));
+    }
+    assert!(cases.len() >= 4, "{cases:?}");
+}
+
+#[test]
+fn who_comes_late_is_not_sure_of_itself_before_others_had_time_to_answer() {
+    // spec: CLI-197
+    let mut late = 0;
+    for number in 0..HALF_SEAL_WORLDS {
+        let mut crew = crew_of(number);
+        crew.world.set_online(crew.people[OWNER], false);
+        part(&mut crew);
+        crew.world.pass(60_000);
+        crew.world.set_online(crew.people[MEMBER], false);
+        crew.world.pass(DAY_MS);
+        crew.world.set_online(crew.people[OWNER], true);
+        crew.world.pass(HOUR_MS / 2);
+        let [owner, member] = broken(&mut crew);
+        // The owner is above everybody, and still alone with its word.
+        if owner && !member {
+            late += 1;
+            assert_eq!(count(&mut crew, OWNER, settled), 0, "{number}");
+            assert_eq!(count(&mut crew, OWNER, unsettled), 1, "{number}");
+            crew.world.set_online(crew.people[MEMBER], true);
+            crew.world.pass(HOUR_MS);
+            // It was not followed by who was there before: it came to them.
+            assert!(crew.causes(MEMBER).is_empty(), "{number}");
+            assert_eq!(crew.returns(OWNER), 1, "{number}");
+            assert_together(&mut crew, &format!("{number}"));
+        }
+    }
+    assert!(late > 0);
+}
