@@ -108,7 +108,9 @@ impl EventRecord {
                 self.changed = Some(changed.iter().map(code_of).collect());
                 self.members = Some(members).filter(|members| !members.is_empty());
             }
-            Event::GroupDissolved { chat, by } => {
+            Event::GroupDissolved { chat, by }
+            | Event::GroupSucceeded { chat, by }
+            | Event::SuccessorOffered { chat, by } => {
                 self.chat = Some(chat.0);
                 self.by = Some(by);
             }
@@ -189,6 +191,7 @@ impl EventRecord {
             | Warning::MemberContradicts { chat }
             | Warning::OwnCommitUnknown { chat }
             | Warning::DoorDenied { chat }
+            | Warning::EpochFull { chat }
             | Warning::MissedTooMuch { chat } => self.chat = Some(chat.0),
             Warning::EntryRejected { chat, code } | Warning::CommitRejected { chat, code } => {
                 self.chat = Some(chat.0);

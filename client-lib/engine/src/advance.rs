@@ -35,7 +35,7 @@ use crate::{
     },
     refreshing,
     store::{Order, Range, StoreError, Table},
-    stuck, wish,
+    stuck, succession, wish,
     work::Work,
 };
 
@@ -271,6 +271,13 @@ fn tell(
             work.effects.contacts = true;
             return Ok(());
         }
+        PurposeRecord::Former { .. } => {
+            let readded = applied.committer == Committer::ThisDevice;
+            return match readded && !applied.added.is_empty() {
+                true => succession::tell_again(work, channel),
+                false => Ok(()),
+            };
+        }
         PurposeRecord::Group { chat } => chat,
     };
     if let Some(before) = &applied.state_before {
@@ -299,6 +306,7 @@ fn tell(
         came: &added,
         went: &removed,
     };
+    succession::came(work, channel, &added)?;
     door::members_changed(work, channel, mls, applied.committer, &change)
 }
 
@@ -322,9 +330,9 @@ fn removed(
             work.effects.contacts = true;
             chats::set_state(work, chat, ChatState::Left)
         }
-        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => {
-            shut_out(work, channel, group, mls)
-        }
+        PurposeRecord::Direct { .. }
+        | PurposeRecord::Group { .. }
+        | PurposeRecord::Former { .. } => shut_out(work, channel, group, mls),
     }
 }
 

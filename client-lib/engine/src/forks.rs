@@ -43,7 +43,7 @@ use crate::{
         Verdict, by_channel,
     },
     store::StoreError,
-    stuck,
+    stuck, succession,
     work::Work,
 };
 
@@ -147,6 +147,7 @@ fn hear(
     let roster = roster::load(work, channel, left)?;
     match Note::open(&record.keys()?, channel, epoch, &roster, envelope) {
         Ok(Note::Applied(said)) => remember(work, channel, record, said),
+        Ok(Note::Successor(offer)) => succession::take(work, channel, &offer),
         Ok(Note::Unknown) => Ok(()),
         Err(rejection) => {
             let code = rejection.name().to_owned();

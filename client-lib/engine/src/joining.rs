@@ -32,9 +32,11 @@ use crate::{
     refreshing, rejoin, shelf,
     store::StoreError,
     stuck,
+    succession::{self, Standing},
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
+pub(crate) use relays::has_room as has_relay_room;
 pub(crate) use waiting::{
     Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
 };
@@ -221,7 +223,11 @@ fn admit(
     check_card(sender, &invitation.sender)?;
     device::check(work, sender)?;
     // spec: LNK-100
-    let asked = asking::answered_by(work, invitation, came_by)?;
+    let asked = match asking::answered_by(work, invitation, came_by)? {
+        Some(chat) => Some(chat),
+        // spec: CLI-201
+        None => succession::leads_on(work, invitation)?,
+    };
     if let Some(known) = known {
         check_known(work, &channel, known, sender, invitation, asked)?;
     }
@@ -385,6 +391,7 @@ fn enter(
         invited_by,
         stuck: None,
         rejoined_ms,
+        follows_admins: false,
         rules: joined.group.state().rules.0,
         refresh: None,
         unsettled: None,
@@ -395,6 +402,9 @@ fn enter(
     if !from_me {
         let members = joined.group.members().map_err(log::store_error)?;
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
+    }
+    if let PurposeRecord::Group { chat } = purpose {
+        succession::entered(work, &channel, chat)?;
     }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         entered_direct(work, &channel, chat, contact)?;
@@ -477,7 +487,18 @@ fn group_purpose(
     if let Some(asked) = asked {
         asking::entered(work, asked)?;
     }
-    let chat = match known.and_then(PurposeRecord::chat).or(asked) {
+    let channel = &invitation.group.channel;
+    let standing = succession::standing(work, &joined.group, channel, &invitation.group.relay)?;
+    let carried = match standing {
+        Standing::Follows { chat } => {
+            asking::entered(work, chat)?;
+            Some(chat)
+        }
+        Standing::Outranked => return Err(Fault::Refused(InvitationRefusal::Outranked)),
+        Standing::NotFollowed => return Err(Fault::Refused(InvitationRefusal::NotFollowed)),
+        Standing::Plain => known.and_then(PurposeRecord::chat).or(asked),
+    };
+    let chat = match carried {
         Some(chat) => {
             chats::set_channel(work, chat, &invitation.group.channel)?;
             groups::take_name(work, chat, &joined.group)?;

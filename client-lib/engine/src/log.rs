@@ -17,6 +17,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, RelayId, SessionId},
+    limit::Limits,
     message::{Content, Entry, EntryBody, Request},
     transcript::{self, Operation},
 };
@@ -27,17 +28,20 @@ use crate::{
     event::{Event, Warning},
     forks, groups, leaving, outbox, received,
     record::{
-        CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, Verdict, Wish, by_channel,
+        CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Verdict,
+        Wish, by_channel,
     },
     rejoin,
     store::StoreError,
-    stuck, wish,
+    stuck, succession, wish,
     work::Work,
 };
 
 /// Least and span of the wait before this device contests, in milliseconds.
 const CONTEST_WAIT_MS: u64 = 1_500;
 const CONTEST_SPAN_MS: u64 = 4_000;
+/// After how long a contest that had its time is looked at again, in milliseconds.
+const CONTEST_AGAIN_MS: u64 = 60_000;
 
 /// Why an entry was not taken.
 pub(crate) enum Fault {
@@ -282,6 +286,7 @@ fn take_note(
             forks::remember(work, channel, &mut record, said)?;
             Ok(save_epoch(work, channel, &entry.epoch, &record)?)
         }
+        OpenedEntry::Note(Note::Successor(offer)) => Ok(succession::take(work, channel, &offer)?),
         OpenedEntry::Note(Note::Unknown) => Ok(()),
         OpenedEntry::Message(_) | OpenedEntry::Leave(_) | OpenedEntry::Commit(_) => {
             Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)))
@@ -406,6 +411,10 @@ pub(crate) fn reject(
     }
     plan_contest(work, channel, &placed.entry, rejection)?;
     warn(work, channel, |chat| Warning::CommitRejected { chat, code })?;
+    if is_full(work, channel, &entry.epoch)? {
+        warn(work, channel, |chat| Warning::EpochFull { chat })?;
+        succession::no_way_on(work, channel)?;
+    }
     Ok(Taken::Next)
 }
 
@@ -423,6 +432,16 @@ fn copied(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
     Ok(())
 }
 
+/// Whether an epoch takes no more commits, and this device applied none (spec: CLI-206).
+pub(crate) fn is_full(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<bool, StoreError> {
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    Ok(record.candidates.len() >= usize::from(Limits::V1.candidates_max))
+}
+
 fn plan_contest(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -430,6 +449,10 @@ fn plan_contest(
     rejection: Rejection,
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
+    // Those who are still there do it (spec: CLI-203).
+    if matches!(group.purpose, PurposeRecord::Former { .. }) {
+        return Ok(());
+    }
     if group.contest.is_some() {
         // What this device offers, or has offered already, has to list this candidate too.
         work.effects.channels.insert(*channel);
@@ -451,7 +474,7 @@ fn plan_contest(
 pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
     let Some(contest) = &mut group.contest else { return Ok(()) };
-    let latest_ms = work.now.plus_ms(CONTEST_WAIT_MS + CONTEST_SPAN_MS).0;
+    let latest_ms = work.now.plus_ms(CONTEST_AGAIN_MS).0;
     if contest.at_ms > latest_ms {
         contest.at_ms = latest_ms;
         groups::save(work, channel, &group)?;
@@ -467,6 +490,13 @@ pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), St
         .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::ChangeGroup { .. }));
     if !wished {
         work.wish(Wish::Contest { channel: *channel })?;
+    }
+    // It is looked at again then, should nothing have come of it.
+    if let Some(mut group) = groups::record(work, channel)?
+        && let Some(contest) = &mut group.contest
+    {
+        contest.at_ms = work.now.plus_ms(CONTEST_AGAIN_MS).0;
+        groups::save(work, channel, &group)?;
     }
     work.effects.channels.insert(*channel);
     Ok(())

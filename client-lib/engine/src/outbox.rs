@@ -29,8 +29,9 @@ use crate::{
     groups,
     log::{self, epoch_state},
     messages, pins,
-    record::{Invitee, SealedRecord, SecretBytes, Wish, WishNumber, by_number, id},
+    record::{Invitee, SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
+    succession,
     uploads::{self, Upload},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
     work::Work,
@@ -120,6 +121,7 @@ pub(crate) fn send_content(
     desk: &Desk,
     channel: &ChannelId,
     content: &[u8],
+    for_people: Option<Shown>,
 ) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     if let Some(sealed) = fresh(work, number, channel, view.epoch)? {
@@ -128,6 +130,12 @@ pub(crate) fn send_content(
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
+    // spec: CLI-205
+    if for_people.is_some()
+        && let Some(until) = succession::gathers_until(work, &group)?
+    {
+        return Ok(Step::Later(until));
+    }
     // spec: CLI-151
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     let said = MimiContent::decode(content).map_err(|_| StoreError::Damaged)?;

@@ -138,6 +138,8 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ),
     ("invitations_held_ms", "client-lib/engine/src/joining/held.rs", "HELD_LIFE_MS"),
     ("door_links_max", "client-lib/engine/src/door/links.rs", "LINKS_MAX"),
+    ("former_life_ms", "client-lib/engine/src/succession/former.rs", "FORMER_LIFE_MS"),
+    ("succession_gather_ms", "client-lib/engine/src/succession.rs", "GATHER_MS"),
     ("door_link_uses_max", "client-lib/engine/src/door/links.rs", "USES_MAX"),
     ("door_lost_ms", "client-lib/engine/src/door.rs", "LOST_AFTER_MS"),
     ("door_rotation_wait_span_ms", "client-lib/engine/src/door.rs", "ROTATION_SPAN_MS"),

@@ -26,7 +26,7 @@ fn robbed() -> (Pair, Stolen) {
     (pair, stolen)
 }
 
-fn commit(next: u8, contested: &[EntryId]) -> Operation {
+pub(crate) fn commit(next: u8, contested: &[EntryId]) -> Operation {
     let keys = EpochKeys::derive(&[next; 32], &[next; 32]);
     let contested = contested.to_vec();
     Operation::Commit(CommitMark { next_key: keys.public_key(), cut: Cut::Cut, contested })

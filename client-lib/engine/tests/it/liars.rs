@@ -135,6 +135,30 @@ fn what_no_log_decides_is_asked_again() {
 }
 
 #[test]
+fn a_relay_that_calls_every_contest_stale_is_not_asked_without_end() {
+    // spec: CLI-109, GRP-036
+    let crate::hostile::Pair { mut world, alice, bob, hers, his, channel } = crate::hostile::pair();
+    world.pass(5_000);
+    let stolen = world.steal(bob, &channel);
+    let mut seat = world.take_seat(0, &stolen);
+    world.set_tamper(|mut frame| {
+        if matches!(&frame.answer, Answer::Refused(refusal) if refusal.code == Code::TooEarly) {
+            frame.answer = stale();
+        }
+        Some(frame)
+    });
+    let garbage = world.push(&mut seat, crate::contests::commit(1, &[]), &crate::hostile::GARBAGE);
+    assert!(matches!(garbage, Answer::Appended(_)), "{garbage:?}");
+    let before = world.sends(alice);
+    world.say(alice, hers, "on");
+    world.pass(3_000);
+    assert!(world.sends(alice) - before < 50, "{}", world.sends(alice) - before);
+    world.set_tamper(Some);
+    world.pass(300_000);
+    assert_eq!(world.texts(bob, his), ["on"]);
+}
+
+#[test]
 fn a_relay_cannot_ask_for_a_rest_without_end() {
     // spec: CLI-111
     let refused: [fn(&Answer) -> bool; 4] = [

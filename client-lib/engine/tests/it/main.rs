@@ -37,4 +37,5 @@ mod rights;
 mod rule_versions;
 mod sessions;
 mod shelves;
+mod succession;
 mod world;
