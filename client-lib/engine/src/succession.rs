@@ -35,6 +35,7 @@ pub(crate) use self::{
 use crate::{
     asking, chats, clock,
     command::{ChatNumber, CommandError, Reply},
+    door::requests,
     event::{Event, Warning},
     groups, joining, log,
     record::{GroupRecord, GroupState, PurposeRecord, Record, SecretBytes, id},
@@ -42,6 +43,9 @@ use crate::{
     work::Work,
 };
 
+/// How long a successor has to have been followed until another one of the same role does not take its
+/// place any more, in milliseconds: a day.
+const SETTLE_MS: u64 = 24 * 60 * 60 * 1000;
 /// How long it is waited for those who were in the group before, in milliseconds.
 const GATHER_MS: u64 = 60_000;
 /// How often it is looked whether they are there.
@@ -61,6 +65,9 @@ struct SuccessionRecord {
     stage: Stage,
     /// When this was noted.
     since_ms: u64,
+    /// Who was in the group where it was said, if it was read there; whoever comes into that group later
+    /// was not (spec: LNK-109).
+    roster: Option<Vec<serde_bytes::ByteArray<32>>>,
 }
 
 impl Record for SuccessionRecord {
@@ -84,7 +91,14 @@ impl SuccessionRecord {
             channel: rank.channel,
             stage,
             since_ms: work.now.0,
+            roster: None,
         }
+    }
+
+    fn with_roster(mut self, people: &[Fingerprint]) -> Self {
+        let bytes = people.iter().map(|person| serde_bytes::ByteArray::new(*person.as_bytes()));
+        self.roster = Some(bytes.collect());
+        self
     }
 
     fn rank(&self) -> Result<SuccessorRank, StoreError> {
@@ -165,19 +179,43 @@ pub(crate) fn take(
         let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
         return work.event(Event::Warning(Warning::EntryRejected { chat, code }));
     };
-    if let Some(known) = load(work, channel)?
-        && known.rank()? >= rank
-    {
-        return Ok(());
-    }
+    let roster = groups::last_roster(work, channel, &group)?;
     let bytes = SecretBytes::new(&offer.to_bytes());
-    save(work, channel, &SuccessionRecord::new(work, rank, Some(bytes), Stage::Offered))?;
+    match load(work, channel)? {
+        // An invitation was there first.
+        Some(mut known) if known.rank()? == rank && known.roster.is_none() => {
+            known.offer = Some(bytes);
+            return save(work, channel, &known.with_roster(&roster));
+        }
+        Some(known) if known.rank()? >= rank => return Ok(()),
+        Some(known) if stays(work, &known, &rank)? => {
+            return work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() });
+        }
+        _ => {}
+    }
+    let record = SuccessionRecord::new(work, rank, Some(bytes), Stage::Offered);
+    save(work, channel, &record.with_roster(&roster))?;
     // An invitation there may have come before.
     work.effects.contacts = true;
     if may_follow(work, channel, &group, &rank, &offer.successor.relay)? {
         return ask(work, channel, chat);
     }
     work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() })
+}
+
+/// Whether a device that has followed a successor stays there, though another one ranks higher: who is
+/// left out does not undo that, and after a while nobody of the same role does (spec: GRP-144).
+fn stays(
+    work: &Work<'_>,
+    known: &SuccessionRecord,
+    rank: &SuccessorRank,
+) -> Result<bool, StoreError> {
+    if known.stage != Stage::Followed || known.identity == rank.identity {
+        return Ok(false);
+    }
+    let until = Timestamp(known.since_ms).plus_ms(SETTLE_MS);
+    let settled = known.role == rank.role as u8 && clock::is_over(work.now, until.0, SETTLE_MS);
+    Ok(settled || requests::needs_approval(work, &known.channel, &rank.identity)?)
 }
 
 /// The chat of a group of several, now or before.
@@ -303,14 +341,20 @@ pub(crate) fn standing(
     {
         return Ok(Standing::Outranked);
     }
+    if let Some(known) = &known
+        && stays(work, known, &rank)?
+    {
+        return Ok(Standing::Outranked);
+    }
     if !may_follow(work, &before, &group, &rank, relay)? {
         return Ok(Standing::NotFollowed);
     }
-    let offer = match known {
-        Some(known) if known.channel == *channel => known.offer,
-        _ => None,
-    };
-    save(work, &before, &SuccessionRecord::new(work, rank, offer, Stage::Followed))?;
+    let mut record = SuccessionRecord::new(work, rank, None, Stage::Followed);
+    if let Some(known) = known.filter(|known| known.channel == *channel) {
+        record.offer = known.offer;
+        record.roster = known.roster;
+    }
+    save(work, &before, &record)?;
     work.event(Event::GroupSucceeded { chat, by: rank.identity.to_hex() })?;
     Ok(Standing::Follows { chat })
 }
@@ -344,6 +388,13 @@ pub(crate) fn was_in(
     let Some(successor) = log::load_group(work, channel)?.state().before.clone() else {
         return Ok(false);
     };
-    let Some(group) = groups::record(work, &successor.before)? else { return Ok(false) };
-    Ok(groups::last_roster(work, &successor.before, &group)?.contains(person))
+    let known = load(work, &successor.before)?.filter(|known| known.channel == *channel);
+    let roster = known.and_then(|known| known.roster);
+    Ok(roster.is_some_and(|roster| roster.iter().any(|known| **known == *person.as_bytes())))
+}
+
+/// Whether a group is known as one where another one goes on: then it has to be that.
+pub(crate) fn is_expected(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+    let rows = work.tx.list::<SuccessionRecord>(&key_prefix(), usize::MAX)?;
+    Ok(rows.iter().any(|row| row.record.channel == *channel))
 }

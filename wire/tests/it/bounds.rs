@@ -139,6 +139,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("invitations_held_ms", "client-lib/engine/src/joining/held.rs", "HELD_LIFE_MS"),
     ("door_links_max", "client-lib/engine/src/door/links.rs", "LINKS_MAX"),
     ("former_life_ms", "client-lib/engine/src/succession/former.rs", "FORMER_LIFE_MS"),
+    ("succession_settle_ms", "client-lib/engine/src/succession.rs", "SETTLE_MS"),
     ("succession_gather_ms", "client-lib/engine/src/succession.rs", "GATHER_MS"),
     ("door_link_uses_max", "client-lib/engine/src/door/links.rs", "USES_MAX"),
     ("door_lost_ms", "client-lib/engine/src/door.rs", "LOST_AFTER_MS"),

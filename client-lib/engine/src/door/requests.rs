@@ -158,7 +158,7 @@ pub(super) fn note(
         // spec: LNK-109
         LinkAdmission::Former => succession::was_in(work, channel, &person)?,
     };
-    let approved = open && work.tx.load::<NeededRecord>(&needed_key(channel, &person))?.is_none();
+    let approved = open && !needs_approval(work, channel, &person)?;
     let number = work.count(|counters| &mut counters.request)?;
     let record = RequestRecord {
         number,
@@ -317,6 +317,15 @@ pub(crate) fn need_approval(
         return Ok(());
     }
     work.tx.save(&needed_key(channel, person), &NeededRecord {})
+}
+
+/// Whether somebody is let in by a member's word only.
+pub(crate) fn needs_approval(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<bool, StoreError> {
+    Ok(work.tx.load::<NeededRecord>(&needed_key(channel, person))?.is_some())
 }
 
 /// A member says that somebody is let in by a member's word only.

@@ -177,8 +177,9 @@ fn note_offer(
         channel: offer.successor.channel,
     };
     let bytes = SecretBytes::new(&offer.to_bytes());
+    let people = groups::identities(&groups::members_of(&outline.group)?);
     let record = SuccessionRecord::new(work, rank, Some(bytes), Stage::Followed);
-    save(work, &outline.before, &record)
+    save(work, &outline.before, &record.with_roster(&people))
 }
 
 // --- roles ----------------------------------------------------------------------------------

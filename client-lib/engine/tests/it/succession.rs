@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use hushwire_engine::{
     command::{
-        ChatNumber, ChatState, Command, CommandError, GroupEdit, LinkAdmission, MemberRole,
-        MessageState, Reply, RequestState, RoleGrant, SecretText,
+        ChatNumber, ChatState, Command, CommandError, GroupEdit, GroupLinkTerms, LinkAdmission,
+        MemberRole, MessageState, Reply, RequestAnswer, RequestState, RoleGrant, SecretText,
     },
     event::{Event, Warning},
 };
@@ -19,7 +19,7 @@ use hushwire_wire::{
 
 use crate::{
     devices::link as link_device,
-    doors::house::{house, join},
+    doors::house::{house, join, state},
     rejoining::{Crew, crew},
     world::{Who, World},
 };
@@ -172,7 +172,7 @@ fn exhaust(world: &mut World, thief: Who, channel: &hushwire_wire::id::ChannelId
 
 #[test]
 fn where_no_commit_can_be_stored_any_more_a_note_tells() {
-    // spec: GRP-141, CLI-202
+    // spec: GRP-141, CLI-202, CLI-205, CLI-206
     let mut house = house();
     let link = house.link(LinkAdmission::Open);
     let (alice, bob, dave) = (house.alice, house.bob, house.dave);
@@ -191,6 +191,10 @@ fn where_no_commit_can_be_stored_any_more_a_note_tells() {
     house.world.say(alice, house.hers, "stuck too");
     house.world.pass(10_000);
     assert_eq!(house.world.texts(bob, house.his), Vec::<String>::new());
+    for who in [alice, bob] {
+        let full = |event: &Event| matches!(event, Event::Warning(Warning::EpochFull { .. }));
+        assert_eq!(house.world.events(who).iter().filter(|event| full(event)).count(), 1);
+    }
     let succeed = Command::GroupSucceed { chat: house.hers, without: Vec::new() };
     house.world.ask(alice, succeed);
     house.world.pass(600_000);
@@ -317,11 +321,80 @@ fn who_is_left_out_comes_in_by_a_word_only() {
     };
     assert_eq!(asking.len(), 1);
     assert_eq!(asking[0].state, RequestState::Waiting);
-    let _ = link;
+    let (request, answer) = (asking[0].number, RequestAnswer::Approve);
+    crew.world.ask(alice, Command::GroupAnswer { chat, request, answer });
+    crew.world.pass(60_000);
+    crew.assert_together("all the same");
+    assert!(!link.expose().is_empty());
 }
 
 #[test]
-fn the_link_by_hand_leads_into_the_same_chat() {
+fn who_is_left_out_leads_nobody_away_by_a_word_of_its_own() {
+    // spec: GRP-144
+    let mut crew = crew();
+    crew.give(BOB, MemberRole::Owner);
+    let lower = if crew.fingerprint(ALICE) < crew.fingerprint(BOB) { ALICE } else { BOB };
+    let upper = ALICE + BOB - lower;
+    // The one whose word counts less leaves out the other.
+    crew.succeed(upper, &[lower]).unwrap();
+    crew.world.pass(120_000);
+    assert_eq!(succeeded(&mut crew.world, crew.people[CAROL]), 1);
+    crew.succeed(lower, &[]).unwrap();
+    crew.world.pass(120_000);
+    assert_eq!(succeeded(&mut crew.world, crew.people[CAROL]), 1);
+    for place in [CAROL, upper] {
+        let offered = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
+        assert_eq!(crew.events(place).into_iter().filter(offered).count(), 1, "{place}");
+    }
+    crew.say(upper, "without you");
+    crew.world.settle();
+    assert_eq!(crew.texts(CAROL), ["without you"]);
+}
+
+#[test]
+fn what_has_settled_stays_against_a_word_of_the_same_role() {
+    // spec: GRP-144
+    for (days, moves) in [(0, 1), (2, 0)] {
+        let mut crew = crew();
+        crew.give(BOB, MemberRole::Owner);
+        let lower = if crew.fingerprint(ALICE) < crew.fingerprint(BOB) { ALICE } else { BOB };
+        let upper = ALICE + BOB - lower;
+        crew.world.set_online(crew.people[lower], false);
+        crew.succeed(lower, &[]).unwrap();
+        crew.succeed(upper, &[]).unwrap();
+        crew.world.pass(days * 24 * 3_600_000 + 60_000);
+        crew.world.set_online(crew.people[lower], true);
+        crew.world.pass(300_000);
+        assert_eq!(succeeded(&mut crew.world, crew.people[CAROL]), 1 + moves, "{days}");
+    }
+}
+
+#[test]
+fn who_came_into_the_old_group_afterwards_is_not_let_into_the_new_one() {
+    // spec: LNK-109
+    let mut house = house();
+    let (alice, bob, dave) = (house.alice, house.bob, house.dave);
+    let succeed = Command::GroupSucceed { chat: house.hers, without: Vec::new() };
+    house.world.set_online(bob, false);
+    let link = link_of(house.world.ask(alice, succeed));
+    house.world.pass(30_000);
+    // Bob, who has not read that, lets Dave into the old group.
+    house.world.set_mute(alice, true);
+    house.world.set_online(bob, true);
+    let terms = GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
+    let make = Command::GroupLinkMake { chat: house.his, terms };
+    let Reply::GroupLink(open) = house.world.ask(bob, make) else { panic!() };
+    let old = join(&mut house.world, dave, &open.text);
+    house.world.pass(60_000);
+    assert_eq!(state(&mut house.world, dave, old), ChatState::Open);
+    house.world.set_mute(alice, false);
+    let chat = join(&mut house.world, dave, &link);
+    house.world.pass(120_000);
+    assert_ne!(state(&mut house.world, dave, chat), ChatState::Open);
+}
+
+#[test]
+fn the_link_by_hand_lets_in_who_has_lost_the_group() {
     // spec: CLI-201, CLI-202
     let mut house = house();
     let open = house.link(LinkAdmission::Open);
@@ -342,7 +415,7 @@ fn the_link_by_hand_leads_into_the_same_chat() {
     house.world.say(alice, house.hers, "welcome back");
     house.world.settle();
     assert_eq!(house.world.texts(dave, new), ["welcome back"]);
-    let _ = chat;
+    assert_ne!(new, chat, "of what it cannot read it cannot say that it goes on");
 }
 
 #[test]
