@@ -80,7 +80,7 @@ fn followed(input: Input<'_>) -> Outcome {
 }
 
 /// A successor at `relay.example.org`, signed with the key of seed `signer`.
-fn successor(key: [u8; 32], signer: u8) -> Vec<u8> {
+pub(super) fn successor(key: [u8; 32], signer: u8) -> Vec<u8> {
     let relay = [&variable(b"relay.example.org")[..], &4433u16.to_be_bytes(), &RELAY].concat();
     let made_at = 9u64.to_be_bytes();
     let fields = [&[0, 1][..], &BEFORE, &CHANNEL, &relay, &made_at, &key].concat();

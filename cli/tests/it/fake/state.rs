@@ -283,7 +283,7 @@ impl State {
                     uses: None,
                     expires_in_ms: None,
                 };
-                self.change_chats(Command::GroupLinkMake { chat, terms })
+                self.change(Command::GroupLinkMake { chat, terms })
             }
             Command::GroupLinkMake { chat, terms } => {
                 let link = GroupLinkInfo {
