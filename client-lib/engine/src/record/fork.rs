@@ -52,6 +52,16 @@ pub(crate) struct LeftRecord {
     /// When it left, by its own clock.
     pub(crate) left_ms: u64,
     pub(crate) saying: Saying,
+    /// Whether others follow another candidate, as far as was read.
+    pub(crate) doubt: Option<Doubt>,
+}
+
+/// Another candidate is followed, unless somebody above says otherwise until then.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Doubt {
+    #[serde(with = "id")]
+    pub(crate) followed: EntryId,
+    pub(crate) until_ms: u64,
 }
 
 /// Whether this device says which candidate it applied.

@@ -57,7 +57,7 @@ fn who_comes_late_is_not_sure_of_itself_before_others_had_time_to_answer() {
             assert_eq!(count(&mut crew, OWNER, settled), 0, "{number}");
             assert_eq!(count(&mut crew, OWNER, unsettled), 1, "{number}");
             crew.world.set_online(crew.people[MEMBER], true);
-            crew.world.pass(HOUR_MS);
+            crew.world.pass(2 * HOUR_MS);
             // It was not followed by who was there before: it came to them.
             assert!(crew.causes(MEMBER).is_empty(), "{number}");
             assert_eq!(crew.returns(OWNER), 1, "{number}");

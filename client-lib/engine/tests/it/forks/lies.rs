@@ -11,7 +11,7 @@ const GARBAGE: [u8; 256] = [5; 256];
 
 /// A garbage commit behind the candidates that are there, and a statement for it by whoever has this
 /// leaf.
-fn contest(crew: &mut Crew, stolen: &Stolen, place: usize, leaf: LeafIndex) {
+pub(super) fn contest(crew: &mut Crew, stolen: &Stolen, place: usize, leaf: LeafIndex) {
     let mut seat = crew.world.take_seat(0, stolen);
     let keys = EpochKeys::derive(&[7; 32], &[7; 32]);
     let commit = |contested: &[EntryId]| {
