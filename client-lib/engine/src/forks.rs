@@ -18,6 +18,7 @@
 //! | lost | an invitation | sound | the common epoch is watched on, by what was followed |
 //! | sound | the time of watching is over | – | keys and roster are deleted |
 
+mod asked;
 mod roster;
 mod speaking;
 mod unsettled;
@@ -31,6 +32,7 @@ use hushwire_wire::{
 };
 
 pub(crate) use self::{
+    asked::{Certainty, asked, certainty},
     roster::forget as forget_rosters,
     speaking::{Noted, due, noted},
     unsettled::{as_asked, sought},
@@ -42,7 +44,7 @@ use crate::{
     event::Warning,
     groups, log, messages,
     record::{
-        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying,
+        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying, Side,
         Unsettled, Verdict, by_channel,
     },
     store::StoreError,
@@ -87,6 +89,9 @@ pub(crate) fn leave(
         left_ms: work.now.0,
         saying: Saying::Silent,
         doubt: None,
+        side: Side::Taken,
+        looked_ms: 0,
+        asked_ms: 0,
     });
     let unsettled = unsettled::begin(work, &group.epoch, &record, entry, &leaving.roster);
     let speaks = unsettled.is_none_or(|unsettled| unsettled::may_settle(work, &unsettled));
@@ -187,7 +192,8 @@ pub(crate) fn remember(
 fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let (mut record, _) = log::epoch_state(work, channel, epoch)?;
-    let Some(left) = record.left.clone() else { return Ok(()) };
+    let taken = |left: &LeftRecord| left.side == Side::Taken;
+    let Some(left) = record.left.clone().filter(taken) else { return Ok(()) };
     let roster = roster::load(work, channel, &left)?;
     let own = roster::own_rank(&roster, &left)?;
     let LeftRecord { applied, .. } = left;
@@ -279,6 +285,7 @@ fn lose(
         removed: Vec::new(),
         saying: Saying::Done,
         doubt: None,
+        side: Side::Open,
         ..left.clone()
     };
     log::save_epoch(work, channel, epoch, &EpochRecord { left: Some(left), ..record })?;

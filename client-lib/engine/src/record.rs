@@ -19,7 +19,7 @@ pub(crate) use chat::{
     Outgoing,
 };
 pub(crate) use fork::{
-    Arrival, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search, StatementRecord,
+    Arrival, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search, Side, StatementRecord,
     Unsettled,
 };
 pub(crate) use group::{

@@ -138,6 +138,11 @@ impl World {
         {
             return true;
         }
+        // Where others went on by a commit of its own that its store does not know, and removed it then.
+        let removed = |warning: &Warning| matches!(warning, Warning::ItemRejected { code } if code == "REJOIN_NOT_A_MEMBER");
+        if self.hostile.is_some() && removed(warning) {
+            return true;
+        }
         let Some((chat, _)) = accused else { return false };
         let Some(key) = self.key_of(client, chat) else { return false };
         let mut views = self.ledger.views.keys();

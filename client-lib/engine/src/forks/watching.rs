@@ -21,7 +21,7 @@ const WATCHED_MAX: usize = 64;
 pub(crate) struct Watched {
     pub(crate) epoch: EpochId,
     pub(crate) urgency: Urgency,
-    /// When this device's statement is due.
+    /// When this device's statement is due, or a look.
     pub(crate) say_at: Option<Timestamp>,
     /// When something has to be decided.
     pub(crate) ends_at: Option<Timestamp>,
@@ -102,7 +102,9 @@ pub(crate) fn watched(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Watche
             Saying::Sealed { .. } => Some(Timestamp(0)),
             Saying::Silent | Saying::Done | Saying::NoRoom => None,
         };
-        let pressing = unsettled.is_some() || left.saying != Saying::Silent;
+        let sought = left.asked_ms > left.looked_ms;
+        let say_at = if sought { Some(Timestamp(0)) } else { say_at };
+        let pressing = sought || unsettled.is_some() || left.saying != Saying::Silent;
         let urgency = if pressing { Urgency::Pressing } else { Urgency::Calm };
         let ends_at = ends_at(&left, unsettled.as_ref());
         found.push(Watched { epoch, urgency, say_at, ends_at });
