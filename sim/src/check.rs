@@ -137,6 +137,7 @@ pub(crate) fn accused(warning: &Warning) -> Option<(ChatNumber, &str)> {
         }
         Warning::HistoryDiffers { chat } => Some((*chat, "HistoryDiffers")),
         Warning::OwnCommitUnknown { chat } => Some((*chat, "OwnLeaf")),
+        Warning::MemberContradicts { chat } => Some((*chat, "MemberContradicts")),
         _ => None,
     }
 }

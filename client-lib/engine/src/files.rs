@@ -60,6 +60,7 @@ pub(crate) fn send(
         outgoing: Some(Outgoing::Pending),
         mentions_all: false,
         content: Vec::new(),
+        stored_ms: 0,
     };
     let message = messages::add(work, chat, &record)?;
     let up = Direction::Up(fresh_upload(work));

@@ -12,10 +12,13 @@
 //! | unsettled | no room for notes | unsettled, speaking | the leaf is renewed, so that others hear it |
 //! | unsettled | it came late, or waited long | unsettled, asking | asks to be added again, and reads on |
 //! | unsettled, asking | an invitation | – | its branch is left for that of the others |
-//! | any | the highest rank speaks for another candidate | lost | stuck: asks to be added again |
+//! | any | the highest rank that speaks is for another candidate | the same, in doubt | a statement planned |
+//! | in doubt | somebody above speaks for its own | no doubt | |
+//! | in doubt | those above had time to speak | lost | stuck: asks to be added again |
 //! | lost | an invitation | sound | the common epoch is watched on, by what was followed |
 //! | sound | the time of watching is over | – | keys and roster are deleted |
 
+mod asked;
 mod roster;
 mod speaking;
 mod unsettled;
@@ -23,24 +26,26 @@ mod watching;
 
 use hushwire_protocol::group::{LeafIndex, Note, PastRoster, Standpoint, VerifiedStatement};
 use hushwire_wire::{
-    id::{ChannelId, EntryId, EpochId},
+    id::{ChannelId, EntryId, EpochId, Timestamp},
     message::{Content, Entry, EntryBody},
     transcript::{self, Operation},
 };
 
 pub(crate) use self::{
+    asked::{Certainty, asked, certainty},
     roster::forget as forget_rosters,
     speaking::{Noted, due, noted},
     unsettled::{as_asked, sought},
-    watching::{Urgency, Watched, cut_times, expired, kept, watched},
+    watching::{Urgency, Watched, cut_times, examine, expired, kept, watched},
 };
 use crate::{
+    clock,
     command::StuckCause,
     event::Warning,
     groups, log, messages,
     record::{
-        CandidateRecord, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying, Unsettled,
-        Verdict, by_channel,
+        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying, Side,
+        Unsettled, Verdict, by_channel,
     },
     store::StoreError,
     stuck, succession,
@@ -51,6 +56,10 @@ use crate::{
 const FORK_WATCH_MS: u64 = 24 * 60 * 60 * 1000;
 /// For how long a device is unsettled before it asks to be added again, in milliseconds: an hour.
 const FORK_WAIT_MS: u64 = 60 * 60 * 1000;
+/// How long those above somebody who spoke have at least to speak too, in milliseconds, and at most:
+/// the older the epoch is, the more rarely they look there.
+const GRACE_MS: u64 = 60 * 1000;
+const GRACE_MAX_MS: u64 = 60 * 60 * 1000;
 /// The fewest members of an epoch with somebody beside this device and the author of the other
 /// candidate.
 const UNSETTLED_MIN: usize = 3;
@@ -79,6 +88,10 @@ pub(crate) fn leave(
         own_leaf: leaving.own_leaf.0,
         left_ms: work.now.0,
         saying: Saying::Silent,
+        doubt: None,
+        side: Side::Taken,
+        looked_ms: 0,
+        asked_ms: 0,
     });
     let unsettled = unsettled::begin(work, &group.epoch, &record, entry, &leaving.roster);
     let speaks = unsettled.is_none_or(|unsettled| unsettled::may_settle(work, &unsettled));
@@ -180,7 +193,8 @@ pub(crate) fn remember(
 fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let (mut record, _) = log::epoch_state(work, channel, epoch)?;
-    let Some(left) = record.left.clone() else { return Ok(()) };
+    let taken = |left: &LeftRecord| left.side == Side::Taken;
+    let Some(left) = record.left.clone().filter(taken) else { return Ok(()) };
     let roster = roster::load(work, channel, &left)?;
     let own = roster::own_rank(&roster, &left)?;
     let LeftRecord { applied, .. } = left;
@@ -190,9 +204,6 @@ fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
     let candidates = possible(&record);
     let standpoint = Standpoint { applied, own, removed: &removed, candidates: &candidates };
     let followed = standpoint.followed(&said);
-    if followed != applied {
-        return lose(work, channel, epoch, &left, followed);
-    }
     let counted = said.iter().filter(|known| standpoint.counts(known));
     let for_it = |known: &&VerifiedStatement| known.candidate == applied;
     let noted = counted.clone().filter(for_it).any(|known| known.rank == own);
@@ -203,13 +214,43 @@ fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
     let may_settle = unsettled.is_none_or(|unsettled| unsettled::may_settle(work, &unsettled));
     if (behind > 1 || doubted || unsettled.is_some()) && may_settle {
         speaking::plan(work, &mut record, &roster);
-        log::save_epoch(work, channel, epoch, &record)?;
     }
+    if followed != applied {
+        return doubts(work, channel, epoch, record, followed);
+    }
+    record.left = record.left.map(|left| LeftRecord { doubt: None, ..left });
+    log::save_epoch(work, channel, epoch, &record)?;
     if unsettled.is_some() && (backed || (noted && roster.above(own) == 0)) {
         unsettled::settle(work, channel)?;
     }
     work.effects.channels.insert(*channel);
     Ok(())
+}
+
+/// Others follow another candidate, as far as was read. Who is above the one that says so may be about
+/// to speak: this device leaves its branch when they had time for that (spec: CLI-193).
+fn doubts(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    mut record: EpochRecord,
+    followed: EntryId,
+) -> Result<(), StoreError> {
+    let Some(left) = record.left.as_mut() else { return Ok(()) };
+    match left.doubt.filter(|doubt| doubt.followed == followed) {
+        Some(doubt) if clock::is_over(work.now, doubt.until_ms, GRACE_MAX_MS) => {
+            let left = left.clone();
+            return lose(work, channel, epoch, &left, followed);
+        }
+        Some(_) => {}
+        None => {
+            let age_ms = work.now.ms_since(Timestamp(left.left_ms));
+            let grace_ms = GRACE_MS.saturating_add(age_ms).min(GRACE_MAX_MS);
+            left.doubt = Some(Doubt { followed, until_ms: work.now.plus_ms(grace_ms).0 });
+        }
+    }
+    work.effects.channels.insert(*channel);
+    log::save_epoch(work, channel, epoch, &record)
 }
 
 /// The candidates that somebody may have applied (spec: GRP-126).
@@ -240,8 +281,14 @@ fn lose(
     }
     abandon(work, channel, &group, left)?;
     let (record, _) = log::epoch_state(work, channel, epoch)?;
-    let left =
-        LeftRecord { applied: followed, removed: Vec::new(), saying: Saying::Done, ..left.clone() };
+    let left = LeftRecord {
+        applied: followed,
+        removed: Vec::new(),
+        saying: Saying::Done,
+        doubt: None,
+        side: Side::Open,
+        ..left.clone()
+    };
     log::save_epoch(work, channel, epoch, &EpochRecord { left: Some(left), ..record })?;
     groups::save(work, channel, &GroupRecord { epoch: *epoch, unsettled: None, ..group })?;
     stuck::stick(work, channel, StuckCause::OtherBranch)

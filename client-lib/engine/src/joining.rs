@@ -429,7 +429,11 @@ fn come_back(
     }
     outbox::epoch_over(work, channel)?;
     // What was left before it got stuck may part its members still (spec: CLI-198).
-    advance::forget_epochs(work, channel, &forks::kept(work, channel, &[])?)?;
+    let kept = match forks::kept(work, channel, &[]) {
+        Err(StoreError::Damaged) => Vec::new(),
+        kept => kept?,
+    };
+    advance::forget_epochs(work, channel, &kept)?;
     rejoin::came_back(work, channel, known, read_ms)
 }
 

@@ -105,6 +105,7 @@ pub(crate) fn add_own(
         outgoing: Some(Outgoing::Pending),
         mentions_all: mentions_all(content),
         content: content.to_vec(),
+        stored_ms: 0,
     };
     Ok(add(work, chat, &record)?)
 }
@@ -190,6 +191,10 @@ fn set_outgoing(work: &mut Work<'_>, shown: Shown, state: Outgoing) -> Result<()
         return Ok(());
     }
     record.outgoing = Some(state);
+    record.stored_ms = match state {
+        Outgoing::Stored => work.now.0,
+        Outgoing::Pending | Outgoing::Failed(_) => 0,
+    };
     save(work, shown, &record)
 }
 
@@ -242,9 +247,9 @@ pub(crate) fn say_again(
     since_ms: u64,
 ) -> Result<(), StoreError> {
     for row in work.tx.list::<MessageRecord>(&chat.0.to_be_bytes(), usize::MAX)? {
-        let MessageRecord { sender, outgoing, sent_at_ms, content, .. } = row.record;
+        let MessageRecord { sender, outgoing, stored_ms, content, .. } = row.record;
         let stored = sender.is_none() && outgoing == Some(Outgoing::Stored);
-        if !stored || sent_at_ms < since_ms || content.is_empty() {
+        if !stored || stored_ms < since_ms || content.is_empty() {
             continue;
         }
         let message = number_of(&row.key).map(MessageNumber).ok_or(StoreError::Damaged)?;

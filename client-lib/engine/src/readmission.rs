@@ -29,6 +29,7 @@ use crate::{
     command::{ChatNumber, CommandError, FailureReason},
     contacts, devices,
     event::Event,
+    forks::{self, Certainty},
     groups::{self, Change},
     inbox, log, outbox,
     packages::{self, Gathered, REFUSALS_MAX, Route},
@@ -42,6 +43,10 @@ pub(crate) use request::{is_own, take};
 
 /// Span of the wait before a member answers, in milliseconds, so that not all do it at once.
 const ANSWER_SPAN_MS: u64 = 10_000;
+/// How long an answer waits at most until this device has looked into the epochs that it left, and how
+/// often it asks itself, in milliseconds.
+const LOOK_MS: u64 = 60 * 1000;
+const LOOK_REST_MS: u64 = 1_000;
 /// How long nobody is added again after it was, in milliseconds (spec: LNK-091).
 const REST_MS: u64 = 10 * 60 * 1000;
 /// How old a request may be, in milliseconds: 30 days (spec: LNK-091).
@@ -191,9 +196,22 @@ pub(crate) fn step(
     desk: &Desk,
     wish: &Wish,
 ) -> Result<Step, StoreError> {
-    let Wish::Readmit { person, packages, not_before_ms, .. } = wish else { return Ok(Step::Aim) };
+    let Wish::Readmit { channel, person, packages, not_before_ms, .. } = wish else {
+        return Ok(Step::Aim);
+    };
     if !clock::is_over(work.now, *not_before_ms, ANSWER_SPAN_MS) {
         return Ok(Step::Later(Timestamp(*not_before_ms)));
+    }
+    // spec: CLI-199
+    let latest_ms = not_before_ms.saturating_add(LOOK_MS);
+    match forks::certainty(work, channel)? {
+        Certainty::Sure => {}
+        Certainty::ToLook if clock::is_over(work.now, latest_ms, LOOK_MS) => {}
+        Certainty::ToLook => return Ok(Step::Later(work.now.plus_ms(LOOK_REST_MS))),
+        Certainty::InDoubt => {
+            work.settle(number);
+            return Ok(Step::Settled);
+        }
     }
     if packages.listed {
         return outbox::send_commit(work, number, desk, wish);

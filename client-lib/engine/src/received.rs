@@ -116,6 +116,7 @@ fn add(
         outgoing: None,
         mentions_all: content.extensions.mentions() == Mentions::All,
         content: bytes.to_vec(),
+        stored_ms: 0,
     };
     messages::add(work, chat, &record)?;
     if !own && groups::others_in(from.mls, &me)? <= receipts::RECEIPT_PEOPLE_MAX {

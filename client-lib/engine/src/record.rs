@@ -19,7 +19,8 @@ pub(crate) use chat::{
     Outgoing,
 };
 pub(crate) use fork::{
-    Arrival, Caution, LeftRecord, PastRosterRecord, Saying, Search, StatementRecord, Unsettled,
+    Arrival, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search, Side, StatementRecord,
+    Unsettled,
 };
 pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,

@@ -16,7 +16,7 @@ use crate::{
     command::{ChatState, FailureReason, StuckCause},
     devices,
     event::Event,
-    groups, log,
+    forks, groups, log,
     record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, StuckRecord, id},
     rejoin,
     store::{StoreError, Table},
@@ -126,7 +126,7 @@ pub(crate) fn examine(work: &mut Work<'_>, channel: &ChannelId) -> Result<Health
         .and_then(|mls| mls.members().map_err(log::store_error))
         .and_then(|_| log::epoch_state(work, channel, &group.epoch));
     match looked {
-        Ok(_) => Ok(Health::Sound),
+        Ok(_) => forks::examine(work, channel, &group.epoch),
         Err(StoreError::Damaged) => {
             stick(work, channel, StuckCause::StateDamaged)?;
             Ok(Health::Damaged)

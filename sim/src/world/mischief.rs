@@ -47,10 +47,11 @@ pub(crate) enum Trick {
     ContestedValid,
     Flood,
     Storm,
+    Half,
 }
 
 impl Trick {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::GarbageMessage,
         Self::GarbageCommit(Cut::Through),
         Self::GarbageCommit(Cut::Cut),
@@ -63,6 +64,7 @@ impl Trick {
         Self::ContestedValid,
         Self::Flood,
         Self::Storm,
+        Self::Half,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -79,6 +81,7 @@ impl Trick {
             Self::ContestedValid => "valid commit contested",
             Self::Flood => "flood of garbage commits",
             Self::Storm => "storm of commits",
+            Self::Half => "commit that half can process",
         }
     }
 
@@ -93,7 +96,7 @@ impl Trick {
             Self::WithoutRight => &["NoRight", "LastOwner"],
             Self::RemovalWithoutCut => &["RemovalWithoutCut"],
             Self::Rewrapped => &["KeyUnavailable", "OwnLeaf", "UndecryptableMessage"],
-            Self::ContestedValid | Self::Storm => &[],
+            Self::ContestedValid | Self::Storm | Self::Half => &[],
         }
     }
 }
@@ -137,7 +140,8 @@ impl World {
     /// The entry of a trick, made of what the device has now.
     fn forge(&mut self, client: usize, loot: &Loot, trick: Trick, seed: u64) -> Option<Forgery> {
         let me = Fingerprint::from_hex(&self.people[self.clients[client].person]).ok()?;
-        let valid = |intent, cut| loot.commit(intent, Vec::new(), cut, Seals::Whole, seed);
+        let sealed = |intent, cut, seals| loot.commit(intent, Vec::new(), cut, seals, seed);
+        let valid = |intent, cut| sealed(intent, cut, Seals::Whole);
         match trick {
             Trick::GarbageMessage => Some(Loot::garbage(Operation::Message, seed)),
             Trick::GarbageCommit(cut) => {
@@ -145,6 +149,7 @@ impl World {
                 Some(Loot::garbage(Operation::Commit(mark), seed))
             }
             Trick::Nonsense => loot.nonsense(seed),
+            Trick::Half => sealed(CommitIntent::default(), Cut::Through, Seals::Half),
             Trick::StrangeKey => {
                 let commit = valid(CommitIntent::default(), Cut::Through)?;
                 loot.with_strange_key(commit, seed)

@@ -77,6 +77,15 @@ impl World {
                 self.chat_moved(client, chat);
                 self.compare(client, chat)?;
             }
+            // What was said between, it cannot read.
+            Event::GroupRejoined { chat: Some(chat), .. } => {
+                let now = self.now;
+                if let Some(key) = self.key_of(client, chat) {
+                    let view = self.ledger.view(client, &key);
+                    view.open_since = view.open_since.map(|_| now);
+                }
+                self.compare(client, chat)?;
+            }
             Event::DeviceCompare { code } => {
                 self.digits.insert(client, code.expose().to_owned());
                 let at = self.now.plus_ms(self.clients[client].dice.between(500, 5_000));
@@ -127,6 +136,11 @@ impl World {
         let skewed = self.clients.iter().any(|device| device.skewed);
         if skewed && matches!(warning, Warning::ItemRejected { code } if code == "REJOIN_NOT_VALID")
         {
+            return true;
+        }
+        // Where others went on by a commit of its own that its store does not know, and removed it then.
+        let removed = |warning: &Warning| matches!(warning, Warning::ItemRejected { code } if code == "REJOIN_NOT_A_MEMBER");
+        if self.hostile.is_some() && removed(warning) {
             return true;
         }
         let Some((chat, _)) = accused else { return false };
@@ -244,6 +258,11 @@ impl World {
                     self.tally.acknowledged += 1;
                 }
                 (MessageState::Failed(_), _) => said.fate = Fate::Failed,
+                // In a branch that is left: it is said again, perhaps behind what came later.
+                (MessageState::Pending, Fate::Acknowledged(_)) => {
+                    said.fate = Fate::Pending;
+                    said.retried = true;
+                }
                 _ => {}
             }
             return Ok(());

@@ -57,6 +57,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("own_commit_wait_ms", "client-lib/engine/src/rejoin.rs", "OWN_COMMIT_WAIT_MS"),
     ("fork_watch_ms", "client-lib/engine/src/forks.rs", "FORK_WATCH_MS"),
     ("fork_wait_ms", "client-lib/engine/src/forks.rs", "FORK_WAIT_MS"),
+    ("fork_grace_max_ms", "client-lib/engine/src/forks.rs", "GRACE_MAX_MS"),
     ("forks_watched_max", "client-lib/engine/src/forks/watching.rs", "WATCHED_MAX"),
     ("rejoin_wait_ms", "client-lib/engine/src/rejoin.rs", "ROUND_WAIT_MS"),
     ("rejoin_wait_max_ms", "client-lib/engine/src/rejoin.rs", "ROUND_WAIT_MAX_MS"),

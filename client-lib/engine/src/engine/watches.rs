@@ -30,7 +30,7 @@ use crate::{
 
 /// The first rest between two looks, and the longest, in milliseconds, where nothing is expected.
 const CALM_REST_MS: u64 = 4_000;
-const CALM_REST_MAX_MS: u64 = 6 * 60 * 60 * 1000;
+const CALM_REST_MAX_MS: u64 = 60 * 60 * 1000;
 /// The first rest after an epoch that was passed through while this device was behind: what was noted
 /// there it has read already, and first of all it has to catch up (spec: CLI-166).
 const PASSED_REST_MS: u64 = 3 * 60 * 1000;
@@ -291,7 +291,7 @@ impl<S: Store> Engine<S> {
         live.phase = Phase::Resting;
         live.look_at = now.plus_ms(live.rest_ms);
         let (grown, most) = match live.watched.urgency {
-            Urgency::Calm => (live.rest_ms.saturating_mul(4), CALM_REST_MAX_MS),
+            Urgency::Calm => (live.rest_ms.saturating_mul(2), CALM_REST_MAX_MS),
             Urgency::Pressing => (live.rest_ms.saturating_mul(5) / 4, PRESSING_REST_MAX_MS),
         };
         live.rest_ms = grown.min(most);

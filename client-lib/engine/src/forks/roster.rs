@@ -50,11 +50,10 @@ pub(super) fn save(
 
 /// Deletes those that no epoch of the channel refers to any more.
 pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let used: Vec<Vec<u8>> = watching::rows(work, channel)
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|row| row.record.left.map(|left| left.roster))
-        .collect();
+    // Where a row cannot be read, none is taken for unused.
+    let Ok(rows) = watching::rows(work, channel) else { return Ok(()) };
+    let used: Vec<Vec<u8>> =
+        rows.into_iter().filter_map(|row| row.record.left.map(|left| left.roster)).collect();
     let prefix = key(channel, &[]);
     let range =
         Range { prefix: &prefix, from: None, order: Order::Ascending, rows_max: usize::MAX };

@@ -7,7 +7,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::id::{ChannelId, EntryId, EpochId};
 
-use super::roster;
+use super::{asked, roster};
 use crate::{
     backoff, clock, groups, log,
     record::{Cause, Caution, EpochRecord, LeftRecord, Saying, StatementRecord, Wish},
@@ -40,13 +40,15 @@ const fn turn(role: Role) -> (u64, u64) {
     }
 }
 
-/// The note with this device's statement, if it is time for it and others have not said enough. The
+/// This device has read all that there is. The note with its statement, if it is time for it and others have not said enough. The
 /// same bytes until the relay has them.
 pub(crate) fn due(
     work: &mut Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
 ) -> Result<Option<Vec<u8>>, StoreError> {
+    asked::looked(work, channel, epoch)?;
+    work.effects.channels.insert(*channel);
     let (mut record, keys) = log::epoch_state(work, channel, epoch)?;
     let Some(left) = record.left.clone() else { return Ok(None) };
     let at_ms = match left.saying {

@@ -11,10 +11,10 @@ use crate::{
     groups,
     record::{
         Arrival, CandidateRecord, Caution, EpochRecord, GroupRecord, GroupState, Search, Unsettled,
-        Verdict,
+        Verdict, by_channel,
     },
     rejoin,
-    store::StoreError,
+    store::{StoreError, Table},
     work::Work,
 };
 
@@ -124,6 +124,16 @@ pub(super) fn settle(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Sto
         rejoin::end(work, channel)?;
     }
     work.event(Event::GroupSettled { chat: group.purpose.chat() })
+}
+
+/// Nothing can be heard where the epoch that it waits in cannot be read: it goes on as it is.
+pub(super) fn without(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    let Some(unsettled) = group.unsettled else { return Ok(()) };
+    match work.tx.row(Table::Epoch, &by_channel(channel, &unsettled.epoch))? {
+        Some(_) => Ok(()),
+        None => groups::save(work, channel, &GroupRecord { unsettled: None, ..group }),
+    }
 }
 
 /// A member has no branch to go on in, and asks this device to add it again: whoever else is left goes

@@ -2,11 +2,14 @@
 
 use hushwire_wire::id::{ChannelId, EpochId, Timestamp};
 
-use super::{FORK_WAIT_MS, FORK_WATCH_MS, unsettled};
+use super::{FORK_WAIT_MS, FORK_WATCH_MS, GRACE_MAX_MS, review, roster, unsettled};
 use crate::{
     advance, clock, groups, log,
-    record::{Arrival, EpochRecord, GroupRecord, LeftRecord, Saying, Search, Unsettled},
-    store::StoreError,
+    record::{
+        Arrival, Doubt, EpochRecord, GroupRecord, LeftRecord, Saying, Search, Unsettled, by_channel,
+    },
+    store::{StoreError, Table},
+    stuck::Health,
     work::Work,
 };
 
@@ -18,7 +21,7 @@ const WATCHED_MAX: usize = 64;
 pub(crate) struct Watched {
     pub(crate) epoch: EpochId,
     pub(crate) urgency: Urgency,
-    /// When this device's statement is due.
+    /// When this device's statement is due, or a look.
     pub(crate) say_at: Option<Timestamp>,
     /// When something has to be decided.
     pub(crate) ends_at: Option<Timestamp>,
@@ -99,7 +102,9 @@ pub(crate) fn watched(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Watche
             Saying::Sealed { .. } => Some(Timestamp(0)),
             Saying::Silent | Saying::Done | Saying::NoRoom => None,
         };
-        let pressing = unsettled.is_some() || left.saying != Saying::Silent;
+        let sought = left.asked_ms > left.looked_ms;
+        let say_at = if sought { Some(Timestamp(0)) } else { say_at };
+        let pressing = sought || unsettled.is_some() || left.saying != Saying::Silent;
         let urgency = if pressing { Urgency::Pressing } else { Urgency::Calm };
         let ends_at = ends_at(&left, unsettled.as_ref());
         found.push(Watched { epoch, urgency, say_at, ends_at });
@@ -111,14 +116,51 @@ fn unsettled_in(group: &GroupRecord, epoch: &EpochId) -> Option<Unsettled> {
     group.unsettled.filter(|unsettled| unsettled.epoch == *epoch)
 }
 
-/// When watching ends, or waiting does; never, while this device asks to be added again and others may
-/// still speak.
+/// When watching ends, or waiting does, or a doubt; never, while this device asks to be added again and
+/// others may still speak.
 fn ends_at(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Option<Timestamp> {
+    let doubt = left.doubt.map(|doubt| Timestamp(doubt.until_ms));
+    doubt.into_iter().chain(waits_until(left, unsettled)).min()
+}
+
+fn waits_until(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Option<Timestamp> {
     match unsettled {
         None => Some(Timestamp(left.left_ms.saturating_add(FORK_WATCH_MS))),
         Some(Unsettled { search: Search::Asks, arrival: Arrival::InTime, .. }) => None,
         Some(unsettled) => Some(Timestamp(unsettled.since_ms.saturating_add(FORK_WAIT_MS))),
     }
+}
+
+/// What cannot be read of the epochs of a group, but for the current one, is not watched any more
+/// (spec: CLI-161).
+pub(crate) fn examine(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    current: &EpochId,
+) -> Result<Health, StoreError> {
+    let mut health = Health::Sound;
+    for key in work.tx.keys(Table::Epoch, channel.as_bytes())? {
+        if key == by_channel(channel, current) {
+            continue;
+        }
+        let read = work.tx.load::<EpochRecord>(&key).and_then(|record| {
+            let left = record.and_then(|record| record.left);
+            left.map(|left| roster::load(work, channel, &left)).transpose()
+        });
+        match read {
+            Ok(_) => {}
+            Err(StoreError::Damaged) => {
+                work.tx.remove(Table::Epoch, &key);
+                health = Health::Damaged;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if health == Health::Damaged {
+        unsettled::without(work, channel)?;
+        work.effects.channels.insert(*channel);
+    }
+    Ok(health)
 }
 
 /// The time of watching, or of waiting, is over (spec: CLI-190, CLI-196, CLI-197).
@@ -130,6 +172,9 @@ pub(crate) fn expired(
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let (mut record, _) = log::epoch_state(work, channel, epoch)?;
     let Some(left) = &record.left else { return Ok(()) };
+    if left.doubt.is_some_and(|doubt| doubt.until_ms <= work.now.0) {
+        return review(work, channel, epoch);
+    }
     if let Some(unsettled) = unsettled_in(&group, epoch) {
         let end_ms = unsettled.since_ms.saturating_add(FORK_WAIT_MS);
         return match clock::is_over(work.now, end_ms, FORK_WAIT_MS) {
@@ -158,12 +203,12 @@ pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), Stor
         groups::save(work, channel, &group)?;
     }
     for Row { epoch, mut record } in rows(work, channel).unwrap_or_default() {
-        if let Some(left) = &mut record.left
-            && left.left_ms > work.now.0
-        {
-            left.left_ms = work.now.0;
-            log::save_epoch(work, channel, &epoch, &record)?;
-        }
+        let Some(left) = &mut record.left else { continue };
+        let latest_ms = work.now.plus_ms(GRACE_MAX_MS).0;
+        left.left_ms = left.left_ms.min(work.now.0);
+        left.doubt =
+            left.doubt.map(|doubt| Doubt { until_ms: doubt.until_ms.min(latest_ms), ..doubt });
+        log::save_epoch(work, channel, &epoch, &record)?;
     }
     Ok(())
 }

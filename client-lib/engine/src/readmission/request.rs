@@ -81,6 +81,7 @@ fn answer_soon(
 ) -> Result<(), Fault> {
     let wait_ms = backoff::jitter_ms(ANSWER_SPAN_MS, work.rng);
     let leaf = place.leaf(group)?;
+    forks::asked(work, &place.channel)?;
     Ok(wish_for(work, place, leaf, request.key_package().to_vec(), wait_ms)?)
 }
 

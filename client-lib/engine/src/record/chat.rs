@@ -56,6 +56,9 @@ pub(crate) struct MessageRecord {
     /// The exact content bytes, to send again and to show what later versions understand.
     #[serde(with = "serde_bytes")]
     pub(crate) content: Vec<u8>,
+    /// When this device learned that the relay has it; 0: it does not know, or a build before wrote it.
+    #[serde(default)]
+    pub(crate) stored_ms: u64,
 }
 
 impl Record for MessageRecord {

@@ -52,6 +52,29 @@ pub(crate) struct LeftRecord {
     /// When it left, by its own clock.
     pub(crate) left_ms: u64,
     pub(crate) saying: Saying,
+    /// Whether others follow another candidate, as far as was read.
+    pub(crate) doubt: Option<Doubt>,
+    pub(crate) side: Side,
+    /// When this device last looked there, and when somebody last asked to be added again.
+    pub(crate) looked_ms: u64,
+    pub(crate) asked_ms: u64,
+}
+
+/// Whether this device knows behind which candidate it is.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Side {
+    /// It is behind the one that it applied, or that those followed who led it back.
+    Taken,
+    /// It left its own branch, and will be where others are.
+    Open,
+}
+
+/// Another candidate is followed, unless somebody above says otherwise until then.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Doubt {
+    #[serde(with = "id")]
+    pub(crate) followed: EntryId,
+    pub(crate) until_ms: u64,
 }
 
 /// Whether this device says which candidate it applied.

@@ -21,7 +21,7 @@ use hushwire_wire::{
 
 use crate::{
     rejoining::{Crew, crew},
-    world::Stolen,
+    world::{Stolen, past::Damage},
 };
 
 /// The places of a crew: the owner, who is hostile, and who is not.
@@ -177,6 +177,23 @@ fn where_nobody_can_note_anything_those_who_are_parted_come_together() {
 }
 
 #[test]
+fn what_cannot_be_read_of_the_past_is_not_watched_and_all_else_goes_on() {
+    // spec: CLI-161, CLI-190
+    let mut crew = crew();
+    let stolen = crew.world.steal(crew.people[INSIDER], &crew.channel.clone());
+    crew.world.ask(crew.people[OWNER], Command::RefreshKeys);
+    crew.world.settle();
+    crew.world.set_online(crew.people[MEMBER], false);
+    crew.world.damage(crew.people[MEMBER], &crew.channel.clone(), Damage::WithoutPast);
+    // It would have to judge this by the members of that epoch.
+    lies::contest(&mut crew, &stolen, INSIDER, LeafIndex(1));
+    crew.world.set_online(crew.people[MEMBER], true);
+    crew.world.pass(2 * HOUR_MS);
+    assert!(crew.causes(MEMBER).is_empty());
+    assert_together(&mut crew, "damaged");
+}
+
+#[test]
 fn a_crash_at_any_step_at_a_fork_changes_nothing() {
     // spec: CLI-001, CLI-190, CLI-193, CLI-194
     let parted = |number: &u8| {
@@ -192,7 +209,7 @@ fn a_crash_at_any_step_at_a_fork_changes_nothing() {
             let mut crew = crew_of(number);
             part(&mut crew);
             crew.world.crash_at(crew.people[place], step);
-            crew.world.pass(20 * 60 * 1000);
+            crew.world.pass(HOUR_MS);
             assert_eq!(crew.returns(MEMBER), 1, "{place} {step}");
             assert_together(&mut crew, &format!("{place} {step}"));
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::devices::link;
 
 const DAY_MS: u64 = 24 * HOUR_MS;
 
@@ -57,7 +58,7 @@ fn who_comes_late_is_not_sure_of_itself_before_others_had_time_to_answer() {
             assert_eq!(count(&mut crew, OWNER, settled), 0, "{number}");
             assert_eq!(count(&mut crew, OWNER, unsettled), 1, "{number}");
             crew.world.set_online(crew.people[MEMBER], true);
-            crew.world.pass(HOUR_MS);
+            crew.world.pass(2 * HOUR_MS);
             // It was not followed by who was there before: it came to them.
             assert!(crew.causes(MEMBER).is_empty(), "{number}");
             assert_eq!(crew.returns(OWNER), 1, "{number}");
@@ -65,4 +66,27 @@ fn who_comes_late_is_not_sure_of_itself_before_others_had_time_to_answer() {
         }
     }
     assert!(late > 0);
+}
+
+#[test]
+fn who_has_not_heard_of_a_fork_looks_before_it_answers() {
+    // spec: CLI-199
+    let mut parted = 0;
+    for number in 0..HALF_SEAL_WORLDS {
+        let mut crew = crew_of(number);
+        let laptop = link(&mut crew.world, crew.people[MEMBER]);
+        crew.world.pass(60_000);
+        part(&mut crew);
+        crew.world.pass(500);
+        // What it passed through it looks into minutes later.
+        crew.world.restart(laptop);
+        crew.world.pass(2 * HOUR_MS);
+        let [owner, member] = broken(&mut crew);
+        parted += usize::from(owner && !member);
+        assert_together(&mut crew, &format!("{number}"));
+        let all = [crew.people[OWNER], crew.people[MEMBER], laptop];
+        let epochs = all.map(|who| crew.world.steal(who, &crew.channel.clone()).epoch);
+        assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{number} {owner} {member}");
+    }
+    assert!(parted > 0);
 }

@@ -16,6 +16,8 @@ pub(crate) enum Damage {
     Lost,
     /// The keys of its epoch are gone.
     WithoutKeys,
+    /// What it keeps of those who were there before is gone.
+    WithoutPast,
 }
 
 impl World {
@@ -26,6 +28,9 @@ impl World {
         let (table, prefix) = match damage {
             Damage::Garbled | Damage::Lost => (Table::Mls, group_prefix(channel)),
             Damage::WithoutKeys => (Table::Epoch, channel.as_bytes().to_vec()),
+            Damage::WithoutPast => {
+                (Table::Profile, [b"fork roster ", &channel.as_bytes()[..]].concat())
+            }
         };
         let range =
             Range { prefix: &prefix, from: None, order: Order::Ascending, rows_max: usize::MAX };

@@ -1,0 +1,72 @@
+//! Whether this device is where the others are, as far as it can know: who has not heard of a fork yet
+//! must not answer from a branch that is left (spec: CLI-199).
+
+use hushwire_protocol::group::{LeafIndex, Standpoint, VerifiedStatement};
+use hushwire_wire::id::{ChannelId, EpochId};
+
+use super::{possible, roster, watching};
+use crate::{
+    log,
+    record::{EpochRecord, LeftRecord, Side, by_channel},
+    store::StoreError,
+    work::Work,
+};
+
+/// Somebody asks to be added again: what this device watches it looks into before it answers.
+pub(crate) fn asked(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for watching::Row { epoch, mut record } in watching::rows(work, channel)? {
+        let Some(left) = record.left else { continue };
+        record.left = Some(LeftRecord { asked_ms: work.now.0, ..left });
+        log::save_epoch(work, channel, &epoch, &record)?;
+    }
+    work.effects.channels.insert(*channel);
+    Ok(())
+}
+
+/// This device has read what there is of an epoch that it watches. Where it was led back by others, it
+/// follows from now on what they followed there (spec: CLI-198).
+pub(super) fn looked(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    let row = work.tx.load::<EpochRecord>(&by_channel(channel, epoch))?;
+    let Some(mut record) = row else { return Ok(()) };
+    let Some(mut left) = record.left.clone() else { return Ok(()) };
+    left.looked_ms = work.now.0;
+    if left.side == Side::Open {
+        let own = roster::own_rank(&roster::load(work, channel, &left)?, &left)?;
+        let candidates = possible(&record);
+        let removed: &[LeafIndex] = &[];
+        let applied = left.applied;
+        let said: Vec<VerifiedStatement> =
+            record.statements.iter().map(|known| (*known).into()).collect();
+        let standpoint = Standpoint { applied, own, removed, candidates: &candidates };
+        left.applied = standpoint.followed(&said);
+        left.side = Side::Taken;
+    }
+    record.left = Some(left);
+    log::save_epoch(work, channel, epoch, &record)
+}
+
+/// Whether this device may lead others to where it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Certainty {
+    /// As far as was noted, the others follow what it follows.
+    Sure,
+    /// It has not looked since it was asked.
+    ToLook,
+    /// It may leave its own branch.
+    InDoubt,
+}
+
+/// What this device knows of itself.
+pub(crate) fn certainty(work: &Work<'_>, channel: &ChannelId) -> Result<Certainty, StoreError> {
+    let rows = watching::rows(work, channel)?;
+    let left: Vec<&LeftRecord> = rows.iter().filter_map(|row| row.record.left.as_ref()).collect();
+    if left.iter().any(|left| left.doubt.is_some()) {
+        return Ok(Certainty::InDoubt);
+    }
+    let looked = left.iter().all(|left| left.looked_ms >= left.asked_ms);
+    Ok(if looked { Certainty::Sure } else { Certainty::ToLook })
+}
