@@ -4,7 +4,7 @@ use hushwire_engine::{
     command::{ChatNumber, ChatState, Command, MessageState, RelayState, Reply},
     event::{Event, Warning},
 };
-use hushwire_protocol::epoch::EpochKeys;
+use hushwire_protocol::{epoch::EpochKeys, group::LogPlace};
 use hushwire_wire::{
     error::Code,
     id::{ChannelId, EntryId, Sequence, Timestamp},
@@ -12,7 +12,7 @@ use hushwire_wire::{
     transcript::{self, CommitMark, Cut, Operation},
 };
 
-use crate::world::{Who, World};
+use crate::world::{Who, World, end_behind};
 
 /// Two people with a direct chat, and its channel.
 struct Pair {
@@ -77,15 +77,17 @@ fn a_message_behind_a_commit_is_refused() {
     let Pair { mut world, bob, channel, .. } = pair();
     world.pass(5_000);
     let epoch = world.steal(bob, &channel).epoch;
-    let first = world.next_place(bob, &channel);
+    let place = world.log_place(bob, &channel);
+    let first = place.read_to;
     world.settle();
     let commit = Operation::Commit(mark(Cut::Through, 1));
-    for (sequence, operation) in [(first, commit), (first.next(), Operation::Message)] {
+    let entries = [(first, commit), (first.next(), Operation::Message)];
+    let entries = entries.map(|(sequence, operation)| {
         let content = Content::Inline(GARBAGE.to_vec().into());
         let body = EntryBody::Whole { content, operation };
-        let entry = Entry { epoch, sequence, body, stored_at: Timestamp(0) };
-        world.whisper(bob, epoch, Answer::Entry(entry));
-    }
+        Entry { epoch, sequence, body, stored_at: Timestamp(0) }
+    });
+    world.whisper_signed(bob, &channel, place, entries.to_vec());
     world.pass(1_000);
     let events = world.events(bob);
     assert!(codes(&events).contains(&"MESSAGE_AFTER_COMMIT"), "{events:?}");
@@ -256,12 +258,12 @@ fn a_candidate_that_contests_what_was_not_shown_is_not_judged() {
     let epoch = world.steal(bob, &channel).epoch;
     let contested = vec![EntryId::from_bytes([1; 32])];
     let second = Operation::Commit(CommitMark { contested, ..mark(Cut::Through, 2) });
-    let next = world.next_place(bob, &channel);
+    let place = world.log_place(bob, &channel);
     world.settle();
     let content = Content::Inline(GARBAGE.to_vec().into());
     let body = EntryBody::Whole { content, operation: second };
-    let entry = Entry { epoch, sequence: next, body, stored_at: Timestamp(0) };
-    world.whisper(bob, epoch, Answer::Entry(entry));
+    let entry = Entry { epoch, sequence: place.read_to, body, stored_at: Timestamp(0) };
+    world.whisper_signed(bob, &channel, place, vec![entry]);
     world.pass(1_000);
     assert_eq!(world.chats(bob)[0].state, ChatState::Stuck);
 }
@@ -290,13 +292,31 @@ fn a_relay_that_hides_the_last_messages_of_an_epoch_is_noticed() {
     world.pass(60_000);
     world.ask(alice, Command::GroupAdd { chat, contact: contacts[1].number });
     world.pass(60_000);
-    // Bob is shown the commit in the place of the message before it.
-    world.set_tamper(|mut frame| {
-        if let Answer::Entry(entry) = &mut frame.answer {
-            match &entry.body {
+    let of_carol = world.channels(carol);
+    // Bob is shown the commit in the place of the message before it, and the relay signs for that.
+    let of_bob = world.channels(bob);
+    let shared = |id: &ChannelId| of_bob.contains(id) && of_carol.contains(id);
+    let channel = world.channels(alice).into_iter().find(shared).unwrap();
+    let mut shown = None;
+    world.set_tamper(move |mut frame| {
+        match &mut frame.answer {
+            Answer::Entry(entry) => match &entry.body {
                 EntryBody::Whole { operation: Operation::Message, .. } => return None,
-                _ => entry.sequence = Sequence::FIRST,
+                _ => {
+                    entry.sequence = Sequence::FIRST;
+                    shown.get_or_insert_with(|| entry.clone());
+                }
+            },
+            Answer::EpochEnd(end) => {
+                if let Some(shown) = shown.as_ref().filter(|shown| shown.epoch == end.epoch) {
+                    *end = end_behind(
+                        &channel,
+                        LogPlace::start(&channel, &end.epoch),
+                        &[shown.clone()],
+                    );
+                }
             }
+            _ => {}
         }
         Some(frame)
     });

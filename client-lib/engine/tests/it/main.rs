@@ -18,6 +18,7 @@ mod devices;
 mod disk;
 mod files;
 mod forgetting;
+mod histories;
 mod hostile;
 mod impostors;
 mod invitations;

@@ -1,0 +1,200 @@
+//! What a reading brings: entries, ends of epochs, its own end.
+//!
+//! A commit is kept back, with what stands behind it, until the relay has signed a head of the epoch
+//! that it is in: nothing is judged by a log that the relay does not stand by (spec: CLI-176).
+
+use hushwire_wire::{
+    id::{ChannelId, EpochId},
+    limit::Limits,
+    message::{Answer, Content, Entry, EntryBody, EpochEnd, Follow, RequestId},
+    transcript::Operation,
+};
+
+use super::{CatchUp, ChannelLive, Phase};
+use crate::{
+    command::StuckCause,
+    engine::Engine,
+    log, newer_rules,
+    session::SessionNumber,
+    store::{Store, StoreError},
+    stuck,
+};
+
+/// How often a relay contradicts what it has signed before its log is read anew (spec: CLI-177).
+const DISPUTES_MAX: u32 = 3;
+/// Entries that wait for the relay's signature: no epoch has more behind its first commit.
+const UNSIGNED_MAX: usize = Limits::V1.candidates_max as usize + Limits::V1.notes_max as usize;
+
+impl<S: Store> Engine<S> {
+    pub(in crate::engine) fn channel_read(
+        &mut self,
+        session: SessionNumber,
+        request: RequestId,
+        channel: ChannelId,
+        base: EpochId,
+        answer: Answer,
+    ) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let Phase::Reading(reading) = &mut live.phase else { return Ok(()) };
+        if reading.request != request || reading.session != session || reading.base != base {
+            return Ok(());
+        }
+        match answer {
+            Answer::Entry(entry) if entry.epoch == live.epoch => self.take_entry(channel, entry),
+            // A candidate after the one that was applied, or its children.
+            Answer::Entry(_) => Ok(()),
+            Answer::EpochEnd(end) => self.epoch_ended(session, channel, &end),
+            Answer::ReadEnd(Follow::Onward) => self.caught_up(channel),
+            Answer::Refused(refusal) => {
+                self.rest(&channel, refusal.retry_after_ms);
+                Ok(())
+            }
+            _ => {
+                self.rest(&channel, 0);
+                Ok(())
+            }
+        }
+    }
+
+    /// The relay says that the reading has everything (spec: CLI-074). Behind a cut the channel is
+    /// opened anew (spec: CLI-166).
+    fn caught_up(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
+        if !live.unsigned.is_empty() {
+            // The end of the epoch did not come.
+            return self.disputed(channel);
+        }
+        if let Some(promise) = live.promise.clone() {
+            let account = self.transact(|work| log::read_end(work, &channel, &promise))?;
+            if account == log::Account::Contradicts {
+                return self.disputed(channel);
+            }
+        }
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        live.refusals = 0;
+        live.disputes = 0;
+        let base = match &live.phase {
+            Phase::Reading(reading) => Some(reading.base),
+            _ => None,
+        };
+        if base == Some(live.epoch) {
+            live.catch_up = CatchUp::default();
+        }
+        if let Phase::Reading(reading) = &mut live.phase {
+            reading.caught_up = true;
+            self.outputs.push_back(crate::io::Output::StatusChanged);
+        }
+        Ok(())
+    }
+
+    /// A relay that contradicts itself is asked anew, after a rest that grows; and when that does not
+    /// help, its log is read anew (spec: CLI-074, CLI-177).
+    pub(super) fn disputed(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        self.rest(&channel, 0);
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        live.disputes = live.disputes.saturating_add(1);
+        if live.disputes < DISPUTES_MAX {
+            return Ok(());
+        }
+        live.disputes = 0;
+        self.transact(|work| log::read_anew(work, &channel))
+    }
+
+    /// Everything of an epoch so far, with the relay's signature: what waited for it is taken.
+    fn epoch_ended(
+        &mut self,
+        session: SessionNumber,
+        channel: ChannelId,
+        end: &EpochEnd,
+    ) -> Result<(), StoreError> {
+        let key = self.sessions.get(&session).and_then(|session| session.relay_key);
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        if end.epoch != live.epoch {
+            return Ok(());
+        }
+        let unsigned = core::mem::take(&mut live.unsigned);
+        let account =
+            self.transact(|work| log::epoch_end(work, &channel, end, key.as_ref(), &unsigned))?;
+        if account == log::Account::Contradicts {
+            return self.disputed(channel);
+        }
+        for entry in unsigned {
+            let goes_on = |live: &ChannelLive| {
+                live.epoch == entry.epoch && matches!(live.phase, Phase::Reading(_))
+            };
+            if self.channels.get(&channel).is_some_and(goes_on) {
+                self.take_signed(channel, entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an entry, or keeps it until the relay has signed for it: a commit, and what stands behind
+    /// one (spec: CLI-176).
+    fn take_entry(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        if let Phase::Reading(reading) = &mut live.phase {
+            // Nothing is sealed over what the relay has not signed for.
+            reading.caught_up = false;
+        }
+        let operation = match &entry.body {
+            EntryBody::Whole { operation, .. } => Some(operation),
+            EntryBody::Expired(_) => None,
+        };
+        if live.unsigned.is_empty() && !matches!(operation, Some(Operation::Commit(_))) {
+            return self.take_signed(channel, entry);
+        }
+        if live.unsigned.len() >= UNSIGNED_MAX {
+            return self.disputed(channel);
+        }
+        live.unsigned.push(entry);
+        Ok(())
+    }
+
+    fn take_signed(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
+        if let EntryBody::Whole { content: Content::Blob(reference), .. } = &entry.body {
+            let reference = *reference;
+            return self.fetch_entry(channel, entry, reference);
+        }
+        self.apply_entry(channel, &entry)
+    }
+
+    pub(super) fn apply_entry(
+        &mut self,
+        channel: ChannelId,
+        entry: &Entry,
+    ) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
+        let Some(promise) = live.promise.clone() else { return Ok(()) };
+        if matches!(entry.body, EntryBody::Expired(_)) && promise.epoch != entry.epoch {
+            // What the relay says of the commits of this epoch is learned by opening it
+            // (spec: CLI-075).
+            self.leave_reading(&channel);
+            return Ok(());
+        }
+        let taken = match self.transact(|work| log::take(work, &channel, entry, &promise)) {
+            Ok(taken) => taken,
+            Err(log::Fault::Store(StoreError::Damaged)) => {
+                // What is stored of this group does not go together: the others are not concerned.
+                self.transact(|work| stuck::stick(work, &channel, StuckCause::StateDamaged))?;
+                return Ok(());
+            }
+            Err(log::Fault::Store(error)) => return Err(error),
+            // What the attempt changed is gone; only the verdict is kept (spec: GRP-036).
+            Err(log::Fault::Rejected(refused)) => {
+                self.transact(|work| log::reject(work, &channel, entry, refused))?
+            }
+            // What the attempt changed is gone, the cursor's step too (spec: CLI-173).
+            Err(log::Fault::NewerRules(rules)) => {
+                return self.transact(|work| newer_rules::hold(work, &channel, rules));
+            }
+        };
+        if taken == log::Taken::OutOfPlace {
+            // The log has a gap or goes back: begin anew from what is stored.
+            self.rest(&channel, 0);
+        } else if let Some(live) = self.channels.get_mut(&channel) {
+            live.catch_up.read = live.catch_up.read.saturating_add(1);
+        }
+        Ok(())
+    }
+}
