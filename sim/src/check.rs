@@ -183,7 +183,8 @@ fn same_order(
     (one, texts): (usize, &[String]),
     (other, other_texts): (usize, &[String]),
 ) -> Result<(), Violation> {
-    let settled = |text: &&String| !ledger.said.get(*text).is_some_and(|said: &Said| said.retried);
+    let moved = |said: &Said| said.retried || said.deceived;
+    let settled = |text: &&String| !ledger.said.get(*text).is_some_and(moved);
     let theirs: BTreeSet<&String> = other_texts.iter().collect();
     let ours: BTreeSet<&String> = texts.iter().collect();
     let left = texts.iter().filter(|text| theirs.contains(text)).filter(settled);

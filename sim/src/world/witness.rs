@@ -7,7 +7,7 @@ use hushwire_engine::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, FailureReason, LinkNumber, LinkState,
         MessageBody, MessageInfo, MessageState, Reply, Sender,
     },
-    event::{Event, NumberedEvent, Warning},
+    event::{Event, InvitationRefusal, NumberedEvent, Warning},
     io::Input,
 };
 
@@ -97,6 +97,11 @@ impl World {
             }
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
+            Event::Warning(Warning::InvitationRefused {
+                reason: InvitationRefusal::DeviceNotKnown,
+            }) => {
+                self.turned_away.insert(client);
+            }
             Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
             Event::Warning(Warning::InboxDenied { .. }) if self.is_unlisted(client) => {
                 self.clients[client].standing = Standing::Out;
@@ -318,15 +323,19 @@ impl World {
         devices.retain(|client| self.is_honest(*client));
         let mut epochs: BTreeMap<ChatKey, (usize, String)> = Default::default();
         for client in devices.clone() {
+            let lost = self.is_lost_somewhere(client, &devices);
             if let Some(Reply::Status(status)) = self.look(client, Command::Status)
                 && status.waiting > 0
+                && !lost
             {
                 let what = format!("device {client} has {} wishes that wait", status.waiting);
                 return Err(Violation::Stuck(what));
             }
             for chat in self.chats(client) {
                 let Some(key) = self.key(client, &chat) else { continue };
-                if chat.state == ChatState::Stuck && !self.excused.contains(&(client, chat.number))
+                if chat.state == ChatState::Stuck
+                    && !self.excused.contains(&(client, chat.number))
+                    && self.can_be_helped(client, &key, &devices)
                 {
                     return Err(Violation::Stuck(format!("device {client}, chat {}", key.0)));
                 }
@@ -339,6 +348,10 @@ impl World {
                 else {
                     continue;
                 };
+                // What it was invited to and did not follow, the others write to.
+                if key.is_direct() && self.turned_away.contains(&client) {
+                    continue;
+                }
                 let first = epochs.entry(key.clone()).or_insert((client, code.epoch.clone()));
                 if first.1 != code.epoch {
                     let what = format!("devices {} and {client} in {}", first.0, key.0);
@@ -347,7 +360,7 @@ impl World {
             }
         }
         for (text, said) in &self.ledger.said {
-            if said.fate == Fate::Pending && devices.contains(&said.client) {
+            if said.fate == Fate::Pending && devices.contains(&said.client) && !said.deceived {
                 let what = format!("device {}: {text:?} is pending", said.client);
                 return Err(Violation::Stuck(what));
             }
@@ -356,6 +369,33 @@ impl World {
         check::complete(&self.ledger, &people.collect())?;
         self.noticed(&devices)?;
         self.search()
+    }
+
+    /// Whether there is somebody who can add a device to a chat again: one of its own person or a
+    /// contact, who is in there.
+    fn can_be_helped(&mut self, client: usize, key: &ChatKey, devices: &BTreeSet<usize>) -> bool {
+        let Some(Reply::Contacts(contacts)) = self.look(client, Command::Contacts) else {
+            return true;
+        };
+        let own = self.people[self.clients[client].person].clone();
+        let known = |person: &String| {
+            *person == own || contacts.iter().any(|contact| contact.fingerprint == *person)
+        };
+        devices.iter().copied().filter(|other| *other != client).any(|other| {
+            let person = self.people[self.clients[other].person].clone();
+            known(&person)
+                && self.chats(other).into_iter().any(|chat| {
+                    chat.state == ChatState::Open && self.key(other, &chat).as_ref() == Some(key)
+                })
+        })
+    }
+
+    /// Whether a device has a chat in which it is stuck and nobody can help.
+    fn is_lost_somewhere(&mut self, client: usize, devices: &BTreeSet<usize>) -> bool {
+        self.chats(client).into_iter().any(|chat| {
+            let key = self.key(client, &chat).filter(|_| chat.state == ChatState::Stuck);
+            key.is_some_and(|key| !self.can_be_helped(client, &key, devices))
+        })
     }
 
     /// Each honest device that was there has noticed what a hostile member did.

@@ -4,46 +4,19 @@
 use std::{cell::Cell, rc::Rc};
 
 use hushwire_engine::{
-    command::{ChatNumber, Command, GroupEdit, MessageState, Reply},
+    command::{ChatState, Command, GroupEdit, MessageState, Reply},
     event::{Event, Warning},
 };
 use hushwire_wire::{
-    id::{ChannelId, Sequence, Timestamp},
+    id::{Sequence, Timestamp},
     message::{Answer, Content, Entry, EntryBody},
     transcript::{CommitMark, Cut, Operation},
 };
 
-use crate::world::{Who, World};
-
-/// Three people in a group, and its channel.
-struct Crew {
-    world: World,
-    people: [Who; 3],
-    chats: [ChatNumber; 3],
-    channel: ChannelId,
-}
-
-fn crew() -> Crew {
-    let mut world = World::new(1);
-    let people = ["Alice", "Bob", "Carol"].map(|name| world.person(name, 0));
-    let [alice, bob, carol] = people;
-    world.befriend(alice, bob);
-    world.befriend(alice, carol);
-    let Reply::Chat(group) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
-        panic!("no group")
-    };
-    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
-    let contacts = contacts.iter().map(|contact| contact.number).collect();
-    world.ask(alice, Command::GroupAddAll { chat: group.number, contacts });
-    world.pass(120_000);
-    let chats = people.map(|who| world.chat(who, "Crew").number);
-    let before = world.channels(bob);
-    let mine = world.channels(alice);
-    let hers = world.channels(carol);
-    let shared = before.into_iter().find(|id| mine.contains(id) && hers.contains(id));
-    world.settle();
-    Crew { world, people, chats, channel: shared.unwrap() }
-}
+use crate::{
+    rejoining::{Crew, crew},
+    world::World,
+};
 
 impl Crew {
     fn count(&mut self, who: usize, wanted: impl Fn(&Event) -> bool) -> usize {
@@ -270,4 +243,38 @@ fn a_relay_that_never_gets_it_straight_is_asked_ever_less() {
     crew.world.say(crew.people[0], crew.chats[0], "straight");
     crew.world.pass(300_000);
     crew.agree(vec!["straight"]);
+}
+
+#[test]
+fn who_is_in_a_lost_epoch_is_added_again_by_who_is_not() {
+    // spec: CLI-160, CLI-180, LNK-045
+    let mut crew = crew();
+    let [alice, bob, carol] = crew.people;
+    let before = crew.world.backup(0);
+    for who in [bob, carol] {
+        crew.world.set_online(who, false);
+    }
+    let Reply::Profile(hers) = crew.world.ask(carol, Command::Profile) else { panic!() };
+    let member = hers.fingerprint;
+    let removal = Command::GroupRemove { chat: crew.chats[0], member: member.clone() };
+    crew.world.ask(alice, removal);
+    crew.world.pass(60_000);
+    crew.say(0, "without her");
+    crew.world.settle();
+    crew.world.restore(0, before);
+    crew.world.pass(60_000);
+    assert_eq!(crew.state(0), ChatState::Stuck);
+    for who in [bob, carol] {
+        crew.world.set_online(who, true);
+    }
+    crew.world.pass(1_800_000);
+    // The relay took her removal back, and Alice is told.
+    let told = |event: &Event| matches!(event, Event::MembersAdded { members, .. } if *members == [member.clone()]);
+    let back = |event: &Event| matches!(event, Event::GroupRejoined { .. });
+    let events = crew.world.events(alice);
+    let came = events.iter().position(back).unwrap();
+    assert!(events[came..].iter().any(told), "{events:?}");
+    crew.say(0, "and again");
+    crew.world.pass(60_000);
+    assert!(crew.texts(1).contains(&"and again".to_owned()));
 }
