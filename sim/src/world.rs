@@ -110,6 +110,8 @@ pub(crate) struct World {
     pub(crate) relays_true: usize,
     /// The copy to which a relay is put back, while that is to come; it happens once.
     put_back: Option<Option<Box<lies::OldCopy>>>,
+    /// Devices that cannot go on in the group of their person's devices.
+    without_own_group: BTreeSet<usize>,
     /// Devices that were told that they do not follow an invitation.
     turned_away: BTreeSet<usize>,
     /// The first device list that anybody was shown.
@@ -145,6 +147,7 @@ impl World {
             relays_are: plan.relays_are,
             relays_true: usize::from(plan.relays),
             put_back: None,
+            without_own_group: BTreeSet::new(),
             turned_away: BTreeSet::new(),
             first_list: None,
             evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),

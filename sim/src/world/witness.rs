@@ -97,6 +97,12 @@ impl World {
             }
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
+            Event::GroupStuck { chat: None, .. } => {
+                self.without_own_group.insert(client);
+            }
+            Event::GroupRejoined { chat: None, .. } => {
+                self.without_own_group.remove(&client);
+            }
             Event::Warning(Warning::InvitationRefused {
                 reason: InvitationRefusal::DeviceNotKnown,
             }) => {
@@ -322,20 +328,23 @@ impl World {
         let mut devices = self.devices_in();
         devices.retain(|client| self.is_honest(*client));
         let mut epochs: BTreeMap<ChatKey, (usize, String)> = Default::default();
+        let mut all_lost = BTreeSet::new();
         for client in devices.clone() {
-            let lost = self.is_lost_somewhere(client, &devices);
+            let lost = self.lost_chats(client, &devices);
             if let Some(Reply::Status(status)) = self.look(client, Command::Status)
                 && status.waiting > 0
-                && !lost
+                && lost.is_empty()
+                && !self.has_no_own_group(client, &devices)
             {
                 let what = format!("device {client} has {} wishes that wait", status.waiting);
                 return Err(Violation::Stuck(what));
             }
+            all_lost.extend(lost.iter().map(|key| (client, key.clone())));
             for chat in self.chats(client) {
                 let Some(key) = self.key(client, &chat) else { continue };
                 if chat.state == ChatState::Stuck
                     && !self.excused.contains(&(client, chat.number))
-                    && self.can_be_helped(client, &key, &devices)
+                    && !lost.contains(&key)
                 {
                     return Err(Violation::Stuck(format!("device {client}, chat {}", key.0)));
                 }
@@ -360,13 +369,14 @@ impl World {
             }
         }
         for (text, said) in &self.ledger.said {
-            if said.fate == Fate::Pending && devices.contains(&said.client) && !said.deceived {
+            let lost = all_lost.contains(&(said.client, said.key.clone()));
+            if said.fate == Fate::Pending && devices.contains(&said.client) && !lost {
                 let what = format!("device {}: {text:?} is pending", said.client);
                 return Err(Violation::Stuck(what));
             }
         }
         let people = devices.iter().map(|client| (*client, self.clients[*client].person));
-        check::complete(&self.ledger, &people.collect())?;
+        check::complete(&self.ledger, &people.collect(), &self.turned_away)?;
         self.noticed(&devices)?;
         self.search()
     }
@@ -390,12 +400,20 @@ impl World {
         })
     }
 
-    /// Whether a device has a chat in which it is stuck and nobody can help.
-    fn is_lost_somewhere(&mut self, client: usize, devices: &BTreeSet<usize>) -> bool {
-        self.chats(client).into_iter().any(|chat| {
-            let key = self.key(client, &chat).filter(|_| chat.state == ChatState::Stuck);
-            key.is_some_and(|key| !self.can_be_helped(client, &key, devices))
-        })
+    /// Whether all devices of a person are stuck in their own group.
+    fn has_no_own_group(&self, client: usize, devices: &BTreeSet<usize>) -> bool {
+        let person = self.clients[client].person;
+        let own = devices.iter().filter(|other| self.clients[**other].person == person);
+        own.clone().count() > 1 && own.copied().all(|own| self.without_own_group.contains(&own))
+    }
+
+    /// The chats in which a device is stuck and nobody can help.
+    fn lost_chats(&mut self, client: usize, devices: &BTreeSet<usize>) -> BTreeSet<ChatKey> {
+        let chats = self.chats(client).into_iter();
+        let stuck: Vec<ChatInfo> = chats.filter(|chat| chat.state == ChatState::Stuck).collect();
+        let keys = stuck.iter().filter_map(|chat| self.key(client, chat));
+        let keys: Vec<ChatKey> = keys.collect();
+        keys.into_iter().filter(|key| !self.can_be_helped(client, key, devices)).collect()
     }
 
     /// Each honest device that was there has noticed what a hostile member did.

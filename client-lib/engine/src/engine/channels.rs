@@ -56,7 +56,7 @@ pub(super) struct ChannelLive {
     refusals: u32,
     other_content: Option<OtherContent>,
     catch_up: CatchUp,
-    /// A commit, and what stands behind it, until the relay has signed for it (spec: CLI-176).
+    /// Entries that the relay has not signed for yet (spec: CLI-176).
     unsigned: Vec<Entry>,
     /// How often the relay contradicted itself since all was read.
     disputes: u32,

@@ -356,15 +356,16 @@ fn a_relay_that_contradicts_itself_is_noticed() {
     }
 }
 
-/// Shows the reader of a channel an entry that no honest relay would show, at its next place.
+/// Shows the reader of a channel an entry that no honest relay would show, at its next place, and signs
+/// for it.
 fn show(pair: &mut Pair, body: EntryBody) {
     let (bob, channel) = (pair.bob, pair.channel);
     pair.world.pass(5_000);
     let epoch = pair.world.steal(bob, &channel).epoch;
-    let sequence = pair.world.next_place(bob, &channel);
+    let place = pair.world.log_place(bob, &channel);
     pair.world.settle();
-    let entry = Entry { epoch, sequence, body, stored_at: Timestamp(0) };
-    pair.world.whisper(bob, epoch, Answer::Entry(entry));
+    let entry = Entry { epoch, sequence: place.read_to, body, stored_at: Timestamp(0) };
+    pair.world.whisper_signed(bob, &channel, place, vec![entry]);
     pair.world.pass(1_000);
 }
 

@@ -98,8 +98,12 @@ pub(crate) fn end_behind(channel: &ChannelId, place: LogPlace, entries: &[Entry]
     let epoch = entries[0].epoch;
     let mut place = place;
     for entry in entries {
-        let EntryBody::Whole { content, operation } = &entry.body else { panic!("no content") };
-        let id = transcript::entry_id(channel, &epoch, operation, &content.hash());
+        let id = match &entry.body {
+            EntryBody::Whole { content, operation } => {
+                transcript::entry_id(channel, &epoch, operation, &content.hash())
+            }
+            EntryBody::Expired(id) => *id,
+        };
         let head = transcript::next_head(&place.head, entry.sequence, &id);
         place = LogPlace { read_to: entry.sequence.next(), head };
     }

@@ -1,7 +1,8 @@
 //! What a reading brings: entries, ends of epochs, its own end.
 //!
-//! A commit is kept back, with what stands behind it, until the relay has signed a head of the epoch
-//! that it is in: nothing is judged by a log that the relay does not stand by (spec: CLI-176).
+//! Entries are kept until the relay has signed a head of the epoch that they are in: nothing is judged by
+//! a log that the relay does not stand by (spec: CLI-176). Of a long backlog the first messages are taken
+//! before.
 
 use hushwire_wire::{
     id::{ChannelId, EpochId},
@@ -22,7 +23,8 @@ use crate::{
 
 /// How often a relay contradicts what it has signed before its log is read anew (spec: CLI-177).
 const DISPUTES_MAX: u32 = 3;
-/// Entries that wait for the relay's signature: no epoch has more behind its first commit.
+/// Entries that are kept until the relay has signed for them: no epoch has more from its first commit on
+/// (spec: CLI-176).
 const UNSIGNED_MAX: usize = Limits::V1.candidates_max as usize + Limits::V1.notes_max as usize;
 
 impl<S: Store> Engine<S> {
@@ -118,40 +120,49 @@ impl<S: Store> Engine<S> {
         if account == log::Account::Contradicts {
             return self.disputed(channel);
         }
-        for entry in unsigned {
-            let goes_on = |live: &ChannelLive| {
-                live.epoch == entry.epoch && matches!(live.phase, Phase::Reading(_))
-            };
-            if self.channels.get(&channel).is_some_and(goes_on) {
-                self.take_signed(channel, entry)?;
-            }
-        }
-        Ok(())
+        self.take_entries(channel, unsigned)
     }
 
-    /// Takes an entry, or keeps it until the relay has signed for it: a commit, and what stands behind
-    /// one (spec: CLI-176).
+    /// Keeps an entry until the relay has signed for it (spec: CLI-176).
     fn take_entry(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
         if let Phase::Reading(reading) = &mut live.phase {
             // Nothing is sealed over what the relay has not signed for.
             reading.caught_up = false;
         }
-        let operation = match &entry.body {
-            EntryBody::Whole { operation, .. } => Some(operation),
-            EntryBody::Expired(_) => None,
-        };
-        if live.unsigned.is_empty() && !matches!(operation, Some(Operation::Commit(_))) {
-            return self.take_signed(channel, entry);
-        }
-        if live.unsigned.len() >= UNSIGNED_MAX {
-            return self.disputed(channel);
-        }
         live.unsigned.push(entry);
+        if live.unsigned.len() > UNSIGNED_MAX {
+            return self.take_messages(channel);
+        }
         Ok(())
     }
 
-    fn take_signed(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
+    /// More waits for the relay's signature than is kept. Of messages the first ones are taken as they
+    /// are; behind a commit an honest relay has not so many.
+    fn take_messages(&mut self, channel: ChannelId) -> Result<(), StoreError> {
+        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
+        let commit = live.unsigned.iter().position(is_commit).unwrap_or(live.unsigned.len());
+        if commit == 0 {
+            return self.disputed(channel);
+        }
+        let messages: Vec<Entry> = live.unsigned.drain(..commit).collect();
+        self.take_entries(channel, messages)
+    }
+
+    /// Takes entries of an epoch, as long as that is read: by the first valid commit it is not.
+    fn take_entries(&mut self, channel: ChannelId, entries: Vec<Entry>) -> Result<(), StoreError> {
+        for entry in entries {
+            let goes_on = |live: &ChannelLive| {
+                live.epoch == entry.epoch && matches!(live.phase, Phase::Reading(_))
+            };
+            if self.channels.get(&channel).is_some_and(goes_on) {
+                self.take_one(channel, entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_one(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
         if let EntryBody::Whole { content: Content::Blob(reference), .. } = &entry.body {
             let reference = *reference;
             return self.fetch_entry(channel, entry, reference);
@@ -197,4 +208,8 @@ impl<S: Store> Engine<S> {
         }
         Ok(())
     }
+}
+
+fn is_commit(entry: &Entry) -> bool {
+    matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. })
 }
