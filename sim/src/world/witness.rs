@@ -109,7 +109,9 @@ impl World {
                 self.turned_away.insert(client);
             }
             Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
-            Event::Warning(Warning::InboxDenied { .. }) if self.is_unlisted(client) => {
+            Event::Warning(Warning::InboxDenied { .. })
+                if self.clients[client].standing == Standing::Out || self.is_unlisted(client) =>
+            {
                 self.clients[client].standing = Standing::Out;
             }
             Event::Warning(warning) if self.is_explained(client, &warning) => {}
@@ -400,11 +402,11 @@ impl World {
         })
     }
 
-    /// Whether all devices of a person are stuck in their own group.
+    /// Whether a relay that was put back has lost the group of a person's devices.
     fn has_no_own_group(&self, client: usize, devices: &BTreeSet<usize>) -> bool {
         let person = self.clients[client].person;
-        let own = devices.iter().filter(|other| self.clients[**other].person == person);
-        own.clone().count() > 1 && own.copied().all(|own| self.without_own_group.contains(&own))
+        let mut own = devices.iter().filter(|other| self.clients[**other].person == person);
+        matches!(self.put_back, Some(None)) && own.any(|own| self.without_own_group.contains(own))
     }
 
     /// The chats in which a device is stuck and nobody can help.

@@ -1,6 +1,8 @@
 //! What a relay says of a log, held against what it gave: at the opening, at the end of a reading, and
 //! at the end of an epoch so far.
 
+use std::collections::BTreeSet;
+
 use hushwire_protocol::group::LogPlace;
 use hushwire_wire::{
     id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence},
@@ -113,12 +115,15 @@ pub(crate) fn epoch_end(
         return Ok(Account::Agrees);
     }
     let (mut record, _) = epoch_state(work, channel, &end.epoch)?;
+    let mut ids = BTreeSet::new();
     let mut place = LogPlace { read_to: Sequence(record.next), head: record.head };
     for entry in waiting {
         if entry.sequence != place.read_to {
             return contradicts(work, channel);
         }
-        let head = transcript::next_head(&place.head, entry.sequence, &entry_id(channel, entry));
+        let id = entry_id(channel, entry);
+        let head = transcript::next_head(&place.head, entry.sequence, &id);
+        ids.insert(id);
         place = LogPlace { read_to: entry.sequence.next(), head };
     }
     if end.next != place.read_to {
@@ -140,7 +145,7 @@ pub(crate) fn epoch_end(
     record.acknowledged = record.acknowledged.max(end.next.0);
     record.sure = end.next.0;
     if core::mem::take(&mut record.anew) {
-        anew::end(work, channel, &end.epoch)?;
+        anew::end(work, channel, &end.epoch, &ids)?;
     }
     save_epoch(work, channel, &end.epoch, &record)?;
     Ok(Account::Agrees)

@@ -10,6 +10,8 @@
 //! An entry that was handled is known by its id and not handled again. What this device wrote, and a
 //! log that was read anew does not have, goes out again (spec: CLI-177, CLI-178).
 
+use std::collections::BTreeSet;
+
 use hushwire_wire::id::{ChannelId, EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -126,12 +128,13 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
     }
 }
 
-/// A log that was read anew is read to its end: what this device had there, and the relay has not,
-/// goes out again (spec: CLI-178).
+/// A log that was read anew is read to its end, but for these entries, which are taken next: what this
+/// device had there, and the relay has not, goes out again (spec: CLI-178).
 pub(super) fn end(
     work: &mut Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
+    waiting: &BTreeSet<EntryId>,
 ) -> Result<(), StoreError> {
     let prefix = key(channel, epoch, SENT, &[]);
     let range =
@@ -140,7 +143,8 @@ pub(super) fn end(
         let entry = row.key.get(prefix.len()..).unwrap_or_default();
         let read_before = work.tx.row(Table::Head, &key(channel, epoch, KNOWN, entry))?.is_some();
         let never_read = work.tx.row(Table::OwnEntry, entry)?.is_some();
-        if !(read_before || never_read) {
+        let waits = EntryId::from_slice(entry).is_ok_and(|entry| waiting.contains(&entry));
+        if waits || !(read_before || never_read) {
             continue;
         }
         let SentRecord { message, content } = crate::record::decode(&row.value)?;

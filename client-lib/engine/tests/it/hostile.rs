@@ -22,6 +22,8 @@ struct Pair {
     hers: ChatNumber,
     his: ChatNumber,
     channel: ChannelId,
+    /// Which of the relays has it.
+    relay: usize,
 }
 
 fn pair() -> Pair {
@@ -31,7 +33,7 @@ fn pair() -> Pair {
     let (hers, his) = world.befriend(alice, bob);
     let of_bob = world.channels(bob);
     let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
-    Pair { world, alice, bob, hers, his, channel }
+    Pair { world, alice, bob, hers, his, channel, relay: 0 }
 }
 
 fn codes(events: &[Event]) -> Vec<&str> {
@@ -57,7 +59,7 @@ const GARBAGE: [u8; 256] = [5; 256];
 #[test]
 fn an_entry_that_does_not_open_is_passed_over() {
     // spec: CLI-044
-    let Pair { mut world, alice, bob, hers, his, channel } = pair();
+    let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
     let stolen = world.steal(bob, &channel);
     let answer = world.inject(0, &stolen, Operation::Message, &[1; 300]);
     assert!(matches!(answer, Answer::Appended(_)));
@@ -87,7 +89,7 @@ fn a_message_behind_a_commit_is_refused() {
         let body = EntryBody::Whole { content, operation };
         Entry { epoch, sequence, body, stored_at: Timestamp(0) }
     });
-    world.whisper_signed(bob, &channel, place, entries.to_vec());
+    world.whisper_signed(bob, 0, &channel, place, entries.to_vec());
     world.pass(1_000);
     let events = world.events(bob);
     assert!(codes(&events).contains(&"MESSAGE_AFTER_COMMIT"), "{events:?}");
@@ -97,7 +99,7 @@ fn a_message_behind_a_commit_is_refused() {
 fn a_garbage_commit_does_not_brick_a_group() {
     // spec: GRP-036, CHN-020
     for cut in [Cut::Through, Cut::Cut] {
-        let Pair { mut world, alice, bob, hers, his, channel } = pair();
+        let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
         world.pass(5_000);
         let stolen = world.steal(bob, &channel);
         let operation = Operation::Commit(mark(cut, 1));
@@ -124,7 +126,7 @@ fn a_garbage_commit_does_not_brick_a_group() {
 #[test]
 fn several_garbage_commits_in_a_row_are_contested_too() {
     // spec: GRP-036, CHN-020
-    let Pair { mut world, alice, bob, hers, his, channel } = pair();
+    let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
     world.pass(5_000);
     let stolen = world.steal(bob, &channel);
     let mut contested = Vec::new();
@@ -263,7 +265,7 @@ fn a_candidate_that_contests_what_was_not_shown_is_not_judged() {
     let content = Content::Inline(GARBAGE.to_vec().into());
     let body = EntryBody::Whole { content, operation: second };
     let entry = Entry { epoch, sequence: place.read_to, body, stored_at: Timestamp(0) };
-    world.whisper_signed(bob, &channel, place, vec![entry]);
+    world.whisper_signed(bob, 0, &channel, place, vec![entry]);
     world.pass(1_000);
     assert_eq!(world.chats(bob)[0].state, ChatState::Stuck);
 }
@@ -310,6 +312,7 @@ fn a_relay_that_hides_the_last_messages_of_an_epoch_is_noticed() {
             Answer::EpochEnd(end) => {
                 if let Some(shown) = shown.as_ref().filter(|shown| shown.epoch == end.epoch) {
                     *end = end_behind(
+                        0,
                         &channel,
                         LogPlace::start(&channel, &end.epoch),
                         &[shown.clone()],
@@ -365,7 +368,7 @@ fn show(pair: &mut Pair, body: EntryBody) {
     let place = pair.world.log_place(bob, &channel);
     pair.world.settle();
     let entry = Entry { epoch, sequence: place.read_to, body, stored_at: Timestamp(0) };
-    pair.world.whisper_signed(bob, &channel, place, vec![entry]);
+    pair.world.whisper_signed(bob, pair.relay, &channel, place, vec![entry]);
     pair.world.pass(1_000);
 }
 
@@ -387,7 +390,7 @@ fn a_group_that_cannot_go_on_keeps_no_connection() {
     let (hers, his) = world.befriend(alice, bob);
     let of_bob = world.channels(bob);
     let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
-    let mut pair = Pair { world, alice, bob, hers, his, channel };
+    let mut pair = Pair { world, alice, bob, hers, his, channel, relay: 1 };
     pair.world.settle();
     // The inbox, the own group, and the chat at her relay.
     assert_eq!(pair.world.connections(bob), 3);
@@ -419,7 +422,7 @@ fn an_entry_with_a_size_that_no_relay_takes_is_not_judged() {
 #[test]
 fn a_candidate_behind_the_valid_one_changes_nothing() {
     // spec: GRP-039
-    let Pair { mut world, alice, bob, hers, his, channel } = pair();
+    let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
     world.pass(5_000);
     let stolen = world.steal(bob, &channel);
     world.inject(0, &stolen, Operation::Commit(mark(Cut::Through, 1)), &GARBAGE);

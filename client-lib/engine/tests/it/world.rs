@@ -93,8 +93,13 @@ struct Link {
     session: u64,
 }
 
-/// The end of an epoch behind these entries, which stand behind a place, as the first relay signs it.
-pub(crate) fn end_behind(channel: &ChannelId, place: LogPlace, entries: &[Entry]) -> EpochEnd {
+/// The end of an epoch behind these entries, which stand behind a place, as a relay signs it.
+pub(crate) fn end_behind(
+    relay: usize,
+    channel: &ChannelId,
+    place: LogPlace,
+    entries: &[Entry],
+) -> EpochEnd {
     let epoch = entries[0].epoch;
     let mut place = place;
     for entry in entries {
@@ -107,7 +112,7 @@ pub(crate) fn end_behind(channel: &ChannelId, place: LogPlace, entries: &[Entry]
         let head = transcript::next_head(&place.head, entry.sequence, &id);
         place = LogPlace { read_to: entry.sequence.next(), head };
     }
-    let key = relay::signing_key(1);
+    let key = relay::signing_key(u8::try_from(relay).unwrap() + 1);
     let relay = transcript::relay_id(&transcript::public_key(&key));
     let last = Sequence(place.read_to.0 - 1);
     let receipt = transcript::entry_receipt(&relay, channel, &epoch, last, &place.head);
@@ -179,17 +184,18 @@ impl World {
         self.work();
     }
 
-    /// Gives a device's last reading of an epoch entries that the first relay has not, behind the place
-    /// that was read, and the end of the epoch with that relay's signature.
+    /// Gives a device's last reading of an epoch entries that a relay has not, behind the place that was
+    /// read, and the end of the epoch with that relay's signature.
     pub(crate) fn whisper_signed(
         &mut self,
         who: Who,
+        relay: usize,
         channel: &ChannelId,
         place: LogPlace,
         entries: Vec<Entry>,
     ) {
         let epoch = entries[0].epoch;
-        let end = end_behind(channel, place, &entries);
+        let end = end_behind(relay, channel, place, &entries);
         for entry in entries {
             self.whisper(who, epoch, Answer::Entry(entry));
         }
