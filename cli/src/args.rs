@@ -110,6 +110,15 @@ pub enum HushCommand {
         #[arg(default_value = "-")]
         link: String,
     },
+    /// Ask to be let into a group by a link of it
+    ///
+    /// JSON: a "chat" object, as in `hush chats`; its "state" is asked until you are in.
+    Join {
+        /// `-` asks for the link or reads it from standard input; the link itself as an argument can
+        /// be seen by other users of this computer
+        #[arg(default_value = "-")]
+        link: String,
+    },
     /// List the contacts
     ///
     /// JSON: {"type":"contact","contact","name","fingerprint","verification","chat"}.
@@ -182,10 +191,12 @@ pub enum HushCommand {
     /// "event" is one of message_added, message_state_changed, everybody_mentioned, message_pinned,
     /// message_unpinned, chat_added, chat_changed, history_read_anew, group_changed,
     /// group_dissolved, members_added, members_removed, removed_from_chat, contact_added,
-    /// contact_changed, contact_failed, addition_failed, group_change_failed, link_changed,
-    /// transfer_ended, device_compare, device_linked, device_link_failed, devices_changed,
-    /// this_device_revoked, keys_refreshed, warning. "message" is the message as it is now, as in `hush read`. To miss nothing and see
-    /// nothing twice, keep the last "number" and go on with --from that number plus one.
+    /// contact_changed, contact_failed, addition_failed, group_change_failed, group_links_changed,
+    /// join_requested, join_requests_changed, join_failed, link_changed, transfer_ended,
+    /// device_compare, device_linked, device_link_failed, devices_changed, this_device_revoked,
+    /// keys_refreshed, warning. "message" is the message as it is now, as in `hush read`. To miss
+    /// nothing and see nothing twice, keep the last "number" and go on with --from that number
+    /// plus one.
     Follow {
         /// The first event to print; 1 prints all [default: what happens from now on]
         #[arg(long, value_name = "NUMBER", value_parser = number)]

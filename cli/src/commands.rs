@@ -10,6 +10,7 @@ use crate::{args::HushCommand, backend::Backend, fault::Fault, record::Record, s
 mod contact;
 mod conversation;
 mod device;
+mod door;
 mod file;
 mod follow;
 mod group;
@@ -30,6 +31,7 @@ pub(crate) async fn run<B: Backend>(
     match command {
         HushCommand::Link(arguments) => link::link(session, arguments).await,
         HushCommand::Add { link } => contact::add(session, link).await,
+        HushCommand::Join { link } => door::join(session, link).await,
         HushCommand::Contacts => contact::contacts(session).await,
         HushCommand::Chats => contact::chats(session).await,
         HushCommand::Send { chat, text, mention_all } => {

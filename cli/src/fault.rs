@@ -381,6 +381,10 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::ContactLink => {
             "`hush device link`, on a device that you have, shows a linking code; a contact link is for `hush add`."
         }
+        CommandError::NotAGroupLink => "Add the person: `hush add`.",
+        CommandError::GroupLink => "Ask to be let in: `hush join`.",
+        CommandError::NoSuchRequest => "Run `hush group requests`.",
+        CommandError::TooManyLinks => "Run `hush group links`, and `hush group unlink`.",
         CommandError::AlreadyAContact => "Run `hush chats` and write to them.",
         CommandError::AlreadyAMember => "Run `hush group members` to see who is there.",
         CommandError::PhraseOfAnother => "Look for the phrase of this identity; see `hush status`.",

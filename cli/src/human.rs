@@ -11,6 +11,7 @@ use crate::{
     visible,
 };
 
+mod door;
 mod group;
 mod message;
 
@@ -30,6 +31,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Saved(_)
         | Record::Member(_)
         | Record::Group(_)
+        | Record::JoinRequest(_)
         | Record::Device(_)
         | Record::SafetyNumber(_)
         | Record::GroupCode(_)
@@ -37,6 +39,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Event(_) => Some(INDENT),
         Record::Identity(_)
         | Record::Link(_)
+        | Record::GroupLink(_)
         | Record::DeviceCode(_)
         | Record::Comparison(_)
         | Record::Status(_) => None,
@@ -114,6 +117,8 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
             vec![format!("{name}{mine}  {role}, {devices}{asking}  {fingerprint}")]
         }
         Record::Group(group) => self::group(group, paint),
+        Record::GroupLink(link) => door::group_link(link, paint),
+        Record::JoinRequest(request) => vec![door::request(request, paint)],
         Record::Device(device) => {
             let name = paint.strong(&visible::name(&device.name));
             let current = if device.current == "yes" { "  (this one)" } else { "" };
@@ -239,6 +244,8 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
     let state = match chat.state.as_str() {
         "open" => String::new(),
         "opening" => format!("  {}", paint.fair("not set up yet; what you write waits")),
+        "asked" => format!("  {}", paint.fair("you have asked to be let in")),
+        "not_admitted" => format!("  {}", paint.faint("you were not let in")),
         "left" => format!("  {}", paint.faint("you left")),
         "removed" => format!("  {}", paint.faint("you were removed")),
         "dissolved" => format!("  {}", paint.faint("dissolved")),
@@ -358,6 +365,7 @@ fn event(event: &EventRecord, paint: Paint) -> String {
     let about = [
         event.chat.map(|chat| format!("chat {chat}")),
         event.message_number.map(|message| format!("message {message}")),
+        event.request.map(|request| format!("request {request}")),
         event.changed.as_ref().map(|changed| changed.join(", ")),
         event.by_label.as_ref().map(|by| format!("by {by}")),
         event.warning.as_ref().map(|warning| warning.replace('_', " ")),

@@ -10,10 +10,12 @@ use serde::Serialize;
 
 use crate::{code::code_of, people::People, visible};
 
+mod door;
 mod event;
 mod group;
 mod message;
 
+pub use door::{GroupLinkRecord, RequestRecord};
 pub use event::EventRecord;
 pub use group::{GroupRecord, RightsRecord};
 pub use message::MessageRecord;
@@ -26,6 +28,10 @@ pub enum Record {
     Identity(IdentityRecord),
     /// A contact link.
     Link(LinkRecord),
+    /// A link of a group.
+    GroupLink(GroupLinkRecord),
+    /// Somebody asks to be let into a group.
+    JoinRequest(RequestRecord),
     /// A contact.
     Contact(ContactRecord),
     /// A chat.
@@ -68,6 +74,9 @@ impl Record {
             Self::Identity(IdentityRecord { phrase: None, .. }) => None,
             Self::Link(LinkRecord { link, showing: Showing::WithQr, .. }) => {
                 Some(format!("link {link} is made; see `hush link list`"))
+            }
+            Self::GroupLink(GroupLinkRecord { link, showing: Showing::WithQr, .. }) => {
+                Some(format!("link {link} of the group is made; see `hush group links`"))
             }
             Self::Message(message) if message.sender == "me" => {
                 let MessageRecord { chat, message, state, .. } = message.as_ref();
@@ -192,7 +201,7 @@ pub struct ChatRecord {
     pub label: String,
     /// direct or group.
     pub kind: String,
-    /// opening, open, left, removed, dissolved, stuck or newer_rules.
+    /// opening, open, asked, not_admitted, left, removed, dissolved, stuck or newer_rules.
     pub state: String,
     /// The contact of a direct chat.
     #[serde(skip_serializing_if = "Option::is_none")]

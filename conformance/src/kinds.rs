@@ -11,6 +11,7 @@ pub mod content;
 pub mod control;
 pub mod credential;
 pub mod device_list;
+pub mod door;
 pub mod ed25519;
 pub mod envelope;
 pub mod epoch_keys;
@@ -73,6 +74,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: device_list::NAME, suite: device_list::suite, run: device_list::run },
     Kind { name: link::NAME, suite: link::suite, run: link::run },
     Kind { name: card::NAME, suite: card::suite, run: card::run },
+    Kind { name: door::NAME, suite: door::suite, run: door::run },
     Kind { name: seal::NAME, suite: seal::suite, run: seal::run },
     Kind { name: inbox_content::NAME, suite: inbox_content::suite, run: inbox_content::run },
     Kind { name: linking::NAME, suite: linking::suite, run: linking::run },

@@ -239,7 +239,7 @@ impl Card {
     }
 }
 
-fn card_place(inbox: &InboxId, capability: &CapabilityId) -> Vec<u8> {
+pub(crate) fn card_place(inbox: &InboxId, capability: &CapabilityId) -> Vec<u8> {
     Label::CardSeal.bind(&[inbox.as_ref(), capability.as_ref()].concat())
 }
 

@@ -54,6 +54,7 @@ pub use receive::{
 pub use report::{Report, UnverifiedReport, VerifiedReport};
 pub use rights::{Change, DEVICES_MAX, PEOPLE_MAX, judge};
 pub use role::{Allowed, Right, RightsTable, Role};
+pub(crate) use state::is_name;
 pub use state::{
     DESCRIPTION_BYTES_MAX, GroupKind, GroupState, Life, NAME_BYTES_MAX, ROLES_MAX, RoleEntry,
     RuleVersion,

@@ -2,6 +2,7 @@
 //! added again. Sealing is in [`crate::seal`]; here are the bytes inside.
 
 pub mod contact;
+pub mod join;
 pub mod rejoin;
 
 use hushwire_wire::id::{BlobId, ChannelId, EpochId};
@@ -12,6 +13,7 @@ use crate::attachment::{AttachmentError, BlobSeal};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::group::GroupSnapshot;
 pub use contact::ContactCard;
+pub use join::{JoinDecline, JoinRequest};
 pub use rejoin::{RejoinEvidence, RejoinRequest};
 
 const VERSION: u16 = 1;
@@ -29,6 +31,10 @@ pub enum InboxContent {
     ContactCardUpdate(Box<ContactCard>),
     /// The sender lost its state of a group: add it again.
     RejoinRequest(Box<RejoinRequest>),
+    /// At a group's door: let the sender in.
+    JoinRequest(Box<JoinRequest>),
+    /// The group to which the sender asked to be let in does not.
+    JoinDecline(JoinDecline),
 }
 
 impl InboxContent {
@@ -39,6 +45,8 @@ impl InboxContent {
             Self::Invitation(invitation) => invitation.write(start(1)),
             Self::ContactCardUpdate(card) => card.write(start(2)),
             Self::RejoinRequest(request) => request.write(start(3)),
+            Self::JoinRequest(request) => request.write(start(4)),
+            Self::JoinDecline(decline) => decline.write(start(5)),
         }
         .into_secret()
     }
@@ -55,6 +63,8 @@ impl InboxContent {
             1 => Self::Invitation(Box::new(Invitation::read(&mut reader)?)),
             2 => Self::ContactCardUpdate(Box::new(ContactCard::read(&mut reader)?)),
             3 => Self::RejoinRequest(Box::new(RejoinRequest::read(&mut reader)?)),
+            4 => Self::JoinRequest(Box::new(JoinRequest::read(&mut reader)?)),
+            5 => Self::JoinDecline(JoinDecline::read(&mut reader)?),
             _ => return Err(DecodeError::UndefinedValue),
         };
         reader.finish()?;
@@ -216,7 +226,7 @@ mod tests {
         }))
     }
 
-    fn contents() -> [InboxContent; 4] {
+    fn contents() -> [InboxContent; 6] {
         let here = GroupSnapshot { group_info: b"info".to_vec(), tree: b"tree".to_vec() };
         let seal = BlobSeal::from_slice(&[4; BlobSeal::LENGTH].map(|byte| byte % 4)).unwrap();
         let blob = SnapshotBlob { blob: BlobId::from_bytes([3; 32]), seal };
@@ -225,6 +235,11 @@ mod tests {
             invitation(SnapshotPlace::Blob(blob)),
             InboxContent::ContactCardUpdate(Box::new(contact_card(1))),
             InboxContent::RejoinRequest(Box::new(request())),
+            InboxContent::JoinRequest(Box::new(JoinRequest {
+                proof: crate::link::JoinProof::from_bytes([8; 32]),
+                card: contact_card(1),
+            })),
+            InboxContent::JoinDecline(JoinDecline { channel: ChannelId::from_bytes([1; 32]) }),
         ]
     }
 
@@ -247,7 +262,7 @@ mod tests {
             let longer = [&bytes[..], &[0]].concat();
             assert_eq!(InboxContent::decode(&longer), Err(DecodeError::TrailingBytes));
             let mut other = bytes.to_vec();
-            other[2] = 4;
+            other[2] = 6;
             assert_eq!(InboxContent::decode(&other), Err(DecodeError::UndefinedValue));
             other[1] = 2;
             assert_eq!(InboxContent::decode(&other), Err(DecodeError::UnknownVersion));

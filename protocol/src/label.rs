@@ -58,10 +58,14 @@ labels! {
     LinkCapability = "hushwire/1 link capability";
     /// Key: what the card of a contact link is sealed with.
     LinkCardKey = "hushwire/1 link card key";
+    /// Key: what shows to the members of a group by which link somebody asks to be let in.
+    JoinProof = "hushwire/1 join proof";
     /// Associated data of a sealed card.
     CardSeal = "hushwire/1 card seal";
     /// Signature of the manager: this card is of this inbox.
     Card = "hushwire/1 card";
+    /// Signature of the manager: this card is of this group's door.
+    DoorCard = "hushwire/1 door card";
     /// Associated data of a sealed key package.
     ShelfPackage = "hushwire/1 shelf package";
     /// Associated data of a sealed device list.

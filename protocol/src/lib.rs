@@ -25,6 +25,7 @@ pub mod card;
 pub mod content;
 pub mod derive;
 mod digits;
+pub mod door;
 pub mod encoding;
 pub mod envelope;
 pub mod epoch;

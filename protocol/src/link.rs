@@ -32,6 +32,12 @@ secret_bytes!(
     CardKey
 );
 
+secret_bytes!(
+    /// Shows the members of a group by which of its links somebody asks to be let in, whatever the
+    /// relay says of that (spec: LNK-097).
+    JoinProof
+);
+
 impl LinkSecret {
     /// What the relay gets to see: who shows it may write to the inbox (spec: LNK-012).
     pub fn capability(&self) -> CapabilitySecret {
@@ -41,6 +47,13 @@ impl LinkSecret {
     /// What the link's card is sealed with (spec: LNK-012).
     pub fn card_key(&self) -> CardKey {
         CardKey::from_bytes(*derive(self.expose(), Label::LinkCardKey, b""))
+    }
+
+    /// What an identity shows at a door for this link. The relay knows the link's capability; this it
+    /// cannot make, nor can one person show that of another (spec: LNK-097).
+    pub fn join_proof(&self, door: &InboxId, asker: &Fingerprint) -> JoinProof {
+        let context = [door.as_ref(), asker.as_ref()].concat();
+        JoinProof::from_bytes(*derive(self.expose(), Label::JoinProof, &context))
     }
 }
 
@@ -175,6 +188,20 @@ mod tests {
         let secret = LinkSecret::from_bytes([3; 32]);
         assert_ne!(secret.capability().expose(), secret.card_key().expose());
         assert_ne!(secret.capability().expose(), secret.expose());
+    }
+
+    #[test]
+    fn a_proof_is_of_one_link_one_door_and_one_person() {
+        // spec: LNK-097
+        let secret = LinkSecret::from_bytes([3; 32]);
+        let (door, asker) = (InboxId::from_bytes([1; 16]), Fingerprint::from_bytes([2; 32]));
+        let proof = secret.join_proof(&door, &asker);
+        assert_eq!(proof, secret.join_proof(&door, &asker));
+        assert_ne!(proof.expose(), secret.capability().expose());
+        let other = LinkSecret::from_bytes([4; 32]);
+        assert_ne!(proof, other.join_proof(&door, &asker));
+        assert_ne!(proof, secret.join_proof(&InboxId::from_bytes([4; 16]), &asker));
+        assert_ne!(proof, secret.join_proof(&door, &Fingerprint::from_bytes([4; 32])));
     }
 
     #[test]

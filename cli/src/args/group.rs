@@ -1,5 +1,6 @@
 //! `hush group`.
 
+use core::time::Duration;
 use std::path::PathBuf;
 
 use clap::{Subcommand, ValueEnum};
@@ -211,7 +212,73 @@ pub enum GroupCommand {
         #[arg(long, required = true)]
         yes: bool,
     },
+    /// Make a link by which people ask to be let in
+    ///
+    /// Whoever has it comes in, or with --approval asks to. Everybody who may make links sees it and
+    /// can revoke it.
+    ///
+    /// JSON: {"type":"group_link","chat","link","text","admission","uses","state","expires_at_ms",
+    /// "maker"}; "admission" is open or approval, "state" is pending, active, revoked or expired.
+    Link {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// For so many requests [default: 1,000]
+        #[arg(long, value_name = "N")]
+        uses: Option<u64>,
+        /// Stop working after this time, such as 3h or 2d
+        #[arg(long, value_name = "TIME", value_parser = super::length)]
+        expires: Option<Duration>,
+        /// A member has to approve each request
+        #[arg(long)]
+        approval: bool,
+    },
+    /// List the links of a group
+    ///
+    /// JSON: "group_link" objects, as in `hush group link`.
+    Links {
+        /// The group's number or the beginning of its name
+        group: String,
+    },
+    /// Revoke a link of a group
+    ///
+    /// JSON: {"type":"done","done":"group_link_revoked","chat","link"}.
+    Unlink {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The link's number
+        link: u64,
+    },
+    /// List who asks to be let in
+    ///
+    /// JSON: {"type":"join_request","chat","request","name","fingerprint","link","asked_at_ms",
+    /// "state"}; "state" is waiting or admitting.
+    Requests {
+        /// The group's number or the beginning of its name
+        group: String,
+    },
+    /// Let somebody in who asks
+    ///
+    /// JSON: {"type":"done","done":"request_approved","chat"}.
+    Approve {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The request's number
+        request: u64,
+    },
+    /// Do not let somebody in who asks
+    ///
+    /// They are told, and learn whose device said it.
+    ///
+    /// JSON: {"type":"done","done":"request_declined","chat"}.
+    Decline {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// The request's number
+        request: u64,
+    },
     /// Leave a group
+    ///
+    /// It also takes back a request to be let in.
     ///
     /// JSON: {"type":"done","done":"group_left","chat"}.
     Leave {

@@ -220,6 +220,8 @@ impl<B: Backend> Talk<'_, B> {
             | Event::ContactFailed { chat: there, .. }
             | Event::GroupChangeFailed { chat: there, .. }
             | Event::GroupChanged { chat: there, .. }
+            | Event::JoinRequested { chat: there, .. }
+            | Event::JoinFailed { chat: there, .. }
             | Event::GroupDissolved { chat: there, .. }
             | Event::MessagePinned { chat: there, .. }
             | Event::MessageUnpinned { chat: there, .. }

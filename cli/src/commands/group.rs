@@ -10,7 +10,7 @@ use hushwire::{
     event::{Event, EventNumber},
 };
 
-use super::{say_all, settings};
+use super::{door, say_all, settings};
 use crate::{
     args::GroupCommand,
     backend::Backend,
@@ -47,6 +47,12 @@ pub(super) async fn group<B: Backend>(
             session.say(&Record::GroupCode(GroupCodeRecord::new(&chat, label, code)))
         }
         GroupCommand::List => list(session).await,
+        command @ (GroupCommand::Link { .. }
+        | GroupCommand::Links { .. }
+        | GroupCommand::Unlink { .. }
+        | GroupCommand::Requests { .. }
+        | GroupCommand::Approve { .. }
+        | GroupCommand::Decline { .. }) => door::door(session, command).await,
         command => settings::settings(session, command).await,
     }
 }

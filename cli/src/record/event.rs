@@ -30,6 +30,9 @@ pub struct EventRecord {
     /// Which link.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<u64>,
+    /// Which request to be let in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<u64>,
     /// Who did it, a fingerprint in hex.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
@@ -133,7 +136,16 @@ impl EventRecord {
             Event::ContactAdded(contact) | Event::ContactChanged(contact) => {
                 self.contact = Some(contact.0);
             }
-            Event::ContactFailed { chat, reason } | Event::GroupChangeFailed { chat, reason } => {
+            Event::GroupLinksChanged(chat) | Event::JoinRequestsChanged(chat) => {
+                self.chat = Some(chat.0);
+            }
+            Event::JoinRequested { chat, request } => {
+                self.chat = Some(chat.0);
+                self.request = Some(request.0);
+            }
+            Event::ContactFailed { chat, reason }
+            | Event::GroupChangeFailed { chat, reason }
+            | Event::JoinFailed { chat, reason } => {
                 self.chat = Some(chat.0);
                 self.put_failure(reason);
             }
@@ -176,6 +188,7 @@ impl EventRecord {
             Warning::RelayRolledBack { chat }
             | Warning::HistoryDiffers { chat }
             | Warning::OwnCommitUnknown { chat }
+            | Warning::DoorDenied { chat }
             | Warning::MissedTooMuch { chat } => self.chat = Some(chat.0),
             Warning::EntryRejected { chat, code } | Warning::CommitRejected { chat, code } => {
                 self.chat = Some(chat.0);

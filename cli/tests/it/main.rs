@@ -10,6 +10,7 @@ mod arguments;
 mod chats;
 mod codes;
 mod devices;
+mod doors;
 mod fake;
 mod files;
 mod follow;

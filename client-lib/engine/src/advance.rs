@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::{
     additions, changing, chats,
     command::{ChatState, FailureReason, StuckCause},
+    door::{self, Committer},
     entered,
     event::Event,
     groups::{self, Present},
@@ -60,6 +61,7 @@ pub(crate) fn begin_epoch(
 pub(crate) struct Moved {
     /// Whose commit it was.
     by: Fingerprint,
+    committer: Committer,
     pub(crate) added: Vec<Member>,
     pub(crate) removed: Vec<Member>,
     /// The agreed state before, if it is another one now.
@@ -77,6 +79,7 @@ impl From<&Applied> for Moved {
         };
         Self {
             by: applied.committer.identity(),
+            committer: Committer::Another,
             added: applied.added.clone(),
             removed: applied.removed.clone(),
             state_before: applied.state_before.clone(),
@@ -115,6 +118,7 @@ pub(crate) fn apply_own(
     };
     let moved = Moved {
         by: work.identity()?.ok_or(StoreError::Damaged)?.fingerprint(),
+        committer: Committer::ThisDevice,
         added: missing_in(&after, &before),
         removed: missing_in(&before, &after),
         state_before: (state != *mls.state()).then_some(state),
@@ -192,7 +196,7 @@ fn move_on(
     }
     readmission::note(work, channel, group.purpose.chat(), applied)?;
     settle_true(work, channel, mls)?;
-    tell(work, &moved, mls, applied)
+    tell(work, channel, &moved, mls, applied)
 }
 
 /// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
@@ -235,6 +239,7 @@ fn settle_true(work: &mut Work<'_>, channel: &ChannelId, mls: &Group) -> Result<
 
 fn tell(
     work: &mut Work<'_>,
+    channel: &ChannelId,
     group: &GroupRecord,
     mls: &Group,
     applied: &Moved,
@@ -249,6 +254,9 @@ fn tell(
         PurposeRecord::Group { chat } => chat,
     };
     if let Some(before) = &applied.state_before {
+        if before.name != mls.state().name {
+            door::links::put_again(work, channel)?;
+        }
         groups::take_name(work, chat, mls)?;
         changing::tell(work, chat, &applied.by, before, mls.state())?;
     }
@@ -258,13 +266,20 @@ fn tell(
     let now = mls.members().map_err(log::store_error)?;
     let added = groups::came(&now, &applied.added, &applied.removed);
     let removed = groups::went(&now, &applied.removed);
+    let hex = |people: &[Fingerprint]| people.iter().map(Fingerprint::to_hex).collect();
     if !added.is_empty() {
-        work.event(Event::MembersAdded { chat, members: added })?;
+        work.event(Event::MembersAdded { chat, members: hex(&added) })?;
     }
     if !removed.is_empty() {
-        work.event(Event::MembersRemoved { chat, members: removed })?;
+        work.event(Event::MembersRemoved { chat, members: hex(&removed) })?;
     }
-    Ok(())
+    let change = door::Change {
+        added: &applied.added,
+        removed: &applied.removed,
+        came: &added,
+        went: &removed,
+    };
+    door::members_changed(work, channel, mls, applied.committer, &change)
 }
 
 /// This device is out: it reads and writes nothing more there.
@@ -344,6 +359,7 @@ fn close(
     out.contest = None;
     out.last_roster = groups::identities(&mls.members().map_err(log::store_error)?);
     groups::save(work, channel, &out)?;
+    door::forget(work, channel)?;
     work.effects.channels.insert(*channel);
     for row in wish::of_channel(work, channel)? {
         if !is_granted(&row.wish, reason) {

@@ -21,6 +21,8 @@ pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFa
         | Wish::RevokeCapability { .. }
         | Wish::PutDeviceList
         | Wish::RotateInbox
+        | Wish::PutDoorLink { .. }
+        | Wish::RevokeDoorLink { .. }
         | Wish::DropSlot { .. } => matches!(answer, Answer::Done),
         Wish::SendContent { .. }
         | Wish::SendReceipts { .. }
@@ -40,6 +42,13 @@ pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFa
         Wish::Readmit { packages, .. } => is_of_append(answer) || is_of_gathering(packages, answer),
         Wish::ShareSnapshot(_) => matches!(answer, Answer::BlobState { .. }),
         Wish::ReachContact { packages, .. } => is_of_gathering(packages, answer),
+        Wish::AskToJoin { request, .. } if request.is_empty() => {
+            matches!(answer, Answer::Card { .. })
+        }
+        Wish::AskToJoin { inbox, request, .. } => {
+            return receipt_fault(desk, inbox, request, answer);
+        }
+        Wish::Admit { .. } | Wish::RotateDoor { .. } => true,
         Wish::SendItem { inbox, item, .. } => return receipt_fault(desk, inbox, item, answer),
         // What is asked for a transfer or a snapshot is answered to its live half.
         Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => true,

@@ -25,6 +25,9 @@ use crate::{
 
 /// Items that a capability may bring before it is renewed (spec: IDN-061).
 const CAPABILITY_ITEMS: u64 = 1_000;
+/// Items that the capability of a request may bring: an invitation for each device, and as many
+/// declines; all members of the group could use it (spec: LNK-097).
+const REQUEST_ITEMS: u64 = 128;
 /// It is renewed when fewer are left.
 const RENEW_ITEMS_LEFT: u64 = 500;
 /// How long a rotated capability still works, in milliseconds: 30 days (spec: IDN-062).
@@ -47,6 +50,9 @@ struct CapabilityRecord {
     items_max: Option<u64>,
     /// It ends then: another has taken its place.
     retires_at_ms: Option<u64>,
+    /// It is for the answer to one request to be let into a group, and ends by itself then.
+    #[serde(default)]
+    request_until_ms: Option<u64>,
 }
 
 impl Record for CapabilityRecord {
@@ -80,6 +86,8 @@ pub(crate) enum Uses {
     Single,
     /// Until it is revoked.
     Lasting,
+    /// For the answer to one request to be let into a group, until then.
+    Request { until_ms: u64 },
 }
 
 /// Notes a new capability, wishes it at the relay, and lets the other own devices know of it, so
@@ -97,6 +105,10 @@ pub(crate) fn make(
         seen: 0,
         items_max: (uses == Uses::Lasting).then_some(CAPABILITY_ITEMS),
         retires_at_ms: None,
+        request_until_ms: match uses {
+            Uses::Request { until_ms } => Some(until_ms),
+            Uses::Single | Uses::Lasting => None,
+        },
     };
     work.tx.save(&own_key(&capability), &record)?;
     work.wish(Wish::PutCapability { secret, link })?;
@@ -108,10 +120,24 @@ pub(crate) fn id_of(secret: &SecretBytes) -> Result<CapabilityId, StoreError> {
     Ok(transcript::capability_id(&inbox::capability(secret)?))
 }
 
-/// The bound of a capability that lasts.
-pub(crate) fn items_max(work: &Work<'_>, capability: &CapabilityId) -> Result<u64, StoreError> {
+/// What a capability that is in no link is good for.
+pub(crate) struct Bounds {
+    pub(crate) items_max: u64,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// The bounds of a capability that is in no link.
+pub(crate) fn bounds(work: &Work<'_>, capability: &CapabilityId) -> Result<Bounds, StoreError> {
     let record: Option<CapabilityRecord> = work.tx.load(&own_key(capability))?;
-    Ok(record.and_then(|record| record.items_max).unwrap_or(CAPABILITY_ITEMS))
+    let Some(record) = record else {
+        return Ok(Bounds { items_max: CAPABILITY_ITEMS, expires_at: None });
+    };
+    Ok(match record.request_until_ms {
+        Some(until) => Bounds { items_max: REQUEST_ITEMS, expires_at: Some(Timestamp(until)) },
+        None => {
+            Bounds { items_max: record.items_max.unwrap_or(CAPABILITY_ITEMS), expires_at: None }
+        }
+    })
 }
 
 /// An item came by a capability: it is renewed before its bound is reached.

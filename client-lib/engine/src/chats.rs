@@ -70,11 +70,25 @@ pub(crate) fn writable(work: &Work<'_>, chat: ChatNumber) -> Result<ChatRecord, 
     let record = named(work, chat)?;
     match record.state {
         ChatState::Open | ChatState::Opening => Ok(record),
-        ChatState::Left | ChatState::Removed | ChatState::Dissolved | ChatState::Stuck => {
-            Err(CommandError::ChatClosed)
-        }
+        ChatState::Left
+        | ChatState::Removed
+        | ChatState::Dissolved
+        | ChatState::Stuck
+        | ChatState::Asked
+        | ChatState::NotAdmitted => Err(CommandError::ChatClosed),
         ChatState::NewerRules => Err(CommandError::NewerRules),
     }
+}
+
+/// Notes which group carries a chat.
+pub(crate) fn set_channel(
+    work: &Work<'_>,
+    chat: ChatNumber,
+    channel: &ChannelId,
+) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, chat)? else { return Ok(()) };
+    record.channel = Some(*channel);
+    save(work, chat, &record)
 }
 
 /// Changes a chat and says so, if it is another one now.

@@ -7,8 +7,8 @@
 use hushwire_wire::id::Timestamp;
 
 use crate::{
-    capabilities, groups, handled, inbox, joining, linking, log, readmission, refreshing, shelf,
-    store::StoreError, warnings, work::Work,
+    capabilities, door, groups, handled, inbox, joining, linking, log, readmission, refreshing,
+    shelf, store::StoreError, warnings, work::Work,
 };
 
 /// How far the clock goes back before the engine takes the lower time, in milliseconds; in smaller
@@ -36,6 +36,7 @@ pub(crate) fn cut_times(work: &mut Work<'_>) -> Result<(), StoreError> {
     readmission::cut_times(work)?;
     for channel in groups::channels(work)? {
         log::cut_times(work, &channel)?;
+        door::cut_times(work, &channel)?;
         refreshing::cut_times(work, &channel)?;
     }
     Ok(())

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 mod advice;
 mod chat;
+mod door;
 mod failure;
 mod group;
 mod info;
@@ -16,6 +17,10 @@ mod number;
 pub use chat::{
     ChatInfo, ChatKind, ChatState, ContactInfo, Mentioned, MessageBody, MessageInfo, MessageState,
     Pinned, Sender, StuckCause, TransferState,
+};
+pub use door::{
+    GroupLinkInfo, GroupLinkNumber, GroupLinkTerms, LinkAdmission, RequestAnswer, RequestInfo,
+    RequestNumber, RequestState,
 };
 pub use failure::{CommandError, FailureReason};
 pub use group::{
@@ -221,6 +226,38 @@ pub enum Command {
     },
     /// Leaves a group.
     GroupLeave(ChatNumber),
+    /// Makes a link by which people ask to be let into a group.
+    GroupLinkMake {
+        /// Which group.
+        chat: ChatNumber,
+        /// What kind of link.
+        terms: GroupLinkTerms,
+    },
+    /// The links of a group.
+    GroupLinks(ChatNumber),
+    /// Makes a link of a group useless.
+    GroupLinkRevoke {
+        /// Which group.
+        chat: ChatNumber,
+        /// Which link.
+        link: GroupLinkNumber,
+    },
+    /// Asks to be let into a group. Leaving the chat takes it back.
+    GroupJoin {
+        /// The text of a link of the group.
+        link: SecretText,
+    },
+    /// Who asks to be let into a group.
+    GroupRequests(ChatNumber),
+    /// Says yes or no to a request.
+    GroupAnswer {
+        /// Which group.
+        chat: ChatNumber,
+        /// Which request.
+        request: RequestNumber,
+        /// Yes or no.
+        answer: RequestAnswer,
+    },
     /// Asks the others once more to add this device again to a chat in which it cannot go on.
     Rejoin(ChatNumber),
     /// Adds devices of a member again that ask for it, when a person has to say so.
@@ -277,6 +314,7 @@ impl Command {
                 crate::linking::parse(code).map(drop)
             }
             Self::AddContact { link } => crate::contacts::parse(link).map(drop),
+            Self::GroupJoin { link } => crate::asking::parse(link).map(drop),
             _ => Ok(()),
         }
     }
@@ -310,7 +348,7 @@ pub enum Reply {
     Link(LinkInfo),
     /// To [`Command::Links`].
     Links(Vec<LinkInfo>),
-    /// To [`Command::AddContact`] and [`Command::GroupNew`].
+    /// To [`Command::AddContact`], [`Command::GroupNew`] and [`Command::GroupJoin`].
     Chat(ChatInfo),
     /// To [`Command::Contacts`].
     Contacts(Vec<ContactInfo>),
@@ -332,6 +370,12 @@ pub enum Reply {
     },
     /// To [`Command::Messages`].
     Messages(Vec<MessageInfo>),
+    /// To [`Command::GroupLinkMake`].
+    GroupLink(GroupLinkInfo),
+    /// To [`Command::GroupLinks`].
+    GroupLinks(Vec<GroupLinkInfo>),
+    /// To [`Command::GroupRequests`].
+    GroupRequests(Vec<RequestInfo>),
     /// To [`Command::GroupMembers`].
     Members(Vec<MemberInfo>),
     /// To [`Command::GroupInfo`].

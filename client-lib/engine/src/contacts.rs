@@ -95,7 +95,7 @@ pub(crate) fn parse(text: &SecretText) -> Result<ContactLink, CommandError> {
         LinkError::UnknownVersion => CommandError::LinkTooNew,
         _ => CommandError::LinkTruncated,
     })?;
-    if link.target == LinkTarget::Contact { Ok(link) } else { Err(CommandError::NotALink) }
+    if link.target == LinkTarget::Contact { Ok(link) } else { Err(CommandError::GroupLink) }
 }
 
 pub(crate) fn load(

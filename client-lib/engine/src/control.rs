@@ -2,14 +2,15 @@
 
 use hushwire_protocol::{
     content::{Content, ControlEntry, ControlKind, ControlMessage},
+    group::Group,
     identity::Fingerprint,
     invitation::ContactCard,
 };
 use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices, groups, invitations, messages, pins,
-    record::{GroupRecord, GroupState, PurposeRecord, Wish},
+    contacts, devices, door, groups, invitations, messages, pins,
+    record::{GroupRecord, GroupState, PurposeRecord, Wish, WishNumber},
     store::StoreError,
     work::Work,
 };
@@ -18,8 +19,9 @@ use crate::{
 /// over (spec: CNT-041).
 pub(crate) fn take(
     work: &mut Work<'_>,
-    _channel: &ChannelId,
+    channel: &ChannelId,
     group: &GroupRecord,
+    mls: &Group,
     sender: &Fingerprint,
     message: &ControlMessage,
 ) -> Result<(), StoreError> {
@@ -33,6 +35,14 @@ pub(crate) fn take(
             (kind, PurposeRecord::OwnDevices) if *sender == me => {
                 devices::take_state(work, kind, &entry.payload)?;
             }
+            (
+                ControlKind::Door
+                | ControlKind::DoorLinkMade
+                | ControlKind::DoorLinkRevoked
+                | ControlKind::JoinDeclined
+                | ControlKind::ApprovalNeeded,
+                PurposeRecord::Group { chat },
+            ) => door::take(work, channel, chat, mls, sender, entry)?,
             (ControlKind::Pin, purpose) => {
                 if let Some(chat) = purpose.chat() {
                     pins::take(work, chat, sender, &entry.payload)?;
@@ -72,17 +82,21 @@ pub(crate) fn send(
     channel: &ChannelId,
     entries: Vec<ControlEntry>,
 ) -> Result<(), StoreError> {
+    send_one(work, channel, entries).map(|_| ())
+}
+
+/// The same, with the wish that sends them; none: nobody hears this device there any more.
+pub(crate) fn send_one(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entries: Vec<ControlEntry>,
+) -> Result<Option<WishNumber>, StoreError> {
     if groups::record(work, channel)?.is_some_and(|group| group.state == GroupState::Out) {
-        // Nobody hears this device there any more.
-        return Ok(());
+        return Ok(None);
     }
     let message = ControlMessage::new(entries).map_err(|_| StoreError::Failed)?;
     let salt = messages::salt(work);
     let content = Content::control(salt, &message).encode().map_err(|_| StoreError::Failed)?;
-    work.wish(Wish::SendContent {
-        channel: *channel,
-        content: content.into_bytes(),
-        message: None,
-    })?;
-    Ok(())
+    let content = content.into_bytes();
+    work.wish(Wish::SendContent { channel: *channel, content, message: None }).map(Some)
 }

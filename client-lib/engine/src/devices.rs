@@ -15,14 +15,16 @@ use serde::{Deserialize, Serialize};
 use crate::{
     additions,
     advance::{self, Moved},
-    capabilities, chats,
+    asking, capabilities, chats,
     command::{
         CommandError, ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice,
         Verification,
     },
     contacts, control,
     event::Event,
-    groups, inbox, links, log,
+    groups, inbox,
+    linking::granted,
+    links, log,
     profile::{self, SignedList},
     record::{
         ContactRecord, GroupRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages,
@@ -42,8 +44,6 @@ const ENTRIES_PER_MESSAGE: usize = 16;
 
 /// The age at which a device list is signed anew, in milliseconds.
 const LIST_RENEW_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-/// How long a device that was linked has until key packages of it are there, in milliseconds.
-const GRANT_WAIT_MS: u64 = 60 * 60 * 1000;
 /// What one step of a device's turn adds to it, in milliseconds; a turn has up to 255 of them.
 const TURN_MS: u64 = 60 * 60 * 1000;
 
@@ -77,22 +77,8 @@ impl Record for RevokedRecord {
 
 const REVOKED_PREFIX: &[u8] = b"revoked ";
 
-/// A device that this one linked and that is not in the own group yet. Key: `granted `, device id.
-#[derive(Serialize, Deserialize)]
-struct GrantedRecord {
-    at_ms: u64,
-}
-
-impl Record for GrantedRecord {
-    const TABLE: Table = Table::Profile;
-}
-
 fn revoked_key(device: &DeviceId) -> Vec<u8> {
     [REVOKED_PREFIX, device.as_ref()].concat()
-}
-
-fn granted_key(device: &DeviceId) -> Vec<u8> {
-    [&b"granted "[..], device.as_ref()].concat()
 }
 
 fn name_key(device: &DeviceId) -> Vec<u8> {
@@ -351,7 +337,7 @@ fn add_device(
 /// learn that older device lists do not count any more (spec: IDN-054).
 pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), StoreError> {
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    work.tx.save(&granted_key(&entry.device), &GrantedRecord { at_ms: work.now.0 })?;
+    granted::note(work, &entry.device)?;
     add_device(work, &own_group, entry)?;
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
@@ -364,29 +350,6 @@ pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), Stor
     links::put_again(work)?;
     send_cards(work)
 }
-/// A device that this one linked has no key package at the inbox. Within the hour it may be on its way;
-/// later it never got the grant, or did not take it, and nobody may wait for it: it is revoked, since
-/// the grant may lie with somebody (spec: IDN-072).
-pub(crate) fn has_no_package(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
-    let key = granted_key(device);
-    let Some(granted) = work.tx.load::<GrantedRecord>(&key)? else { return Ok(()) };
-    // A beginning that lies ahead counts as now (spec: CLI-137).
-    if granted.at_ms > work.now.0 {
-        return work.tx.save(&key, &GrantedRecord { at_ms: work.now.0 });
-    }
-    if work.now.0 - granted.at_ms < GRANT_WAIT_MS {
-        return Ok(());
-    }
-    work.tx.remove(Table::Profile, &key);
-    let list = device_list(work)?;
-    let Some(entry) = list.devices().iter().find(|entry| entry.device == *device) else {
-        return Ok(());
-    };
-    revoking::shut_out(work, entry)?;
-    work.event(Event::DeviceLinkFailed(FailureReason::Expired))?;
-    work.event(Event::DevicesChanged)
-}
-
 /// Tells every contact how to write to this identity now.
 pub(crate) fn send_cards(work: &mut Work<'_>) -> Result<(), StoreError> {
     for channel in groups::channels(work)? {
@@ -408,7 +371,7 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
         return Ok(());
     }
     for member in &moved.added {
-        work.tx.remove(Table::Profile, &granted_key(&member.device()));
+        granted::arrived(work, &member.device());
     }
     for member in &moved.removed {
         forget_device(work, &member.device())?;
@@ -469,6 +432,7 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut entries = revoked_entries(work)?;
     entries.push(ControlEntry { kind: ControlKind::DevicesListed, payload });
     entries.extend(capabilities::entries(work)?);
+    entries.extend(asking::entries(work)?);
     for entry in device_list(work)?.devices() {
         let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
         let Some(named) = named else { continue };
@@ -531,6 +495,8 @@ pub(crate) fn take_state(
         ControlKind::ContactVerified => take_verified(work, payload),
         ControlKind::CapabilityMade => capabilities::take_told(work, payload),
         ControlKind::DeviceRevoked => take_revoked(work, payload),
+        ControlKind::GroupAsked => asking::take_asked(work, payload),
+        ControlKind::GroupAskingOver => asking::take_over(work, payload),
         _ => Ok(()),
     }
 }

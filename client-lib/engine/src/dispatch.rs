@@ -1,9 +1,9 @@
 //! Which function does which command.
 
 use crate::{
-    changing, chats,
+    asking, changing, chats,
     command::{Command, CommandError, GroupEdit, Mentioned, Reply},
-    contacts, devices,
+    contacts, devices, door,
     event::EventNumber,
     files, groups, leaving, linking, links, messages, pins, profile, readmission,
     record::by_number,
@@ -48,6 +48,8 @@ const fn only_reads(command: &Command) -> bool {
             | Command::Messages { .. }
             | Command::MarkRead { .. }
             | Command::Download { .. }
+            | Command::GroupLinks(_)
+            | Command::GroupRequests(_)
             | Command::GroupMembers(_)
             | Command::GroupInfo(_)
             | Command::GroupCode(_)
@@ -100,6 +102,14 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         }
         Command::ChangeGroup { chat, change } => done(changing::change(work, chat, change)),
         Command::GroupLeave(chat) => done(leaving::leave(work, chat)),
+        Command::GroupJoin { link } => asking::ask(work, &link),
+        Command::GroupLinkMake { chat, terms } => door::links::make(work, chat, terms),
+        Command::GroupLinks(chat) => Ok(Reply::GroupLinks(door::links::list(work, chat)?)),
+        Command::GroupLinkRevoke { chat, link } => door::links::revoke(work, chat, link),
+        Command::GroupRequests(chat) => Ok(Reply::GroupRequests(door::requests::list(work, chat)?)),
+        Command::GroupAnswer { chat, request, answer } => {
+            door::requests::answer(work, chat, request, answer)
+        }
         Command::Rejoin(chat) => done(rejoin::ask(work, chat)),
         Command::Readmit { chat, member } => done(readmission::confirm(work, chat, &member)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),

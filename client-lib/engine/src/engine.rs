@@ -5,6 +5,7 @@
 //! empty, then call again no later than [`Engine::poll_timeout`] says.
 
 mod channels;
+mod doors;
 mod fetches;
 mod files;
 mod inbox;
@@ -23,8 +24,8 @@ use crate::{
     clock,
     command::{Command, CommandError, Reply},
     engine::{
-        channels::ChannelLive, fetches::FetchLive, files::TransferLive, inbox::InboxLive,
-        rendezvous::RendezvousLive, wishes::WishLive,
+        channels::ChannelLive, doors::DoorLive, fetches::FetchLive, files::TransferLive,
+        inbox::InboxLive, rendezvous::RendezvousLive, wishes::WishLive,
     },
     io::{Deadline, Input, Output},
     newer_rules,
@@ -65,6 +66,7 @@ pub struct Engine<S> {
     sessions: BTreeMap<SessionNumber, Session>,
     last_session: u64,
     channels: BTreeMap<ChannelId, ChannelLive>,
+    doors: BTreeMap<ChannelId, DoorLive>,
     inbox: Option<InboxLive>,
     rendezvous: Option<RendezvousLive>,
     wishes: BTreeMap<WishNumber, WishLive>,
@@ -117,6 +119,7 @@ impl<S: Store> Engine<S> {
             sessions: BTreeMap::new(),
             last_session: 0,
             channels: BTreeMap::new(),
+            doors: BTreeMap::new(),
             inbox: None,
             rendezvous: None,
             wishes: BTreeMap::new(),
@@ -142,6 +145,7 @@ impl<S: Store> Engine<S> {
         self.transact(refreshing::check_done)?;
         self.load_wishes()?;
         self.load_channels()?;
+        self.load_doors()?;
         self.load_inbox()?;
         self.load_rendezvous()?;
         self.held_due = true;
@@ -218,10 +222,11 @@ impl<S: Store> Engine<S> {
         let channels = self.channels.values().filter_map(ChannelLive::deadline);
         let rendezvous =
             self.rendezvous.iter().filter_map(|rendezvous| rendezvous.deadline(self.now));
+        let doors = self.doors.values().filter_map(DoorLive::deadline);
         let inbox = self.inbox.iter().filter_map(InboxLive::deadline);
         let fetches = self.fetches.values().map(FetchLive::deadline);
         let reload = self.reload_due.into_iter();
-        let all = sessions.chain(wishes).chain(channels).chain(rendezvous);
+        let all = sessions.chain(wishes).chain(channels).chain(rendezvous).chain(doors);
         let all = all.chain(inbox).chain(fetches).chain(reload);
         all.filter(|at| *at > self.now).min()
     }
@@ -269,6 +274,7 @@ impl<S: Store> Engine<S> {
         self.fetches.clear();
         self.wishes.clear();
         self.channels.clear();
+        self.doors.clear();
         self.inbox = None;
         self.rendezvous = None;
         self.outputs.push_back(Output::StatusChanged);
@@ -301,6 +307,7 @@ impl<S: Store> Engine<S> {
         self.pump_shelf();
         self.pump_rendezvous()?;
         self.pump_channels()?;
+        self.pump_doors()?;
         self.pump_wishes()
     }
 
@@ -341,8 +348,11 @@ impl<S: Store> Engine<S> {
             // Who waits for everything to be settled looks again.
             self.outputs.push_back(Output::StatusChanged);
         }
-        for channel in effects.channels {
-            self.channel_moved(channel)?;
+        for channel in &effects.channels {
+            self.channel_moved(*channel)?;
+        }
+        for channel in effects.channels.union(&effects.doors) {
+            self.door_moved(*channel)?;
         }
         self.held_due |= effects.contacts;
         if let Some(inbox) = self.inbox.as_mut().filter(|_| effects.shelf) {

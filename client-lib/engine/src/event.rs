@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::command::{
-    ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, SecretText, StuckCause,
+    ChatNumber, ContactNumber, FailureReason, LinkNumber, MessageNumber, RequestNumber, SecretText,
+    StuckCause,
 };
 
 /// The place of an event; the first is 1.
@@ -180,6 +181,24 @@ pub enum Event {
     },
     /// A link's state changed.
     LinkChanged(LinkNumber),
+    /// Links of a group came, changed or were revoked.
+    GroupLinksChanged(ChatNumber),
+    /// Somebody asks to be let into a group, and a member has to answer.
+    JoinRequested {
+        /// Which group.
+        chat: ChatNumber,
+        /// Which request.
+        request: RequestNumber,
+    },
+    /// Requests to be let into a group were answered, here or elsewhere.
+    JoinRequestsChanged(ChatNumber),
+    /// A group that this identity asked to be let into does not.
+    JoinFailed {
+        /// Which.
+        chat: ChatNumber,
+        /// Why.
+        reason: FailureReason,
+    },
     /// A file is complete, or will not be.
     TransferEnded {
         /// Where.
@@ -298,6 +317,12 @@ pub enum Warning {
     InboxDenied {
         /// Its address.
         relay: String,
+    },
+    /// The relay lets nobody open the door of a group by the keys that its members know: somebody who
+    /// knew them has changed them there. The links of the group lead nowhere any more.
+    DoorDenied {
+        /// Which group.
+        chat: ChatNumber,
     },
     /// An inbox item could not be opened or proves nothing.
     ItemRejected {

@@ -24,7 +24,7 @@ use crate::{
         ChatKind, ChatNumber, ChatState, CommandError, ContactNumber, FailureReason, GroupCodeInfo,
         MemberInfo, Reply, Whose,
     },
-    contacts, devices, direct,
+    contacts, devices, direct, door,
     event::Event,
     log, packages, profile, readmission,
     record::{GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes, Wish, WishNumber},
@@ -82,6 +82,9 @@ pub(crate) fn set_state(
     state: GroupState,
 ) -> Result<(), StoreError> {
     let Some(mut group) = record(work, channel)? else { return Ok(()) };
+    if state == GroupState::Out {
+        door::forget(work, channel)?;
+    }
     group.state = state;
     save(work, channel, &group)?;
     work.effects.channels.insert(*channel);
@@ -288,7 +291,9 @@ pub(crate) fn is_true(
     wish: &Wish,
 ) -> Result<bool, StoreError> {
     Ok(match wish {
-        Wish::AddPerson { person, .. } => present.people.contains(person),
+        Wish::AddPerson { person, .. } | Wish::Admit { person, .. } => {
+            present.people.contains(person)
+        }
         Wish::ChangeGroup { change, .. } => {
             matches!(changing::intent(group, change)?, Change::AlreadyTrue)
         }
@@ -315,14 +320,14 @@ pub(crate) fn report(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Repo
     Ok(contest.map(|contest| Report { candidate: contest.candidate, code: contest.code }))
 }
 
-/// Who came in with these leaves and was not there before by others: fingerprints, each once, in hex.
-pub(crate) fn came(now: &[Member], added: &[Member], removed: &[Member]) -> Vec<String> {
+/// Who came in with these leaves and was not there before by others: each once.
+pub(crate) fn came(now: &[Member], added: &[Member], removed: &[Member]) -> Vec<Fingerprint> {
     let (now, came) = (counted(now), counted(added));
     let removed = counted(removed);
     let new = |(who, leaves): &(&Fingerprint, &usize)| {
         now.get(*who) == Some(*leaves) && !removed.contains_key(*who)
     };
-    came.iter().filter(new).map(|(who, _)| who.to_hex()).collect()
+    came.iter().filter(new).map(|(who, _)| *who).collect()
 }
 
 /// How many of these leaves each identity has.
@@ -335,11 +340,11 @@ fn counted(leaves: &[Member]) -> BTreeMap<Fingerprint, usize> {
     counts
 }
 
-/// Who went with these leaves and is not there by others: fingerprints, each once, in hex.
-pub(crate) fn went(now: &[Member], removed: &[Member]) -> Vec<String> {
+/// Who went with these leaves and is not there by others: each once.
+pub(crate) fn went(now: &[Member], removed: &[Member]) -> Vec<Fingerprint> {
     let now = counted(now);
     let stays = |who: &Fingerprint| now.contains_key(who);
-    identities(removed).iter().filter(|who| !stays(who)).map(Fingerprint::to_hex).collect()
+    identities(removed).into_iter().filter(|who| !stays(who)).collect()
 }
 
 /// The group's name is what its members agreed on.

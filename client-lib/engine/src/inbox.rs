@@ -15,9 +15,9 @@ use hushwire_wire::{
 };
 
 use crate::{
-    capabilities,
+    asking, capabilities,
     command::LinkUse,
-    devices,
+    devices, door,
     event::{Event, InvitationRefusal, Warning},
     handled, invitations, joining, linking, links,
     pending::Pending,
@@ -209,6 +209,8 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     handled::tend(work)?;
     shelf::tend(work)?;
     warnings::tend(work)?;
+    asking::tend(work)?;
+    door::tend(work)?;
     readmission::tend(work)?;
     devices::renew_list(work, clock)?;
     let mut record = required(work)?;
@@ -245,7 +247,7 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
     let opened = open(work, item)?;
     handled::note(work, &id(work, item)?)?;
     links::used(work, &item.capability)?;
-    joining::take(work, &opened.sender, &opened.content)
+    joining::take(work, &opened.sender, &opened.content, Some(&item.capability))
 }
 
 fn id(work: &Work<'_>, item: &InboxItem) -> Result<ItemId, StoreError> {
@@ -359,7 +361,7 @@ pub(crate) fn put_capability(
 ) -> Result<Step, StoreError> {
     let Some(handle) = desk.inbox else { return Ok(Step::Aim) };
     let capability = capabilities::id_of(secret)?;
-    let lasting = capabilities::items_max(work, &capability)?;
+    let bounds = capabilities::bounds(work, &capability)?;
     let link: Option<LinkRecord> = match link {
         Some(number) => work.tx.load(&by_number(number))?,
         None => None,
@@ -368,11 +370,11 @@ pub(crate) fn put_capability(
     let devices = u64::try_from(devices::device_list(work)?.devices().len()).unwrap_or(u64::MAX);
     let (items_max, expires_at, card) = match &link {
         Some(record) => (
-            if record.usage == LinkUse::Single { devices } else { lasting },
+            if record.usage == LinkUse::Single { devices } else { bounds.items_max },
             record.expires_at_ms.map(Timestamp),
             link_card(work, record)?,
         ),
-        None => (lasting, None, Vec::new()),
+        None => (bounds.items_max, bounds.expires_at, Vec::new()),
     };
     Ok(Step::Ask(Ask::Request(Request::CapabilityPut {
         handle,

@@ -1,13 +1,14 @@
 //! Invitations: telling a new member's devices where the group is. `joining` has the other side.
 
 use hushwire_protocol::{
+    card::ShelfKey,
     group::Group,
     identity::{DeviceListRank, DeviceListVersion, Fingerprint},
     invitation::{
         ContactCard, GroupAddress, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode,
     },
     profile::ProfileName,
-    seal::{InboxPublicKey, ItemSender, seal_item},
+    seal::{InboxKey, InboxPublicKey, ItemSender, seal_item},
 };
 use hushwire_wire::id::{CapabilitySecret, ChannelId, EpochId, InboxId};
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     capabilities::{self, Uses},
     command::FailureReason,
-    contacts, direct, groups, inbox, linking, log,
+    contacts, direct, door, groups, inbox, linking, log,
     outbox::CommitRecord,
     packages::{REFUSALS_MAX, Route},
     profile,
@@ -77,7 +78,9 @@ pub(crate) fn invite(
     invitee: Invitee,
     snapshot: SnapshotPlace,
 ) -> Result<(), StoreError> {
-    let Some(recipient) = recipient(work, &invitee.person)? else { return Ok(()) };
+    let Some(recipient) = recipient(work, Some(&terms.channel), &invitee.person)? else {
+        return Ok(());
+    };
     let invitation = Invitation {
         group: GroupAddress {
             relay: terms.relay.parse().map_err(|_| StoreError::Damaged)?,
@@ -92,7 +95,7 @@ pub(crate) fn invite(
         },
         secrets: invitee.secrets,
         snapshot,
-        sender: own_card(work, &invitee.person)?,
+        sender: sender_card(work, &terms.channel, &invitee.person)?,
     };
     let content = InboxContent::Invitation(Box::new(invitation));
     send_content(work, &recipient, &content, &invitee.person, Some(terms.channel))?;
@@ -105,7 +108,7 @@ pub(crate) fn write(
     person: &Fingerprint,
     content: &InboxContent,
 ) -> Result<Option<WishNumber>, StoreError> {
-    match recipient(work, person)? {
+    match recipient(work, None, person)? {
         Some(recipient) => send_content(work, &recipient, content, person, None).map(Some),
         None => Ok(None),
     }
@@ -141,7 +144,36 @@ struct Recipient {
     key: InboxPublicKey,
 }
 
-fn recipient(work: &Work<'_>, person: &Fingerprint) -> Result<Option<Recipient>, StoreError> {
+/// How to reach somebody: whom this device lets into a group by the card of their request, others by
+/// that of the contact (spec: LNK-101).
+pub(crate) fn card_of(
+    work: &Work<'_>,
+    channel: Option<&ChannelId>,
+    person: &Fingerprint,
+) -> Result<Option<ContactCard>, StoreError> {
+    let guest = match channel {
+        Some(channel) => door::requests::guest_card(work, channel, person)?,
+        None => None,
+    };
+    guest.map_or_else(|| contacts::card(work, person), |card| Ok(Some(card)))
+}
+
+impl From<ContactCard> for Recipient {
+    fn from(card: ContactCard) -> Self {
+        Self {
+            relay: card.relay.to_string(),
+            inbox: card.inbox,
+            capability: card.capability,
+            key: card.inbox_key,
+        }
+    }
+}
+
+fn recipient(
+    work: &Work<'_>,
+    invites: Option<&ChannelId>,
+    person: &Fingerprint,
+) -> Result<Option<Recipient>, StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     if *person == me {
         let route = Route::own(work)?;
@@ -154,13 +186,18 @@ fn recipient(work: &Work<'_>, person: &Fingerprint) -> Result<Option<Recipient>,
             key,
         }));
     }
-    let Some(card) = contacts::card(work, person)? else { return Ok(None) };
-    Ok(Some(Recipient {
-        relay: card.relay.to_string(),
-        inbox: card.inbox,
-        capability: card.capability,
-        key: card.inbox_key,
-    }))
+    Ok(card_of(work, invites, person)?.map(Recipient::from))
+}
+
+/// Writes to somebody who is no contact, by the card of their request.
+pub(crate) fn send_to_guest(
+    work: &mut Work<'_>,
+    card: &ContactCard,
+    content: &InboxContent,
+) -> Result<(), StoreError> {
+    let person = card.identity();
+    let copy = ContactCard::decode_stored(&card.to_bytes()).map_err(|_| StoreError::Damaged)?;
+    send_content(work, &Recipient::from(copy), content, &person, None).map(|_| ())
 }
 
 fn send_content(
@@ -214,13 +251,21 @@ pub(crate) fn refused(
         work.settle(number);
         return Ok(Progress::Settled);
     }
+    // Who asked does not want to hear of it any more.
+    let declines = |letter: &UnsealedItem| {
+        matches!(InboxContent::decode(letter.content.expose()), Ok(InboxContent::JoinDecline(_)))
+    };
+    if letter.as_ref().is_some_and(declines) {
+        work.settle(number);
+        return Ok(Progress::Settled);
+    }
     let waits = awaits_other_side(work, invites.as_ref())?;
     let Some(mut letter) = letter.filter(|letter| !waits && letter.refusals < REFUSALS_MAX) else {
         inbox::not_sent(work, number, &inbox, invites.as_ref())?;
         return Ok(Progress::Settled);
     };
     letter.refusals = letter.refusals.saturating_add(1);
-    if let Some(now) = recipient(work, &letter.person)?
+    if let Some(now) = recipient(work, invites.as_ref(), &letter.person)?
         && now.capability.expose()[..] != *secret.expose()
     {
         let wish = sealed(work, &now, letter, invites)?;
@@ -241,23 +286,61 @@ fn awaits_other_side(work: &Work<'_>, invites: Option<&ChannelId>) -> Result<boo
     }))
 }
 
+/// What an invitation says of its sender. Somebody who is let in by a link gets a card that leads
+/// nowhere: they do not become a contact by that (spec: LNK-101).
+fn sender_card(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<ContactCard, StoreError> {
+    let guest = door::requests::guest_card(work, channel, person)?.is_some();
+    if !guest || contacts::is_contact(work, person)? {
+        return own_card(work, person);
+    }
+    let relay = groups::with_relay(work, channel)?.ok_or(StoreError::Damaged)?.relay;
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let statement = identity.statement()?;
+    Ok(ContactCard {
+        relay,
+        inbox: InboxId::from_bytes(work.random()),
+        capability: CapabilitySecret::from_bytes(work.random()),
+        device_list_minimum: DeviceListRank {
+            manager_counter: statement.counter(),
+            version: DeviceListVersion(0),
+        },
+        statement,
+        inbox_key: InboxKey::generate(work.rng).public().map_err(|_| StoreError::Failed)?,
+        shelf_key: ShelfKey::generate(work.rng),
+        name: ProfileName::from_stored(&identity.name),
+    })
+}
+
 /// How `person` writes to this identity: by a capability of their own.
 pub(crate) fn own_card(
     work: &mut Work<'_>,
     person: &Fingerprint,
 ) -> Result<ContactCard, StoreError> {
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
-    let record = inbox::required(work)?;
     let capability = if *person == identity.fingerprint() {
-        record.own_capability.clone()
+        inbox::required(work)?.own_capability
     } else {
         given_capability(work, person)?
     };
+    card_with(work, inbox::capability(&capability)?)
+}
+
+/// How whoever has this capability writes to this identity.
+pub(crate) fn card_with(
+    work: &Work<'_>,
+    capability: CapabilitySecret,
+) -> Result<ContactCard, StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let record = inbox::required(work)?;
     let statement = identity.statement()?;
     Ok(ContactCard {
         relay: record.relay.parse().map_err(|_| StoreError::Damaged)?,
         inbox: record.inbox,
-        capability: inbox::capability(&capability)?,
+        capability,
         device_list_minimum: DeviceListRank {
             manager_counter: statement.counter(),
             version: DeviceListVersion(record.device_list_version),

@@ -18,10 +18,10 @@ use hushwire_protocol::{
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
 };
-use hushwire_wire::id::ChannelId;
+use hushwire_wire::id::{CapabilityId, ChannelId};
 
 use crate::{
-    advance, chats,
+    advance, asking, chats,
     command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
     contacts, control, devices,
     direct::{self, Room},
@@ -46,12 +46,13 @@ pub(crate) fn take(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     content: &[u8],
+    came_by: Option<&CapabilityId>,
 ) -> Result<(), Fault> {
     let said = InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
     match said {
         InboxContent::Invitation(invitation) => {
             work.effects.shelf = true;
-            follow(work, sender, &invitation, Given::Item(content))
+            follow(work, sender, &invitation, Given::Item { content, came_by })
         }
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
@@ -70,6 +71,11 @@ pub(crate) fn take(
             check_contact(work, &sender.identity())?;
             take_card(work, sender, request.sender())?;
             readmission::take(work, sender, &request)
+        }
+        // That is for doors.
+        InboxContent::JoinRequest(_) => Err(Fault::Rejected("ITEM_NOT_UNDERSTOOD")),
+        InboxContent::JoinDecline(decline) => {
+            Ok(asking::declined(work, &decline.channel, came_by)?)
         }
     }
 }
@@ -105,8 +111,8 @@ fn check_contact(work: &Work<'_>, person: &Fingerprint) -> Result<(), Fault> {
 /// What there is of an invitation.
 #[derive(Clone, Copy)]
 enum Given<'a> {
-    /// The item's content.
-    Item(&'a [u8]),
+    /// The item's content, and the capability that it came by.
+    Item { content: &'a [u8], came_by: Option<&'a CapabilityId> },
     /// That, and the snapshot that it names.
     Snapshot(&'a GroupSnapshot),
 }
@@ -116,6 +122,8 @@ enum Given<'a> {
 enum Admission {
     /// By another identity.
     Theirs,
+    /// By another identity, to a group that this person asked to be let into.
+    Asked(ChatNumber),
     /// By a device of its own.
     Own,
     /// It is in already.
@@ -134,14 +142,20 @@ fn follow(
 ) -> Result<(), Fault> {
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?;
-    let own = match admit(work, sender, invitation, known.as_ref())? {
+    let came_by = match given {
+        Given::Item { came_by, .. } => came_by,
+        Given::Snapshot(_) => None,
+    };
+    let (whose, asked) = match admit(work, sender, invitation, known.as_ref(), came_by)? {
         Admission::There => return Ok(()),
-        admission => admission == Admission::Own,
+        Admission::Own => (Whose::Mine, asking::answered_by(work, invitation, None)?),
+        Admission::Theirs => (Whose::Others, None),
+        Admission::Asked(chat) => (Whose::Others, Some(chat)),
     };
     // spec: LNK-046, LNK-082: nothing is fetched before this.
     let snapshot = match (&invitation.snapshot, given) {
         (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot(snapshot)) => snapshot,
-        (SnapshotPlace::Blob(at), Given::Item(content)) => {
+        (SnapshotPlace::Blob(at), Given::Item { content, .. }) => {
             return waiting::begin(work, sender, invitation, at, content);
         }
     };
@@ -154,10 +168,10 @@ fn follow(
     if entered::has_been(work, &joined.keys)? {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
-    if !own && invitation.purpose == Purpose::Direct {
+    if whose == Whose::Others && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
     }
-    enter(work, sender, invitation, &joined, known)
+    enter(work, sender, invitation, &joined, Before { record: known, asked })
 }
 
 /// Joins the group, unless the invitation is for another device of this identity.
@@ -198,6 +212,7 @@ fn admit(
     sender: &DeviceCredential,
     invitation: &Invitation,
     known: Option<&GroupRecord>,
+    came_by: Option<&CapabilityId>,
 ) -> Result<Admission, Fault> {
     let channel = invitation.group.channel;
     if let Some(known) = known.filter(|known| known.state.is_in()) {
@@ -207,13 +222,22 @@ fn admit(
     }
     check_card(sender, &invitation.sender)?;
     device::check(work, sender)?;
+    // spec: LNK-100
+    let asked = asking::answered_by(work, invitation, came_by)?;
     if let Some(known) = known {
-        check_known(work, &channel, known, sender, invitation)?;
+        check_known(work, &channel, known, sender, invitation, asked)?;
     }
     let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
-    check_purpose(work, sender, invitation, whose)?;
+    // What this person asked for needs no contact.
+    if asked.is_none() {
+        check_purpose(work, sender, invitation, whose)?;
+    }
     if whose == Whose::Mine {
         return Ok(Admission::Own);
+    }
+    // What this person asked for is their own choice.
+    if let Some(chat) = asked {
+        return Ok(Admission::Asked(chat));
     }
     relays::check(work, &sender.identity(), invitation)?;
     Ok(Admission::Theirs)
@@ -262,8 +286,11 @@ fn check_known(
     known: &GroupRecord,
     sender: &DeviceCredential,
     invitation: &Invitation,
+    asked: Option<ChatNumber>,
 ) -> Result<(), Fault> {
-    let refusal = if !groups::last_roster(work, channel, known)?.contains(&sender.identity()) {
+    let of_another =
+        asked.is_none() && !groups::last_roster(work, channel, known)?.contains(&sender.identity());
+    let refusal = if of_another {
         InvitationRefusal::NotAMember
     } else if invitation.group.relay.to_string() != known.relay {
         InvitationRefusal::OtherRelay
@@ -305,23 +332,32 @@ fn fits(invitation: &Invitation, joined: &Joined) -> bool {
         )
 }
 
+/// What this device knew of a group before it came in.
+struct Before {
+    record: Option<GroupRecord>,
+    /// The chat of an asking that the invitation answers.
+    asked: Option<ChatNumber>,
+}
+
 fn enter(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     invitation: &Invitation,
     joined: &Joined,
-    known: Option<GroupRecord>,
+    before: Before,
 ) -> Result<(), Fault> {
+    let Before { record: known, asked } = before;
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let from_me = sender.identity() == me;
-    if !from_me {
+    // Who lets somebody in by a link does not become a contact by that (spec: LNK-101).
+    if !from_me && asked.is_none() {
         take_card(work, sender, &invitation.sender)?;
     }
     shelf::used(work, &joined.package)?;
     let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
         Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,
-        Purpose::Group => group_purpose(work, invitation, joined, known_purpose)?,
+        Purpose::Group => group_purpose(work, invitation, joined, known_purpose, asked)?,
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
     let channel = invitation.group.channel;
@@ -340,7 +376,7 @@ fn enter(
     // Whose doing it is that this device is there stays.
     let invited_by = match &back {
         Some(known) => known.invited_by,
-        None => (!from_me).then(|| sender.identity()),
+        None => (!from_me && asked.is_none()).then(|| sender.identity()),
     };
     let record = GroupRecord {
         relay: invitation.group.relay.to_string(),
@@ -459,10 +495,15 @@ fn group_purpose(
     invitation: &Invitation,
     joined: &Joined,
     known: Option<PurposeRecord>,
+    asked: Option<ChatNumber>,
 ) -> Result<PurposeRecord, Fault> {
     let name = joined.group.state().name.clone();
-    let chat = match known.and_then(PurposeRecord::chat) {
+    if let Some(asked) = asked {
+        asking::entered(work, asked)?;
+    }
+    let chat = match known.and_then(PurposeRecord::chat).or(asked) {
         Some(chat) => {
+            chats::set_channel(work, chat, &invitation.group.channel)?;
             groups::take_name(work, chat, &joined.group)?;
             chats::set_state(work, chat, ChatState::Open)?;
             chat

@@ -10,7 +10,7 @@ use hushwire_wire::{
 };
 
 use crate::{
-    backoff, chats, clock,
+    asking, backoff, chats, clock,
     command::{ChatNumber, ChatState, CommandError, FailureReason},
     devices, groups, log, outbox, profile,
     record::{GroupState, PurposeRecord, Wish, WishNumber},
@@ -25,6 +25,9 @@ const COMMIT_SPAN_MS: u64 = 3_000;
 
 /// Wishes to leave.
 pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), CommandError> {
+    if chats::named(work, chat)?.state == ChatState::Asked {
+        return Ok(asking::withdraw(work, chat)?);
+    }
     let channel = groups::group_chat(work, chat)?;
     let group = log::load_group(work, &channel)?;
     let me = profile::fingerprint(work)?;

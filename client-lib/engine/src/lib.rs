@@ -18,6 +18,7 @@
 mod additions;
 mod advance;
 mod answer;
+mod asking;
 mod backoff;
 mod capabilities;
 mod changing;
@@ -29,6 +30,7 @@ mod control;
 mod devices;
 mod direct;
 mod dispatch;
+mod door;
 pub mod engine;
 mod entered;
 pub mod event;

@@ -7,6 +7,7 @@
 //! ```
 
 mod grant;
+pub(crate) mod granted;
 
 use hushwire_protocol::{
     address::RelayAddress,

@@ -19,7 +19,7 @@ use hushwire_wire::{
 use crate::{
     additions,
     command::FailureReason,
-    contacts, direct, inbox, log, profile,
+    contacts, direct, inbox, invitations, log, profile,
     record::{Packages, Wish, WishNumber},
     session::CLOCK_OFF_MS,
     store::StoreError,
@@ -218,6 +218,16 @@ pub(crate) fn verified(bytes: &[u8]) -> Option<VerifiedKeyPackage> {
     UnverifiedKeyPackage::parse(bytes).and_then(|package| package.verify(SUITE)).ok()
 }
 
+/// Wishes to have a person in a group.
+pub(crate) fn wish_person(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), StoreError> {
+    let packages = Packages::default();
+    additions::wish(work, Wish::AddPerson { channel: *channel, person: *person, packages })
+}
+
 /// What adding a person needs next.
 pub(crate) fn person_target(
     work: &Work<'_>,
@@ -231,7 +241,8 @@ pub(crate) fn person_target(
     if direct::is_opening(work, channel, person)? {
         return Ok(Target::Nothing);
     }
-    Ok(contacts::card(work, person)?.map_or(Target::Nothing, |card| Target::Relay(card.relay)))
+    let card = invitations::card_of(work, Some(channel), person)?;
+    Ok(card.map_or(Target::Nothing, |card| Target::Relay(card.relay)))
 }
 
 /// What adding an own device needs next.
@@ -285,10 +296,9 @@ pub(crate) fn gather_anew(
 /// Whether what was gathered stands in a list below what the person's card says by now
 /// (spec: IDN-033).
 pub(crate) fn is_superseded(work: &Work<'_>, wish: &Wish) -> Result<bool, StoreError> {
-    let Wish::AddPerson { person, packages, .. } = wish else { return Ok(false) };
-    let Some(card) = contacts::card(work, person)?.filter(|_| packages.listed) else {
-        return Ok(false);
-    };
+    let Wish::AddPerson { channel, person, packages } = wish else { return Ok(false) };
+    let card = invitations::card_of(work, Some(channel), person)?;
+    let Some(card) = card.filter(|_| packages.listed) else { return Ok(false) };
     let list = DeviceList::decode(&packages.device_list, person);
     Ok(list.is_ok_and(|list| list.rank() < card.device_list_minimum))
 }
@@ -318,7 +328,10 @@ pub(crate) fn step(
 
 fn route(work: &Work<'_>, wish: &Wish) -> Result<Option<Route>, StoreError> {
     match wish {
-        Wish::AddPerson { person, .. } => Ok(contacts::card(work, person)?.as_ref().map(Route::of)),
+        Wish::AddPerson { channel, person, .. } => {
+            let card = invitations::card_of(work, Some(channel), person)?;
+            Ok(card.as_ref().map(Route::of))
+        }
         _ => Route::own(work).map(Some),
     }
 }

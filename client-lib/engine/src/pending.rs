@@ -2,7 +2,7 @@
 
 use hushwire_protocol::attachment::ChunkIndex;
 use hushwire_wire::{
-    id::{ChannelId, EpochId},
+    id::{ChannelId, EpochId, InboxId},
     message::ShelfBefore,
 };
 
@@ -40,6 +40,16 @@ pub(crate) enum Pending {
     ReadRendezvous,
     /// The last step of clearing it away.
     ClearRendezvous,
+    /// Create the door of a group.
+    CreateDoor { channel: ChannelId },
+    /// Open it.
+    OpenDoor { channel: ChannelId },
+    /// Its owner key is the present one.
+    ReplaceDoorKeys { channel: ChannelId },
+    /// A reading of it.
+    ReadDoor { channel: ChannelId, inbox: InboxId },
+    /// How far the group has got there.
+    AdvanceDoor { channel: ChannelId },
     /// What is on this device's shelf.
     ShelfStatus,
     /// A key package was put on the shelf.

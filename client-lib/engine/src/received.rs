@@ -57,7 +57,7 @@ pub(crate) fn take(
     for part in content.shown() {
         match part.piece {
             Piece::Status(report) => take_statuses(work, &from, &report)?,
-            Piece::Control(entries) => control::take(work, channel, group, &sender, &entries)?,
+            Piece::Control(entries) => control::take(work, channel, group, mls, &sender, &entries)?,
             piece => {
                 // A message has one row; its first part that can be shown stands for it.
                 if !core::mem::replace(&mut shown, true) {

@@ -237,6 +237,15 @@ impl Session {
         self.pending.remove(&id).map(|waiting| waiting.what)
     }
 
+    /// Forgets what was asked of a door: no answer comes once its handle is closed, or it changes
+    /// nothing.
+    pub(crate) fn forget_door(&mut self, of: &ChannelId) {
+        self.pending.retain(|_, waiting| {
+            !matches!(&waiting.what,
+                Pending::ReadDoor { channel, .. } | Pending::AdvanceDoor { channel } if channel == of)
+        });
+    }
+
     /// How many requests have no answer, or no last one, yet.
     pub(crate) fn under_way(&self) -> usize {
         self.pending.len()

@@ -12,9 +12,9 @@ use hushwire_wire::{
 };
 
 use crate::{
-    additions, answer, capabilities,
+    additions, answer, asking, capabilities,
     command::ChatNumber,
-    contacts, devices,
+    contacts, devices, door,
     event::RelayFault,
     files, groups, inbox, invitations, joining, leaving, links, outbox, packages, readmission,
     receipts,
@@ -36,6 +36,8 @@ pub(crate) enum Target {
     NewChannel { channel: ChannelId, relay: RelayAddress },
     /// The own inbox, open.
     Inbox,
+    /// The door of a group, open.
+    Door { channel: ChannelId },
     /// The session for the blobs of a channel.
     Blobs { channel: ChannelId, relay: RelayAddress },
     /// A session with a relay.
@@ -159,6 +161,13 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::LeaveEpoch { channel, .. }
         | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
+        Wish::Admit { channel, .. } | Wish::RotateDoor { channel, .. } => {
+            groups::channel_target(work, channel)
+        }
+        Wish::PutDoorLink { channel, .. } | Wish::RevokeDoorLink { channel, .. } => {
+            Ok(Target::Door { channel: *channel })
+        }
+        Wish::AskToJoin { chat, .. } => asking::target(work, *chat),
         Wish::Readmit { channel, person, packages, .. } => {
             readmission::target(work, channel, person, packages)
         }
@@ -219,6 +228,19 @@ pub(crate) fn step(
         Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
         Wish::CommitLeave { .. } => leaving::commit(work, number, desk, &wish),
+        Wish::Admit { channel, person, not_before_ms } => {
+            door::requests::admit(work, number, &channel, &person, not_before_ms)
+        }
+        Wish::RotateDoor { channel, not_before_ms } => {
+            door::rotate(work, number, &channel, not_before_ms)
+        }
+        Wish::PutDoorLink { channel, capability } => {
+            door::links::put(work, number, desk, &channel, &capability)
+        }
+        Wish::RevokeDoorLink { capability, .. } => {
+            Ok(inbox::request(desk, |handle| Request::CapabilityRevoke { handle, capability }))
+        }
+        Wish::AskToJoin { chat, request, .. } => asking::step(work, number, chat, request),
         Wish::ReachContact { .. } => contacts::reach(work, number, desk, wish),
         Wish::SendItem { inbox, secret, item, .. } => inbox::send_item(&inbox, &secret, item),
         Wish::PutCapability { secret, link } => inbox::put_capability(work, desk, &secret, link),
@@ -274,6 +296,10 @@ pub(crate) fn answered(
             packages::answered(work, number, desk, wish, answer)
         }
         Wish::ReachContact { .. } => contacts::reached(work, number, desk, wish, answer),
+        Wish::AskToJoin { chat, .. } => asking::answered(work, number, chat, &answer),
+        Wish::PutDoorLink { channel, capability } => {
+            door::links::put_done(work, number, &channel, &capability)
+        }
         Wish::PutCapability { link, .. } => {
             if let Some(link) = link {
                 links::published(work, link)?;
@@ -291,10 +317,15 @@ pub(crate) fn answered(
             work.settle(number);
             Ok(Progress::Settled)
         }
-        Wish::RevokeCapability { .. } | Wish::PutDeviceList | Wish::DropSlot { .. } => {
+        Wish::RevokeCapability { .. }
+        | Wish::PutDeviceList
+        | Wish::DropSlot { .. }
+        | Wish::RevokeDoorLink { .. } => {
             work.settle(number);
             Ok(Progress::Settled)
         }
+        // They ask for nothing themselves.
+        Wish::Admit { .. } | Wish::RotateDoor { .. } => Ok(Progress::Next),
         // Their answers go to the live half.
         Wish::Upload { .. }
         | Wish::Download { .. }
@@ -410,6 +441,10 @@ impl Wish {
             | Self::RemoveDevice { channel, .. }
             | Self::Leave { channel }
             | Self::CommitLeave { channel, .. }
+            | Self::Admit { channel, .. }
+            | Self::RotateDoor { channel, .. }
+            | Self::PutDoorLink { channel, .. }
+            | Self::RevokeDoorLink { channel, .. }
             | Self::LeaveEpoch { channel, .. }
             | Self::Rejoin { channel, .. }
             | Self::Readmit { channel, .. }

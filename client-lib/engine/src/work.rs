@@ -43,6 +43,8 @@ pub(crate) struct Effects {
     pub(crate) wished: Vec<WishNumber>,
     /// Wishes that are no more.
     pub(crate) settled: Vec<WishNumber>,
+    /// Groups of which the door, its links or its requests changed.
+    pub(crate) doors: BTreeSet<ChannelId>,
     /// Channels whose group moved on, came, or went.
     pub(crate) channels: BTreeSet<ChannelId>,
     /// A linking began, or is over.

@@ -56,6 +56,15 @@ fn item(input: Input<'_>, content: &InboxContent) -> Outcome {
         InboxContent::ContactCardUpdate(card) => {
             of_sender(input, card, json!({ "contact_card": describe_card(card) }))
         }
+        InboxContent::JoinRequest(request) => {
+            let card = describe_card(&request.card);
+            let proof = hex::encode(request.proof.expose());
+            let outputs = json!({ "join_request": { "proof": proof, "card": card } });
+            of_sender(input, &request.card, outputs)
+        }
+        InboxContent::JoinDecline(decline) => {
+            Outcome::valid(json!({ "join_decline": { "channel": hex::encode(decline.channel) } }))
+        }
         InboxContent::RejoinRequest(request) => {
             let terms = request.terms();
             let outputs = json!({ "rejoin_request": {

@@ -206,7 +206,7 @@ fn contents() -> Group {
         ("old leaf did not sign", rejoin(&ours, 4, 4, Some((6, 7))), Some("BAD_SIGNATURE")),
         ("cut off", whole[..whole.len() - 1].to_vec(), Some("TRUNCATED")),
         ("a byte follows", [&whole[..], &[0]].concat(), Some("TRAILING_BYTES")),
-        ("kind 4", vec![0, 1, 4], Some("UNDEFINED_VALUE")),
+        ("kind 6", vec![0, 1, 6], Some("UNDEFINED_VALUE")),
         ("kind 0", vec![0, 1, 0], Some("UNDEFINED_VALUE")),
         ("version 2", vec![0, 2, 3], Some("UNKNOWN_VERSION")),
         ("nothing", vec![], Some("TRUNCATED")),

@@ -52,13 +52,27 @@ pub enum ControlKind {
     CapabilityMade,
     /// A device was revoked.
     DeviceRevoked,
+    /// An own device asks to be let into a group, for all of them.
+    GroupAsked,
+    /// That asking is over.
+    GroupAskingOver,
+    /// The keys of the inbox that the group owns ([`crate::door::DoorKeys`]).
+    Door,
+    /// A link of the group was made ([`crate::door::DoorLink`]).
+    DoorLinkMade,
+    /// A link of the group was revoked.
+    DoorLinkRevoked,
+    /// Somebody who asked to be let in is not ([`crate::door::Declined`]).
+    JoinDeclined,
+    /// Somebody is let in only when a member says so.
+    ApprovalNeeded,
     /// A kind of a later version.
     Unknown(u32),
 }
 
 impl ControlKind {
     /// The kinds of this version.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 20] = [
         Self::ContactCard,
         Self::Pin,
         Self::ContactAdded,
@@ -72,6 +86,13 @@ impl ControlKind {
         Self::ContactVerified,
         Self::CapabilityMade,
         Self::DeviceRevoked,
+        Self::GroupAsked,
+        Self::GroupAskingOver,
+        Self::Door,
+        Self::DoorLinkMade,
+        Self::DoorLinkRevoked,
+        Self::JoinDeclined,
+        Self::ApprovalNeeded,
     ];
 
     /// The number in the encoding.
@@ -90,6 +111,13 @@ impl ControlKind {
             Self::ContactVerified => 24,
             Self::CapabilityMade => 25,
             Self::DeviceRevoked => 26,
+            Self::GroupAsked => 27,
+            Self::GroupAskingOver => 28,
+            Self::Door => 32,
+            Self::DoorLinkMade => 33,
+            Self::DoorLinkRevoked => 34,
+            Self::JoinDeclined => 35,
+            Self::ApprovalNeeded => 36,
             Self::Unknown(number) => number,
         }
     }
@@ -110,6 +138,13 @@ impl ControlKind {
             24 => Self::ContactVerified,
             25 => Self::CapabilityMade,
             26 => Self::DeviceRevoked,
+            27 => Self::GroupAsked,
+            28 => Self::GroupAskingOver,
+            32 => Self::Door,
+            33 => Self::DoorLinkMade,
+            34 => Self::DoorLinkRevoked,
+            35 => Self::JoinDeclined,
+            36 => Self::ApprovalNeeded,
             other => Self::Unknown(other),
         }
     }

@@ -232,6 +232,11 @@ impl GroupState {
     }
 }
 
+/// Whether a group may be called this (spec: GRP-010).
+pub(crate) fn is_name(text: &str) -> bool {
+    text.len() <= NAME_BYTES_MAX && !text.chars().any(is_unprintable)
+}
+
 /// What could make a name look like another: decided by a fixed list, so that all members agree.
 fn is_unprintable(character: char) -> bool {
     character.is_control() || is_hidden(character)

@@ -6,10 +6,10 @@ use hushwire::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
         ContactNumber, DeviceInfo, DeviceNumber, FailureReason, GroupCodeInfo, GroupInfo,
-        GroupRight, LinkInfo, LinkNumber, LinkState, MemberInfo, MemberRole, Mentioned,
-        MessageBody, MessageInfo, MessageNumber, MessageState, PictureInfo, Pinned, ProfileInfo,
-        RelayInfo, RelayState, Reply, RightGrant, SecretText, Sender, StatusInfo, ThisDevice,
-        TransferState, Verification, Whose,
+        GroupLinkInfo, GroupLinkNumber, GroupRight, LinkInfo, LinkNumber, LinkState, MemberInfo,
+        MemberRole, Mentioned, MessageBody, MessageInfo, MessageNumber, MessageState, PictureInfo,
+        Pinned, ProfileInfo, RelayInfo, RelayState, Reply, RequestInfo, RightGrant, SecretText,
+        Sender, StatusInfo, ThisDevice, TransferState, Verification, Whose,
     },
     event::{Event, EventNumber, NumberedEvent},
 };
@@ -34,6 +34,8 @@ pub(crate) struct State {
     pub(crate) chats: Vec<ChatInfo>,
     pub(crate) messages: Vec<MessageInfo>,
     pub(crate) links: Vec<LinkInfo>,
+    pub(crate) group_links: Vec<GroupLinkInfo>,
+    pub(crate) requests: Vec<RequestInfo>,
     pub(crate) members: Vec<MemberInfo>,
     pub(crate) devices: Vec<DeviceInfo>,
     pub(crate) events: Vec<NumberedEvent>,
@@ -67,6 +69,8 @@ impl State {
             chats: Vec::new(),
             messages: Vec::new(),
             links: Vec::new(),
+            group_links: Vec::new(),
+            requests: Vec::new(),
             members: Vec::new(),
             devices: Vec::new(),
             events: Vec::new(),
@@ -226,6 +230,8 @@ impl State {
             Command::Contacts => Reply::Contacts(self.contacts.clone()),
             Command::Chats => Reply::Chats(self.chats.clone()),
             Command::Links => Reply::Links(self.links.clone()),
+            Command::GroupLinks(_) => Reply::GroupLinks(self.group_links.clone()),
+            Command::GroupRequests(_) => Reply::GroupRequests(self.requests.clone()),
             Command::GroupMembers(_) => Reply::Members(self.members.clone()),
             Command::GroupInfo(chat) => Reply::Group(group(*chat)),
             Command::GroupCode(_) => Reply::GroupCode(GroupCodeInfo {
@@ -269,6 +275,27 @@ impl State {
                     LinkInfo { number, text, usage, state: LinkState::Active, expires_at_ms };
                 self.links.push(link.clone());
                 Ok(Reply::Link(link))
+            }
+            Command::GroupLinkMake { chat, terms } => {
+                let link = GroupLinkInfo {
+                    chat,
+                    number: GroupLinkNumber(1),
+                    text: SecretText::new(format!("hush:{}", "g".repeat(195))),
+                    admission: terms.admission,
+                    uses: terms.uses,
+                    state: LinkState::Active,
+                    expires_at_ms: terms.expires_in_ms,
+                    maker: FINGERPRINT.into(),
+                };
+                self.group_links.push(link.clone());
+                Ok(Reply::GroupLink(link))
+            }
+            Command::GroupJoin { link } if link.expose() == "hush:person" => {
+                Err(CommandError::NotAGroupLink)
+            }
+            Command::GroupJoin { .. } => {
+                self.chats[2].state = ChatState::Asked;
+                Ok(Reply::Chat(self.chats[2].clone()))
             }
             Command::GroupLeave(_) if self.chats[2].state != ChatState::Open => {
                 Err(CommandError::ChatClosed)

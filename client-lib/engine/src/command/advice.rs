@@ -30,6 +30,9 @@ impl FailureReason {
             Self::Damaged => "damaged",
             Self::Refused => "refused",
             Self::NotReachable => "not_reachable",
+            Self::Declined => "declined",
+            Self::NoAnswer => "no_answer",
+            Self::AlreadyInGroup => "already_in_group",
             Self::Cancelled => "cancelled",
         }
     }
@@ -62,6 +65,9 @@ impl FailureReason {
             Self::TooLarge => "Send a smaller file, or parts of it.",
             Self::Expired | Self::Damaged => "Ask for it to be sent again.",
             Self::Refused => "Ask who runs the relay what it allows.",
+            Self::Declined => "Ask a member of the group why.",
+            Self::NoAnswer => "Ask a member of the group to let you in, and ask again.",
+            Self::AlreadyInGroup => "There is nothing to do.",
             Self::Cancelled => "Begin again if you want it after all.",
         }
     }
@@ -81,6 +87,7 @@ impl CommandError {
             Self::DeviceRevoked => "device_revoked",
             Self::ThisDevice => "this_device",
             Self::NoSuchMember => "no_such_member",
+            Self::NoSuchRequest => "no_such_request",
             Self::WrongChatKind => "wrong_chat_kind",
             Self::ChatClosed => "chat_closed",
             Self::NewerRules => "newer_rules",
@@ -93,6 +100,12 @@ impl CommandError {
             Self::NotALink => "not_a_link",
             Self::LinkingCode => "linking_code",
             Self::ContactLink => "contact_link",
+            Self::NotAGroupLink => "not_a_group_link",
+            Self::GroupLink => "group_link",
+            Self::BadUses => "bad_uses",
+            Self::TooManyLinks => "too_many_links",
+            Self::TooManyAskings => "too_many_askings",
+            Self::AlreadyInGroup => "already_in_group",
             Self::LinkTooNew => "link_too_new",
             Self::OwnLink => "own_link",
             Self::AlreadyAContact => "already_a_contact",
@@ -127,7 +140,8 @@ impl CommandError {
             | Self::NoSuchContact
             | Self::NoSuchLink
             | Self::NoSuchDevice
-            | Self::NoSuchMember => "Look at what there is, and choose from that.",
+            | Self::NoSuchMember
+            | Self::NoSuchRequest => "Look at what there is, and choose from that.",
             Self::DeviceRevoked => {
                 "Link it anew, as a new profile, from a device that was not revoked."
             }
@@ -147,6 +161,12 @@ impl CommandError {
             Self::ContactLink => {
                 "Begin to link a device on the old one, and take the code it shows."
             }
+            Self::NotAGroupLink => "Add the person as a contact.",
+            Self::GroupLink => "Join the group by it.",
+            Self::BadUses => "Choose a number from 1 to 1,000.",
+            Self::TooManyLinks => "Revoke a link that is not needed any more.",
+            Self::TooManyAskings => "Leave a chat that has not let you in.",
+            Self::AlreadyInGroup => "There is nothing to do.",
             Self::NewerRules | Self::LinkTooNew => "Update this program.",
             Self::OwnLink => "Give it to somebody else, and ask for theirs.",
             Self::AlreadyAContact => "Write to them in the chat that is there.",

@@ -47,6 +47,10 @@ pub enum ChatState {
     Opening,
     /// Yes.
     Open,
+    /// This identity has asked to be let in.
+    Asked,
+    /// It asked, and was not let in; an event said why.
+    NotAdmitted,
     /// This identity left.
     Left,
     /// This identity was removed.

@@ -77,6 +77,15 @@ pub enum FailureReason {
     /// The person's inbox takes nothing from this identity any more.
     #[error("the other side cannot be reached; ask for a new link")]
     NotReachable,
+    /// A member of the group said no.
+    #[error("the group did not let you in")]
+    Declined,
+    /// Nobody of the group answered in time.
+    #[error("nobody of the group answered in time")]
+    NoAnswer,
+    /// This identity is in the group already.
+    #[error("you are in this group already")]
+    AlreadyInGroup,
     /// The person stopped it.
     #[error("stopped")]
     Cancelled,
@@ -116,6 +125,9 @@ pub enum CommandError {
     /// There is no such member.
     #[error("there is no such member")]
     NoSuchMember,
+    /// There is no such request, or it is over.
+    #[error("there is no such request to be let in")]
+    NoSuchRequest,
     /// It works in groups only, or in direct chats only.
     #[error("this kind of chat does not allow it")]
     WrongChatKind,
@@ -152,6 +164,24 @@ pub enum CommandError {
     /// A contact link where a linking code is expected.
     #[error("this is a contact link, and no linking code")]
     ContactLink,
+    /// A link of a person where one of a group is expected.
+    #[error("this is a link of a person, and of no group")]
+    NotAGroupLink,
+    /// A link of a group where one of a person is expected.
+    #[error("this is a link of a group, and of no person")]
+    GroupLink,
+    /// A link is good for 1 to 1,000 requests.
+    #[error("a link is good for 1 to 1,000 requests")]
+    BadUses,
+    /// The group has as many links as it may have.
+    #[error("this group has as many links as a group can have")]
+    TooManyLinks,
+    /// This identity asks to be let into as many groups as it may.
+    #[error("you are asking to be let into too many groups at once")]
+    TooManyAskings,
+    /// This identity is in the group already.
+    #[error("you are in this group already")]
+    AlreadyInGroup,
     /// The link is of a newer version.
     #[error("the link needs a newer version of this program")]
     LinkTooNew,

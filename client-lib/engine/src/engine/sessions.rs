@@ -94,7 +94,8 @@ impl<S: Store> Engine<S> {
         let channels = channels.map(|channel| channel.key.clone());
         let wishes = self.wishes.values().filter_map(|wish| wish.session.clone());
         let rendezvous = self.rendezvous.as_ref().map(|rendezvous| rendezvous.key.clone());
-        inbox.into_iter().chain(rendezvous).chain(channels).chain(wishes).collect()
+        let doors = self.doors.values().map(|door| door.key.clone());
+        inbox.into_iter().chain(rendezvous).chain(doors).chain(channels).chain(wishes).collect()
     }
 
     /// The ready session for this key.
@@ -157,6 +158,11 @@ impl<S: Store> Engine<S> {
                 | Pending::AdmitToRendezvous
                 | Pending::ReadRendezvous
                 | Pending::ClearRendezvous => self.close_rendezvous(),
+                Pending::CreateDoor { channel }
+                | Pending::OpenDoor { channel }
+                | Pending::ReplaceDoorKeys { channel }
+                | Pending::ReadDoor { channel, .. }
+                | Pending::AdvanceDoor { channel } => self.close_door(channel),
                 Pending::Wish { wish } | Pending::Chunk { wish, .. } => self.unasked(*wish),
                 Pending::FetchSnapshot { wish } => {
                     self.drop_fetch(*wish);
@@ -237,6 +243,14 @@ impl<S: Store> Engine<S> {
             | Pending::AdmitToRendezvous
             | Pending::ReadRendezvous
             | Pending::ClearRendezvous => self.rendezvous_answered(number, &pending, frame.answer),
+            Pending::CreateDoor { channel } => self.door_created(channel, &frame.answer),
+            Pending::OpenDoor { channel } => self.door_opened(number, channel, &frame.answer),
+            Pending::ReplaceDoorKeys { channel } => {
+                self.door_keys_replaced(channel, &frame.answer);
+                Ok(())
+            }
+            Pending::ReadDoor { channel, inbox } => self.door_read(channel, &inbox, &frame.answer),
+            Pending::AdvanceDoor { channel } => self.door_advanced(&channel),
             Pending::ShelfStatus => self.shelf_answered(number, &frame.answer),
             Pending::ShelfPut { package, before } => {
                 self.shelf_put_answered(package, before, &frame.answer)

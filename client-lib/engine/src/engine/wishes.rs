@@ -99,6 +99,9 @@ impl<S: Store> Engine<S> {
             Some(Target::Channel { channel }) => {
                 self.channels.get(channel).is_some_and(|channel| channel.key == *key)
             }
+            Some(Target::Door { channel }) => {
+                self.doors.get(channel).is_some_and(|door| door.key == *key)
+            }
             Some(Target::Inbox) => self.inbox.as_ref().is_some_and(|inbox| inbox.key == *key),
             _ => live.session.as_ref() == Some(key),
         })
@@ -109,7 +112,7 @@ impl<S: Store> Engine<S> {
         let target = self.transact(|work| wish::target(work, number))?;
         let session = match &target {
             // The channel and the inbox keep their sessions themselves.
-            Target::Channel { .. } | Target::Inbox | Target::Nothing => None,
+            Target::Channel { .. } | Target::Inbox | Target::Door { .. } | Target::Nothing => None,
             Target::NewChannel { channel, relay } | Target::Blobs { channel, relay } => {
                 Some(self.channel_key(relay, channel))
             }
@@ -142,6 +145,11 @@ impl<S: Store> Engine<S> {
                 let inbox = self.inbox.as_ref()?;
                 let handle = inbox.handle()?;
                 Some(Desk { inbox: Some(handle), ..self.desk_at(self.ready(&inbox.key)?)? })
+            }
+            Target::Door { channel } => {
+                let door = self.doors.get(channel)?;
+                let handle = door.handle()?;
+                Some(Desk { inbox: Some(handle), ..self.desk_at(self.ready(&door.key)?)? })
             }
             Target::NewChannel { channel, relay } | Target::Blobs { channel, relay } => {
                 self.desk_at(self.ready(&self.channel_key(relay, channel))?)
@@ -289,6 +297,9 @@ impl<S: Store> Engine<S> {
         // The handle is of an earlier owner key: nothing was done by it (spec: CLI-092).
         if denied && target == Some(Target::Inbox) {
             self.close_inbox();
+        }
+        if let (true, Some(Target::Door { channel })) = (denied, &target) {
+            self.leave_door(channel);
         }
         // While the log decides, nothing else is appended there.
         let waits = matches!(progress, Progress::AwaitLog | Progress::AwaitOthers);

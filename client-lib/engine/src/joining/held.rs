@@ -141,7 +141,7 @@ pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
     let sender = credential(&record)?;
     forget_held(work, key)?;
-    super::take(work, &sender, record.content.expose())
+    super::take(work, &sender, record.content.expose(), record.capability.as_ref())
 }
 
 /// An invitation that waited is not followed.

@@ -120,6 +120,8 @@ pub(crate) struct Counters {
     pub(crate) transfer: u64,
     pub(crate) package: u64,
     pub(crate) device: u64,
+    pub(crate) group_link: u64,
+    pub(crate) request: u64,
 }
 
 impl Record for Counters {

@@ -133,6 +133,45 @@ pub(crate) enum Wish {
         #[serde(with = "id")]
         channel: ChannelId,
     },
+    /// This identity has asked to be let into the group behind a link.
+    AskToJoin {
+        chat: ChatNumber,
+        /// Its door.
+        #[serde(with = "id")]
+        inbox: InboxId,
+        /// The sealed request: however often it is sent, it is one item; empty until the card of the
+        /// link has come.
+        #[serde(with = "serde_bytes")]
+        request: Vec<u8>,
+    },
+    /// Somebody who asked by an open link is in the group, or about to be.
+    Admit {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        person: Fingerprint,
+        not_before_ms: u64,
+    },
+    /// The keys of the group's door are such that nobody knows them who is out.
+    RotateDoor {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        not_before_ms: u64,
+    },
+    /// The relay knows a link of the group, with its card.
+    PutDoorLink {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        capability: CapabilityId,
+    },
+    /// The relay takes nothing more by a link of the group.
+    RevokeDoorLink {
+        #[serde(with = "id")]
+        channel: ChannelId,
+        #[serde(with = "id")]
+        capability: CapabilityId,
+    },
     /// The group is not in this epoch any more: messages stand there in this device's name that its
     /// store did not make.
     LeaveEpoch {

@@ -4,9 +4,9 @@ use hushwire_wire::error::{Code, Refusal, Retry};
 
 use super::{Progress, load};
 use crate::{
-    additions, backoff,
+    additions, asking, backoff,
     command::FailureReason,
-    contacts, devices, files, groups, inbox, invitations, linking, outbox, packages, readmission,
+    contacts, door, files, groups, inbox, invitations, linking, outbox, packages, readmission,
     record::{TransferNumber, Wish, WishNumber},
     refreshing, snapshots,
     store::StoreError,
@@ -48,10 +48,14 @@ pub(super) fn refused(
             fail(work, number, FailureReason::LinkNotValid)?;
             Ok(Progress::Settled)
         }
+        (Wish::AskToJoin { .. }, Code::Denied | Code::CapabilitySpent) => {
+            fail(work, number, FailureReason::LinkNotValid)?;
+            Ok(Progress::Settled)
+        }
         // The person is known by a used link only; its own card comes when it comes online.
         (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
         (Wish::AddDevice { device, .. }, Code::ShelfEmpty) => {
-            devices::has_no_package(work, device)?;
+            linking::granted::has_no_package(work, device)?;
             // With the device goes the wish.
             Ok(if load(work, number)?.is_some() { later } else { Progress::Settled })
         }
@@ -95,12 +99,17 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::RemoveDevice { .. }
         | Wish::Leave { .. }
         | Wish::ReachContact { .. }
+        | Wish::AskToJoin { .. }
         | Wish::Upload { .. }
         | Wish::Download { .. } => true,
         Wish::CreateChannel { .. }
         | Wish::SendReceipts { .. }
         | Wish::CommitLeave { .. }
         | Wish::Contest { .. }
+        | Wish::Admit { .. }
+        | Wish::RotateDoor { .. }
+        | Wish::PutDoorLink { .. }
+        | Wish::RevokeDoorLink { .. }
         | Wish::LeaveEpoch { .. }
         | Wish::Rejoin { .. }
         | Wish::Readmit { .. }
@@ -123,7 +132,12 @@ pub(crate) fn ends_with_relay(work: &Work<'_>, number: WishNumber) -> Result<boo
     let wish = load(work, number)?;
     Ok(matches!(
         wish,
-        Some(Wish::ReachContact { .. } | Wish::Upload { .. } | Wish::Download { .. })
+        Some(
+            Wish::ReachContact { .. }
+                | Wish::AskToJoin { .. }
+                | Wish::Upload { .. }
+                | Wish::Download { .. }
+        )
     ))
 }
 
@@ -134,6 +148,9 @@ pub(crate) fn fail(
     reason: FailureReason,
 ) -> Result<(), StoreError> {
     let Some(wish) = load(work, number)? else { return Ok(()) };
+    if let Wish::AddPerson { channel, person, .. } = &wish {
+        door::requests::not_added(work, channel, person, reason)?;
+    }
     match wish {
         Wish::SendContent { message: Some(shown), .. } => {
             crate::messages::set_failed(work, shown, reason)?;
@@ -155,6 +172,7 @@ pub(crate) fn fail(
         Wish::ReachContact { chat, channel, .. } => {
             contacts::not_reached(work, chat, channel, reason)?;
         }
+        Wish::AskToJoin { chat, .. } => asking::fail(work, chat, reason)?,
         Wish::Upload { transfer } | Wish::Download { transfer } => {
             return files::failed(work, TransferNumber(transfer), reason);
         }
@@ -167,6 +185,10 @@ pub(crate) fn fail(
         | Wish::SendReceipts { .. }
         | Wish::CreateChannel { .. }
         | Wish::CommitLeave { .. }
+        | Wish::Admit { .. }
+        | Wish::RotateDoor { .. }
+        | Wish::PutDoorLink { .. }
+        | Wish::RevokeDoorLink { .. }
         | Wish::LeaveEpoch { .. }
         | Wish::Rejoin { .. }
         // Another member may do it.

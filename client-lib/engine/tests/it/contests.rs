@@ -4,44 +4,26 @@ use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305, XNonce,
     aead::{Aead as _, Payload},
 };
-use hushwire_engine::{
-    command::ChatNumber,
-    event::{Event, Warning},
-};
+use hushwire_engine::event::{Event, Warning};
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_wire::{
     error::Code,
-    id::{ChannelId, EntryId},
+    id::EntryId,
     message::Answer,
     transcript::{CommitMark, Cut, Operation, envelope_binding},
 };
 
-use crate::world::{Stolen, Who, World};
-
-/// What nobody can open; of a length that envelopes have.
-const GARBAGE: [u8; 256] = [5; 256];
+use crate::{
+    hostile::{GARBAGE, Pair, pair},
+    world::Stolen,
+};
 
 /// Two people with a direct chat, and what a thief has of it.
-struct Pair {
-    world: World,
-    alice: Who,
-    bob: Who,
-    hers: ChatNumber,
-    his: ChatNumber,
-    channel: ChannelId,
-    stolen: Stolen,
-}
-
-fn pair() -> Pair {
-    let mut world = World::new(1);
-    let alice = world.person("Alice", 0);
-    let bob = world.person("Bob", 0);
-    let (hers, his) = world.befriend(alice, bob);
-    let of_bob = world.channels(bob);
-    let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
-    world.pass(5_000);
-    let stolen = world.steal(bob, &channel);
-    Pair { world, alice, bob, hers, his, channel, stolen }
+fn robbed() -> (Pair, Stolen) {
+    let mut pair = pair();
+    pair.world.pass(5_000);
+    let stolen = pair.world.steal(pair.bob, &pair.channel);
+    (pair, stolen)
 }
 
 fn commit(next: u8, contested: &[EntryId]) -> Operation {
@@ -53,7 +35,7 @@ fn commit(next: u8, contested: &[EntryId]) -> Operation {
 #[test]
 fn members_get_through_against_one_who_contests_at_every_moment() {
     // spec: CHN-037, CHN-039, GRP-036
-    let Pair { mut world, alice, bob, hers, his, stolen, .. } = pair();
+    let (Pair { mut world, alice, bob, hers, his, .. }, stolen) = robbed();
     let mut seat = world.take_seat(0, &stolen);
     let mut candidates: Vec<EntryId> = Vec::new();
     world.say(alice, hers, "on we go");
@@ -111,7 +93,7 @@ fn codes(events: &[Event]) -> Vec<&str> {
 #[test]
 fn a_note_is_passed_over_or_refused_and_the_log_goes_on() {
     // spec: ENV-005, CHN-032, CHN-034, CLI-040
-    let Pair { mut world, alice, bob, hers, his, channel, stolen } = pair();
+    let (Pair { mut world, alice, bob, hers, his, channel }, stolen) = robbed();
     let mut seat = world.take_seat(0, &stolen);
     let early = world.push(&mut seat, Operation::Note, &GARBAGE);
     assert!(matches!(&early, Answer::Refused(refusal) if refusal.code == Code::NoCandidates));

@@ -15,18 +15,18 @@ use hushwire_wire::{
 use crate::world::{Who, World, end_behind};
 
 /// Two people with a direct chat, and its channel.
-struct Pair {
-    world: World,
-    alice: Who,
-    bob: Who,
-    hers: ChatNumber,
-    his: ChatNumber,
-    channel: ChannelId,
+pub(crate) struct Pair {
+    pub(crate) world: World,
+    pub(crate) alice: Who,
+    pub(crate) bob: Who,
+    pub(crate) hers: ChatNumber,
+    pub(crate) his: ChatNumber,
+    pub(crate) channel: ChannelId,
     /// Which of the relays has it.
-    relay: usize,
+    pub(crate) relay: usize,
 }
 
-fn pair() -> Pair {
+pub(crate) fn pair() -> Pair {
     let mut world = World::new(1);
     let alice = world.person("Alice", 0);
     let bob = world.person("Bob", 0);
@@ -54,7 +54,7 @@ fn mark(cut: Cut, next: u8) -> CommitMark {
 }
 
 /// What nobody can open; of a length that envelopes have.
-const GARBAGE: [u8; 256] = [5; 256];
+pub(crate) const GARBAGE: [u8; 256] = [5; 256];
 
 #[test]
 fn an_entry_that_does_not_open_is_passed_over() {

@@ -20,6 +20,7 @@ const PORT: u16 = 4433;
 const SECRETS: [u8; 80] = [0x2a; 80];
 const CHANNEL: [u8; 32] = [0x2b; 32];
 const EPOCH: [u8; 32] = [0x2c; 32];
+const PROOF: [u8; 32] = [0x30; 32];
 
 pub(super) fn sender() -> [u8; 32] {
     Chain::OURS.fingerprint()
@@ -136,6 +137,11 @@ fn invitation_outputs(suite: u16, purpose: u8, snapshot: &Value) -> Value {
     } })
 }
 
+/// `JoinRequest` with our card.
+pub(super) fn join_request() -> Vec<u8> {
+    [&PROOF[..], &card()].concat()
+}
+
 /// What stands for a KeyPackage in `rejoin`.
 pub(super) const KEY_PACKAGE: [u8; 70] = [0x31; 70];
 
@@ -220,5 +226,15 @@ pub(super) fn items() -> Group {
             "a rejoin request with the old leaf",
             item_input(&content(3, &rejoin(Some(6)))),
             rejoining,
+        )
+        .valid(
+            "a join request",
+            item_input(&content(4, &join_request())),
+            json!({ "join_request": { "proof": hex::encode(PROOF), "card": card_outputs("Ana") } }),
+        )
+        .valid(
+            "a join request declined",
+            item_input(&content(5, &CHANNEL)),
+            json!({ "join_decline": { "channel": hex::encode(CHANNEL) } }),
         )
 }

@@ -8,7 +8,7 @@ use crate::{
 use super::{
     bytes::{
         KEY_PACKAGE, card, card_at, card_named, card_of, content, in_blob, inline, invitation,
-        rejoin, rejoin_with, relay_bytes,
+        join_request, rejoin, rejoin_with, relay_bytes,
     },
     card_input, item_input, refuse,
 };
@@ -60,13 +60,18 @@ pub(super) fn items() -> Group {
     let too_long = [&request[..package], &[0x80, 0, 0x40, 1], &request[package + 2..]].concat();
     let root = Chain { root_signer: 9, ..Chain::OURS };
     let by_another_root = content(3, &rejoin_with(&KEY_PACKAGE, None, &card_of(root)));
-    let cases: [(&str, Vec<u8>, &str); 16] = [
+    let asking = content(4, &join_request());
+    let cases: [(&str, Vec<u8>, &str); 20] = [
         ("nothing", vec![], "TRUNCATED"),
         ("no kind", vec![0, 1], "TRUNCATED"),
         ("version 0", [&[0, 0][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
         ("version 2", [&[0, 2][..], &update[2..]].concat(), "UNKNOWN_VERSION"),
         ("kind 0", content(0, &card()), "UNDEFINED_VALUE"),
-        ("kind 4", content(4, &card()), "UNDEFINED_VALUE"),
+        ("kind 6", content(6, &card()), "UNDEFINED_VALUE"),
+        ("join request without a card", content(4, &[0; 32]), "TRUNCATED"),
+        ("a byte follows a join request", [&asking[..], &[0]].concat(), "TRAILING_BYTES"),
+        ("a byte follows a decline", content(5, &[0; 33]), "TRAILING_BYTES"),
+        ("decline cut off", content(5, &[0; 31]), "TRUNCATED"),
         ("a byte follows a card", [&update[..], &[0]].concat(), "TRAILING_BYTES"),
         ("a byte follows a request", [&request[..], &[0]].concat(), "TRAILING_BYTES"),
         ("request cut off", request[..request.len() - 1].to_vec(), "TRUNCATED"),

@@ -312,15 +312,8 @@ fn padded(length: usize) -> usize {
 
 /// A Welcome for one, taken apart: its secrets, and the encrypted GroupInfo.
 pub(super) fn take_apart(welcome: &[u8]) -> [Vec<u8>; 2] {
-    let (secrets, rest) = vector_of(&welcome[6..]);
-    let (group_info, rest) = vector_of(rest);
+    let (secrets, rest) = read_vector(&welcome[6..]);
+    let (group_info, rest) = read_vector(rest);
     assert!(rest.is_empty());
     [secrets, group_info].map(<[u8]>::to_vec)
-}
-
-fn vector_of(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let size = 1 << (bytes[0] >> 6);
-    let (prefix, rest) = bytes.split_at(size);
-    let number = prefix.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte));
-    rest.split_at(number & ((1 << (8 * size - 2)) - 1))
 }

@@ -1,0 +1,461 @@
+//! The links of a group: told to all its members, so that each who may make links can list and revoke
+//! all of them (spec: GRP-113).
+
+use hushwire_protocol::{
+    content::{ControlEntry, ControlKind},
+    door::{Admission, DoorCard, DoorLink, DoorTerms},
+    group::{Allowed, Group, Right},
+    identity::Fingerprint,
+    link::{ContactLink, LinkSecret, LinkTarget},
+};
+use hushwire_wire::{
+    id::{CapabilityId, ChannelId, InboxId, Timestamp},
+    message::Request,
+    transcript,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{DoorRecord, opening, requests};
+use crate::{
+    command::{
+        ChatNumber, CommandError, GroupLinkInfo, GroupLinkNumber, GroupLinkTerms, LinkAdmission,
+        LinkState, Reply, SecretText,
+    },
+    control,
+    event::Event,
+    groups, log, profile,
+    record::{Keyed, Record, SecretBytes, Wish, WishNumber, id},
+    revoking,
+    store::{StoreError, Table},
+    wish::{Desk, Progress, Step},
+    work::Work,
+};
+
+/// Links of one group that can be used at a time.
+const LINKS_MAX: usize = 32;
+/// Requests that a link is good for (`capability_items`).
+const USES_MAX: u64 = 1_000;
+
+/// A link of a group. Key: `group link `, channel, capability id.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct GroupLinkRecord {
+    pub(crate) number: u64,
+    #[serde(with = "id")]
+    inbox: InboxId,
+    secret: SecretBytes,
+    #[serde(with = "id")]
+    maker: Fingerprint,
+    admission: LinkAdmission,
+    uses: Option<u64>,
+    ends_at_ms: Option<u64>,
+    published: bool,
+    /// Since when it is over, if it was revoked: it is remembered for a while, so that nobody who has
+    /// not heard of that brings it back.
+    over_since_ms: Option<u64>,
+}
+
+impl Record for GroupLinkRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+fn prefix(channel: &ChannelId) -> Vec<u8> {
+    [b"group link ", &channel.as_bytes()[..]].concat()
+}
+
+fn key(channel: &ChannelId, capability: &CapabilityId) -> Vec<u8> {
+    [&prefix(channel)[..], capability.as_bytes()].concat()
+}
+
+impl GroupLinkRecord {
+    pub(crate) fn secret(&self) -> Result<LinkSecret, StoreError> {
+        self.secret.array().map(LinkSecret::from_bytes).ok_or(StoreError::Damaged)
+    }
+
+    fn capability(&self) -> Result<CapabilityId, StoreError> {
+        Ok(transcript::capability_id(&self.secret()?.capability()))
+    }
+
+    pub(crate) const fn is_over(&self) -> bool {
+        self.over_since_ms.is_some()
+    }
+
+    pub(crate) const fn admission(&self) -> LinkAdmission {
+        self.admission
+    }
+
+    /// Whether what the relay stored at this time came too late.
+    pub(crate) fn had_ended(&self, at: Timestamp) -> bool {
+        self.ends_at_ms.is_some_and(|end| end <= at.0)
+    }
+
+    fn told(&self) -> Result<ControlEntry, StoreError> {
+        let link = DoorLink {
+            inbox: self.inbox,
+            secret: self.secret()?,
+            maker: self.maker,
+            admission: match self.admission {
+                LinkAdmission::Open => Admission::Open,
+                LinkAdmission::Approval => Admission::Approval,
+            },
+            uses: self.uses,
+            ends_at: self.ends_at_ms.map(Timestamp),
+        };
+        Ok(ControlEntry { kind: ControlKind::DoorLinkMade, payload: link.to_bytes().to_vec() })
+    }
+}
+
+/// The links of a group that are known, those that are over among them.
+pub(crate) fn all(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Vec<GroupLinkRecord>, StoreError> {
+    let rows = work.tx.list::<GroupLinkRecord>(&prefix(channel), usize::MAX)?;
+    Ok(rows.into_iter().map(|row| row.record).collect())
+}
+
+pub(crate) fn load(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    capability: &CapabilityId,
+) -> Result<Option<GroupLinkRecord>, StoreError> {
+    work.tx.load(&key(channel, capability))
+}
+
+fn check_right(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), CommandError> {
+    let me = profile::fingerprint(work)?;
+    let group = log::load_group(work, channel)?;
+    match group.state().allows(&me, Right::Invite) {
+        Allowed::Yes => Ok(()),
+        Allowed::No => Err(CommandError::NoRight),
+    }
+}
+
+/// Makes a link, and the door if there is none.
+pub(crate) fn make(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    terms: GroupLinkTerms,
+) -> Result<Reply, CommandError> {
+    let channel = groups::group_chat(work, chat)?;
+    check_right(work, &channel)?;
+    let identity = profile::require(work)?;
+    if identity.manager_key().is_none() {
+        return Err(CommandError::NotAManager);
+    }
+    if terms.uses.is_some_and(|uses| !(1..=USES_MAX).contains(&uses)) {
+        return Err(CommandError::BadUses);
+    }
+    let usable = all(work, &channel)?.iter().filter(|link| !link.is_over()).count();
+    if usable >= LINKS_MAX {
+        return Err(CommandError::TooManyLinks);
+    }
+    let door = super::ensure(work, &channel)?;
+    let secret = LinkSecret::generate(work.rng);
+    let record = GroupLinkRecord {
+        number: work.count(|counters| &mut counters.group_link)?,
+        inbox: door.inbox,
+        secret: SecretBytes::new(secret.expose()),
+        maker: identity.fingerprint(),
+        admission: terms.admission,
+        uses: terms.uses,
+        ends_at_ms: terms.expires_in_ms.map(|span| work.now.plus_ms(span).0),
+        published: false,
+        over_since_ms: None,
+    };
+    let info = info(work, &channel, chat, &record)?;
+    let capability = record.capability()?;
+    work.tx.save(&key(&channel, &capability), &record)?;
+    control::send(work, &channel, vec![record.told()?])?;
+    work.wish(Wish::PutDoorLink { channel, capability })?;
+    work.event(Event::GroupLinksChanged(chat))?;
+    Ok(Reply::GroupLink(info))
+}
+
+/// The links of a group that can be used, or could.
+pub(crate) fn list(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+) -> Result<Vec<GroupLinkInfo>, CommandError> {
+    let channel = groups::group_chat(work, chat)?;
+    let mut links = Vec::new();
+    for record in all(work, &channel)? {
+        if record.number > 0 {
+            links.push(info(work, &channel, chat, &record)?);
+        }
+    }
+    links.sort_by_key(|link| link.number);
+    Ok(links)
+}
+
+fn info(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    record: &GroupLinkRecord,
+) -> Result<GroupLinkInfo, CommandError> {
+    let placed = groups::with_relay(work, channel)?.ok_or(CommandError::ChatClosed)?;
+    let link = ContactLink {
+        target: LinkTarget::Group,
+        relay: placed.relay,
+        inbox: record.inbox,
+        secret: record.secret()?,
+        identity: record.maker,
+    };
+    let text = link.to_text().map_err(|_| CommandError::BadRelayAddress)?;
+    let state = match record {
+        GroupLinkRecord { over_since_ms: Some(_), .. } => LinkState::Revoked,
+        record if record.had_ended(work.now) => LinkState::Expired,
+        GroupLinkRecord { published: true, .. } => LinkState::Active,
+        _ => LinkState::Pending,
+    };
+    Ok(GroupLinkInfo {
+        chat,
+        number: GroupLinkNumber(record.number),
+        text: SecretText::new(text.to_string()),
+        admission: record.admission,
+        uses: record.uses,
+        state,
+        expires_at_ms: record.ends_at_ms,
+        maker: record.maker.to_hex(),
+    })
+}
+
+/// Makes a link useless.
+pub(crate) fn revoke(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    number: GroupLinkNumber,
+) -> Result<Reply, CommandError> {
+    let channel = groups::group_chat(work, chat)?;
+    check_right(work, &channel)?;
+    let known = |link: &GroupLinkRecord| link.number > 0 && link.number == number.0;
+    let link = all(work, &channel)?.into_iter().find(known);
+    let link = link.ok_or(CommandError::NoSuchLink)?;
+    if !link.is_over() {
+        let capability = link.capability()?;
+        end(work, &channel, &capability, Some(chat))?;
+        let payload = capability.as_bytes().to_vec();
+        let entry = ControlEntry { kind: ControlKind::DoorLinkRevoked, payload };
+        control::send(work, &channel, vec![entry])?;
+    }
+    Ok(Reply::Done)
+}
+
+/// A link is over: nobody is let in by it any more, and the relay is to know.
+fn end(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    capability: &CapabilityId,
+    chat: Option<ChatNumber>,
+) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, channel, capability)? else { return Ok(()) };
+    if record.is_over() {
+        return Ok(());
+    }
+    record.over_since_ms = Some(work.now.0);
+    work.tx.save(&key(channel, capability), &record)?;
+    requests::link_over(work, channel, capability)?;
+    if super::kept(work, channel)?.is_some() {
+        work.wish(Wish::RevokeDoorLink { channel: *channel, capability: *capability })?;
+    }
+    chat.map_or(Ok(()), |chat| work.event(Event::GroupLinksChanged(chat)))
+}
+
+/// A member tells of a link. Its maker has to be able to make one.
+pub(crate) fn take_made(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    mls: &Group,
+    payload: &[u8],
+) -> Result<(), StoreError> {
+    let Ok(link) = DoorLink::decode(payload) else { return Ok(()) };
+    let capability = transcript::capability_id(&link.secret.capability());
+    let here = super::record(work, channel)?.is_some_and(|door| door.inbox == link.inbox);
+    let usable = all(work, channel)?.iter().filter(|link| !link.is_over()).count();
+    let is_member = mls.state().allows(&link.maker, Right::Invite) == Allowed::Yes
+        && mls.members().map_err(log::store_error)?.iter().any(|it| it.identity() == link.maker);
+    if load(work, channel, &capability)?.is_some() || !here || !is_member || usable >= LINKS_MAX {
+        return Ok(());
+    }
+    let record = GroupLinkRecord {
+        number: work.count(|counters| &mut counters.group_link)?,
+        inbox: link.inbox,
+        secret: SecretBytes::new(link.secret.expose()),
+        maker: link.maker,
+        admission: match link.admission {
+            Admission::Open => LinkAdmission::Open,
+            Admission::Approval => LinkAdmission::Approval,
+        },
+        uses: link.uses.map(|uses| uses.min(USES_MAX)),
+        ends_at_ms: link.ends_at.map(|end| end.0),
+        // By whoever made it.
+        published: true,
+        over_since_ms: None,
+    };
+    work.tx.save(&key(channel, &capability), &record)?;
+    // What came by a link that was not known is looked at again.
+    work.effects.doors.insert(*channel);
+    work.event(Event::GroupLinksChanged(chat))
+}
+
+/// A member revoked a link. One that is not known yet is not taken any more.
+pub(crate) fn take_revoked(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    payload: &[u8],
+) -> Result<(), StoreError> {
+    let Ok(capability) = CapabilityId::from_slice(payload) else { return Ok(()) };
+    if load(work, channel, &capability)?.is_some() {
+        return end(work, channel, &capability, Some(chat));
+    }
+    let Some(door) = super::record(work, channel)? else { return Ok(()) };
+    let unknown = GroupLinkRecord {
+        number: 0,
+        inbox: door.inbox,
+        secret: SecretBytes::new(&[0; 32]),
+        maker: Fingerprint::from_bytes([0; 32]),
+        admission: LinkAdmission::Approval,
+        uses: None,
+        ends_at_ms: None,
+        published: false,
+        over_since_ms: Some(work.now.0),
+    };
+    work.tx.save(&key(channel, &capability), &unknown)
+}
+
+/// Who made a link is out of the group: the link is over (spec: GRP-113).
+pub(crate) fn makers_gone(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    went: &[Fingerprint],
+) -> Result<(), StoreError> {
+    for link in all(work, channel)? {
+        if went.contains(&link.maker) {
+            let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
+            end(work, channel, &link.capability()?, chat)?;
+        }
+    }
+    Ok(())
+}
+
+/// The door has other keys, or is another one: cards are made anew by their makers, and links to
+/// another door are over.
+pub(crate) fn door_changed(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    door: &DoorRecord,
+) -> Result<(), StoreError> {
+    for link in all(work, channel)? {
+        if link.inbox != door.inbox && !link.is_over() {
+            let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
+            end(work, channel, &link.capability()?, chat)?;
+        }
+    }
+    put_again(work, channel)
+}
+
+/// Puts the cards of this identity's links again: they say something else by now.
+pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    if super::kept(work, channel)?.is_none() {
+        return Ok(());
+    }
+    for link in all(work, channel)? {
+        if !link.is_over() && link.maker == me {
+            let capability = link.capability()?;
+            work.wish(Wish::PutDoorLink { channel: *channel, capability })?;
+        }
+    }
+    Ok(())
+}
+
+/// What somebody who comes in has to know of the links.
+pub(crate) fn entries(
+    work: &Work<'_>,
+    channel: &ChannelId,
+) -> Result<Vec<ControlEntry>, StoreError> {
+    let links = all(work, channel)?;
+    let usable = links.iter().filter(|link| !link.is_over() && !link.had_ended(work.now));
+    usable.map(GroupLinkRecord::told).collect()
+}
+
+pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for Keyed { key, .. } in work.tx.list::<GroupLinkRecord>(&prefix(channel), usize::MAX)? {
+        work.tx.remove(Table::Profile, &key);
+    }
+    Ok(())
+}
+
+/// Forgets links that were revoked long ago.
+pub(crate) fn tend(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for row in work.tx.list::<GroupLinkRecord>(&prefix(channel), usize::MAX)? {
+        let over = row.record.over_since_ms;
+        if over.is_some_and(|since| revoking::old_key_end(Timestamp(since)) <= work.now) {
+            work.tx.remove(Table::Profile, &row.key);
+        }
+    }
+    Ok(())
+}
+
+// --- at the relay ---------------------------------------------------------------------------
+
+/// Makes a link known to the relay, with its card (spec: LNK-095, LNK-096).
+pub(crate) fn put(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    desk: &Desk,
+    channel: &ChannelId,
+    capability: &CapabilityId,
+) -> Result<Step, StoreError> {
+    let link = load(work, channel, capability)?.filter(|link| !link.is_over());
+    let door = super::record(work, channel)?;
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let (Some(link), Some(door), Some(manager)) = (link, door, identity.manager_key()) else {
+        work.settle(number);
+        return Ok(Step::Settled);
+    };
+    let inbox_key = door.seal_key.array().map(hushwire_protocol::seal::InboxKey::from_bytes);
+    let terms = DoorTerms {
+        inbox_key: inbox_key
+            .ok_or(StoreError::Damaged)?
+            .public()
+            .map_err(|_| StoreError::Damaged)?,
+        channel: *channel,
+        admission: match link.admission {
+            LinkAdmission::Open => Admission::Open,
+            LinkAdmission::Approval => Admission::Approval,
+        },
+        ends_at: link.ends_at_ms.map(Timestamp),
+        name: log::load_group(work, channel)?.state().name.clone(),
+    };
+    let card = DoorCard::sign(&manager, &identity.statement()?, &door.inbox, terms)
+        .seal(&link.secret()?.card_key(), &door.inbox, capability, work.rng)
+        .map_err(|_| StoreError::Failed)?;
+    Ok(opening::request(desk, |handle| Request::CapabilityPut {
+        handle,
+        capability: *capability,
+        items_max: Some(link.uses.unwrap_or(USES_MAX)),
+        expires_at: link.ends_at_ms.map(Timestamp),
+        card: card.into(),
+    }))
+}
+
+/// The relay knows the link.
+pub(crate) fn put_done(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    channel: &ChannelId,
+    capability: &CapabilityId,
+) -> Result<Progress, StoreError> {
+    work.settle(number);
+    let Some(mut record) = load(work, channel, capability)? else { return Ok(Progress::Settled) };
+    if !core::mem::replace(&mut record.published, true) {
+        work.tx.save(&key(channel, capability), &record)?;
+        if let Some(chat) = groups::record(work, channel)?.and_then(|it| it.purpose.chat()) {
+            work.event(Event::GroupLinksChanged(chat))?;
+        }
+    }
+    Ok(Progress::Settled)
+}

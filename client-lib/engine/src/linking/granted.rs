@@ -1,0 +1,65 @@
+//! Devices that this one granted and that are not in the own group yet: one that never comes is
+//! revoked (spec: IDN-072).
+
+use hushwire_protocol::identity::DeviceId;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    command::FailureReason,
+    devices,
+    event::Event,
+    record::Record,
+    revoking,
+    store::{StoreError, Table},
+    work::Work,
+};
+
+/// How long a device that was linked has until key packages of it are there, in milliseconds.
+const GRANT_WAIT_MS: u64 = 60 * 60 * 1000;
+
+/// A device that this one linked and that is not in the own group yet. Key: `granted `, device id.
+#[derive(Serialize, Deserialize)]
+struct GrantedRecord {
+    at_ms: u64,
+}
+
+impl Record for GrantedRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+fn granted_key(device: &DeviceId) -> Vec<u8> {
+    [&b"granted "[..], device.as_ref()].concat()
+}
+
+/// A device was granted now.
+pub(crate) fn note(work: &Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+    work.tx.save(&granted_key(device), &GrantedRecord { at_ms: work.now.0 })
+}
+
+/// A device came into the own group.
+pub(crate) fn arrived(work: &Work<'_>, device: &DeviceId) {
+    work.tx.remove(Table::Profile, &granted_key(device));
+}
+
+/// A device that this one linked has no key package at the inbox. Within the hour it may be on its way;
+/// later it never got the grant, or did not take it, and nobody may wait for it: it is revoked, since
+/// the grant may lie with somebody (spec: IDN-072).
+pub(crate) fn has_no_package(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+    let granted = work.tx.load::<GrantedRecord>(&granted_key(device))?;
+    let Some(granted) = granted else { return Ok(()) };
+    // A beginning that lies ahead counts as now (spec: CLI-137).
+    if granted.at_ms > work.now.0 {
+        return note(work, device);
+    }
+    if work.now.0 - granted.at_ms < GRANT_WAIT_MS {
+        return Ok(());
+    }
+    arrived(work, device);
+    let list = devices::device_list(work)?;
+    let Some(entry) = list.devices().iter().find(|entry| entry.device == *device) else {
+        return Ok(());
+    };
+    revoking::shut_out(work, entry)?;
+    work.event(Event::DeviceLinkFailed(FailureReason::Expired))?;
+    work.event(Event::DevicesChanged)
+}
