@@ -71,7 +71,7 @@ pub(crate) fn note_sent(
     let content = if message.is_some() { Vec::new() } else { content.clone() };
     let record = SentRecord { message: *message, content };
     let value = crate::record::encode(&record)?;
-    work.tx.put(Table::Head, &key(channel, epoch, SENT, entry.as_bytes()), value.into());
+    work.tx.put(Table::Head, &key(channel, epoch, SENT, entry.as_bytes()), value);
     Ok(())
 }
 

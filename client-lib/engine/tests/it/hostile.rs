@@ -315,7 +315,7 @@ fn a_relay_that_hides_the_last_messages_of_an_epoch_is_noticed() {
                         0,
                         &channel,
                         LogPlace::start(&channel, &end.epoch),
-                        &[shown.clone()],
+                        std::slice::from_ref(shown),
                     );
                 }
             }
