@@ -110,6 +110,8 @@ pub(crate) struct World {
     pub(crate) relays_true: usize,
     /// The copy to which a relay is put back, while that is to come; it happens once.
     put_back: Option<Option<Box<lies::OldCopy>>>,
+    /// The group chats of each device, as all call them.
+    groups: BTreeMap<(usize, ChatNumber), crate::ledger::ChatKey>,
     /// Devices that cannot go on in the group of their person's devices.
     without_own_group: BTreeSet<usize>,
     /// Devices that were told that they do not follow an invitation.
@@ -147,6 +149,7 @@ impl World {
             relays_are: plan.relays_are,
             relays_true: usize::from(plan.relays),
             put_back: None,
+            groups: BTreeMap::new(),
             without_own_group: BTreeSet::new(),
             turned_away: BTreeSet::new(),
             first_list: None,

@@ -73,7 +73,11 @@ impl World {
                 }
                 self.compare(client, chat)?;
             }
-            Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
+            Event::ChatAdded(chat)
+            | Event::ChatChanged(chat)
+            | Event::GroupChanged { chat, .. }
+            | Event::GroupDissolved { chat, .. }
+            | Event::RemovedFromChat(chat) => {
                 self.chat_moved(client, chat);
                 self.compare(client, chat)?;
             }
@@ -231,7 +235,14 @@ impl World {
     /// What a chat is called by everybody.
     pub(crate) fn key(&mut self, client: usize, chat: &ChatInfo) -> Option<ChatKey> {
         if chat.kind == ChatKind::Group {
-            return Some(ChatKey(chat.name.clone()));
+            let place = (client, chat.number);
+            if !self.groups.contains_key(&place) {
+                let store = self.clients[client].engine.as_ref()?.store();
+                let channel = insider::channel_of(store, chat.number)?;
+                let digits = channel.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+                self.groups.insert(place, ChatKey(digits.collect()));
+            }
+            return self.groups.get(&place).cloned();
         }
         let own = self.people.get(self.clients[client].person)?.clone();
         let number = chat.contact?;
@@ -315,7 +326,13 @@ impl World {
             .map(|one| format!("{} {:?} {}", one.fingerprint, one.role, one.devices))
             .collect();
         members.sort();
-        let seen = Agreed { code: code.code, members, name: name.unwrap_or_default() };
+        let settings = match self.look(client, Command::GroupInfo(chat)) {
+            Some(Reply::Group(info)) => format!("{:?} {:?}", info.description, info.rights),
+            // Its person has left, and it waits for that to be done.
+            _ if name.is_some() => return Ok(()),
+            _ => String::new(),
+        };
+        let seen = Agreed { code: code.code, members, name: name.unwrap_or_default(), settings };
         check::at_epoch(&mut self.ledger, &code.epoch, seen)
     }
 

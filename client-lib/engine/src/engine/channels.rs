@@ -456,8 +456,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// What was appended for a wish is settled: the next may go.
-    pub(super) fn append_over(&mut self, wish: WishNumber) {
-        for live in self.channels.values_mut().filter(|live| live.append == Some(wish)) {
+    pub(super) fn append_over(&mut self, channel: &ChannelId, wish: WishNumber) {
+        if let Some(live) = self.channels.get_mut(channel).filter(|it| it.append == Some(wish)) {
             live.append = None;
         }
     }
