@@ -346,7 +346,8 @@ fn take_commit(
     if let Some(own) = outbox::own_commit(work, channel, &placed.entry)? {
         // The others judge by this too: who applied it here would go on alone (spec: CLI-179).
         let seen = advance::head_at(work, channel, &entry.epoch, own.commit.read_to)?;
-        if own.commit.read_to > entry.sequence.0 || seen != Some(own.commit.read_head) {
+        let known = own.commit.read_head.is_none_or(|head| seen == Some(head));
+        if own.commit.read_to > entry.sequence.0 || !known {
             return Err(Fault::Rejected(Refused::Group(Rejection::OtherHistory)));
         }
         note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;

@@ -44,10 +44,11 @@ pub(crate) struct CommitRecord {
     pub(crate) cut: bool,
     #[serde(with = "id::list")]
     pub(crate) contested: Vec<EntryId>,
-    /// How far its epoch was read when it was made, and to which head.
+    /// How far its epoch was read when it was made, and to which head; none: a build before made it.
+    #[serde(default)]
     pub(crate) read_to: u64,
-    #[serde(with = "id")]
-    pub(crate) read_head: ChainHead,
+    #[serde(with = "id::option", default)]
+    pub(crate) read_head: Option<ChainHead>,
     /// Keys of the epoch that it opens.
     pub(crate) next_keys: SecretBytes,
     /// What the devices that join need beside their secrets, as far as the commit gives it.
@@ -264,7 +265,7 @@ pub(crate) fn send_commit(
         cut: pending.mark.cut == Cut::Cut,
         contested,
         read_to: epoch.next,
-        read_head: epoch.head,
+        read_head: Some(epoch.head),
         next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()[..]),
         group_info: pending.group_info,
         invitees: invitees(pending.welcomes, &added),

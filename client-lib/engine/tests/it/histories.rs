@@ -278,3 +278,19 @@ fn who_is_in_a_lost_epoch_is_added_again_by_who_is_not() {
     crew.world.pass(60_000);
     assert!(crew.texts(1).contains(&"and again".to_owned()));
 }
+
+#[test]
+fn handles_are_closed_when_a_relay_goes_back() {
+    // spec: CLI-177
+    let mut world = World::with_handles_max(3);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    let (hers, his) = world.befriend(alice, bob);
+    let before = world.backup(0);
+    world.say(alice, hers, "lost and found");
+    world.settle();
+    world.restore(0, before);
+    world.pass(60_000);
+    world.say(alice, hers, "and on");
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, his), ["lost and found", "and on"]);
+}

@@ -27,6 +27,9 @@ const DISPUTES_MAX: u32 = 3;
 /// (spec: CLI-176).
 const UNSIGNED_MAX: usize = Limits::V1.candidates_max as usize + Limits::V1.notes_max as usize;
 
+/// Bytes of messages that are kept so.
+const UNSIGNED_BYTES_MAX: usize = 1024 * 1024;
+
 impl<S: Store> Engine<S> {
     pub(in crate::engine) fn channel_read(
         &mut self,
@@ -131,7 +134,10 @@ impl<S: Store> Engine<S> {
             reading.caught_up = false;
         }
         live.unsigned.push(entry);
-        if live.unsigned.len() > UNSIGNED_MAX {
+        let bytes: usize = live.unsigned.iter().map(length).sum();
+        let begins_with_commit = live.unsigned.first().is_some_and(is_commit);
+        if live.unsigned.len() > UNSIGNED_MAX || (bytes > UNSIGNED_BYTES_MAX && !begins_with_commit)
+        {
             return self.take_messages(channel);
         }
         Ok(())
@@ -212,4 +218,12 @@ impl<S: Store> Engine<S> {
 
 fn is_commit(entry: &Entry) -> bool {
     matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. })
+}
+
+/// What an entry takes of memory.
+fn length(entry: &Entry) -> usize {
+    match &entry.body {
+        EntryBody::Whole { content: Content::Inline(bytes), .. } => bytes.len(),
+        EntryBody::Whole { content: Content::Blob(_), .. } | EntryBody::Expired(_) => 0,
+    }
 }
