@@ -112,8 +112,8 @@ pub(crate) struct World {
     put_back: Option<Option<Box<lies::OldCopy>>>,
     /// The group chats of each device, as all call them.
     groups: BTreeMap<(usize, ChatNumber), crate::ledger::ChatKey>,
-    /// Devices that cannot go on in the group of their person's devices.
-    without_own_group: BTreeSet<usize>,
+    /// Devices that cannot go on in a chat, or in the group of their person's devices.
+    stuck: BTreeSet<(usize, Option<ChatNumber>)>,
     /// Devices that were told that they do not follow an invitation.
     turned_away: BTreeSet<usize>,
     /// The first device list that anybody was shown.
@@ -150,7 +150,7 @@ impl World {
             relays_true: usize::from(plan.relays),
             put_back: None,
             groups: BTreeMap::new(),
-            without_own_group: BTreeSet::new(),
+            stuck: BTreeSet::new(),
             turned_away: BTreeSet::new(),
             first_list: None,
             evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),

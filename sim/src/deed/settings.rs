@@ -82,9 +82,7 @@ impl World {
 }
 
 fn other_right(how: u32) -> GroupChange {
-    let rights = GroupRight::ALL.len() as u32;
-    let right = GroupRight::ALL[(how % rights) as usize];
-    // Owners only, too: nobody is left who could help then but owners.
-    let least = ROLES[(how / rights % 3) as usize];
+    let right = pick(&GroupRight::ALL, how).copied().unwrap_or(GroupRight::Write);
+    let least = pick(&ROLES, how / 16).copied().unwrap_or(MemberRole::Member);
     GroupEdit { rights: vec![RightGrant { right, least }], ..GroupEdit::default() }.into()
 }

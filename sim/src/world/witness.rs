@@ -101,11 +101,11 @@ impl World {
             }
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
-            Event::GroupStuck { chat: None, .. } => {
-                self.without_own_group.insert(client);
+            Event::GroupStuck { chat, .. } => {
+                self.stuck.insert((client, chat));
             }
-            Event::GroupRejoined { chat: None, .. } => {
-                self.without_own_group.remove(&client);
+            Event::GroupRejoined { chat, .. } => {
+                self.stuck.remove(&(client, chat));
             }
             Event::Warning(Warning::InvitationRefused {
                 reason: InvitationRefusal::DeviceNotKnown,
@@ -353,7 +353,7 @@ impl World {
             if let Some(Reply::Status(status)) = self.look(client, Command::Status)
                 && status.waiting > 0
                 && lost.is_empty()
-                && !self.has_no_own_group(client, &devices)
+                && !self.has_lost_groups(client, &devices)
             {
                 let what = format!("device {client} has {} wishes that wait", status.waiting);
                 return Err(Violation::Stuck(what));
@@ -396,7 +396,10 @@ impl World {
         }
         let people = devices.iter().map(|client| (*client, self.clients[*client].person));
         check::complete(&self.ledger, &people.collect(), &self.turned_away)?;
-        self.noticed(&devices)?;
+        // What a relay that was put back has lost, not everybody has seen.
+        if self.put_back.is_none() {
+            self.noticed(&devices)?;
+        }
         self.search()
     }
 
@@ -419,11 +422,13 @@ impl World {
         })
     }
 
-    /// Whether a relay that was put back has lost the group of a person's devices.
-    fn has_no_own_group(&self, client: usize, devices: &BTreeSet<usize>) -> bool {
+    /// Whether a relay that was put back has lost a group of a device, or that of its person's devices.
+    fn has_lost_groups(&self, client: usize, devices: &BTreeSet<usize>) -> bool {
         let person = self.clients[client].person;
-        let mut own = devices.iter().filter(|other| self.clients[**other].person == person);
-        matches!(self.put_back, Some(None)) && own.any(|own| self.without_own_group.contains(own))
+        let own = devices.iter().filter(|other| self.clients[**other].person == person);
+        let mut lost = self.stuck.iter().filter(|(of, _)| *of == client);
+        matches!(self.put_back, Some(None))
+            && (lost.next().is_some() || own.copied().any(|own| self.stuck.contains(&(own, None))))
     }
 
     /// The chats in which a device is stuck and nobody can help.

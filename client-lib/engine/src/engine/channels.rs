@@ -6,8 +6,10 @@
 //! | opening | opened | reading |
 //! | opening | refused | waiting |
 //! | opening | refused for want of room, a newer one is open | closed, the newer one waiting |
-//! | reading | entry | reading, perhaps at a later epoch |
-//! | reading | large entry | fetching |
+//! | reading | entry | reading; it is kept |
+//! | reading | end of the epoch, signed for what was kept | reading, perhaps at a later epoch |
+//! | reading | the same, a large entry among it | fetching |
+//! | reading | the relay contradicts itself | waiting, from a place before |
 //! | reading | caught up at a later epoch than the handle's | opening |
 //! | fetching | whole | opening |
 //! | any | session lost | closed |
