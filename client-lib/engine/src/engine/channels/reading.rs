@@ -6,7 +6,6 @@
 
 use hushwire_wire::{
     id::{ChannelId, EpochId},
-    limit::Limits,
     message::{Answer, Content, Entry, EntryBody, EpochEnd, Follow, RequestId},
     transcript::Operation,
 };
@@ -25,8 +24,7 @@ use crate::{
 const DISPUTES_MAX: u32 = 3;
 /// Entries that are kept until the relay has signed for them: no epoch has more from its first commit on
 /// (spec: CLI-176).
-const UNSIGNED_MAX: usize = Limits::V1.candidates_max as usize + Limits::V1.notes_max as usize;
-
+const UNSIGNED_MAX: usize = 128;
 /// Bytes of messages that are kept so.
 const UNSIGNED_BYTES_MAX: usize = 1024 * 1024;
 
