@@ -94,7 +94,10 @@ impl EventRecord {
             | Event::MessageStateChanged { chat, message }
             | Event::EverybodyMentioned { chat, message }
             | Event::TransferEnded { chat, message } => self.put_message(chat, message),
-            Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
+            Event::ChatAdded(chat)
+            | Event::ChatChanged(chat)
+            | Event::HistoryReadAnew(chat)
+            | Event::RemovedFromChat(chat) => {
                 self.chat = Some(chat.0);
             }
             Event::MessagePinned { chat, message, by }

@@ -52,6 +52,8 @@ pub(crate) fn begin_epoch(
         head: transcript::first_head(channel, epoch),
         candidates: Vec::new(),
         acknowledged: 0,
+        sure: 0,
+        anew: false,
         read_ms: 0,
         copied: false,
         statements: Vec::new(),
@@ -411,16 +413,48 @@ const fn is_granted(wish: &Wish, reason: FailureReason) -> bool {
     }
 }
 
+/// The head behind an entry.
+pub(crate) struct HeadRow {
+    pub(crate) head: ChainHead,
+    /// The entry, unless it was refused.
+    pub(crate) handled: Option<EntryId>,
+}
+
 /// Notes the head behind an entry, to compare it with what others saw.
 pub(crate) fn note_head(
     work: &Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
     next: u64,
-    head: &ChainHead,
+    row: &HeadRow,
 ) {
-    let value = Zeroizing::new(head.as_bytes().to_vec());
+    let mut value = Zeroizing::new(row.head.as_bytes().to_vec());
+    value.extend(row.handled.iter().flat_map(|entry| entry.as_bytes()));
     work.tx.put(Table::Head, &head_key(channel, epoch, next), value);
+}
+
+/// What was noted of the entry in front of this place.
+pub(crate) fn head_row(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    next: u64,
+) -> Result<Option<HeadRow>, StoreError> {
+    let Some(row) = work.tx.row(Table::Head, &head_key(channel, epoch, next))? else {
+        return Ok(None);
+    };
+    let (head, entry) = row.split_at_checked(ChainHead::LENGTH).ok_or(StoreError::Damaged)?;
+    let head = ChainHead::from_slice(head).map_err(|_| StoreError::Damaged)?;
+    let handled = match entry {
+        [] => None,
+        entry => Some(EntryId::from_slice(entry).map_err(|_| StoreError::Damaged)?),
+    };
+    Ok(Some(HeadRow { head, handled }))
+}
+
+/// Forgets what was noted of the entry in front of this place.
+pub(crate) fn forget_head(work: &Work<'_>, channel: &ChannelId, epoch: &EpochId, next: u64) {
+    work.tx.remove(Table::Head, &head_key(channel, epoch, next));
 }
 
 /// The head in front of the entry with this number, if this device has seen it.
@@ -433,8 +467,7 @@ pub(crate) fn head_at(
     if next == 0 {
         return Ok(Some(transcript::first_head(channel, epoch)));
     }
-    let row = work.tx.row(Table::Head, &head_key(channel, epoch, next))?;
-    row.map(|head| ChainHead::from_slice(&head).map_err(|_| StoreError::Damaged)).transpose()
+    Ok(head_row(work, channel, epoch, next)?.map(|row| row.head))
 }
 
 fn head_key(channel: &ChannelId, epoch: &EpochId, next: u64) -> Vec<u8> {

@@ -51,6 +51,9 @@ pub enum Event {
     ChatAdded(ChatNumber),
     /// A chat's name, members or state changed.
     ChatChanged(ChatNumber),
+    /// The relay went on contradicting what it had signed of a chat: what it has now is read anew, and
+    /// counts. What this device wrote there and the relay lost goes out again.
+    HistoryReadAnew(ChatNumber),
     /// A message that was added just now mentions everybody.
     EverybodyMentioned {
         /// Where.

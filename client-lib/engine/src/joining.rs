@@ -11,7 +11,9 @@ mod relays;
 mod waiting;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed, joiner_of},
+    group::{
+        Group, GroupError, GroupKind, GroupSnapshot, Joined, Member, OpenError, Welcomed, joiner_of,
+    },
     identity::{DeviceCredential, Fingerprint},
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
@@ -373,6 +375,9 @@ fn enter(
     };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
     let members = joined.group.members().map_err(log::store_error)?;
+    if back.is_some() {
+        tell_change(work, &channel, purpose, &members)?;
+    }
     stuck::note_roster(work, &channel, &members)?;
     // Whose doing it is that this device is there stays.
     let invited_by = match &back {
@@ -411,6 +416,30 @@ fn enter(
         if !from_me {
             control::send_card(work, &channel, &sender.identity())?;
         }
+    }
+    Ok(())
+}
+
+/// Who came and who went while this device was not in, is told like a commit that does it: also who was
+/// removed, and is in again since the relay lost that (spec: CLI-180).
+fn tell_change(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    purpose: PurposeRecord,
+    members: &[Member],
+) -> Result<(), StoreError> {
+    let PurposeRecord::Group { chat } = purpose else { return Ok(()) };
+    let before = stuck::roster(work, channel)?;
+    let now = groups::identities(members);
+    let only_in = |these: &[Fingerprint], others: &[Fingerprint]| -> Vec<String> {
+        these.iter().filter(|it| !others.contains(it)).map(Fingerprint::to_hex).collect()
+    };
+    let (added, removed) = (only_in(&now, &before), only_in(&before, &now));
+    if !added.is_empty() {
+        work.event(Event::MembersAdded { chat, members: added })?;
+    }
+    if !removed.is_empty() {
+        work.event(Event::MembersRemoved { chat, members: removed })?;
     }
     Ok(())
 }

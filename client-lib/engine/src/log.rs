@@ -5,8 +5,10 @@
 //! refused changes nothing but the cursor and the verdict (spec: CLI-044, GRP-036).
 
 mod account;
+mod anew;
 
 pub(crate) use account::{Account, Opened, Promise, epoch_end, opened, read_end};
+pub(crate) use anew::{begin as read_anew, note_sent};
 
 use hushwire_protocol::{
     epoch::EpochKeys,
@@ -23,7 +25,8 @@ use hushwire_wire::{
 };
 
 use crate::{
-    advance, backoff,
+    advance::{self, HeadRow},
+    backoff,
     command::StuckCause,
     event::{Event, Warning},
     forks, groups, leaving, outbox, received,
@@ -165,7 +168,12 @@ pub(crate) fn take(
     promise: &Promise,
 ) -> Result<Taken, Fault> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
-    let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
+    let placed = place(work, channel, &group, entry, Handling::Handled)?;
+    let Some(placed) = placed else { return Ok(Taken::OutOfPlace) };
+    // spec: CLI-177
+    if anew::was_handled(work, channel, &entry.epoch, &placed.entry)? {
+        return Ok(Taken::Next);
+    }
     // Whatever is left of an entry of ours, its place says that it is stored.
     if outbox::take_own_message(work, &placed.entry)? {
         return Ok(Taken::Next);
@@ -196,11 +204,20 @@ pub(crate) fn gone(
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
-    if !commit && place(work, channel, &group, entry)?.is_none() {
+    if !commit && place(work, channel, &group, entry, Handling::Refused)?.is_none() {
         return Ok(());
     }
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
     if commit { stuck::stick(work, channel, StuckCause::CommitGone) } else { Ok(()) }
+}
+
+/// What is done with an entry in its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Handling {
+    /// What it says is taken in.
+    Handled,
+    /// It is passed over; should it stand there again, it is looked at again.
+    Refused,
 }
 
 /// An entry's id, once it was put in its place.
@@ -214,6 +231,7 @@ fn place(
     channel: &ChannelId,
     group: &GroupRecord,
     entry: &Entry,
+    handling: Handling,
 ) -> Result<Option<Placed>, StoreError> {
     if entry.epoch != group.epoch {
         return Ok(None);
@@ -227,7 +245,9 @@ fn place(
     record.head = transcript::next_head(&record.head, entry.sequence, &id);
     record.next = record.next.saturating_add(1);
     record.read_ms = record.read_ms.max(entry.stored_at.0);
-    advance::note_head(work, channel, &entry.epoch, record.next, &record.head);
+    let handled = (handling == Handling::Handled).then_some(id);
+    let row = HeadRow { head: record.head, handled };
+    advance::note_head(work, channel, &entry.epoch, record.next, &row);
     save_epoch(work, channel, &entry.epoch, &record)?;
     Ok(Some(Placed { entry: id }))
 }
@@ -335,6 +355,12 @@ fn take_commit(
     }
     // spec: GRP-032
     if let Some(own) = outbox::own_commit(work, channel, &placed.entry)? {
+        // The others judge by this too: who applied it here would go on alone (spec: CLI-179).
+        let seen = advance::head_at(work, channel, &entry.epoch, own.commit.read_to)?;
+        let known = own.commit.read_head.is_none_or(|head| seen == Some(head));
+        if own.commit.read_to > entry.sequence.0 || !known {
+            return Err(Fault::Rejected(Refused::Group(Rejection::OtherHistory)));
+        }
         note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
         return advance::apply_own(work, channel, group, &placed.entry, own).map_err(Fault::from);
     }
@@ -383,7 +409,8 @@ pub(crate) fn reject(
     refused: Refused,
 ) -> Result<Taken, StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
-    let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
+    let placed = place(work, channel, &group, entry, Handling::Refused)?;
+    let Some(placed) = placed else { return Ok(Taken::OutOfPlace) };
     let code = refused.code();
     let is_commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
     if !is_commit {

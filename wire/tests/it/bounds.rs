@@ -125,6 +125,13 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
         "client-lib/engine/src/engine/channels/large_entry.rs",
         "OTHER_CONTENT_MAX",
     ),
+    ("unsigned_max", "client-lib/engine/src/engine/channels/reading.rs", "UNSIGNED_MAX"),
+    (
+        "unsigned_bytes_max",
+        "client-lib/engine/src/engine/channels/reading.rs",
+        "UNSIGNED_BYTES_MAX",
+    ),
+    ("disputes_max", "client-lib/engine/src/engine/channels/reading.rs", "DISPUTES_MAX"),
     ("item_memory_ms", "client-lib/engine/src/handled.rs", "MEMORY_MS"),
     ("inbox_denied_ms", "client-lib/engine/src/inbox.rs", "DENIED_MS"),
     ("equal_warnings_max", "client-lib/engine/src/warnings.rs", "EQUAL_MAX"),

@@ -176,6 +176,13 @@ pub(crate) struct EpochRecord {
     pub(crate) candidates: Vec<CandidateRecord>,
     /// Where the relay's signed receipt reached: the highest acknowledged next sequence.
     pub(crate) acknowledged: u64,
+    /// The place in front of which the log is as the relay signed it (spec: CLI-176). It can be ahead
+    /// of `next`.
+    #[serde(default)]
+    pub(crate) sure: u64,
+    /// Whether the log is read again from its beginning, and its end has not come yet (spec: CLI-177).
+    #[serde(default)]
+    pub(crate) anew: bool,
     /// When the relay stored the last entry that was read, by its clock; 0: none was.
     #[serde(default)]
     pub(crate) read_ms: u64,

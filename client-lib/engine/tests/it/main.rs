@@ -21,6 +21,7 @@ mod files;
 mod forgetting;
 mod forks;
 mod granted;
+mod histories;
 mod hostile;
 mod impostors;
 mod invitations;
