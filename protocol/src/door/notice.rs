@@ -318,7 +318,7 @@ mod tests {
     fn undefined_values_are_refused() {
         // spec: GRP-113
         let mut bytes = link().to_bytes().to_vec();
-        bytes[2 + 16 + 32 + 32] = 3;
+        bytes[2 + 16 + 32 + 32] = 4;
         assert_eq!(DoorLink::decode(&bytes), Err(DecodeError::UndefinedValue));
         bytes[1] = 2;
         assert_eq!(DoorLink::decode(&bytes), Err(DecodeError::UnknownVersion));
