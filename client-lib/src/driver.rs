@@ -74,15 +74,33 @@ pub(crate) struct Running {
     pub(crate) commands: mpsc::Sender<Ask>,
     pub(crate) notices: watch::Receiver<Notice>,
     thread: std::thread::JoinHandle<()>,
+    /// The engine runs until this is dropped.
+    alive: oneshot::Sender<()>,
+    // Behind all that the thread waits for: fields are dropped in their order.
+    ending: Ending,
+}
+
+/// Waits, when it is dropped, until the engine's thread is through: a process that ends meanwhile would
+/// take the database's libraries from under it.
+struct Ending(std::sync::mpsc::Receiver<()>);
+
+/// How long that is waited for.
+const ENDING_WAIT: Duration = Duration::from_secs(2);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // It sends nothing: it is over when the thread's half is dropped.
+        let _ = self.0.recv_timeout(ENDING_WAIT);
+    }
 }
 
 impl Running {
     /// Ends the engine, its connections and its thread, and waits for that.
     pub(crate) async fn stop(self) {
-        drop(self.commands);
-        drop(self.notices);
-        // The thread ends when it sees that nobody can send commands.
-        let _ = tokio::task::spawn_blocking(move || self.thread.join()).await;
+        let Self { commands, notices, thread, alive, ending } = self;
+        drop((commands, notices, alive));
+        let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        drop(ending);
     }
 }
 
@@ -93,6 +111,8 @@ impl Running {
 pub(crate) fn start(parts: Parts) -> Result<Running, StoreError> {
     let (commands, asked) = mpsc::channel(COMMANDS_MAX);
     let (notify, notices) = watch::channel(Notice::default());
+    let (alive, gone) = oneshot::channel();
+    let (through, ended) = std::sync::mpsc::channel();
     let network = Handle::current();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -115,11 +135,12 @@ pub(crate) fn start(parts: Parts) -> Result<Running, StoreError> {
                 notify,
                 busy_since: Some(Instant::now()),
             };
-            runtime.block_on(driver.run(asked, inputs));
+            runtime.block_on(driver.run(asked, inputs, gone));
             drop(lock);
+            drop(through);
         })
         .map_err(|_| StoreError::Failed)?;
-    Ok(Running { commands, notices, thread })
+    Ok(Running { commands, notices, thread, alive, ending: Ending(ended) })
 }
 
 struct Driver {
@@ -137,11 +158,17 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self, mut asked: mpsc::Receiver<Ask>, mut inputs: mpsc::Receiver<Input>) {
+    async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Ask>,
+        mut inputs: mpsc::Receiver<Input>,
+        mut gone: oneshot::Receiver<()>,
+    ) {
         self.do_outputs();
         loop {
             let (wait, idle) = (self.wait(), self.busy_since.map(|since| since + IDLE_WAIT));
             tokio::select! {
+                _ = &mut gone => break,
                 ask = asked.recv() => match ask {
                     Some(ask) => self.answer(ask),
                     None => break,
