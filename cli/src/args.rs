@@ -189,9 +189,11 @@ pub enum HushCommand {
     /// Each line is {"type":"event","number","at_ms","event","chat","message_number","contact",
     /// "link","by","changed","members","code","failure","warning","relay","detail","message"}.
     /// "event" is one of message_added, message_state_changed, everybody_mentioned, message_pinned,
-    /// message_unpinned, chat_added, chat_changed, group_changed, group_dissolved, members_added,
-    /// members_removed, removed_from_chat, contact_added, contact_changed, contact_failed,
-    /// addition_failed, group_change_failed, group_links_changed, join_requested,
+    /// message_unpinned, chat_added, chat_changed, history_read_anew, group_changed,
+    /// group_dissolved, members_added, members_removed, removed_from_chat, group_stuck,
+    /// group_unsettled, group_settled, group_rejoined, rejoin_given_up, readmission_asked,
+    /// member_readmitted, group_succeeded, successor_offered, contact_added, contact_changed,
+    /// contact_failed, addition_failed, group_change_failed, group_links_changed, join_requested,
     /// join_requests_changed, join_failed, link_changed, transfer_ended, device_compare,
     /// device_linked, device_link_failed, devices_changed, this_device_revoked, keys_refreshed,
     /// warning. "message" is the message as it is now, as in `hush read`. To miss nothing and see

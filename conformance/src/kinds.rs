@@ -31,6 +31,7 @@ pub mod seal;
 pub mod sealed_box;
 pub mod session;
 pub mod statement;
+pub mod successor;
 pub mod transcript;
 pub mod wire_frame;
 pub mod wire_splitter;
@@ -73,6 +74,7 @@ pub const ALL: &[Kind] = &[
         suite: followed_candidate::suite,
         run: followed_candidate::run,
     },
+    Kind { name: successor::NAME, suite: successor::suite, run: successor::run },
     Kind { name: content::NAME, suite: content::suite, run: content::run },
     Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
     Kind { name: control::NAME, suite: control::suite, run: control::run },

@@ -37,6 +37,9 @@ pub enum Admission {
     Open,
     /// A member has to say so.
     Approval,
+    /// Who was in the group that this one takes the place of is let in; of others a member has to say
+    /// so (spec: LNK-109).
+    Former,
 }
 
 impl Admission {
@@ -44,6 +47,7 @@ impl Admission {
         match self {
             Self::Open => 1,
             Self::Approval => 2,
+            Self::Former => 3,
         }
     }
 
@@ -51,6 +55,7 @@ impl Admission {
         match code {
             1 => Ok(Self::Open),
             2 => Ok(Self::Approval),
+            3 => Ok(Self::Former),
             _ => Err(DecodeError::UndefinedValue),
         }
     }

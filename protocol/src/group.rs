@@ -62,7 +62,9 @@ pub use state::{
     DESCRIPTION_BYTES_MAX, GroupKind, GroupState, Life, NAME_BYTES_MAX, ROLES_MAX, RoleEntry,
     RuleVersion,
 };
-pub use statement::{Note, Standpoint, Statement, UnverifiedStatement, VerifiedStatement};
+pub use statement::{
+    Note, Standpoint, Statement, UnverifiedStatement, VerifiedStatement, seal_offer,
+};
 pub use welcome::{GroupSnapshot, JoinerWelcome, SNAPSHOT_BYTES_MAX, joiner_of};
 
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};

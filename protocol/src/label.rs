@@ -108,6 +108,8 @@ labels! {
     CommitReport = "hushwire/1 commit report";
     /// Signature of a leaf: this candidate is the one that I applied.
     AppliedStatement = "hushwire/1 applied statement";
+    /// Signature of a leaf: this group goes on there.
+    Successor = "hushwire/1 successor";
     /// Key: what the chunks of an attachment are sealed with.
     AttachmentKey = "hushwire/1 attachment key";
     /// Key: the beginning of the nonces of an attachment's chunks.

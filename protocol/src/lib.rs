@@ -50,3 +50,4 @@ pub mod seal;
 pub mod sealed_box;
 mod secret;
 pub mod storage;
+pub mod succession;

@@ -143,11 +143,15 @@ pub(crate) fn accused(warning: &Warning) -> Option<(ChatNumber, &str)> {
 }
 
 /// Everything that was acknowledged is with everybody who was there, in one order. The devices come
-/// with their people.
+/// with their people; `turned_away` are those that did not follow an invitation.
 ///
 /// # Errors
 /// [`Violation::Lost`] or [`Violation::Order`].
-pub(crate) fn complete(ledger: &Ledger, devices: &BTreeMap<usize, usize>) -> Result<(), Violation> {
+pub(crate) fn complete(
+    ledger: &Ledger,
+    devices: &BTreeMap<usize, usize>,
+    turned_away: &BTreeSet<usize>,
+) -> Result<(), Violation> {
     for (text, said) in &ledger.said {
         let Fate::Acknowledged(_) = said.fate else { continue };
         // What a hostile member's device says may be worth nothing.
@@ -157,6 +161,11 @@ pub(crate) fn complete(ledger: &Ledger, devices: &BTreeMap<usize, usize>) -> Res
         for ((client, key), view) in &ledger.views {
             let was_there = view.open_since.is_some_and(|since| since < said.at);
             let has_to = *key == said.key && *client != said.client && devices.contains_key(client);
+            // One of them was told that it is not in one of two direct groups.
+            let apart = turned_away.contains(client) || turned_away.contains(&said.client);
+            if said.key.is_direct() && apart {
+                continue;
+            }
             // Of two direct groups with one person, another own device may come into one later.
             if said.key.is_direct() && devices.get(client) == devices.get(&said.client) {
                 continue;
@@ -170,7 +179,9 @@ pub(crate) fn complete(ledger: &Ledger, devices: &BTreeMap<usize, usize>) -> Res
         ledger.views.iter().filter(|((client, _), _)| devices.contains_key(client)).collect();
     for (place, ((one, key), view)) in views.iter().enumerate() {
         for ((other, other_key), other_view) in &views[place + 1..] {
-            if key == other_key {
+            // Two direct groups of two people are read side by side.
+            let apart = key.is_direct() && !turned_away.is_empty();
+            if key == other_key && !apart {
                 same_order(ledger, (*one, &view.received), (*other, &other_view.received))?;
             }
         }
@@ -184,7 +195,8 @@ fn same_order(
     (one, texts): (usize, &[String]),
     (other, other_texts): (usize, &[String]),
 ) -> Result<(), Violation> {
-    let settled = |text: &&String| !ledger.said.get(*text).is_some_and(|said: &Said| said.retried);
+    let moved = |said: &Said| said.retried || said.deceived;
+    let settled = |text: &&String| !ledger.said.get(*text).is_some_and(moved);
     let theirs: BTreeSet<&String> = other_texts.iter().collect();
     let ours: BTreeSet<&String> = texts.iter().collect();
     let left = texts.iter().filter(|text| theirs.contains(text)).filter(settled);

@@ -1,5 +1,7 @@
 //! How a move is done in whatever state the world is: who does it, and to what.
 
+mod settings;
+
 use std::collections::BTreeSet;
 
 use hushwire_engine::command::{
@@ -49,6 +51,12 @@ impl World {
             Deed::RevokeDevice => self.revoke_device(client, second),
             Deed::MarkRead => self.mark_read(client, second),
             Deed::Retry => self.retry(client, second),
+            Deed::Describe | Deed::GrantRole | Deed::GrantRight | Deed::Dissolve => {
+                self.change_group(one.deed, client, second, third)
+            }
+            Deed::Pin => self.pin(client, second),
+            Deed::Refresh => self.refresh(client),
+            Deed::Rejoin => self.rejoin(client, second),
             Deed::Mischief => self.do_mischief(one.draws),
             Deed::RelayLies if self.relays_are == Relays::Honest => None,
             Deed::RelayLies => self.lie(client, relay, one.draws),

@@ -107,6 +107,11 @@ pub(crate) fn chat_of(store: &SimStore, channel: &ChannelId) -> Option<ChatNumbe
     }
 }
 
+/// The channel of a group's chat on a device.
+pub(crate) fn channel_of(store: &SimStore, chat: ChatNumber) -> Option<ChannelId> {
+    channels(store).into_iter().find(|channel| chat_of(store, channel) == Some(chat))
+}
+
 impl Loot {
     /// What a store has of a group.
     pub(crate) fn take(store: &SimStore, channel: ChannelId) -> Option<Self> {

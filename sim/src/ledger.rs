@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hushwire_engine::command::{ChatNumber, MessageNumber};
 use hushwire_wire::id::{ChannelId, Timestamp};
 
-/// A chat, the same for all of its members: a group's name, or two fingerprints.
+/// A chat, the same for all of its members: a group's channel, or two fingerprints.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChatKey(pub String);
 
@@ -77,6 +77,8 @@ pub struct Agreed {
     pub members: Vec<String>,
     /// The group's name.
     pub name: String,
+    /// Its description, and who has which right.
+    pub settings: String,
 }
 
 /// Everything that is known of a run.

@@ -37,6 +37,20 @@ pub enum Deed {
     MarkRead,
     /// A person tries a failed message again.
     Retry,
+    /// A person changes the name or description of a group.
+    Describe,
+    /// A person promotes or demotes a member.
+    GrantRole,
+    /// A person gives or takes a right, that to write too.
+    GrantRight,
+    /// An owner ends a group.
+    Dissolve,
+    /// A person pins a message, or takes a pin away.
+    Pin,
+    /// A person asks for new keys everywhere.
+    Refresh,
+    /// A person asks again to be added to a chat in which a device is stuck.
+    Rejoin,
     /// The hostile member does something, if there is one.
     Mischief,
     /// A relay begins to lie to a device, if one of them lies.
@@ -62,7 +76,7 @@ pub enum Deed {
 }
 
 /// How often each deed is drawn, beside the others.
-const WEIGHTS: [(Deed, u64); 23] = [
+const WEIGHTS: [(Deed, u64); 30] = [
     (Deed::Say, 300),
     (Deed::SendFile, 12),
     (Deed::Fetch, 12),
@@ -75,6 +89,13 @@ const WEIGHTS: [(Deed, u64); 23] = [
     (Deed::RevokeDevice, 6),
     (Deed::MarkRead, 10),
     (Deed::Retry, 8),
+    (Deed::Describe, 14),
+    (Deed::GrantRole, 18),
+    (Deed::GrantRight, 14),
+    (Deed::Dissolve, 2),
+    (Deed::Pin, 12),
+    (Deed::Refresh, 5),
+    (Deed::Rejoin, 3),
     (Deed::Mischief, 45),
     (Deed::RelayLies, 25),
     (Deed::CutLink, 45),

@@ -80,6 +80,8 @@ pub(crate) enum Happening {
     Adds { client: usize, link: SecretText },
     /// Whoever was shown another history is shown the true one.
     TellsTruth(usize),
+    /// A relay is put back to its old copy.
+    PutsBack,
     /// The hostile member goes on with a row of commits.
     Presses { client: usize, loot: Box<Loot>, trick: Trick, left: u8 },
 }
@@ -106,6 +108,14 @@ pub(crate) struct World {
     /// Whether relays lie, and how many of them there truly are.
     pub(crate) relays_are: Relays,
     pub(crate) relays_true: usize,
+    /// The copy to which a relay is put back, while that is to come; it happens once.
+    put_back: Option<Option<Box<lies::OldCopy>>>,
+    /// The group chats of each device, as all call them.
+    groups: BTreeMap<(usize, ChatNumber), crate::ledger::ChatKey>,
+    /// Devices that cannot go on in a chat, or in the group of their person's devices.
+    stuck: BTreeSet<(usize, Option<ChatNumber>)>,
+    /// Devices that were told that they do not follow an invitation.
+    turned_away: BTreeSet<usize>,
     /// The first device list that anybody was shown.
     first_list: Option<bytes::Bytes>,
     /// What the hostile member draws.
@@ -138,6 +148,10 @@ impl World {
             hostile: plan.hostile.map(usize::from),
             relays_are: plan.relays_are,
             relays_true: usize::from(plan.relays),
+            put_back: None,
+            groups: BTreeMap::new(),
+            stuck: BTreeSet::new(),
+            turned_away: BTreeSet::new(),
             first_list: None,
             evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),
             hoard: BTreeMap::new(),
@@ -237,6 +251,7 @@ impl World {
                 self.act(&plan.moves[place]);
             }
             Happening::TellsTruth(client) => self.tell_truth(client),
+            Happening::PutsBack => self.put_back(),
             Happening::Presses { client, loot, trick, left } => {
                 self.press(client, *loot, trick, left);
             }
@@ -429,6 +444,7 @@ impl World {
         for client in 0..self.clients.len() {
             self.tell_truth(client);
         }
+        self.put_back();
         for relay in 0..self.relays.len() {
             self.relays[relay].heal();
             self.relays[relay].up = true;

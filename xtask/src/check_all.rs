@@ -71,6 +71,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", after: Some("setup"), run: |_| clippy() },
     Step { name: "build", after: Some("setup"), run: |plan| test(plan, &["--no-run"]) },
     Step { name: "vectors", after: Some("build"), run: |_| vectors() },
+    Step { name: "worlds", after: Some("build"), run: |_| worlds() },
     Step { name: "doctests", after: Some("build"), run: |_| doctests() },
     Step { name: "test", after: Some("build"), run: |plan| test(plan, &[]) },
 ];
@@ -168,6 +169,17 @@ fn doctests() -> Outcome {
 fn vectors() -> Outcome {
     let program = target_folder().join("debug/vectors");
     status(Command::new(program).arg("--check"))
+}
+
+/// Simulated worlds: the same ones each time, then fresh ones for a minute.
+fn worlds() -> Outcome {
+    let run = |arguments: &[&str]| {
+        status(Command::new(target_folder().join("debug/sim")).args(arguments))
+    };
+    match run(&["--seeds", "200"]) {
+        Outcome::Passed => run(&["--seconds", "60"]),
+        other => other,
+    }
 }
 
 /// This program again, as its own process: its output stays in order with that of the others.

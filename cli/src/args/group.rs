@@ -218,7 +218,7 @@ pub enum GroupCommand {
     /// can revoke it.
     ///
     /// JSON: {"type":"group_link","chat","link","text","admission","uses","state","expires_at_ms",
-    /// "maker"}; "admission" is open or approval, "state" is pending, active, revoked or expired.
+    /// "maker"}; "admission" is open, approval or former (`hush group succeed`), "state" is pending, active, revoked or expired.
     Link {
         /// The group's number or the beginning of its name
         group: String,
@@ -282,6 +282,32 @@ pub enum GroupCommand {
     ///
     /// JSON: {"type":"done","done":"group_left","chat"}.
     Leave {
+        /// The group's number or the beginning of its name
+        group: String,
+    },
+    /// Form a group anew, where it cannot go on
+    ///
+    /// For owners and admins. The group goes on at your relay, in the same chat, with its name and
+    /// rights; who was in it comes along by itself: behind an owner at once, behind an admin with
+    /// `hush group follow`. The link that is shown is for those who hear of it by no other way. Who is
+    /// left out comes in only if a member lets them.
+    ///
+    /// JSON: "group_link", as in `hush group link`; its "admission" is former.
+    Succeed {
+        /// The group's number or the beginning of its name
+        group: String,
+        /// Leave this member out: the beginning of its name, or at least 8 digits of its fingerprint's
+        /// beginning; may be given several times
+        #[arg(long, value_name = "MEMBER")]
+        without: Vec<String>,
+        /// Yes, the group goes on elsewhere for all
+        #[arg(long, required = true)]
+        yes: bool,
+    },
+    /// Go along with an admin who has formed the group anew
+    ///
+    /// JSON: {"type":"done","done":"group_followed","chat"}.
+    Follow {
         /// The group's number or the beginning of its name
         group: String,
     },

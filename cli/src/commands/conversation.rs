@@ -223,6 +223,8 @@ impl<B: Backend> Talk<'_, B> {
             | Event::JoinRequested { chat: there, .. }
             | Event::JoinFailed { chat: there, .. }
             | Event::GroupDissolved { chat: there, .. }
+            | Event::GroupSucceeded { chat: there, .. }
+            | Event::SuccessorOffered { chat: there, .. }
             | Event::MessagePinned { chat: there, .. }
             | Event::MessageUnpinned { chat: there, .. }
             | Event::AdditionFailed { chat: there, .. }

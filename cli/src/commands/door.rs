@@ -32,6 +32,9 @@ pub(super) async fn door<B: Backend>(
             let expires_in_ms = expires.map(milliseconds);
             make(session, &group, GroupLinkTerms { admission, uses, expires_in_ms }).await
         }
+        GroupCommand::Succeed { group, without, yes: _ } => {
+            succeed(session, &group, &without).await
+        }
         GroupCommand::Links { group } => links(session, &group).await,
         GroupCommand::Unlink { group, link } => unlink(session, &group, link).await,
         GroupCommand::Requests { group } => requests(session, &group).await,
@@ -78,8 +81,35 @@ async fn make<B: Backend>(
     terms: GroupLinkTerms,
 ) -> Result<(), Fault> {
     let chat = session.chat_named(group).await?.number;
+    show_made(session, chat, Command::GroupLinkMake { chat, terms }).await
+}
+
+/// Forms a group anew; its link is for those who hear of it by no other way.
+async fn succeed<B: Backend>(
+    session: &Session<'_, B>,
+    group: &str,
+    without: &[String],
+) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(group).await?.number;
+    let mut left_out = Vec::new();
+    for member in without {
+        left_out.push(session.member_named(chat, member).await?.fingerprint);
+    }
+    let command = Command::GroupSucceed { chat, without: left_out };
+    show_made(session, chat, command).await?;
+    session.note(
+        "the group is formed anew; who was in it comes along when one of your devices is online",
+    );
+    Ok(())
+}
+
+async fn show_made<B: Backend>(
+    session: &Session<'_, B>,
+    chat: ChatNumber,
+    command: Command,
+) -> Result<(), Fault> {
     let since = session.next_event_number().await?;
-    let command = Command::GroupLinkMake { chat, terms };
     let link = expect_reply!(session, command, Reply::GroupLink(link) => link)?;
     let settled = settle_change(session, since, chat).await;
     let number = link.number;

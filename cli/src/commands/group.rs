@@ -28,6 +28,7 @@ pub(super) async fn group<B: Backend>(
         GroupCommand::Add { group, contacts } => add(session, &group, &contacts).await,
         GroupCommand::Remove { group, members } => remove(session, &group, &members).await,
         GroupCommand::Leave { group } => leave(session, &group).await,
+        GroupCommand::Follow { group } => follow(session, &group).await,
         GroupCommand::Rejoin { chat } => rejoin(session, &chat).await,
         GroupCommand::Readmit { chat, member } => readmit(session, &chat, &member).await,
         GroupCommand::Members { group } => {
@@ -49,6 +50,7 @@ pub(super) async fn group<B: Backend>(
         GroupCommand::List => list(session).await,
         command @ (GroupCommand::Link { .. }
         | GroupCommand::Links { .. }
+        | GroupCommand::Succeed { .. }
         | GroupCommand::Unlink { .. }
         | GroupCommand::Requests { .. }
         | GroupCommand::Approve { .. }
@@ -240,6 +242,21 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
         done: "group_left",
         chat: Some(chat.number.0),
         words,
+        ..DoneRecord::default()
+    })
+}
+
+async fn follow<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), Fault> {
+    session.catch_up().await?;
+    let chat = session.chat_named(group).await?;
+    let label = session.people().await?.chat_label(&chat);
+    let since = session.next_event_number().await?;
+    session.perform(Command::GroupFollow(chat.number)).await?;
+    settle_change(session, since, chat.number).await?;
+    session.done(DoneRecord {
+        done: "group_followed",
+        chat: Some(chat.number.0),
+        words: format!("{label} goes on when a device of the new group has let you in"),
         ..DoneRecord::default()
     })
 }

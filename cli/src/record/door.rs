@@ -15,7 +15,7 @@ pub struct GroupLinkRecord {
     pub link: u64,
     /// Whoever has it can ask to be let in.
     pub text: SecretText,
-    /// open or approval.
+    /// open, approval or former.
     pub admission: String,
     /// How many requests it is good for.
     #[serde(skip_serializing_if = "Option::is_none")]

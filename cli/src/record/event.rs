@@ -94,7 +94,10 @@ impl EventRecord {
             | Event::MessageStateChanged { chat, message }
             | Event::EverybodyMentioned { chat, message }
             | Event::TransferEnded { chat, message } => self.put_message(chat, message),
-            Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
+            Event::ChatAdded(chat)
+            | Event::ChatChanged(chat)
+            | Event::HistoryReadAnew(chat)
+            | Event::RemovedFromChat(chat) => {
                 self.chat = Some(chat.0);
             }
             Event::MessagePinned { chat, message, by }
@@ -108,7 +111,9 @@ impl EventRecord {
                 self.changed = Some(changed.iter().map(code_of).collect());
                 self.members = Some(members).filter(|members| !members.is_empty());
             }
-            Event::GroupDissolved { chat, by } => {
+            Event::GroupDissolved { chat, by }
+            | Event::GroupSucceeded { chat, by }
+            | Event::SuccessorOffered { chat, by } => {
                 self.chat = Some(chat.0);
                 self.by = Some(by);
             }
@@ -189,6 +194,7 @@ impl EventRecord {
             | Warning::MemberContradicts { chat }
             | Warning::OwnCommitUnknown { chat }
             | Warning::DoorDenied { chat }
+            | Warning::EpochFull { chat }
             | Warning::MissedTooMuch { chat } => self.chat = Some(chat.0),
             Warning::EntryRejected { chat, code } | Warning::CommitRejected { chat, code } => {
                 self.chat = Some(chat.0);

@@ -106,3 +106,20 @@ async fn why_somebody_is_not_let_in_is_said() {
     let notes = bench.console.notes();
     assert!(notes.contains("hush add"), "{notes:?}");
 }
+
+#[tokio::test]
+async fn a_group_is_formed_anew_and_an_admin_is_followed() {
+    let bench = Bench::new();
+    let made = bench.objects(&["group", "succeed", "cl", "--without", "bo", "--yes"]).await;
+    assert_eq!((&made[0]["type"], &made[0]["admission"]), (&json!("group_link"), &json!("former")));
+    let asked = bench.asked();
+    assert!(
+        matches!(asked.last(), Some(Command::GroupSucceed { chat: GROUP, without })
+            if without.len() == 1),
+        "{asked:?}"
+    );
+    assert_ne!(bench.run(&["group", "succeed", "cl"]).await, 0, "not without --yes");
+    let done = bench.objects(&["group", "follow", "cl"]).await;
+    assert_eq!(bench.asked().last(), Some(&Command::GroupFollow(GROUP)));
+    assert_eq!(done[0]["done"], "group_followed");
+}

@@ -35,7 +35,7 @@ use crate::{
     },
     refreshing,
     store::{Order, Range, StoreError, Table},
-    stuck, wish,
+    stuck, succession, wish,
     work::Work,
 };
 
@@ -52,6 +52,8 @@ pub(crate) fn begin_epoch(
         head: transcript::first_head(channel, epoch),
         candidates: Vec::new(),
         acknowledged: 0,
+        sure: 0,
+        anew: false,
         read_ms: 0,
         copied: false,
         statements: Vec::new(),
@@ -271,6 +273,13 @@ fn tell(
             work.effects.contacts = true;
             return Ok(());
         }
+        PurposeRecord::Former { .. } => {
+            let readded = applied.committer == Committer::ThisDevice;
+            return match readded && !applied.added.is_empty() {
+                true => succession::tell_again(work, channel),
+                false => Ok(()),
+            };
+        }
         PurposeRecord::Group { chat } => chat,
     };
     if let Some(before) = &applied.state_before {
@@ -299,6 +308,7 @@ fn tell(
         came: &added,
         went: &removed,
     };
+    succession::came(work, channel, &added)?;
     door::members_changed(work, channel, mls, applied.committer, &change)
 }
 
@@ -322,9 +332,9 @@ fn removed(
             work.effects.contacts = true;
             chats::set_state(work, chat, ChatState::Left)
         }
-        PurposeRecord::Direct { .. } | PurposeRecord::Group { .. } => {
-            shut_out(work, channel, group, mls)
-        }
+        PurposeRecord::Direct { .. }
+        | PurposeRecord::Group { .. }
+        | PurposeRecord::Former { .. } => shut_out(work, channel, group, mls),
     }
 }
 
@@ -403,16 +413,48 @@ const fn is_granted(wish: &Wish, reason: FailureReason) -> bool {
     }
 }
 
+/// The head behind an entry.
+pub(crate) struct HeadRow {
+    pub(crate) head: ChainHead,
+    /// The entry, unless it was refused.
+    pub(crate) handled: Option<EntryId>,
+}
+
 /// Notes the head behind an entry, to compare it with what others saw.
 pub(crate) fn note_head(
     work: &Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
     next: u64,
-    head: &ChainHead,
+    row: &HeadRow,
 ) {
-    let value = Zeroizing::new(head.as_bytes().to_vec());
+    let mut value = Zeroizing::new(row.head.as_bytes().to_vec());
+    value.extend(row.handled.iter().flat_map(|entry| entry.as_bytes()));
     work.tx.put(Table::Head, &head_key(channel, epoch, next), value);
+}
+
+/// What was noted of the entry in front of this place.
+pub(crate) fn head_row(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    next: u64,
+) -> Result<Option<HeadRow>, StoreError> {
+    let Some(row) = work.tx.row(Table::Head, &head_key(channel, epoch, next))? else {
+        return Ok(None);
+    };
+    let (head, entry) = row.split_at_checked(ChainHead::LENGTH).ok_or(StoreError::Damaged)?;
+    let head = ChainHead::from_slice(head).map_err(|_| StoreError::Damaged)?;
+    let handled = match entry {
+        [] => None,
+        entry => Some(EntryId::from_slice(entry).map_err(|_| StoreError::Damaged)?),
+    };
+    Ok(Some(HeadRow { head, handled }))
+}
+
+/// Forgets what was noted of the entry in front of this place.
+pub(crate) fn forget_head(work: &Work<'_>, channel: &ChannelId, epoch: &EpochId, next: u64) {
+    work.tx.remove(Table::Head, &head_key(channel, epoch, next));
 }
 
 /// The head in front of the entry with this number, if this device has seen it.
@@ -425,8 +467,7 @@ pub(crate) fn head_at(
     if next == 0 {
         return Ok(Some(transcript::first_head(channel, epoch)));
     }
-    let row = work.tx.row(Table::Head, &head_key(channel, epoch, next))?;
-    row.map(|head| ChainHead::from_slice(&head).map_err(|_| StoreError::Damaged)).transpose()
+    Ok(head_row(work, channel, epoch, next)?.map(|row| row.head))
 }
 
 fn head_key(channel: &ChannelId, epoch: &EpochId, next: u64) -> Vec<u8> {

@@ -34,6 +34,7 @@ pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFa
         | Wish::CommitLeave { .. }
         | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. }
+        | Wish::OfferSuccessor { .. }
         | Wish::LeaveEpoch { .. } => is_of_append(answer),
         Wish::AddPerson { packages, .. } | Wish::AddDevice { packages, .. } => {
             is_of_gathering(packages, answer)

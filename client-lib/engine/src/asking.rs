@@ -19,7 +19,7 @@ use hushwire_protocol::{
     seal::{ItemSender, seal_item},
 };
 use hushwire_wire::{
-    id::{CapabilityId, ChannelId, Timestamp},
+    id::{CapabilityId, ChannelId, InboxId, Timestamp},
     message::{Answer, Request},
     transcript,
 };
@@ -34,6 +34,7 @@ use crate::{
     groups, invitations, packages, profile,
     record::{Keyed, Record, SecretBytes, Wish, WishNumber, by_number, id, number_of},
     store::{StoreError, Table},
+    succession,
     wish::{self, Ask, Progress, Step, Target},
     work::Work,
 };
@@ -59,6 +60,9 @@ struct AskedRecord {
     /// By which the answer comes.
     capability: SecretBytes,
     until_ms: u64,
+    /// The group that it takes the place of: the chat stays what it is meanwhile.
+    #[serde(with = "id::option", default)]
+    before: Option<ChannelId>,
 }
 
 impl Record for AskedRecord {
@@ -122,12 +126,51 @@ pub(crate) fn ask(work: &mut Work<'_>, text: &SecretText) -> Result<Reply, Comma
         channel: None,
         capability: SecretBytes::new(&work.random::<32>()),
         until_ms,
+        before: None,
     };
-    work.tx.save(&key(chat), &record)?;
-    capabilities::make(work, record.capability, None, Uses::Request { until_ms })?;
-    work.wish(Wish::AskToJoin { chat, inbox: link.inbox, request: Vec::new() })?;
+    begin(work, chat, link.inbox, record)?;
     let record = chats::named(work, chat)?;
     Ok(Reply::Chat(chats::info(work, chat, &record)?))
+}
+
+fn begin(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    inbox: InboxId,
+    record: AskedRecord,
+) -> Result<(), StoreError> {
+    work.tx.save(&key(chat), &record)?;
+    let uses = Uses::Request { until_ms: record.until_ms };
+    capabilities::make(work, record.capability, None, uses)?;
+    work.wish(Wish::AskToJoin { chat, inbox, request: Vec::new() }).map(|_| ())
+}
+
+/// Asks to be let into the group that takes the place of the one of this chat, without a word to
+/// anybody: the chat goes on as it is until then (spec: CLI-201).
+pub(crate) fn follow(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    before: ChannelId,
+    link: &ContactLink,
+) -> Result<(), StoreError> {
+    if let Some(known) = work.tx.load::<AskedRecord>(&key(chat))? {
+        work.tx.remove(Table::Profile, &key(chat));
+        let capability = known.capability()?;
+        capabilities::revoke(work, capability)?;
+    }
+    for number in wish::askings(work, chat)? {
+        work.settle(number);
+    }
+    let text = link.to_text().map_err(|_| StoreError::Damaged)?;
+    let record = AskedRecord {
+        link: Some(SecretBytes::new(text.as_bytes())),
+        relay: link.relay.to_string(),
+        channel: None,
+        capability: SecretBytes::new(&work.random::<32>()),
+        until_ms: work.now.plus_ms(REQUEST_LIFE_MS).0,
+        before: Some(before),
+    };
+    begin(work, chat, link.inbox, record)
 }
 
 /// The chat that it is about: the one that is known of the group, or a new one.
@@ -248,8 +291,10 @@ fn request(
     record.channel = Some(terms.channel);
     work.tx.save(&key(chat), &record)?;
     work.update_wish(number, Wish::AskToJoin { chat, inbox: link.inbox, request: item })?;
-    name(work, chat, &terms.name)?;
-    tell(work, &told(&record, &terms.name)?)?;
+    if record.before.is_none() {
+        name(work, chat, &terms.name)?;
+        tell(work, &told(&record, &terms.name)?)?;
+    }
     Ok(Progress::Next)
 }
 
@@ -283,6 +328,9 @@ fn over(work: &mut Work<'_>, chat: ChatNumber, state: ChatState) -> Result<(), S
     work.tx.remove(Table::Profile, &key(chat));
     let capability = record.capability()?;
     capabilities::revoke(work, capability)?;
+    if let Some(before) = record.before {
+        return succession::not_let_in(work, &before);
+    }
     if record.channel.is_some() {
         let payload = AskingOver { capability }.to_bytes();
         tell(work, &ControlEntry { kind: ControlKind::GroupAskingOver, payload })?;
@@ -378,7 +426,9 @@ fn tell(work: &mut Work<'_>, entry: &ControlEntry) -> Result<(), StoreError> {
 pub(crate) fn entries(work: &Work<'_>) -> Result<Vec<ControlEntry>, StoreError> {
     let mut entries = Vec::new();
     for Asking { chat, record } in all(work)? {
-        let Some(known) = chats::load(work, chat)?.filter(|_| record.channel.is_some()) else {
+        let Some(known) = chats::load(work, chat)?
+            .filter(|_| record.channel.is_some() && record.before.is_none())
+        else {
             continue;
         };
         entries.push(told(&record, &known.name)?);
@@ -395,6 +445,7 @@ pub(crate) fn take_asked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Stor
         channel: Some(asked.channel),
         capability: SecretBytes::new(asked.capability.expose()),
         until_ms: asked.ends_at.0.min(work.now.plus_ms(REQUEST_LIFE_MS).0),
+        before: None,
     };
     let capability = record.capability()?;
     let known = all(work)?;

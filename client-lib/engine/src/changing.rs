@@ -79,7 +79,7 @@ fn parse(group: &Group, me: &Fingerprint, edit: GroupEdit) -> Result<EditRecord,
     })
 }
 
-fn member(members: &[Member], fingerprint: &str) -> Result<Fingerprint, CommandError> {
+pub(crate) fn member(members: &[Member], fingerprint: &str) -> Result<Fingerprint, CommandError> {
     let person = Fingerprint::from_hex(fingerprint).map_err(|_| CommandError::NoSuchMember)?;
     let is_in = members.iter().any(|leaf| leaf.identity() == person);
     if is_in { Ok(person) } else { Err(CommandError::NoSuchMember) }

@@ -258,6 +258,17 @@ pub enum Command {
         /// Yes or no.
         answer: RequestAnswer,
     },
+    /// Forms a group anew, on another channel at this identity's relay, for all who were in it: what
+    /// owners and admins do where it cannot go on. Answers with the link by which those come in who
+    /// cannot be reached otherwise.
+    GroupSucceed {
+        /// Which group.
+        chat: ChatNumber,
+        /// Whom to leave out, by the fingerprints that [`Reply::Members`] shows.
+        without: Vec<String>,
+    },
+    /// Goes along with an admin who has formed a group anew.
+    GroupFollow(ChatNumber),
     /// Asks the others once more to add this device again to a chat in which it cannot go on.
     Rejoin(ChatNumber),
     /// Adds devices of a member again that ask for it, when a person has to say so.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use hushwire_protocol::{
-    card::Card,
+    card::{Card, CardError},
     identity::{DeviceListRank, DeviceListVersion, Fingerprint, ManagerCounter},
     invitation::ContactCard,
     link::{ContactLink, LinkTarget, text::LinkError},
@@ -388,18 +388,22 @@ pub(crate) fn reached(
         return Ok(Progress::Next);
     };
     let parsed = stored_link(&link)?;
-    let sealed_card = match &answer {
-        Answer::Card { card, .. } => Some(card.clone()),
-        _ => None,
+    let opened = match (&card, &answer) {
+        (Some(card), _) => Ok(stored_card(card.expose())?),
+        (None, Answer::Card { card: sealed, .. }) => open_card(&parsed, sealed),
+        (None, _) => Err(CardFault::NotProven),
     };
-    let known = match (&card, &sealed_card) {
-        (Some(card), _) => Some(stored_card(card.expose())?),
-        (None, Some(sealed)) => open_card(&parsed, sealed),
-        (None, None) => None,
-    };
-    let Some(contact_card) = known else {
-        wish::fail(work, number, FailureReason::IdentityNotProven)?;
-        return Ok(Progress::Settled);
+    let contact_card = match opened {
+        Ok(card) => card,
+        // The relay bent it, or gave another one: it was not written with this link (spec: IDN-060).
+        Err(CardFault::NotOpened) if packages.refusals < packages::REFUSALS_MAX => {
+            let again = Wish::ReachContact { link, chat, channel, packages, card: None };
+            return from_the_card(work, number, again);
+        }
+        Err(CardFault::NotOpened | CardFault::NotProven) => {
+            wish::fail(work, number, FailureReason::IdentityNotProven)?;
+            return Ok(Progress::Settled);
+        }
     };
     ensure(work, &parsed.identity, card.is_none().then_some(&contact_card))?;
     let route = Route::of(&contact_card);
@@ -414,11 +418,8 @@ pub(crate) fn reached(
         Gathered::Failed(FailureReason::IdentityNotProven)
             if packages.refusals < packages::REFUSALS_MAX =>
         {
-            let refusals = packages.refusals.saturating_add(1);
-            let packages = Packages { refusals, ..Packages::default() };
-            let wish = Wish::ReachContact { link, chat, channel, packages, card: None };
-            work.update_wish(number, wish)?;
-            Ok(Progress::Refused { retry_after_ms: 0 })
+            let again = Wish::ReachContact { link, chat, channel, packages, card: None };
+            from_the_card(work, number, again)
         }
         Gathered::Failed(reason) => {
             wish::fail(work, number, packages::whose_clock(desk, reason))?;
@@ -427,14 +428,40 @@ pub(crate) fn reached(
     }
 }
 
+/// Asks for all that a link leads to once more, from its card on, after a wait.
+fn from_the_card(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    mut wish: Wish,
+) -> Result<Progress, StoreError> {
+    if let Wish::ReachContact { packages, .. } = &mut wish {
+        let refusals = packages.refusals.saturating_add(1);
+        *packages = Packages { refusals, ..Packages::default() };
+    }
+    work.update_wish(number, wish)?;
+    Ok(Progress::Refused { retry_after_ms: 0 })
+}
+
+/// Why a link's card is not taken.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CardFault {
+    /// It does not open with the link's key: whoever had the link did not write this.
+    NotOpened,
+    /// It was written with the link's key, and does not prove its identity.
+    NotProven,
+}
+
 /// Opens a link's card: from here on the person can be written to.
-fn open_card(link: &ContactLink, sealed: &[u8]) -> Option<ContactCard> {
+fn open_card(link: &ContactLink, sealed: &[u8]) -> Result<ContactCard, CardFault> {
     let capability = link.secret.capability();
     let id = transcript::capability_id(&capability);
-    let card =
-        Card::open(&link.secret.card_key(), &link.inbox, &id, &link.identity, sealed).ok()?;
+    let card = Card::open(&link.secret.card_key(), &link.inbox, &id, &link.identity, sealed)
+        .map_err(|error| match error {
+            CardError::Seal(_) => CardFault::NotOpened,
+            _ => CardFault::NotProven,
+        })?;
     let (statement, terms) = card.into_parts();
-    Some(ContactCard {
+    Ok(ContactCard {
         relay: link.relay.clone(),
         inbox: link.inbox,
         capability,

@@ -5,6 +5,7 @@ use hushwire_protocol::{
     group::Group,
     identity::Fingerprint,
     invitation::ContactCard,
+    succession::SuccessorOffer,
 };
 use hushwire_wire::id::ChannelId;
 
@@ -12,6 +13,7 @@ use crate::{
     contacts, devices, door, groups, invitations, messages, pins,
     record::{GroupRecord, GroupState, PurposeRecord, Wish, WishNumber},
     store::StoreError,
+    succession,
     work::Work,
 };
 
@@ -43,6 +45,14 @@ pub(crate) fn take(
                 | ControlKind::ApprovalNeeded,
                 PurposeRecord::Group { chat },
             ) => door::take(work, channel, chat, mls, sender, entry)?,
+            (
+                ControlKind::Successor,
+                PurposeRecord::Group { .. } | PurposeRecord::Former { .. },
+            ) => {
+                if let Ok(offer) = SuccessorOffer::from_bytes(&entry.payload) {
+                    succession::take(work, channel, &offer)?;
+                }
+            }
             (ControlKind::Pin, purpose) => {
                 if let Some(chat) = purpose.chat() {
                     pins::take(work, chat, sender, &entry.payload)?;

@@ -102,7 +102,7 @@ fn let_go(work: &mut Work<'_>, channel: &ChannelId, next: &ChannelId) -> Result<
     groups::drop_group(work, channel)
 }
 
-fn move_content(
+pub(crate) fn move_content(
     work: &mut Work<'_>,
     number: WishNumber,
     channel: ChannelId,

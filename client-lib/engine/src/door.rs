@@ -36,6 +36,7 @@ use crate::{
     record::{GroupState, Record, SecretBytes, Wish, WishNumber, id},
     revoking,
     store::{StoreError, Table},
+    succession,
     wish::Step,
     work::Work,
 };
@@ -135,7 +136,9 @@ pub(crate) fn kept(
     channel: &ChannelId,
 ) -> Result<Option<DoorRecord>, StoreError> {
     let Some(door) = record(work, channel)? else { return Ok(None) };
-    let here = groups::record(work, channel)?.is_some_and(|it| it.state == GroupState::Member);
+    // The door of a channel that is still to be created is made beside it.
+    let is_here = |state| matches!(state, GroupState::Member | GroupState::Creating);
+    let here = groups::record(work, channel)?.is_some_and(|it| is_here(it.state));
     let Some(me) = work.identity()?.filter(|me| here && !me.revoked) else { return Ok(None) };
     let group = log::load_group(work, channel)?;
     Ok(may_keep(&group, &me.fingerprint()).then_some(door))
@@ -424,6 +427,7 @@ pub(crate) fn rotate(
 /// This device is out of the group: it keeps nothing of the door.
 pub(crate) fn forget(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, &key(channel));
+    succession::forget_roles(work, channel);
     links::forget(work, channel)?;
     requests::forget(work, channel)?;
     work.effects.doors.insert(*channel);

@@ -354,10 +354,8 @@ impl<S: Store> Engine<S> {
             }
         }
         for wish in &effects.settled {
-            self.wishes.remove(wish);
+            self.wish_settled(*wish);
             self.drop_fetch(*wish);
-            // The log may have said so before the relay's answer, which finds no wish then.
-            self.append_over(*wish);
             // Who waits for everything to be settled looks again.
             self.outputs.push_back(Output::StatusChanged);
         }

@@ -51,6 +51,9 @@ pub enum Event {
     ChatAdded(ChatNumber),
     /// A chat's name, members or state changed.
     ChatChanged(ChatNumber),
+    /// The relay went on contradicting what it had signed of a chat: what it has now is read anew, and
+    /// counts. What this device wrote there and the relay lost goes out again.
+    HistoryReadAnew(ChatNumber),
     /// A message that was added just now mentions everybody.
     EverybodyMentioned {
         /// Where.
@@ -200,6 +203,21 @@ pub enum Event {
     },
     /// Requests to be let into a group were answered, here or elsewhere.
     JoinRequestsChanged(ChatNumber),
+    /// A group goes on in another one, by the word of an owner or admin, in the same chat.
+    GroupSucceeded {
+        /// Which chat.
+        chat: ChatNumber,
+        /// Who formed it, fingerprint in hex.
+        by: String,
+    },
+    /// An admin has formed a group anew: the person is to say whether this device goes along
+    /// (spec: CLI-200).
+    SuccessorOffered {
+        /// Which chat.
+        chat: ChatNumber,
+        /// Who formed it, fingerprint in hex.
+        by: String,
+    },
     /// A group that this identity asked to be let into does not.
     JoinFailed {
         /// Which.
@@ -326,6 +344,12 @@ pub enum Warning {
         /// The relay's address.
         relay: String,
     },
+    /// The epoch of a chat has as many commits as it takes, and this device could apply none: the group
+    /// cannot go on there, and an owner or admin can form it anew (spec: CLI-206).
+    EpochFull {
+        /// Which.
+        chat: ChatNumber,
+    },
     /// The relay does not let this device open its identity's inbox.
     InboxDenied {
         /// Its address.
@@ -389,12 +413,16 @@ pub enum InvitationRefusal {
     TooManyGroups,
     /// It would bring one more relay than this device connects to.
     TooManyRelays,
+    /// An admin has formed the group anew, and the person has not followed.
+    NotFollowed,
+    /// The group goes on elsewhere, by the word of somebody above.
+    Outranked,
 }
 
 impl InvitationRefusal {
     /// Whether the reason may pass when more is known of the sender (spec: LNK-047, LNK-058).
     pub(crate) const fn may_pass(self) -> bool {
-        matches!(self, Self::NotAContact | Self::DeviceNotKnown)
+        matches!(self, Self::NotAContact | Self::DeviceNotKnown | Self::NotFollowed)
     }
 
     /// The name that the specification gives it (spec: LNK-048).
@@ -408,6 +436,8 @@ impl InvitationRefusal {
             Self::Dissolved => "DISSOLVED",
             Self::CardOfAnother => "CARD_OF_ANOTHER",
             Self::SnapshotTooLarge => "SNAPSHOT_TOO_LARGE",
+            Self::NotFollowed => "NOT_FOLLOWED",
+            Self::Outranked => "OUTRANKED",
             Self::SnapshotGone => "SNAPSHOT_GONE",
             Self::SnapshotNotGenuine => "SNAPSHOT_NOT_GENUINE",
             Self::TooManyGroups => "TOO_MANY_GROUPS",

@@ -48,7 +48,7 @@ use crate::{
         Unsettled, Verdict, by_channel,
     },
     store::StoreError,
-    stuck,
+    stuck, succession,
     work::Work,
 };
 
@@ -160,6 +160,7 @@ fn hear(
     let roster = roster::load(work, channel, left)?;
     match Note::open(&record.keys()?, channel, epoch, &roster, envelope) {
         Ok(Note::Applied(said)) => remember(work, channel, record, said),
+        Ok(Note::Successor(offer)) => succession::take(work, channel, &offer),
         Ok(Note::Unknown) => Ok(()),
         Err(rejection) => {
             let code = rejection.name().to_owned();

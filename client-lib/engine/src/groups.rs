@@ -122,10 +122,20 @@ pub(crate) fn form(
     name: &str,
     purpose: PurposeRecord,
 ) -> Result<(), CommandError> {
-    let inbox = work.inbox()?.ok_or(CommandError::NoIdentity)?;
-    let device = profile::device(work)?;
     let me = profile::fingerprint(work)?;
     let agreed = Agreed { name: name.to_owned(), ..Agreed::new(kind, me) };
+    form_as(work, channel, agreed, purpose)
+}
+
+/// The same, with what its members agree on from the beginning.
+pub(crate) fn form_as(
+    work: &mut Work<'_>,
+    channel: ChannelId,
+    agreed: Agreed,
+    purpose: PurposeRecord,
+) -> Result<(), CommandError> {
+    let inbox = work.inbox()?.ok_or(CommandError::NoIdentity)?;
+    let device = profile::device(work)?;
     let provider = work.provider();
     let created = Group::create(
         &provider,
@@ -152,6 +162,7 @@ pub(crate) fn form(
         invited_by: None,
         stuck: None,
         rejoined_ms: Vec::new(),
+        follows_admins: false,
         rules: created.group.state().rules.0,
         refresh: None,
         unsettled: None,
@@ -211,7 +222,7 @@ pub(crate) fn change_failed(
         PurposeRecord::Direct { chat, .. } | PurposeRecord::Group { chat } => {
             work.event(Event::GroupChangeFailed { chat, reason })
         }
-        PurposeRecord::OwnDevices => Ok(()),
+        PurposeRecord::Former { .. } | PurposeRecord::OwnDevices => Ok(()),
     }
 }
 

@@ -27,7 +27,7 @@ use crate::{
     session::OwnClock,
     shelf,
     store::StoreError,
-    warnings,
+    succession, warnings,
     wish::{Ask, Desk, Step},
     work::Work,
 };
@@ -211,6 +211,7 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     warnings::tend(work)?;
     asking::tend(work)?;
     door::tend(work)?;
+    succession::tend(work)?;
     readmission::tend(work)?;
     devices::renew_list(work, clock)?;
     let mut record = required(work)?;

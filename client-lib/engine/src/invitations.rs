@@ -90,7 +90,7 @@ pub(crate) fn invite(
         suite: SuiteCode(terms.suite),
         purpose: match terms.purpose {
             PurposeRecord::Direct { .. } => Purpose::Direct,
-            PurposeRecord::Group { .. } => Purpose::Group,
+            PurposeRecord::Group { .. } | PurposeRecord::Former { .. } => Purpose::Group,
             PurposeRecord::OwnDevices => Purpose::OwnDevices,
         },
         secrets: invitee.secrets,

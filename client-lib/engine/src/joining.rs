@@ -11,7 +11,9 @@ mod relays;
 mod waiting;
 
 use hushwire_protocol::{
-    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed, joiner_of},
+    group::{
+        Group, GroupError, GroupKind, GroupSnapshot, Joined, Member, OpenError, Welcomed, joiner_of,
+    },
     identity::{DeviceCredential, Fingerprint},
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
@@ -32,9 +34,11 @@ use crate::{
     refreshing, rejoin, shelf,
     store::StoreError,
     stuck,
+    succession::{self, Standing},
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
+pub(crate) use relays::has_room as has_relay_room;
 pub(crate) use waiting::{
     Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
 };
@@ -221,7 +225,11 @@ fn admit(
     check_card(sender, &invitation.sender)?;
     device::check(work, sender)?;
     // spec: LNK-100
-    let asked = asking::answered_by(work, invitation, came_by)?;
+    let asked = match asking::answered_by(work, invitation, came_by)? {
+        Some(chat) => Some(chat),
+        // spec: CLI-201
+        None => succession::leads_on(work, invitation)?,
+    };
     if let Some(known) = known {
         check_known(work, &channel, known, sender, invitation, asked)?;
     }
@@ -367,6 +375,9 @@ fn enter(
     };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
     let members = joined.group.members().map_err(log::store_error)?;
+    if back.is_some() {
+        tell_change(work, &channel, purpose, &members)?;
+    }
     stuck::note_roster(work, &channel, &members)?;
     // Whose doing it is that this device is there stays.
     let invited_by = match &back {
@@ -385,6 +396,7 @@ fn enter(
         invited_by,
         stuck: None,
         rejoined_ms,
+        follows_admins: false,
         rules: joined.group.state().rules.0,
         refresh: None,
         unsettled: None,
@@ -396,11 +408,38 @@ fn enter(
         let members = joined.group.members().map_err(log::store_error)?;
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
     }
+    if let PurposeRecord::Group { chat } = purpose {
+        succession::entered(work, &channel, chat)?;
+    }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         entered_direct(work, &channel, chat, contact)?;
         if !from_me {
             control::send_card(work, &channel, &sender.identity())?;
         }
+    }
+    Ok(())
+}
+
+/// Who came and who went while this device was not in, is told like a commit that does it: also who was
+/// removed, and is in again since the relay lost that (spec: CLI-180).
+fn tell_change(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    purpose: PurposeRecord,
+    members: &[Member],
+) -> Result<(), StoreError> {
+    let PurposeRecord::Group { chat } = purpose else { return Ok(()) };
+    let before = stuck::roster(work, channel)?;
+    let now = groups::identities(members);
+    let only_in = |these: &[Fingerprint], others: &[Fingerprint]| -> Vec<String> {
+        these.iter().filter(|it| !others.contains(it)).map(Fingerprint::to_hex).collect()
+    };
+    let (added, removed) = (only_in(&now, &before), only_in(&before, &now));
+    if !added.is_empty() {
+        work.event(Event::MembersAdded { chat, members: added })?;
+    }
+    if !removed.is_empty() {
+        work.event(Event::MembersRemoved { chat, members: removed })?;
     }
     Ok(())
 }
@@ -481,7 +520,21 @@ fn group_purpose(
     if let Some(asked) = asked {
         asking::entered(work, asked)?;
     }
-    let chat = match known.and_then(PurposeRecord::chat).or(asked) {
+    let channel = &invitation.group.channel;
+    let standing = succession::standing(work, &joined.group, channel, &invitation.group.relay)?;
+    let carried = match standing {
+        Standing::Follows { chat } => {
+            asking::entered(work, chat)?;
+            Some(chat)
+        }
+        Standing::Outranked => return Err(Fault::Refused(InvitationRefusal::Outranked)),
+        Standing::NotFollowed => return Err(Fault::Refused(InvitationRefusal::NotFollowed)),
+        Standing::Plain if succession::is_expected(work, channel)? => {
+            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+        }
+        Standing::Plain => known.and_then(PurposeRecord::chat).or(asked),
+    };
+    let chat = match carried {
         Some(chat) => {
             chats::set_channel(work, chat, &invitation.group.channel)?;
             groups::take_name(work, chat, &joined.group)?;

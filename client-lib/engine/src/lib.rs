@@ -66,6 +66,7 @@ mod shelf;
 mod snapshots;
 pub mod store;
 mod stuck;
+mod succession;
 pub mod transaction;
 mod uploads;
 mod warnings;

@@ -5,8 +5,10 @@
 //! refused changes nothing but the cursor and the verdict (spec: CLI-044, GRP-036).
 
 mod account;
+mod anew;
 
 pub(crate) use account::{Account, Opened, Promise, epoch_end, opened, read_end};
+pub(crate) use anew::{begin as read_anew, note_sent};
 
 use hushwire_protocol::{
     epoch::EpochKeys,
@@ -17,27 +19,32 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, RelayId, SessionId},
+    limit::Limits,
     message::{Content, Entry, EntryBody, Request},
     transcript::{self, Operation},
 };
 
 use crate::{
-    advance, backoff,
+    advance::{self, HeadRow},
+    backoff,
     command::StuckCause,
     event::{Event, Warning},
     forks, groups, leaving, outbox, received,
     record::{
-        CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, Verdict, Wish, by_channel,
+        CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Verdict,
+        Wish, by_channel,
     },
     rejoin,
     store::StoreError,
-    stuck, wish,
+    stuck, succession, wish,
     work::Work,
 };
 
 /// Least and span of the wait before this device contests, in milliseconds.
 const CONTEST_WAIT_MS: u64 = 1_500;
 const CONTEST_SPAN_MS: u64 = 4_000;
+/// After how long a contest that had its time is looked at again, in milliseconds.
+const CONTEST_AGAIN_MS: u64 = 60_000;
 
 /// Why an entry was not taken.
 pub(crate) enum Fault {
@@ -161,7 +168,12 @@ pub(crate) fn take(
     promise: &Promise,
 ) -> Result<Taken, Fault> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
-    let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
+    let placed = place(work, channel, &group, entry, Handling::Handled)?;
+    let Some(placed) = placed else { return Ok(Taken::OutOfPlace) };
+    // spec: CLI-177
+    if anew::was_handled(work, channel, &entry.epoch, &placed.entry)? {
+        return Ok(Taken::Next);
+    }
     // Whatever is left of an entry of ours, its place says that it is stored.
     if outbox::take_own_message(work, &placed.entry)? {
         return Ok(Taken::Next);
@@ -192,11 +204,20 @@ pub(crate) fn gone(
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
-    if !commit && place(work, channel, &group, entry)?.is_none() {
+    if !commit && place(work, channel, &group, entry, Handling::Refused)?.is_none() {
         return Ok(());
     }
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
     if commit { stuck::stick(work, channel, StuckCause::CommitGone) } else { Ok(()) }
+}
+
+/// What is done with an entry in its place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Handling {
+    /// What it says is taken in.
+    Handled,
+    /// It is passed over; should it stand there again, it is looked at again.
+    Refused,
 }
 
 /// An entry's id, once it was put in its place.
@@ -210,6 +231,7 @@ fn place(
     channel: &ChannelId,
     group: &GroupRecord,
     entry: &Entry,
+    handling: Handling,
 ) -> Result<Option<Placed>, StoreError> {
     if entry.epoch != group.epoch {
         return Ok(None);
@@ -223,7 +245,9 @@ fn place(
     record.head = transcript::next_head(&record.head, entry.sequence, &id);
     record.next = record.next.saturating_add(1);
     record.read_ms = record.read_ms.max(entry.stored_at.0);
-    advance::note_head(work, channel, &entry.epoch, record.next, &record.head);
+    let handled = (handling == Handling::Handled).then_some(id);
+    let row = HeadRow { head: record.head, handled };
+    advance::note_head(work, channel, &entry.epoch, record.next, &row);
     save_epoch(work, channel, &entry.epoch, &record)?;
     Ok(Some(Placed { entry: id }))
 }
@@ -282,6 +306,7 @@ fn take_note(
             forks::remember(work, channel, &mut record, said)?;
             Ok(save_epoch(work, channel, &entry.epoch, &record)?)
         }
+        OpenedEntry::Note(Note::Successor(offer)) => Ok(succession::take(work, channel, &offer)?),
         OpenedEntry::Note(Note::Unknown) => Ok(()),
         OpenedEntry::Message(_) | OpenedEntry::Leave(_) | OpenedEntry::Commit(_) => {
             Err(Fault::Rejected(Refused::Group(Rejection::WrongKind)))
@@ -330,6 +355,12 @@ fn take_commit(
     }
     // spec: GRP-032
     if let Some(own) = outbox::own_commit(work, channel, &placed.entry)? {
+        // The others judge by this too: who applied it here would go on alone (spec: CLI-179).
+        let seen = advance::head_at(work, channel, &entry.epoch, own.commit.read_to)?;
+        let known = own.commit.read_head.is_none_or(|head| seen == Some(head));
+        if own.commit.read_to > entry.sequence.0 || !known {
+            return Err(Fault::Rejected(Refused::Group(Rejection::OtherHistory)));
+        }
         note(work, channel, &entry.epoch, placed.entry, Verdict::Applied)?;
         return advance::apply_own(work, channel, group, &placed.entry, own).map_err(Fault::from);
     }
@@ -378,7 +409,8 @@ pub(crate) fn reject(
     refused: Refused,
 ) -> Result<Taken, StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Taken::OutOfPlace) };
-    let Some(placed) = place(work, channel, &group, entry)? else { return Ok(Taken::OutOfPlace) };
+    let placed = place(work, channel, &group, entry, Handling::Refused)?;
+    let Some(placed) = placed else { return Ok(Taken::OutOfPlace) };
     let code = refused.code();
     let is_commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
     if !is_commit {
@@ -406,6 +438,10 @@ pub(crate) fn reject(
     }
     plan_contest(work, channel, &placed.entry, rejection)?;
     warn(work, channel, |chat| Warning::CommitRejected { chat, code })?;
+    if is_full(work, channel, &entry.epoch)? {
+        warn(work, channel, |chat| Warning::EpochFull { chat })?;
+        succession::no_way_on(work, channel)?;
+    }
     Ok(Taken::Next)
 }
 
@@ -423,6 +459,16 @@ fn copied(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
     Ok(())
 }
 
+/// Whether an epoch takes no more commits, and this device applied none (spec: CLI-206).
+pub(crate) fn is_full(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<bool, StoreError> {
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    Ok(record.candidates.len() >= usize::from(Limits::V1.candidates_max))
+}
+
 fn plan_contest(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -430,6 +476,10 @@ fn plan_contest(
     rejection: Rejection,
 ) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
+    // Those who are still there do it (spec: CLI-203).
+    if matches!(group.purpose, PurposeRecord::Former { .. }) {
+        return Ok(());
+    }
     if group.contest.is_some() {
         // What this device offers, or has offered already, has to list this candidate too.
         work.effects.channels.insert(*channel);
@@ -451,7 +501,7 @@ fn plan_contest(
 pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
     let Some(contest) = &mut group.contest else { return Ok(()) };
-    let latest_ms = work.now.plus_ms(CONTEST_WAIT_MS + CONTEST_SPAN_MS).0;
+    let latest_ms = work.now.plus_ms(CONTEST_AGAIN_MS).0;
     if contest.at_ms > latest_ms {
         contest.at_ms = latest_ms;
         groups::save(work, channel, &group)?;
@@ -467,6 +517,13 @@ pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), St
         .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::ChangeGroup { .. }));
     if !wished {
         work.wish(Wish::Contest { channel: *channel })?;
+    }
+    // It is looked at again then, should nothing have come of it.
+    if let Some(mut group) = groups::record(work, channel)?
+        && let Some(contest) = &mut group.contest
+    {
+        contest.at_ms = work.now.plus_ms(CONTEST_AGAIN_MS).0;
+        groups::save(work, channel, &group)?;
     }
     work.effects.channels.insert(*channel);
     Ok(())

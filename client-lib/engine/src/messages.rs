@@ -212,6 +212,22 @@ pub(crate) fn set_failed(
     set_outgoing(work, shown, Outgoing::Failed(reason))
 }
 
+/// The relay lost a message that it had: it goes out again, with the same content, so that who has it
+/// shows it once (spec: CLI-178, CNT-012).
+pub(crate) fn send_again(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    shown: Shown,
+) -> Result<(), StoreError> {
+    let Some(record) = load(work, shown)?.filter(|it| it.outgoing == Some(Outgoing::Stored)) else {
+        return Ok(());
+    };
+    set_outgoing(work, shown, Outgoing::Pending)?;
+    let content = record.content;
+    work.wish(Wish::SendContent { channel: *channel, content, message: Some(shown) })?;
+    Ok(())
+}
+
 /// Tries a failed message again.
 pub(crate) fn retry(
     work: &mut Work<'_>,

@@ -16,7 +16,7 @@ use hushwire_protocol::{
     identity::Fingerprint,
 };
 use hushwire_wire::{
-    id::{ChannelId, EntryId, EpochId, PublicKey, Sequence, UploadKey},
+    id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence, UploadKey},
     message::{Answer, Appended, BlobReference, Content, Request},
     transcript::{self, CommitMark, Cut, Operation},
 };
@@ -29,8 +29,9 @@ use crate::{
     groups,
     log::{self, epoch_state},
     messages, pins,
-    record::{Invitee, SealedRecord, SecretBytes, Wish, WishNumber, by_number, id},
+    record::{Invitee, SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
+    succession,
     uploads::{self, Upload},
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
     work::Work,
@@ -44,6 +45,11 @@ pub(crate) struct CommitRecord {
     pub(crate) cut: bool,
     #[serde(with = "id::list")]
     pub(crate) contested: Vec<EntryId>,
+    /// How far its epoch was read when it was made, and to which head; none: a build before made it.
+    #[serde(default)]
+    pub(crate) read_to: u64,
+    #[serde(with = "id::option", default)]
+    pub(crate) read_head: Option<ChainHead>,
     /// Keys of the epoch that it opens.
     pub(crate) next_keys: SecretBytes,
     /// What the devices that join need beside their secrets, as far as the commit gives it.
@@ -120,6 +126,7 @@ pub(crate) fn send_content(
     desk: &Desk,
     channel: &ChannelId,
     content: &[u8],
+    for_people: Option<Shown>,
 ) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
     if let Some(sealed) = fresh(work, number, channel, view.epoch)? {
@@ -128,6 +135,12 @@ pub(crate) fn send_content(
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
+    // spec: CLI-205
+    if for_people.is_some()
+        && let Some(until) = succession::gathers_until(work, &group)?
+    {
+        return Ok(Step::Later(until));
+    }
     // spec: CLI-151
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     let said = MimiContent::decode(content).map_err(|_| StoreError::Damaged)?;
@@ -259,6 +272,8 @@ pub(crate) fn send_commit(
         next_key: pending.mark.next_key,
         cut: pending.mark.cut == Cut::Cut,
         contested,
+        read_to: epoch.next,
+        read_head: Some(epoch.head),
         next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()[..]),
         group_info: pending.group_info,
         invitees: invitees(pending.welcomes, &added),
@@ -403,12 +418,20 @@ fn receipt_came(
     if row.commit.is_some() || counts_in_log {
         return Ok(Progress::AwaitLog);
     }
-    stored(work, number)
+    stored(work, number, row)
 }
 
 /// The content of a wish is in the log. The entry's id stays known until it was read back.
-fn stored(work: &mut Work<'_>, number: WishNumber) -> Result<Progress, StoreError> {
-    match wish::load(work, number)? {
+fn stored(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    row: &SealedRecord,
+) -> Result<Progress, StoreError> {
+    let wish = wish::load(work, number)?;
+    if let Some(wish) = &wish {
+        log::note_sent(work, &row.epoch, &row.entry, wish)?;
+    }
+    match wish {
         // Handed over; it is settled when a member has done it (spec: CLI-139).
         Some(Wish::Leave { .. }) => return Ok(Progress::AwaitOthers),
         Some(Wish::SendContent { message: Some(shown), .. }) => {
@@ -431,8 +454,8 @@ pub(crate) fn take_own_message(work: &mut Work<'_>, entry: &EntryId) -> Result<b
         return Ok(false);
     }
     work.tx.remove(Table::OwnEntry, entry.as_bytes());
-    if row.is_some() {
-        stored(work, number)?;
+    if let Some(row) = &row {
+        stored(work, number, row)?;
     }
     Ok(true)
 }

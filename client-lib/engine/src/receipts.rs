@@ -118,7 +118,9 @@ pub(crate) fn send(
     };
     let salt = messages::salt(work);
     match Content::status(salt, &report).encode() {
-        Ok(content) => crate::outbox::send_content(work, number, desk, channel, content.as_bytes()),
+        Ok(content) => {
+            crate::outbox::send_content(work, number, desk, channel, content.as_bytes(), None)
+        }
         Err(_) => {
             work.settle(number);
             Ok(Step::Settled)

@@ -85,7 +85,7 @@ fn add(
     piece: &Piece<'_>,
     bytes: &[u8],
 ) -> Result<(), StoreError> {
-    let Some(chat) = from.group.purpose.chat() else { return Ok(()) };
+    let Some(chat) = from.group.purpose.shown_in() else { return Ok(()) };
     // MLS does not stop a member from sending the same content twice (spec: CNT-012).
     if messages::place(work, &from.id)?.is_some() {
         return Ok(());
@@ -155,7 +155,7 @@ fn take_statuses(
         };
         let Some(shown) = messages::place(work, &status.message)? else { continue };
         // Only in the chat where the message stands, and only for a message of this identity.
-        let here = Some(shown.chat) == from.group.purpose.chat();
+        let here = Some(shown.chat) == from.group.purpose.shown_in();
         let own = messages::load(work, shown)?.is_some_and(|record| record.sender.is_none());
         if here && own {
             messages::set_delivered(work, shown, &from.sender, mark)?;

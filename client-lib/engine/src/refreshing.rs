@@ -106,6 +106,11 @@ pub(crate) fn committed(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
 /// back together do not commit together (spec: CLI-171).
 pub(crate) fn due(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(mut group) = groups::record(work, channel)? else { return Ok(()) };
+    if let (PurposeRecord::Former { .. }, Some(refresh)) = (group.purpose, group.refresh) {
+        // spec: CLI-203
+        group.refresh = Some(Refresh { at_ms: u64::MAX, ..refresh });
+        return groups::save(work, channel, &group);
+    }
     let leaves = leaves(work, channel)?;
     let now_ms = work.now.0;
     let refresh = match group.refresh {

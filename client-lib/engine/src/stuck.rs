@@ -20,7 +20,7 @@ use crate::{
     record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, StuckRecord, id},
     rejoin,
     store::{StoreError, Table},
-    wish,
+    succession, wish,
     work::Work,
 };
 
@@ -60,6 +60,9 @@ pub(crate) fn stick(
         GroupState::Leaving => return leave(work, channel, group),
         GroupState::Creating | GroupState::Member => {}
     }
+    if matches!(group.purpose, PurposeRecord::Former { .. }) {
+        return leave(work, channel, group);
+    }
     if group.purpose == PurposeRecord::OwnDevices
         && cause != StuckCause::OwnCommit
         && devices::device_list(work)?.devices().len() == 1
@@ -73,7 +76,8 @@ pub(crate) fn stick(
     // An invitation may be there already (spec: LNK-080).
     work.effects.contacts = true;
     work.event(Event::GroupStuck { chat, cause })?;
-    rejoin::begin(work, channel)
+    rejoin::begin(work, channel)?;
+    succession::no_way_on(work, channel)
 }
 
 /// The only device of an identity asks nobody: it makes another group of its own devices, for those that

@@ -23,6 +23,7 @@ use crate::{
     session::{ServerLimits, SessionNumber},
     snapshots,
     store::{Order, Range, StoreError, Table},
+    succession,
     work::Work,
 };
 pub(crate) use refusal::{ends_with_relay, fail};
@@ -161,6 +162,9 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::LeaveEpoch { channel, .. }
         | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
+        Wish::OfferSuccessor { before, channel, .. } => {
+            succession::offer_target(work, before, channel)
+        }
         Wish::Admit { channel, .. } | Wish::RotateDoor { channel, .. } => {
             groups::channel_target(work, channel)
         }
@@ -209,8 +213,11 @@ pub(crate) fn step(
         Wish::CreateChannel { channel, nonce } => {
             groups::create_channel(work, number, desk, &channel, &nonce)
         }
-        Wish::SendContent { channel, content, .. } | Wish::Pin { channel, content, .. } => {
-            outbox::send_content(work, number, desk, &channel, &content)
+        Wish::SendContent { channel, content, message } => {
+            outbox::send_content(work, number, desk, &channel, &content, message)
+        }
+        Wish::Pin { channel, content, shown, .. } => {
+            outbox::send_content(work, number, desk, &channel, &content, Some(shown))
         }
         Wish::SendReceipts { channel, messages, not_before_ms } => {
             receipts::send(work, number, desk, &channel, &messages, not_before_ms)
@@ -224,6 +231,7 @@ pub(crate) fn step(
         | Wish::LeaveEpoch { .. }
         | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
+        Wish::OfferSuccessor { .. } => succession::offer(work, number, desk, wish),
         Wish::Rejoin { .. } => rejoin::step(work, number, wish),
         Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
@@ -267,7 +275,7 @@ pub(crate) fn answered(
 ) -> Result<Progress, StoreError> {
     let Some(wish) = load(work, number)? else { return Ok(Progress::Settled) };
     if let Answer::Refused(refusal) = &answer {
-        return refusal::refused(work, number, wish, refusal);
+        return refusal::refused(work, number, desk, wish, refusal);
     }
     // A code of a later version: what it means is not known, so it is asked again.
     if let Answer::RefusedUnknown { retry_after_ms, .. } = answer {
@@ -291,6 +299,7 @@ pub(crate) fn answered(
         | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::appended(work, number, desk, &answer),
         Wish::ShareSnapshot(_) => snapshots::answered(work, number, &answer),
+        Wish::OfferSuccessor { .. } => succession::offered(work, number, desk, wish),
         Wish::Readmit { .. } => readmission::answered(work, number, desk, wish, answer),
         Wish::AddPerson { .. } | Wish::AddDevice { .. } => {
             packages::answered(work, number, desk, wish, answer)
@@ -365,6 +374,15 @@ pub(crate) fn reaching(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumb
         }
     }
     Ok(numbers)
+}
+
+/// Wishes to ask to be let into the group of a chat.
+pub(crate) fn askings(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumber>, StoreError> {
+    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
+    let asks = rows
+        .iter()
+        .filter(|row| matches!(&row.record.wish, Wish::AskToJoin { chat: of, .. } if *of == chat));
+    Ok(asks.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
 }
 
 /// Wishes to add a person, or to write to them.
@@ -449,6 +467,7 @@ impl Wish {
             | Self::Rejoin { channel, .. }
             | Self::Readmit { channel, .. }
             | Self::RefreshLeaf { channel, .. }
+            | Self::OfferSuccessor { before: channel, .. }
             | Self::Contest { channel } => Some(channel),
             _ => None,
         }

@@ -7,7 +7,11 @@ use serde_json::{Value, json};
 
 use crate::{
     input::Input,
-    kinds::{chain::Chain, envelope::rejected},
+    kinds::{
+        chain::{Chain, public},
+        envelope::rejected,
+        successor::successor,
+    },
     suite::{Group, Outcome, Suite},
 };
 
@@ -71,6 +75,8 @@ struct State {
     /// Identities with the number of their role, as they stand; sorted where they are used.
     roles: Vec<(u8, u8)>,
     rights: [u8; 9],
+    /// The successor by which it takes the place of another group.
+    before: &'static [u8],
 }
 
 /// 1 owns the group, 2 is an admin, the others are members.
@@ -84,6 +90,7 @@ fn group() -> State {
         dissolved: 0,
         roles: vec![(1, 2), (2, 1)],
         rights: [1, 1, 1, 2, 2, 0, 1, 1, 0],
+        before: b"",
     }
 }
 
@@ -112,6 +119,7 @@ impl State {
             &[self.dissolved],
             &variable(&roles),
             &variable(&self.rights),
+            &variable(self.before),
         ]
         .concat()
     }
@@ -223,6 +231,7 @@ pub fn suite() -> Suite {
         ))
         .group(grouped("changing rights", &["GRP-045", "GRP-046"], rights()))
         .group(grouped("the picture", &["GRP-042", "GRP-048"], pictures()))
+        .group(grouped("the group before", &["GRP-140"], before()))
         .group(grouped("newer rules", &["GRP-012", "GRP-101"], newer_rules()))
         .group(grouped("dissolving", &["GRP-046", "GRP-080", "GRP-081"], dissolving()))
         .group(grouped("texts that were agreed to", &["GRP-010", "CLI-135"], agreed_texts()))
@@ -415,6 +424,28 @@ fn rights() -> Cases {
             Case::new(&strict, 0).remove(2).then(with_right(&strict, WRITE, 1)),
             None,
         ),
+    ]
+}
+
+fn before() -> Cases {
+    let whole: &'static [u8] = successor(public(31), 31).leak();
+    let other: &'static [u8] = successor(public(32), 32).leak();
+    let forged: &'static [u8] = successor(public(31), 32).leak();
+    let with = |before: &'static [u8]| State { before, ..group() };
+    let bad = Some(Rejection::BadGroupState);
+    let direct = State { before: whole, ..kind(1) };
+    vec![
+        (
+            "a name changes and it stays",
+            Case::new(&with(whole), 0).then(State { name: "hikes", ..with(whole) }),
+            None,
+        ),
+        ("the owner adds it", Case::new(&group(), 0).then(with(whole)), bad),
+        ("the owner takes it away", Case::new(&with(whole), 0).then(group()), bad),
+        ("the owner changes it", Case::new(&with(whole), 0).then(with(other)), bad),
+        ("one that another key signed", Case::new(&group(), 0).then(with(forged)), bad),
+        ("one that is cut off", Case::new(&group(), 0).then(with(&whole[..whole.len() - 1])), bad),
+        ("in a direct group", Case::new(&kind(1), 0).then(direct), bad),
     ]
 }
 

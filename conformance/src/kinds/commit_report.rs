@@ -61,7 +61,7 @@ fn report(channel: &[u8], epoch: &[u8], code: u16, leaf: u32, signer: u8) -> Vec
 fn input(report: &[u8]) -> Value {
     let member = |leaf: &str, identity: u8, device: u8| json!({ "leaf": leaf, "credential": hex::encode(chain(identity).credential(device)) });
     // Version 1, rules 1, a group of own devices without name, description, roles; seven rights.
-    let state = [0, 1, 0, 1, 3, 0, 0, 0, 0, 0, 9, 1, 1, 1, 2, 2, 0, 1, 1, 0];
+    let state = [0, 1, 0, 1, 3, 0, 0, 0, 0, 0, 9, 1, 1, 1, 2, 2, 0, 1, 1, 0, 0];
     json!({
         "report": hex::encode(report),
         "channel": hex::encode(CHANNEL),

@@ -108,6 +108,7 @@ fn code(admission: Admission) -> &'static str {
     match admission {
         Admission::Open => "1",
         Admission::Approval => "2",
+        Admission::Former => "3",
     }
 }
 
@@ -228,7 +229,7 @@ fn refused_cards() -> Group {
         ("key changed", flipped(&whole, 200), "CARD_SIGNATURE"),
         ("channel changed", flipped(&whole, 2 + 138 + 1216), "CARD_SIGNATURE"),
         ("admission changed", flipped(&whole, 2 + 138 + 1216 + 32), "UNDEFINED_VALUE"),
-        ("admission 3", card_bytes(ours, &INBOX, 3, 0, b"Climbing"), "UNDEFINED_VALUE"),
+        ("admission 4", card_bytes(ours, &INBOX, 4, 0, b"Climbing"), "UNDEFINED_VALUE"),
         ("another version", flipped(&whole, 1), "UNKNOWN_VERSION"),
         ("cut off", whole[..whole.len() - 1].to_vec(), "TRUNCATED"),
         ("a byte follows", [&whole[..], &[1]].concat(), "TRAILING_BYTES"),
@@ -313,6 +314,11 @@ fn notices() -> Group {
         .valid("an open link", payload("link", &link(1, 0, 0)), link_outputs("1", "0", "0"))
         .valid("a link with bounds", payload("link", &link(2, 5, 9)), link_outputs("2", "5", "9"))
         .valid(
+            "a link for those who were there",
+            payload("link", &link(3, 0, 0)),
+            link_outputs("3", "0", "0"),
+        )
+        .valid(
             "a request that was declined",
             payload("declined", &[[1; 32], [2; 32]].concat()),
             json!({ "fingerprint": hex::encode([1; 32]), "item": hex::encode([2; 32]) }),
@@ -347,7 +353,7 @@ fn refused_notices() -> Group {
         ("five earlier keys", "keys", keys(&pair.repeat(5)), "TOO_LONG"),
         ("half of a pair", "keys", keys(&[0; 32]), "TRUNCATED"),
         ("admission 0", "link", link(0, 0, 0), "UNDEFINED_VALUE"),
-        ("admission 3", "link", link(3, 0, 0), "UNDEFINED_VALUE"),
+        ("admission 4", "link", link(4, 0, 0), "UNDEFINED_VALUE"),
         ("another version", "link", flipped(&link(1, 0, 0), 1), "UNKNOWN_VERSION"),
         ("a byte follows", "link", [&link(1, 0, 0)[..], &[0]].concat(), "TRAILING_BYTES"),
         ("cut off", "declined", vec![0; 63], "TRUNCATED"),

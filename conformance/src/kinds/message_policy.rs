@@ -49,7 +49,7 @@ fn state(kind: u8, right: usize, least: u8) -> Vec<u8> {
     rights[right] = least;
     let roles = [&[Sender::Admin as u8; 32][..], &[1], &[Sender::Owner as u8; 32], &[2]].concat();
     let roles = if kind == 2 { [&[0x40, 66][..], &roles].concat() } else { vec![0] };
-    [&[0, 1, 0, 1, kind, 0, 0, 0, 0][..], &roles, &[9], &rights].concat()
+    [&[0, 1, 0, 1, kind, 0, 0, 0, 0][..], &roles, &[9], &rights, &[0]].concat()
 }
 
 /// A message: salt, what it replaces, what it answers, extensions and body in hex.

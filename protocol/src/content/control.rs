@@ -66,13 +66,15 @@ pub enum ControlKind {
     JoinDeclined,
     /// Somebody is let in only when a member says so.
     ApprovalNeeded,
+    /// Where the group goes on ([`crate::succession::SuccessorOffer`]).
+    Successor,
     /// A kind of a later version.
     Unknown(u32),
 }
 
 impl ControlKind {
     /// The kinds of this version.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::ContactCard,
         Self::Pin,
         Self::ContactAdded,
@@ -93,6 +95,7 @@ impl ControlKind {
         Self::DoorLinkRevoked,
         Self::JoinDeclined,
         Self::ApprovalNeeded,
+        Self::Successor,
     ];
 
     /// The number in the encoding.
@@ -118,6 +121,7 @@ impl ControlKind {
             Self::DoorLinkRevoked => 34,
             Self::JoinDeclined => 35,
             Self::ApprovalNeeded => 36,
+            Self::Successor => 48,
             Self::Unknown(number) => number,
         }
     }
@@ -145,6 +149,7 @@ impl ControlKind {
             34 => Self::DoorLinkRevoked,
             35 => Self::JoinDeclined,
             36 => Self::ApprovalNeeded,
+            48 => Self::Successor,
             other => Self::Unknown(other),
         }
     }

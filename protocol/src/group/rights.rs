@@ -128,12 +128,12 @@ impl<'a> Judge<'a> {
         if allowed { Ok(()) } else { Err(Rejection::RemovalWithoutCut) }
     }
 
-    /// The kind never changes, and the rules rise only (spec: GRP-012).
+    /// The kind and the group before never change, and the rules rise only (spec: GRP-012, GRP-140).
     fn check_fixed(&self) -> Result<(), Rejection> {
         let (old, new) = (&self.before.state, &self.change.state);
         let raised = GroupState { rules: new.rules, ..old.clone() };
         let plain = new.rules == old.rules || raised == *new;
-        let fixed = old.kind == new.kind && new.rules >= old.rules;
+        let fixed = old.kind == new.kind && old.before == new.before && new.rules >= old.rules;
         if fixed && plain { Ok(()) } else { Err(Rejection::BadGroupState) }
     }
 

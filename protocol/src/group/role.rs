@@ -22,7 +22,7 @@ impl Role {
     ///
     /// # Errors
     /// [`DecodeError::UndefinedValue`].
-    pub(crate) const fn of(code: u8) -> Result<Self, DecodeError> {
+    pub const fn of(code: u8) -> Result<Self, DecodeError> {
         match code {
             0 => Ok(Self::Member),
             1 => Ok(Self::Admin),

@@ -5,6 +5,7 @@ use super::role::{Allowed, Right, RightsTable, Role};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::hidden::is_hidden;
 use crate::identity::Fingerprint;
+use crate::succession::{SUCCESSOR_BYTES_MAX, Successor, SuccessorError};
 
 /// Type of the GroupContext extension; private use (RFC 9420 section 17.3).
 pub(crate) const EXTENSION_TYPE: u16 = 0xF4A1;
@@ -91,6 +92,9 @@ pub struct GroupState {
     pub roles: Vec<RoleEntry>,
     /// Who may do what; without effect unless the kind is `Group`.
     pub rights: RightsTable,
+    /// The group that this one takes the place of, by the word of a member of that one. Fixed at its
+    /// creation (spec: GRP-140).
+    pub before: Option<Box<Successor>>,
 }
 
 impl GroupState {
@@ -109,6 +113,7 @@ impl GroupState {
             life: Life::Open,
             roles,
             rights: RightsTable::default(),
+            before: None,
         }
     }
 
@@ -165,6 +170,7 @@ impl GroupState {
             .byte(self.life as u8)
             .variable(roles.as_bytes())
             .variable(&self.rights.to_bytes())
+            .variable(&self.before.as_ref().map(|before| before.to_bytes()).unwrap_or_default())
             .into_bytes()
     }
 
@@ -223,12 +229,13 @@ impl GroupState {
         };
         let roles = read_roles(reader.variable(ROLES_MAX * (Fingerprint::LENGTH + 1))?)?;
         let rights = RightsTable::from_bytes(reader.variable(Right::ALL.len())?)?;
+        let before = read_before(reader.variable(SUCCESSOR_BYTES_MAX)?)?;
         reader.finish()?;
-        let plain = roles.is_empty() && life == Life::Open;
+        let plain = roles.is_empty() && life == Life::Open && before.is_none();
         if kind != GroupKind::Group && !plain {
             return Err(DecodeError::UndefinedValue);
         }
-        Ok(Self { rules, kind, name, description, avatar, life, roles, rights })
+        Ok(Self { rules, kind, name, description, avatar, life, roles, rights, before })
     }
 }
 
@@ -245,6 +252,18 @@ fn is_unprintable(character: char) -> bool {
 /// The same for a text of several lines.
 fn is_no_text(character: char) -> bool {
     !matches!(character, '\n' | '\t') && is_unprintable(character)
+}
+
+/// What a group takes the place of, signed by who says so (spec: GRP-140).
+fn read_before(bytes: &[u8]) -> Result<Option<Box<Successor>>, DecodeError> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    match Successor::from_bytes(bytes) {
+        Ok(before) => Ok(Some(Box::new(before))),
+        Err(SuccessorError::Malformed(error)) => Err(error),
+        Err(SuccessorError::BadSignature) => Err(DecodeError::UndefinedValue),
+    }
 }
 
 fn read_roles(bytes: &[u8]) -> Result<Vec<RoleEntry>, DecodeError> {

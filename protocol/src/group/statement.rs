@@ -13,10 +13,12 @@ use crate::epoch::EpochKeys;
 use crate::identity::DeviceKey;
 use crate::label::Label;
 use crate::provider::Provider;
+use crate::succession::{SuccessorError, SuccessorOffer};
 
 const VERSION: u16 = 1;
-/// The one kind of version 1.
+/// Kinds of version 1.
 const APPLIED: u8 = 1;
+const SUCCESSOR: u8 = 2;
 
 /// "I applied this one", by a leaf of the epoch where the candidate stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,10 +125,12 @@ impl UnverifiedStatement {
 }
 
 /// What a note of an epoch turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Note {
     /// A member says what it applied.
     Applied(VerifiedStatement),
+    /// A member says where the group goes on; whose word that is was not looked at (spec: GRP-141).
+    Successor(Box<SuccessorOffer>),
     /// Of a kind that this version does not know: passed over (spec: ENV-005).
     Unknown,
 }
@@ -145,6 +149,9 @@ impl Note {
     ) -> Result<Self, Rejection> {
         match open_note(&keys.envelope, channel, epoch, envelope)? {
             NoteContent::Unknown => Ok(Self::Unknown),
+            NoteContent::Statement(said) if said.get(2) == Some(&SUCCESSOR) => {
+                read_offer(&said).map(Box::new).map(Self::Successor)
+            }
             NoteContent::Statement(said) => {
                 let said = UnverifiedStatement::parse(&said);
                 let said = said.map_err(|_| Rejection::MalformedStatement)?;
@@ -152,6 +159,38 @@ impl Note {
             }
         }
     }
+}
+
+fn read_offer(said: &[u8]) -> Result<SuccessorOffer, Rejection> {
+    let mut reader = Reader::new(said);
+    reader.version(VERSION).map_err(|_| Rejection::MalformedStatement)?;
+    let offer = said.get(3..).ok_or(Rejection::MalformedStatement)?;
+    SuccessorOffer::from_bytes(offer).map_err(|error| match error {
+        SuccessorError::Malformed(_) => Rejection::MalformedStatement,
+        SuccessorError::BadSignature => Rejection::BadStatement,
+    })
+}
+
+/// Seals an offer as a note of an epoch (spec: GRP-141).
+///
+/// # Errors
+/// [`GroupError::TooLong`]: never.
+pub fn seal_offer(
+    provider: &Provider<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    keys: &EpochKeys,
+    offer: &SuccessorOffer,
+) -> Result<Vec<u8>, GroupError> {
+    let offer = offer.to_bytes();
+    let said = Writer::with_capacity(offer.len().saturating_add(3))
+        .short(VERSION)
+        .byte(SUCCESSOR)
+        .fixed(offer.as_slice())
+        .into_bytes();
+    let content = EnvelopeContent::plain(EnvelopeKind::Statement, said);
+    let place = Place { channel, epoch, operation: &Operation::Note };
+    Ok(seal(&keys.envelope, provider.draw(), place, &content)?)
 }
 
 /// From where a member of a common epoch looks which candidate is followed.

@@ -1,6 +1,7 @@
 //! What a hostile relay does to one device for a while: swallow, hold back, repeat and bend answers,
-//! serve old device lists, or show it a history of its own.
+//! serve old device lists, or show it a history of its own; and a relay that is put back to an old copy.
 
+use hushwire_relay_rules::MemoryStore;
 use hushwire_wire::{
     frame::AnswerFrame,
     id::Timestamp,
@@ -8,7 +9,7 @@ use hushwire_wire::{
 };
 
 use super::{Happening, World};
-use crate::network::LinkId;
+use crate::{ledger::Fate, network::LinkId};
 
 /// Longest that one device is lied to at a time, in milliseconds.
 const LIE_MAX_MS: u64 = 120_000;
@@ -30,10 +31,20 @@ pub(crate) enum Lie {
     OldList,
     /// A copy of the relay as it was, which goes on by itself.
     OtherHistory,
+    /// For all: what it has now is what it has again later.
+    OldCopy,
 }
 
 impl Lie {
-    const ALL: [Self; 5] = [Self::Swallow, Self::Reorder, Self::Repeat, Self::Bend, Self::OldList];
+    const ALL: [Self; 7] = [
+        Self::Swallow,
+        Self::Reorder,
+        Self::Repeat,
+        Self::Bend,
+        Self::OldList,
+        Self::OtherHistory,
+        Self::OldCopy,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -43,6 +54,7 @@ impl Lie {
             Self::Bend => "relay bends answers",
             Self::OldList => "relay serves an old device list",
             Self::OtherHistory => "relay shows another history",
+            Self::OldCopy => "relay is put back",
         }
     }
 }
@@ -55,6 +67,13 @@ pub(crate) struct Deception {
     pub(crate) instead: Option<(usize, usize)>,
     kept: Vec<AnswerFrame>,
     held: Option<(LinkId, AnswerFrame)>,
+}
+
+/// What a relay had once.
+pub(crate) struct OldCopy {
+    relay: usize,
+    made_at: Timestamp,
+    store: MemoryStore,
 }
 
 impl World {
@@ -73,6 +92,9 @@ impl World {
         if deception.lie.is_some_and(|(_, until)| until > self.now) || deception.instead.is_some() {
             return None;
         }
+        if lie == Lie::OldCopy {
+            return self.copy_relay(relay, until).map(|()| lie.name());
+        }
         deception.lie = Some((lie, until));
         if lie == Lie::OtherHistory {
             let copy = self.relays[relay].copy();
@@ -90,6 +112,32 @@ impl World {
         self.clients[client].deception.lie = None;
         if let Some((_, stand_in)) = self.clients[client].deception.instead.take() {
             self.break_links(client, stand_in);
+        }
+    }
+
+    /// Makes a copy of what a relay has, to which it is put back at this time; once.
+    fn copy_relay(&mut self, relay: usize, until: Timestamp) -> Option<()> {
+        if self.put_back.is_some() {
+            return None;
+        }
+        let copy = OldCopy { relay, made_at: self.now, store: self.relays[relay].store.clone() };
+        self.put_back = Some(Some(Box::new(copy)));
+        self.agenda.put(until, Happening::PutsBack);
+        Some(())
+    }
+
+    /// A relay has no more than its old copy from now on. What it had stored since may be lost.
+    pub(super) fn put_back(&mut self) {
+        let Some(copy) = self.put_back.as_mut().and_then(Option::take) else { return };
+        let OldCopy { relay, made_at, store } = *copy;
+        self.note(|| format!("relay {relay} is put back"));
+        self.relays[relay].store = store;
+        self.crash_relay(relay);
+        for said in self.ledger.said.values_mut() {
+            said.deceived |= match said.fate {
+                Fate::Acknowledged(at) => at >= made_at,
+                Fate::Pending | Fate::Failed => true,
+            };
         }
     }
 

@@ -7,7 +7,7 @@ use hushwire_engine::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, FailureReason, LinkNumber, LinkState,
         MessageBody, MessageInfo, MessageState, Reply, Sender,
     },
-    event::{Event, NumberedEvent, Warning},
+    event::{Event, InvitationRefusal, NumberedEvent, Warning},
     io::Input,
 };
 
@@ -73,7 +73,11 @@ impl World {
                 }
                 self.compare(client, chat)?;
             }
-            Event::ChatAdded(chat) | Event::ChatChanged(chat) | Event::RemovedFromChat(chat) => {
+            Event::ChatAdded(chat)
+            | Event::ChatChanged(chat)
+            | Event::GroupChanged { chat, .. }
+            | Event::GroupDissolved { chat, .. }
+            | Event::RemovedFromChat(chat) => {
                 self.chat_moved(client, chat);
                 self.compare(client, chat)?;
             }
@@ -110,8 +114,21 @@ impl World {
             }
             Event::LinkChanged(link) => self.give(client, link),
             Event::ThisDeviceRevoked => self.clients[client].standing = Standing::Out,
+            Event::GroupStuck { chat, .. } => {
+                self.stuck.insert((client, chat));
+            }
+            Event::GroupRejoined { chat, .. } => {
+                self.stuck.remove(&(client, chat));
+            }
+            Event::Warning(Warning::InvitationRefused {
+                reason: InvitationRefusal::DeviceNotKnown,
+            }) => {
+                self.turned_away.insert(client);
+            }
             Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
-            Event::Warning(Warning::InboxDenied { .. }) if self.is_unlisted(client) => {
+            Event::Warning(Warning::InboxDenied { .. })
+                if self.clients[client].standing == Standing::Out || self.is_unlisted(client) =>
+            {
                 self.clients[client].standing = Standing::Out;
             }
             Event::Warning(warning) if self.is_explained(client, &warning) => {}
@@ -236,7 +253,14 @@ impl World {
     /// What a chat is called by everybody.
     pub(crate) fn key(&mut self, client: usize, chat: &ChatInfo) -> Option<ChatKey> {
         if chat.kind == ChatKind::Group {
-            return Some(ChatKey(chat.name.clone()));
+            let place = (client, chat.number);
+            if !self.groups.contains_key(&place) {
+                let store = self.clients[client].engine.as_ref()?.store();
+                let channel = insider::channel_of(store, chat.number)?;
+                let digits = channel.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+                self.groups.insert(place, ChatKey(digits.collect()));
+            }
+            return self.groups.get(&place).cloned();
         }
         let own = self.people.get(self.clients[client].person)?.clone();
         let number = chat.contact?;
@@ -325,7 +349,13 @@ impl World {
             .map(|one| format!("{} {:?} {}", one.fingerprint, one.role, one.devices))
             .collect();
         members.sort();
-        let seen = Agreed { code: code.code, members, name: name.unwrap_or_default() };
+        let settings = match self.look(client, Command::GroupInfo(chat)) {
+            Some(Reply::Group(info)) => format!("{:?} {:?}", info.description, info.rights),
+            // Its person has left, and it waits for that to be done.
+            _ if name.is_some() => return Ok(()),
+            _ => String::new(),
+        };
+        let seen = Agreed { code: code.code, members, name: name.unwrap_or_default(), settings };
         check::at_epoch(&mut self.ledger, &code.epoch, seen)
     }
 
@@ -340,16 +370,23 @@ impl World {
         let mut devices = self.devices_in();
         devices.retain(|client| self.is_honest(*client));
         let mut epochs: BTreeMap<ChatKey, (usize, String)> = Default::default();
+        let mut all_lost = BTreeSet::new();
         for client in devices.clone() {
+            let lost = self.lost_chats(client, &devices);
             if let Some(Reply::Status(status)) = self.look(client, Command::Status)
                 && status.waiting > 0
+                && lost.is_empty()
+                && !self.has_lost_groups(client, &devices)
             {
                 let what = format!("device {client} has {} wishes that wait", status.waiting);
                 return Err(Violation::Stuck(what));
             }
+            all_lost.extend(lost.iter().map(|key| (client, key.clone())));
             for chat in self.chats(client) {
                 let Some(key) = self.key(client, &chat) else { continue };
-                if chat.state == ChatState::Stuck && !self.excused.contains(&(client, chat.number))
+                if chat.state == ChatState::Stuck
+                    && !self.excused.contains(&(client, chat.number))
+                    && !lost.contains(&key)
                 {
                     return Err(Violation::Stuck(format!("device {client}, chat {}", key.0)));
                 }
@@ -362,6 +399,10 @@ impl World {
                 else {
                     continue;
                 };
+                // What it was invited to and did not follow, the others write to.
+                if key.is_direct() && self.turned_away.contains(&client) {
+                    continue;
+                }
                 let first = epochs.entry(key.clone()).or_insert((client, code.epoch.clone()));
                 if first.1 != code.epoch {
                     let what = format!("devices {} and {client} in {}", first.0, key.0);
@@ -370,15 +411,56 @@ impl World {
             }
         }
         for (text, said) in &self.ledger.said {
-            if said.fate == Fate::Pending && devices.contains(&said.client) {
+            let lost = all_lost.contains(&(said.client, said.key.clone()));
+            if said.fate == Fate::Pending && devices.contains(&said.client) && !lost {
                 let what = format!("device {}: {text:?} is pending", said.client);
                 return Err(Violation::Stuck(what));
             }
         }
         let people = devices.iter().map(|client| (*client, self.clients[*client].person));
-        check::complete(&self.ledger, &people.collect())?;
-        self.noticed(&devices)?;
+        check::complete(&self.ledger, &people.collect(), &self.turned_away)?;
+        // What a relay that was put back has lost, not everybody has seen.
+        if self.put_back.is_none() {
+            self.noticed(&devices)?;
+        }
         self.search()
+    }
+
+    /// Whether there is somebody who can add a device to a chat again: one of its own person or a
+    /// contact, who is in there.
+    fn can_be_helped(&mut self, client: usize, key: &ChatKey, devices: &BTreeSet<usize>) -> bool {
+        let Some(Reply::Contacts(contacts)) = self.look(client, Command::Contacts) else {
+            return true;
+        };
+        let own = self.people[self.clients[client].person].clone();
+        let known = |person: &String| {
+            *person == own || contacts.iter().any(|contact| contact.fingerprint == *person)
+        };
+        devices.iter().copied().filter(|other| *other != client).any(|other| {
+            let person = self.people[self.clients[other].person].clone();
+            known(&person)
+                && self.chats(other).into_iter().any(|chat| {
+                    chat.state == ChatState::Open && self.key(other, &chat).as_ref() == Some(key)
+                })
+        })
+    }
+
+    /// Whether a relay that was put back has lost a group of a device, or that of its person's devices.
+    fn has_lost_groups(&self, client: usize, devices: &BTreeSet<usize>) -> bool {
+        let person = self.clients[client].person;
+        let own = devices.iter().filter(|other| self.clients[**other].person == person);
+        let mut lost = self.stuck.iter().filter(|(of, _)| *of == client);
+        matches!(self.put_back, Some(None))
+            && (lost.next().is_some() || own.copied().any(|own| self.stuck.contains(&(own, None))))
+    }
+
+    /// The chats in which a device is stuck and nobody can help.
+    fn lost_chats(&mut self, client: usize, devices: &BTreeSet<usize>) -> BTreeSet<ChatKey> {
+        let chats = self.chats(client).into_iter();
+        let stuck: Vec<ChatInfo> = chats.filter(|chat| chat.state == ChatState::Stuck).collect();
+        let keys = stuck.iter().filter_map(|chat| self.key(client, chat));
+        let keys: Vec<ChatKey> = keys.collect();
+        keys.into_iter().filter(|key| !self.can_be_helped(client, key, devices)).collect()
     }
 
     /// Each honest device that was there has noticed what a hostile member did.

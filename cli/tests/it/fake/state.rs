@@ -6,10 +6,11 @@ use hushwire::{
     command::{
         ChatInfo, ChatKind, ChatNumber, ChatState, Command, CommandError, ContactInfo,
         ContactNumber, DeviceInfo, DeviceNumber, FailureReason, GroupCodeInfo, GroupInfo,
-        GroupLinkInfo, GroupLinkNumber, GroupRight, LinkInfo, LinkNumber, LinkState, MemberInfo,
-        MemberRole, Mentioned, MessageBody, MessageInfo, MessageNumber, MessageState, PictureInfo,
-        Pinned, ProfileInfo, RelayInfo, RelayState, Reply, RequestInfo, RightGrant, SecretText,
-        Sender, StatusInfo, ThisDevice, TransferState, Verification, Whose,
+        GroupLinkInfo, GroupLinkNumber, GroupLinkTerms, GroupRight, LinkAdmission, LinkInfo,
+        LinkNumber, LinkState, MemberInfo, MemberRole, Mentioned, MessageBody, MessageInfo,
+        MessageNumber, MessageState, PictureInfo, Pinned, ProfileInfo, RelayInfo, RelayState,
+        Reply, RequestInfo, RightGrant, SecretText, Sender, StatusInfo, ThisDevice, TransferState,
+        Verification, Whose,
     },
     event::{Event, EventNumber, NumberedEvent},
 };
@@ -275,6 +276,14 @@ impl State {
                     LinkInfo { number, text, usage, state: LinkState::Active, expires_at_ms };
                 self.links.push(link.clone());
                 Ok(Reply::Link(link))
+            }
+            Command::GroupSucceed { chat, .. } => {
+                let terms = GroupLinkTerms {
+                    admission: LinkAdmission::Former,
+                    uses: None,
+                    expires_in_ms: None,
+                };
+                self.change(Command::GroupLinkMake { chat, terms })
             }
             Command::GroupLinkMake { chat, terms } => {
                 let link = GroupLinkInfo {

@@ -82,6 +82,7 @@ impl CommandError {
             Self::NoSuchChat => "no_such_chat",
             Self::NoSuchMessage => "no_such_message",
             Self::NoSuchContact => "no_such_contact",
+            Self::NoSuccessor => "no_successor",
             Self::NoSuchLink => "no_such_link",
             Self::NoSuchDevice => "no_such_device",
             Self::DeviceRevoked => "device_revoked",
@@ -138,6 +139,7 @@ impl CommandError {
             Self::NoSuchChat
             | Self::NoSuchMessage
             | Self::NoSuchContact
+            | Self::NoSuccessor
             | Self::NoSuchLink
             | Self::NoSuchDevice
             | Self::NoSuchMember

@@ -19,6 +19,8 @@ pub enum LinkAdmission {
     Open,
     /// A member has to say so.
     Approval,
+    /// Who was in the group that this one takes the place of; of others a member has to say so.
+    Former,
 }
 
 /// A link of a group, as it is to be made.

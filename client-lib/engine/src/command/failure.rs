@@ -110,6 +110,9 @@ pub enum CommandError {
     /// There is no such contact.
     #[error("there is no such contact")]
     NoSuchContact,
+    /// Nobody has formed this group anew.
+    #[error("nobody has formed this group anew")]
+    NoSuccessor,
     /// There is no such link.
     #[error("there is no such link")]
     NoSuchLink,

@@ -27,6 +27,7 @@ use crate::{
     record::{Keyed, Record, SecretBytes, Wish, WishNumber, id},
     revoking,
     store::{StoreError, Table},
+    succession,
     wish::{Desk, Progress, Step},
     work::Work,
 };
@@ -88,20 +89,43 @@ impl GroupLinkRecord {
         self.ends_at_ms.is_some_and(|end| end <= at.0)
     }
 
+    /// The link itself.
+    fn link(&self, work: &Work<'_>, channel: &ChannelId) -> Result<ContactLink, CommandError> {
+        let placed = groups::with_relay(work, channel)?.ok_or(CommandError::ChatClosed)?;
+        Ok(ContactLink {
+            target: LinkTarget::Group,
+            relay: placed.relay,
+            inbox: self.inbox,
+            secret: self.secret()?,
+            identity: self.maker,
+        })
+    }
+
     fn told(&self) -> Result<ControlEntry, StoreError> {
         let link = DoorLink {
             inbox: self.inbox,
             secret: self.secret()?,
             maker: self.maker,
-            admission: match self.admission {
-                LinkAdmission::Open => Admission::Open,
-                LinkAdmission::Approval => Admission::Approval,
-            },
+            admission: told_admission(self.admission),
             uses: self.uses,
             ends_at: self.ends_at_ms.map(Timestamp),
         };
         Ok(ControlEntry { kind: ControlKind::DoorLinkMade, payload: link.to_bytes().to_vec() })
     }
+}
+
+const fn told_admission(admission: LinkAdmission) -> Admission {
+    match admission {
+        LinkAdmission::Open => Admission::Open,
+        LinkAdmission::Approval => Admission::Approval,
+        LinkAdmission::Former => Admission::Former,
+    }
+}
+
+/// Whether the relay knows a link by which those come in who were in the group before.
+pub(crate) fn is_open_to_former(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+    let links = all(work, channel)?;
+    Ok(links.iter().any(|link| link.admission == LinkAdmission::Former && link.published))
 }
 
 /// The links of a group that are known, those that are over among them.
@@ -137,7 +161,27 @@ pub(crate) fn make(
     terms: GroupLinkTerms,
 ) -> Result<Reply, CommandError> {
     let channel = groups::group_chat(work, chat)?;
-    check_right(work, &channel)?;
+    let succeeds = log::load_group(work, &channel)?.state().before.is_some();
+    if terms.admission == LinkAdmission::Former && !succeeds {
+        return Err(CommandError::NoSuccessor);
+    }
+    make_in(work, chat, &channel, terms).map(|made| Reply::GroupLink(made.info))
+}
+
+/// A link that was made, as it is told to an app and to those who do not hear of it in the group.
+pub(crate) struct Made {
+    pub(crate) link: ContactLink,
+    pub(crate) info: GroupLinkInfo,
+}
+
+/// The same, in a group that no command names.
+pub(crate) fn make_in(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    channel: &ChannelId,
+    terms: GroupLinkTerms,
+) -> Result<Made, CommandError> {
+    check_right(work, channel)?;
     let identity = profile::require(work)?;
     if identity.manager_key().is_none() {
         return Err(CommandError::NotAManager);
@@ -145,11 +189,11 @@ pub(crate) fn make(
     if terms.uses.is_some_and(|uses| !(1..=USES_MAX).contains(&uses)) {
         return Err(CommandError::BadUses);
     }
-    let usable = all(work, &channel)?.iter().filter(|link| !link.is_over()).count();
+    let usable = all(work, channel)?.iter().filter(|link| !link.is_over()).count();
     if usable >= LINKS_MAX {
         return Err(CommandError::TooManyLinks);
     }
-    let door = super::ensure(work, &channel)?;
+    let door = super::ensure(work, channel)?;
     let secret = LinkSecret::generate(work.rng);
     let record = GroupLinkRecord {
         number: work.count(|counters| &mut counters.group_link)?,
@@ -162,13 +206,13 @@ pub(crate) fn make(
         published: false,
         over_since_ms: None,
     };
-    let info = info(work, &channel, chat, &record)?;
+    let info = info(work, channel, chat, &record)?;
     let capability = record.capability()?;
-    work.tx.save(&key(&channel, &capability), &record)?;
-    control::send(work, &channel, vec![record.told()?])?;
-    work.wish(Wish::PutDoorLink { channel, capability })?;
+    work.tx.save(&key(channel, &capability), &record)?;
+    control::send(work, channel, vec![record.told()?])?;
+    work.wish(Wish::PutDoorLink { channel: *channel, capability })?;
     work.event(Event::GroupLinksChanged(chat))?;
-    Ok(Reply::GroupLink(info))
+    Ok(Made { link: record.link(work, channel)?, info })
 }
 
 /// The links of a group that can be used, or could.
@@ -193,15 +237,7 @@ fn info(
     chat: ChatNumber,
     record: &GroupLinkRecord,
 ) -> Result<GroupLinkInfo, CommandError> {
-    let placed = groups::with_relay(work, channel)?.ok_or(CommandError::ChatClosed)?;
-    let link = ContactLink {
-        target: LinkTarget::Group,
-        relay: placed.relay,
-        inbox: record.inbox,
-        secret: record.secret()?,
-        identity: record.maker,
-    };
-    let text = link.to_text().map_err(|_| CommandError::BadRelayAddress)?;
+    let text = record.link(work, channel)?.to_text().map_err(|_| CommandError::BadRelayAddress)?;
     let state = match record {
         GroupLinkRecord { over_since_ms: Some(_), .. } => LinkState::Revoked,
         record if record.had_ended(work.now) => LinkState::Expired,
@@ -286,6 +322,7 @@ pub(crate) fn take_made(
         admission: match link.admission {
             Admission::Open => LinkAdmission::Open,
             Admission::Approval => LinkAdmission::Approval,
+            Admission::Former => LinkAdmission::Former,
         },
         uses: link.uses.map(|uses| uses.min(USES_MAX)),
         ends_at_ms: link.ends_at.map(|end| end.0),
@@ -423,10 +460,7 @@ pub(crate) fn put(
             .public()
             .map_err(|_| StoreError::Damaged)?,
         channel: *channel,
-        admission: match link.admission {
-            LinkAdmission::Open => Admission::Open,
-            LinkAdmission::Approval => Admission::Approval,
-        },
+        admission: told_admission(link.admission),
         ends_at: link.ends_at_ms.map(Timestamp),
         name: log::load_group(work, channel)?.state().name.clone(),
     };
@@ -456,6 +490,7 @@ pub(crate) fn put_done(
         if let Some(chat) = groups::record(work, channel)?.and_then(|it| it.purpose.chat()) {
             work.event(Event::GroupLinksChanged(chat))?;
         }
+        succession::link_is_there(work, channel)?;
     }
     Ok(Progress::Settled)
 }

@@ -34,6 +34,7 @@ use crate::{
     groups, invitations, log, packages, profile,
     record::{Keyed, Record, SecretBytes, Wish, WishNumber, id},
     store::{StoreError, Table},
+    succession,
     wish::{self, Step},
     work::Work,
 };
@@ -151,8 +152,13 @@ pub(super) fn note(
     asked_at: Timestamp,
 ) -> Result<(), StoreError> {
     let person = card.identity();
-    let approved = link.record.admission() == LinkAdmission::Open
-        && work.tx.load::<NeededRecord>(&needed_key(channel, &person))?.is_none();
+    let open = match link.record.admission() {
+        LinkAdmission::Open => true,
+        LinkAdmission::Approval => false,
+        // spec: LNK-109
+        LinkAdmission::Former => succession::was_in(work, channel, &person)?,
+    };
+    let approved = open && !needs_approval(work, channel, &person)?;
     let number = work.count(|counters| &mut counters.request)?;
     let record = RequestRecord {
         number,
@@ -301,7 +307,7 @@ pub(crate) fn take_declined(
 }
 
 /// Somebody is let in by a member's word only from here on (spec: LNK-102).
-fn need_approval(
+pub(crate) fn need_approval(
     work: &Work<'_>,
     channel: &ChannelId,
     person: &Fingerprint,
@@ -311,6 +317,15 @@ fn need_approval(
         return Ok(());
     }
     work.tx.save(&needed_key(channel, person), &NeededRecord {})
+}
+
+/// Whether somebody is let in by a member's word only.
+pub(crate) fn needs_approval(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<bool, StoreError> {
+    Ok(work.tx.load::<NeededRecord>(&needed_key(channel, person))?.is_some())
 }
 
 /// A member says that somebody is let in by a member's word only.

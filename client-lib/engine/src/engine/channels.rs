@@ -6,35 +6,35 @@
 //! | opening | opened | reading |
 //! | opening | refused | waiting |
 //! | opening | refused for want of room, a newer one is open | closed, the newer one waiting |
-//! | reading | entry | reading, perhaps at a later epoch |
-//! | reading | large entry | fetching |
+//! | reading | entry | reading; it is kept |
+//! | reading | end of the epoch, signed for what was kept | reading, perhaps at a later epoch |
+//! | reading | the same, a large entry among it | fetching |
+//! | reading | the relay contradicts itself | waiting, from a place before |
 //! | reading | caught up at a later epoch than the handle's | opening |
 //! | fetching | whole | opening |
 //! | any | session lost | closed |
 
 mod large_entry;
+mod reading;
 
 use hushwire_protocol::group::RuleVersion;
 use hushwire_wire::{
     error::Code,
     id::{ChannelId, EpochId, Timestamp},
-    message::{
-        Answer, ChannelOpened, Content, Entry, EntryBody, Follow, Handle, Request, RequestId,
-    },
+    message::{Answer, ChannelOpened, Entry, Follow, Handle, Request, RequestId},
 };
 
 use self::large_entry::{Fetching, OtherContent};
 use super::Engine;
 use crate::{
     backoff,
-    command::{CatchUpInfo, ChatNumber, StuckCause},
-    forks, log, newer_rules,
+    command::{CatchUpInfo, ChatNumber},
+    log,
     pending::Pending,
     record::{GroupRecord, GroupState, WishNumber},
     refreshing,
     session::{SessionKey, SessionNumber},
     store::{Store, StoreError},
-    stuck,
     wish::ChannelView,
 };
 
@@ -58,6 +58,10 @@ pub(super) struct ChannelLive {
     refusals: u32,
     other_content: Option<OtherContent>,
     catch_up: CatchUp,
+    /// Entries that the relay has not signed for yet (spec: CLI-176).
+    unsigned: Vec<Entry>,
+    /// How often the relay contradicted itself since all was read.
+    disputes: u32,
 }
 
 /// How far the reading is, since this device was behind.
@@ -130,6 +134,8 @@ impl ChannelLive {
             refusals: 0,
             other_content: None,
             catch_up: CatchUp::default(),
+            unsigned: Vec::new(),
+            disputes: 0,
         };
         live.follow(record, rules);
         live
@@ -338,6 +344,11 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         let handle = opened.handle;
         let live = self.channels.get(&channel);
+        if live.is_some_and(|live| !matches!(live.phase, Phase::Opening)) {
+            // It was asked for anew since, or left alone.
+            self.send(number, Request::ChannelClose(handle), Pending::Nothing);
+            return Ok(());
+        }
         if !live.is_some_and(|live| live.epoch == epoch && live.wants_reading()) {
             // The group moved on, or is over, while the answer was under way.
             self.send(number, Request::ChannelClose(handle), Pending::Nothing);
@@ -346,14 +357,15 @@ impl<S: Store> Engine<S> {
         }
         let from = self.transact(|work| log::opened(work, &channel, &epoch, opened))?;
         let log::Opened::ReadFrom(from) = from else {
-            self.rest(&channel, 0);
-            return Ok(());
+            self.send(number, Request::ChannelClose(handle), Pending::Nothing);
+            return self.disputed(channel);
         };
         let read = Request::ChannelRead { handle, epoch, from, follow: Follow::Onward };
         let request =
             self.send_tracked(number, read, Pending::ReadChannel { channel, base: epoch });
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
         live.promise = Some(log::Promise::of(opened));
+        live.unsigned.clear();
         let there = opened.next.0.saturating_sub(from.0);
         live.catch_up.of = live.catch_up.read.saturating_add(there).max(live.catch_up.of);
         live.phase = match request {
@@ -383,128 +395,10 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    pub(super) fn channel_read(
-        &mut self,
-        session: SessionNumber,
-        request: RequestId,
-        channel: ChannelId,
-        base: EpochId,
-        answer: Answer,
-    ) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        let Phase::Reading(reading) = &mut live.phase else { return Ok(()) };
-        if reading.request != request || reading.session != session || reading.base != base {
-            return Ok(());
-        }
-        match answer {
-            Answer::Entry(entry) if entry.epoch == live.epoch => self.take_entry(channel, entry),
-            // Behind the candidate that was applied; and other children, of which nothing is kept.
-            Answer::Entry(entry) => {
-                let taken = self.transact(|work| forks::take(work, &channel, &entry))?;
-                if taken == log::Taken::OutOfPlace {
-                    self.rest(&channel, 0);
-                }
-                Ok(())
-            }
-            Answer::EpochEnd(end) => {
-                let key = self.sessions.get(&session).and_then(|session| session.relay_key);
-                let account =
-                    self.transact(|work| log::epoch_end(work, &channel, &end, key.as_ref()))?;
-                self.hold_to(channel, account);
-                Ok(())
-            }
-            Answer::ReadEnd(Follow::Onward) => self.caught_up(channel),
-            Answer::Refused(refusal) => {
-                self.rest(&channel, refusal.retry_after_ms);
-                Ok(())
-            }
-            _ => {
-                self.rest(&channel, 0);
-                Ok(())
-            }
-        }
-    }
-
-    /// The relay says that the reading has everything (spec: CLI-074). Behind a cut the channel is
-    /// opened anew (spec: CLI-166).
-    fn caught_up(&mut self, channel: ChannelId) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
-        if let Some(promise) = live.promise.clone() {
-            let account = self.transact(|work| log::read_end(work, &channel, &promise))?;
-            if self.hold_to(channel, account) == log::Account::Contradicts {
-                return Ok(());
-            }
-        }
-        let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
-        live.refusals = 0;
-        let base = match &live.phase {
-            Phase::Reading(reading) => Some(reading.base),
-            _ => None,
-        };
-        if base == Some(live.epoch) {
-            live.catch_up = CatchUp::default();
-        }
-        if let Phase::Reading(reading) = &mut live.phase {
-            reading.caught_up = true;
-            self.outputs.push_back(crate::io::Output::StatusChanged);
-        }
-        Ok(())
-    }
-
-    /// A relay that contradicts itself is asked anew, after a rest that grows.
-    fn hold_to(&mut self, channel: ChannelId, account: log::Account) -> log::Account {
-        if account == log::Account::Contradicts {
-            self.rest(&channel, 0);
-        }
-        account
-    }
-
-    fn take_entry(&mut self, channel: ChannelId, entry: Entry) -> Result<(), StoreError> {
-        if let EntryBody::Whole { content: Content::Blob(reference), .. } = &entry.body {
-            let reference = *reference;
-            return self.fetch_entry(channel, entry, reference);
-        }
-        self.apply_entry(channel, &entry)
-    }
-
-    fn apply_entry(&mut self, channel: ChannelId, entry: &Entry) -> Result<(), StoreError> {
-        let Some(live) = self.channels.get(&channel) else { return Ok(()) };
-        let Some(promise) = live.promise.clone() else { return Ok(()) };
-        if matches!(entry.body, EntryBody::Expired(_)) && promise.epoch != entry.epoch {
-            // What the relay says of the commits of this epoch is learned by opening it
-            // (spec: CLI-075).
-            self.leave_reading(&channel);
-            return Ok(());
-        }
-        let taken = match self.transact(|work| log::take(work, &channel, entry, &promise)) {
-            Ok(taken) => taken,
-            Err(log::Fault::Store(StoreError::Damaged)) => {
-                // What is stored of this group does not go together: the others are not concerned.
-                self.transact(|work| stuck::stick(work, &channel, StuckCause::StateDamaged))?;
-                return Ok(());
-            }
-            Err(log::Fault::Store(error)) => return Err(error),
-            // What the attempt changed is gone; only the verdict is kept (spec: GRP-036).
-            Err(log::Fault::Rejected(refused)) => {
-                self.transact(|work| log::reject(work, &channel, entry, refused))?
-            }
-            // What the attempt changed is gone, the cursor's step too (spec: CLI-173).
-            Err(log::Fault::NewerRules(rules)) => {
-                return self.transact(|work| newer_rules::hold(work, &channel, rules));
-            }
-        };
-        if taken == log::Taken::OutOfPlace {
-            // The log has a gap or goes back: begin anew from what is stored.
-            self.rest(&channel, 0);
-        } else if let Some(live) = self.channels.get_mut(&channel) {
-            live.catch_up.read = live.catch_up.read.saturating_add(1);
-        }
-        Ok(())
-    }
-
     /// Ends the reading, if there is one: the channel is opened anew when it is looked at again.
     fn leave_reading(&mut self, channel: &ChannelId) {
         let Some(live) = self.channels.get_mut(channel) else { return };
+        live.unsigned.clear();
         if let Phase::Reading(reading) = core::mem::replace(&mut live.phase, Phase::Closed) {
             self.send(reading.session, Request::ChannelClose(reading.handle), Pending::Nothing);
             if let Some(session) = self.sessions.get_mut(&reading.session) {
@@ -579,8 +473,8 @@ impl<S: Store> Engine<S> {
     }
 
     /// What was appended for a wish is settled: the next may go.
-    pub(super) fn append_over(&mut self, wish: WishNumber) {
-        for live in self.channels.values_mut().filter(|live| live.append == Some(wish)) {
+    pub(super) fn append_over(&mut self, channel: &ChannelId, wish: WishNumber) {
+        if let Some(live) = self.channels.get_mut(channel).filter(|it| it.append == Some(wish)) {
             live.append = None;
         }
     }

@@ -242,6 +242,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// A wish is over. The log may have said so before the relay's answer, which finds no wish then.
+    pub(super) fn wish_settled(&mut self, number: WishNumber) {
+        if let Some(Target::Channel { channel }) =
+            self.wishes.remove(&number).and_then(|live| live.target)
+        {
+            self.append_over(&channel, number);
+        }
+    }
+
     /// What was asked for a wish got lost with its session.
     pub(super) fn unasked(&mut self, number: WishNumber) {
         let now = self.now();

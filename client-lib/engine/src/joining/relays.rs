@@ -70,6 +70,18 @@ pub(super) fn check(
     }
 }
 
+/// Whether this device may connect to a relay that an owner or admin names, who formed a group anew
+/// (spec: LNK-067, CLI-200).
+pub(crate) fn has_room(work: &Work<'_>, relay: &str) -> Result<bool, StoreError> {
+    let Some(own) = work.inbox()?.map(|inbox| inbox.relay) else { return Ok(false) };
+    let groups = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
+    let connected = groups.iter().map(|row| &row.record).filter(|group| is_connected(group));
+    let mut relays: BTreeSet<&str> = connected.map(|group| group.relay.as_str()).collect();
+    relays.insert(own.as_str());
+    // The own one is not counted.
+    Ok(relays.contains(relay) || relays.len() <= RELAYS_MAX)
+}
+
 /// Whether this device keeps a session for a group, and means to.
 const fn is_connected(group: &GroupRecord) -> bool {
     match group.state {

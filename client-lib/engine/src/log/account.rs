@@ -1,14 +1,17 @@
 //! What a relay says of a log, held against what it gave: at the opening, at the end of a reading, and
 //! at the end of an epoch so far.
 
+use std::collections::BTreeSet;
+
+use hushwire_protocol::group::LogPlace;
 use hushwire_wire::{
     id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence},
     message::{ChannelOpened, Entry, EpochEnd},
     transcript,
 };
 
-use super::{epoch_state, save_epoch, warn};
-use crate::{advance, event::Warning, groups, store::StoreError, work::Work};
+use super::{anew, entry_id, epoch_state, save_epoch, warn};
+use crate::{advance, event::Warning, groups, record::EpochRecord, store::StoreError, work::Work};
 
 /// What a relay said of an epoch when it opened the channel there.
 #[derive(Clone, Debug)]
@@ -48,29 +51,38 @@ pub(crate) enum Account {
 pub(crate) enum Opened {
     /// Read from here.
     ReadFrom(Sequence),
-    /// The relay shows less than it had acknowledged.
+    /// The relay contradicts what it had signed.
     RolledBack,
 }
 
-/// The channel is open: compares what the relay says of the epoch with what we know.
+/// The channel is open: compares what the relay says of the epoch with what we know. What is not sure
+/// gives way to what the relay says (spec: CLI-042, CLI-177).
 pub(crate) fn opened(
     work: &mut Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
     opened: &ChannelOpened,
 ) -> Result<Opened, StoreError> {
-    let (record, _) = epoch_state(work, channel, epoch)?;
     if opened.epoch != *epoch {
         return contradicts(work, channel).map(|_| Opened::RolledBack);
     }
-    let behind = opened.next.0 < record.next.max(record.acknowledged);
-    let differs = opened.next.0 == record.next && opened.head != record.head;
-    // spec: CLI-042
-    if behind || differs {
-        warn(work, channel, |chat| Warning::RelayRolledBack { chat })?;
+    let (record, _) = epoch_state(work, channel, epoch)?;
+    if !goes_back(&record, opened) {
+        return Ok(Opened::ReadFrom(Sequence(record.next)));
+    }
+    warn(work, channel, |chat| Warning::RelayRolledBack { chat })?;
+    let record = anew::back_to_sure(work, channel, epoch)?;
+    if goes_back(&record, opened) {
         return Ok(Opened::RolledBack);
     }
     Ok(Opened::ReadFrom(Sequence(record.next)))
+}
+
+/// Whether a relay shows less of an epoch than it had acknowledged or given, or something else.
+fn goes_back(record: &EpochRecord, opened: &ChannelOpened) -> bool {
+    let behind = opened.next.0 < record.next.max(record.acknowledged);
+    let differs = opened.next.0 == record.next && opened.head != record.head;
+    behind || differs
 }
 
 /// A reading has everything, as the relay says: at least what was there at the opening, with that
@@ -89,40 +101,61 @@ pub(crate) fn read_end(
     if seen == Some(promise.head) { Ok(Account::Agrees) } else { contradicts(work, channel) }
 }
 
-/// Everything of an epoch so far: the relay's signed head is compared with ours (spec: CLI-074).
+/// Everything of an epoch so far: the relay's signed head is compared with ours (spec: CLI-074), and
+/// with what waits for it (spec: CLI-176).
 pub(crate) fn epoch_end(
     work: &mut Work<'_>,
     channel: &ChannelId,
     end: &EpochEnd,
     relay_key: Option<&PublicKey>,
+    waiting: &[Entry],
 ) -> Result<Account, StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(Account::Agrees) };
     if group.epoch != end.epoch {
         return Ok(Account::Agrees);
     }
     let (mut record, _) = epoch_state(work, channel, &end.epoch)?;
-    if end.next.0 != record.next {
+    let mut ids = BTreeSet::new();
+    let mut place = LogPlace { read_to: Sequence(record.next), head: record.head };
+    for entry in waiting {
+        if entry.sequence != place.read_to {
+            return contradicts(work, channel);
+        }
+        let id = entry_id(channel, entry);
+        let head = transcript::next_head(&place.head, entry.sequence, &id);
+        ids.insert(id);
+        place = LogPlace { read_to: entry.sequence.next(), head };
+    }
+    if end.next != place.read_to {
         return contradicts(work, channel);
     }
-    let last = Sequence(record.next.saturating_sub(1));
+    let last = Sequence(end.next.0.saturating_sub(1));
     let signed = match (relay_key, end.signature) {
         (Some(key), Some(signature)) => {
             let relay = transcript::relay_id(key);
             let receipt = transcript::entry_receipt(&relay, channel, &end.epoch, last, &end.head);
             receipt.verify(key, &signature).is_ok()
         }
-        (_, None) => record.next == 0,
+        (_, None) => end.next == Sequence::FIRST,
         (None, Some(_)) => false,
     };
-    if end.head != record.head || !signed {
+    if end.head != place.head || !signed {
         return contradicts(work, channel);
     }
-    record.acknowledged = record.acknowledged.max(record.next);
+    record.acknowledged = record.acknowledged.max(end.next.0);
+    record.sure = end.next.0;
+    if core::mem::take(&mut record.anew) {
+        anew::end(work, channel, &end.epoch, &ids)?;
+    }
     save_epoch(work, channel, &end.epoch, &record)?;
     Ok(Account::Agrees)
 }
 
+/// What was read behind the last place that is sure is read again (spec: CLI-177).
 fn contradicts(work: &mut Work<'_>, channel: &ChannelId) -> Result<Account, StoreError> {
     warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
+    if let Some(group) = groups::record(work, channel)? {
+        anew::back_to_sure(work, channel, &group.epoch)?;
+    }
     Ok(Account::Contradicts)
 }

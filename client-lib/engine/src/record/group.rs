@@ -36,6 +36,9 @@ pub(crate) struct GroupRecord {
     /// When it came back lately, by being added again.
     #[serde(default)]
     pub(crate) rejoined_ms: Vec<u64>,
+    /// Whether the person follows whichever admin says where it goes on (spec: CLI-200).
+    #[serde(default)]
+    pub(crate) follows_admins: bool,
     /// The rules that a program has to know to go on here.
     #[serde(default)]
     pub(crate) rules: u16,
@@ -102,15 +105,26 @@ pub(crate) enum PurposeRecord {
     Direct { chat: ChatNumber, contact: ContactNumber },
     /// A group chat.
     Group { chat: ChatNumber },
+    /// A group chat that goes on in another group since then; milliseconds since the Unix epoch.
+    Former { chat: ChatNumber, since_ms: u64 },
     /// The devices of this identity.
     OwnDevices,
 }
 
 impl PurposeRecord {
+    /// The chat that this group carries.
     pub(crate) const fn chat(self) -> Option<ChatNumber> {
         match self {
             Self::Direct { chat, .. } | Self::Group { chat } => Some(chat),
-            Self::OwnDevices => None,
+            Self::Former { .. } | Self::OwnDevices => None,
+        }
+    }
+
+    /// The chat in which what is said here is shown.
+    pub(crate) const fn shown_in(self) -> Option<ChatNumber> {
+        match self {
+            Self::Former { chat, .. } => Some(chat),
+            other => other.chat(),
         }
     }
 }
@@ -162,6 +176,13 @@ pub(crate) struct EpochRecord {
     pub(crate) candidates: Vec<CandidateRecord>,
     /// Where the relay's signed receipt reached: the highest acknowledged next sequence.
     pub(crate) acknowledged: u64,
+    /// The place in front of which the log is as the relay signed it (spec: CLI-176). It can be ahead
+    /// of `next`.
+    #[serde(default)]
+    pub(crate) sure: u64,
+    /// Whether the log is read again from its beginning, and its end has not come yet (spec: CLI-177).
+    #[serde(default)]
+    pub(crate) anew: bool,
     /// When the relay stored the last entry that was read, by its clock; 0: none was.
     #[serde(default)]
     pub(crate) read_ms: u64,

@@ -207,6 +207,18 @@ pub(crate) enum Wish {
         packages: Packages,
         not_before_ms: u64,
     },
+    /// Who reads a group knows where it goes on.
+    OfferSuccessor {
+        #[serde(with = "id")]
+        before: ChannelId,
+        /// The new group's.
+        #[serde(with = "id")]
+        channel: ChannelId,
+        /// The wish with the message that says so.
+        said: Option<WishNumber>,
+        /// The epoch where it was noted.
+        noted: Option<serde_bytes::ByteArray<32>>,
+    },
     /// This device's leaf has new keys.
     RefreshLeaf {
         #[serde(with = "id")]

@@ -2,7 +2,7 @@
 
 use hushwire_wire::error::{Code, Refusal, Retry};
 
-use super::{Progress, load};
+use super::{Desk, Progress, load};
 use crate::{
     additions, asking, backoff,
     command::FailureReason,
@@ -10,7 +10,7 @@ use crate::{
     record::{TransferNumber, Wish, WishNumber},
     refreshing, snapshots,
     store::StoreError,
-    uploads,
+    succession, uploads,
     work::Work,
 };
 
@@ -18,6 +18,7 @@ use crate::{
 pub(super) fn refused(
     work: &mut Work<'_>,
     number: WishNumber,
+    desk: &Desk,
     wish: Wish,
     refusal: &Refusal,
 ) -> Result<Progress, StoreError> {
@@ -29,9 +30,7 @@ pub(super) fn refused(
         }
         // The log goes on elsewhere: reading it decides what becomes of the sealed bytes. Nothing
         // else is decided by a log (spec: CLI-109).
-        (_, Code::Stale | Code::CandidatesExhausted) if outbox::is_sealed(work, number)? => {
-            Ok(Progress::AwaitLog)
-        }
+        (_, Code::Stale) if outbox::is_sealed(work, number)? => Ok(Progress::AwaitLog),
         // Whoever comes later than it was told may miss its turn (spec: CHN-039).
         (_, Code::TooEarly) if refusal.retry_after_ms > 0 => {
             Ok(Progress::TooEarly { retry_after_ms: refusal.retry_after_ms })
@@ -58,6 +57,10 @@ pub(super) fn refused(
             linking::granted::has_no_package(work, device)?;
             // With the device goes the wish.
             Ok(if load(work, number)?.is_some() { later } else { Progress::Settled })
+        }
+        // Others note, or have gone on meanwhile: the message is still on its way.
+        (Wish::OfferSuccessor { .. }, Code::NotesExhausted | Code::NoCandidates) => {
+            succession::offered(work, number, desk, wish)
         }
         (Wish::AddPerson { .. } | Wish::AddDevice { .. }, Code::Denied) => {
             packages::refused(work, number, wish, FailureReason::NotReachable)
@@ -114,6 +117,7 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::Rejoin { .. }
         | Wish::Readmit { .. }
         | Wish::RefreshLeaf { .. }
+        | Wish::OfferSuccessor { .. }
         | Wish::SendItem { .. }
         | Wish::ShareSnapshot(_)
         | Wish::JoinGroup { .. }
@@ -194,6 +198,7 @@ pub(crate) fn fail(
         // Another member may do it.
         | Wish::Readmit { .. }
         | Wish::Contest { .. }
+        | Wish::OfferSuccessor { .. }
         | Wish::JoinGroup { .. } => {}
         // Whatever a relay says of the own inbox, they stay (spec: CLI-093).
         Wish::PutCapability { .. }

@@ -26,7 +26,7 @@ fn robbed() -> (Pair, Stolen) {
     (pair, stolen)
 }
 
-fn commit(next: u8, contested: &[EntryId]) -> Operation {
+pub(crate) fn commit(next: u8, contested: &[EntryId]) -> Operation {
     let keys = EpochKeys::derive(&[next; 32], &[next; 32]);
     let contested = contested.to_vec();
     Operation::Commit(CommitMark { next_key: keys.public_key(), cut: Cut::Cut, contested })
@@ -93,7 +93,7 @@ fn codes(events: &[Event]) -> Vec<&str> {
 #[test]
 fn a_note_is_passed_over_or_refused_and_the_log_goes_on() {
     // spec: ENV-005, CHN-032, CHN-034, CLI-040
-    let (Pair { mut world, alice, bob, hers, his, channel }, stolen) = robbed();
+    let (Pair { mut world, alice, bob, hers, his, channel, .. }, stolen) = robbed();
     let mut seat = world.take_seat(0, &stolen);
     let early = world.push(&mut seat, Operation::Note, &GARBAGE);
     assert!(matches!(&early, Answer::Refused(refusal) if refusal.code == Code::NoCandidates));

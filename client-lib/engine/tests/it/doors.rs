@@ -1,12 +1,12 @@
 //! Stories of links of groups: who asks by one, and who lets them in.
 
-mod house;
+pub(crate) mod house;
 mod keeping;
 
 use hushwire_engine::{
     command::{
         ChatState, Command, CommandError, FailureReason, GroupLinkInfo, GroupLinkTerms,
-        LinkAdmission, LinkState, RequestAnswer, RequestState, SecretText,
+        LinkAdmission, LinkState, Reply, RequestAnswer, RequestState, SecretText,
     },
     event::Event,
 };
@@ -14,6 +14,7 @@ use hushwire_wire::{error::Code, message::Answer};
 
 use crate::devices::link as link_device;
 
+use crate::world::World;
 use house::*;
 #[test]
 fn who_has_an_open_link_comes_in_and_becomes_nobodys_contact() {
@@ -248,4 +249,23 @@ fn a_request_that_nobody_answers_ends() {
     house.world.pass(31 * DAY_MS);
     assert_eq!(state(&mut house.world, dave, chat), ChatState::NotAdmitted);
     assert_eq!(failures(&mut house.world, dave), [FailureReason::NoAnswer]);
+}
+
+#[test]
+fn a_link_of_a_group_whose_channel_is_not_there_yet_works_when_it_is() {
+    // spec: LNK-095, GRP-110
+    let mut world = World::new(1);
+    let [alice, dave] = ["Alice", "Dave"].map(|name| world.person(name, 0));
+    world.set_online(alice, false);
+    let Reply::Chat(chat) = world.ask(alice, Command::GroupNew { name: "House".into() }) else {
+        panic!()
+    };
+    let terms = GroupLinkTerms { admission: LinkAdmission::Open, uses: None, expires_in_ms: None };
+    let make = Command::GroupLinkMake { chat: chat.number, terms };
+    let Reply::GroupLink(link) = world.ask(alice, make) else { panic!() };
+    world.set_online(alice, true);
+    world.pass(30_000);
+    let his = join(&mut world, dave, &link.text);
+    world.pass(60_000);
+    assert_eq!(state(&mut world, dave, his), ChatState::Open);
 }

@@ -4,7 +4,7 @@ use hushwire_engine::{
     command::{ChatNumber, ChatState, Command, MessageState, RelayState, Reply},
     event::{Event, Warning},
 };
-use hushwire_protocol::epoch::EpochKeys;
+use hushwire_protocol::{epoch::EpochKeys, group::LogPlace};
 use hushwire_wire::{
     error::Code,
     id::{ChannelId, EntryId, Sequence, Timestamp},
@@ -12,7 +12,7 @@ use hushwire_wire::{
     transcript::{self, CommitMark, Cut, Operation},
 };
 
-use crate::world::{Who, World};
+use crate::world::{Who, World, end_behind};
 
 /// Two people with a direct chat, and its channel.
 pub(crate) struct Pair {
@@ -22,6 +22,8 @@ pub(crate) struct Pair {
     pub(crate) hers: ChatNumber,
     pub(crate) his: ChatNumber,
     pub(crate) channel: ChannelId,
+    /// Which of the relays has it.
+    pub(crate) relay: usize,
 }
 
 pub(crate) fn pair() -> Pair {
@@ -31,7 +33,7 @@ pub(crate) fn pair() -> Pair {
     let (hers, his) = world.befriend(alice, bob);
     let of_bob = world.channels(bob);
     let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
-    Pair { world, alice, bob, hers, his, channel }
+    Pair { world, alice, bob, hers, his, channel, relay: 0 }
 }
 
 fn codes(events: &[Event]) -> Vec<&str> {
@@ -57,7 +59,7 @@ pub(crate) const GARBAGE: [u8; 256] = [5; 256];
 #[test]
 fn an_entry_that_does_not_open_is_passed_over() {
     // spec: CLI-044
-    let Pair { mut world, alice, bob, hers, his, channel } = pair();
+    let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
     let stolen = world.steal(bob, &channel);
     let answer = world.inject(0, &stolen, Operation::Message, &[1; 300]);
     assert!(matches!(answer, Answer::Appended(_)));
@@ -77,15 +79,17 @@ fn a_message_behind_a_commit_is_refused() {
     let Pair { mut world, bob, channel, .. } = pair();
     world.pass(5_000);
     let epoch = world.steal(bob, &channel).epoch;
-    let first = world.next_place(bob, &channel);
+    let place = world.log_place(bob, &channel);
+    let first = place.read_to;
     world.settle();
     let commit = Operation::Commit(mark(Cut::Through, 1));
-    for (sequence, operation) in [(first, commit), (first.next(), Operation::Message)] {
+    let entries = [(first, commit), (first.next(), Operation::Message)];
+    let entries = entries.map(|(sequence, operation)| {
         let content = Content::Inline(GARBAGE.to_vec().into());
         let body = EntryBody::Whole { content, operation };
-        let entry = Entry { epoch, sequence, body, stored_at: Timestamp(0) };
-        world.whisper(bob, epoch, Answer::Entry(entry));
-    }
+        Entry { epoch, sequence, body, stored_at: Timestamp(0) }
+    });
+    world.whisper_signed(bob, 0, &channel, place, entries.to_vec());
     world.pass(1_000);
     let events = world.events(bob);
     assert!(codes(&events).contains(&"MESSAGE_AFTER_COMMIT"), "{events:?}");
@@ -95,7 +99,7 @@ fn a_message_behind_a_commit_is_refused() {
 fn a_garbage_commit_does_not_brick_a_group() {
     // spec: GRP-036, CHN-020
     for cut in [Cut::Through, Cut::Cut] {
-        let Pair { mut world, alice, bob, hers, his, channel } = pair();
+        let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
         world.pass(5_000);
         let stolen = world.steal(bob, &channel);
         let operation = Operation::Commit(mark(cut, 1));
@@ -122,7 +126,7 @@ fn a_garbage_commit_does_not_brick_a_group() {
 #[test]
 fn several_garbage_commits_in_a_row_are_contested_too() {
     // spec: GRP-036, CHN-020
-    let Pair { mut world, alice, bob, hers, his, channel } = pair();
+    let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
     world.pass(5_000);
     let stolen = world.steal(bob, &channel);
     let mut contested = Vec::new();
@@ -256,12 +260,12 @@ fn a_candidate_that_contests_what_was_not_shown_is_not_judged() {
     let epoch = world.steal(bob, &channel).epoch;
     let contested = vec![EntryId::from_bytes([1; 32])];
     let second = Operation::Commit(CommitMark { contested, ..mark(Cut::Through, 2) });
-    let next = world.next_place(bob, &channel);
+    let place = world.log_place(bob, &channel);
     world.settle();
     let content = Content::Inline(GARBAGE.to_vec().into());
     let body = EntryBody::Whole { content, operation: second };
-    let entry = Entry { epoch, sequence: next, body, stored_at: Timestamp(0) };
-    world.whisper(bob, epoch, Answer::Entry(entry));
+    let entry = Entry { epoch, sequence: place.read_to, body, stored_at: Timestamp(0) };
+    world.whisper_signed(bob, 0, &channel, place, vec![entry]);
     world.pass(1_000);
     assert_eq!(world.chats(bob)[0].state, ChatState::Stuck);
 }
@@ -290,13 +294,32 @@ fn a_relay_that_hides_the_last_messages_of_an_epoch_is_noticed() {
     world.pass(60_000);
     world.ask(alice, Command::GroupAdd { chat, contact: contacts[1].number });
     world.pass(60_000);
-    // Bob is shown the commit in the place of the message before it.
-    world.set_tamper(|mut frame| {
-        if let Answer::Entry(entry) = &mut frame.answer {
-            match &entry.body {
+    let of_carol = world.channels(carol);
+    // Bob is shown the commit in the place of the message before it, and the relay signs for that.
+    let of_bob = world.channels(bob);
+    let shared = |id: &ChannelId| of_bob.contains(id) && of_carol.contains(id);
+    let channel = world.channels(alice).into_iter().find(shared).unwrap();
+    let mut shown = None;
+    world.set_tamper(move |mut frame| {
+        match &mut frame.answer {
+            Answer::Entry(entry) => match &entry.body {
                 EntryBody::Whole { operation: Operation::Message, .. } => return None,
-                _ => entry.sequence = Sequence::FIRST,
+                _ => {
+                    entry.sequence = Sequence::FIRST;
+                    shown.get_or_insert_with(|| entry.clone());
+                }
+            },
+            Answer::EpochEnd(end) => {
+                if let Some(shown) = shown.as_ref().filter(|shown| shown.epoch == end.epoch) {
+                    *end = end_behind(
+                        0,
+                        &channel,
+                        LogPlace::start(&channel, &end.epoch),
+                        std::slice::from_ref(shown),
+                    );
+                }
             }
+            _ => {}
         }
         Some(frame)
     });
@@ -336,15 +359,16 @@ fn a_relay_that_contradicts_itself_is_noticed() {
     }
 }
 
-/// Shows the reader of a channel an entry that no honest relay would show, at its next place.
+/// Shows the reader of a channel an entry that no honest relay would show, at its next place, and signs
+/// for it.
 fn show(pair: &mut Pair, body: EntryBody) {
     let (bob, channel) = (pair.bob, pair.channel);
     pair.world.pass(5_000);
     let epoch = pair.world.steal(bob, &channel).epoch;
-    let sequence = pair.world.next_place(bob, &channel);
+    let place = pair.world.log_place(bob, &channel);
     pair.world.settle();
-    let entry = Entry { epoch, sequence, body, stored_at: Timestamp(0) };
-    pair.world.whisper(bob, epoch, Answer::Entry(entry));
+    let entry = Entry { epoch, sequence: place.read_to, body, stored_at: Timestamp(0) };
+    pair.world.whisper_signed(bob, pair.relay, &channel, place, vec![entry]);
     pair.world.pass(1_000);
 }
 
@@ -366,7 +390,7 @@ fn a_group_that_cannot_go_on_keeps_no_connection() {
     let (hers, his) = world.befriend(alice, bob);
     let of_bob = world.channels(bob);
     let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
-    let mut pair = Pair { world, alice, bob, hers, his, channel };
+    let mut pair = Pair { world, alice, bob, hers, his, channel, relay: 1 };
     pair.world.settle();
     // The inbox, the own group, and the chat at her relay.
     assert_eq!(pair.world.connections(bob), 3);
@@ -398,7 +422,7 @@ fn an_entry_with_a_size_that_no_relay_takes_is_not_judged() {
 #[test]
 fn a_candidate_behind_the_valid_one_changes_nothing() {
     // spec: GRP-039
-    let Pair { mut world, alice, bob, hers, his, channel } = pair();
+    let Pair { mut world, alice, bob, hers, his, channel, .. } = pair();
     world.pass(5_000);
     let stolen = world.steal(bob, &channel);
     world.inject(0, &stolen, Operation::Commit(mark(Cut::Through, 1)), &GARBAGE);

@@ -3,7 +3,9 @@
 use std::{cell::Cell, rc::Rc};
 
 use hushwire_engine::{
-    command::{ChatState, Command, LinkState, LinkUse, MessageState, RelayState, Reply},
+    command::{
+        ChatState, Command, FailureReason, LinkState, LinkUse, MessageState, RelayState, Reply,
+    },
     event::{Event, RelayFault, Warning},
 };
 use hushwire_wire::{
@@ -132,6 +134,31 @@ fn what_no_log_decides_is_asked_again() {
         let known = links.iter().find(|known| known.number == link.number).unwrap();
         assert_eq!(known.state, LinkState::Active);
     }
+}
+
+#[test]
+fn a_relay_that_calls_every_contest_stale_is_not_asked_without_end() {
+    // spec: CLI-109, GRP-036
+    let crate::hostile::Pair { mut world, alice, bob, hers, his, channel, .. } =
+        crate::hostile::pair();
+    world.pass(5_000);
+    let stolen = world.steal(bob, &channel);
+    let mut seat = world.take_seat(0, &stolen);
+    world.set_tamper(|mut frame| {
+        if matches!(&frame.answer, Answer::Refused(refusal) if refusal.code == Code::TooEarly) {
+            frame.answer = stale();
+        }
+        Some(frame)
+    });
+    let garbage = world.push(&mut seat, crate::contests::commit(1, &[]), &crate::hostile::GARBAGE);
+    assert!(matches!(garbage, Answer::Appended(_)), "{garbage:?}");
+    let before = world.sends(alice);
+    world.say(alice, hers, "on");
+    world.pass(3_000);
+    assert!(world.sends(alice) - before < 50, "{}", world.sends(alice) - before);
+    world.set_tamper(Some);
+    world.pass(300_000);
+    assert_eq!(world.texts(bob, his), ["on"]);
 }
 
 #[test]
@@ -371,5 +398,42 @@ fn an_answer_that_is_swallowed_stops_nothing_for_ever() {
         assert_eq!(world.texts(bob, there), ["through"], "answer {swallowed}");
         let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
         assert_eq!(status.waiting, 0, "answer {swallowed}");
+    }
+}
+
+#[test]
+fn a_card_that_the_relay_bent_is_asked_for_again() {
+    // spec: IDN-060
+    for times in [3_u32, u32::MAX] {
+        let mut world = World::new(1);
+        let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+        let link = world.link(bob, LinkUse::Single);
+        let mut left = times;
+        world.set_tamper(move |mut frame| {
+            if let Answer::Card { card, .. } = &mut frame.answer
+                && left > 0
+            {
+                left -= 1;
+                let mut bent = card.to_vec();
+                bent[40] ^= 1;
+                *card = bent.into();
+            }
+            Some(frame)
+        });
+        let Reply::Chat(chat) = world.ask(alice, Command::AddContact { link }) else { panic!() };
+        world.say(alice, chat.number, "waits");
+        world.pass(30_000);
+        let failed = |event: &Event| {
+            let not_proven = FailureReason::IdentityNotProven;
+            matches!(event, Event::ContactFailed { reason, .. } if *reason == not_proven)
+        };
+        assert!(!world.events(alice).iter().any(failed), "not sure yet");
+        world.pass(3_600_000);
+        if times == u32::MAX {
+            assert!(world.events(alice).iter().any(failed));
+            continue;
+        }
+        let his = world.chats(bob)[0].number;
+        assert_eq!(world.texts(bob, his), ["waits"]);
     }
 }

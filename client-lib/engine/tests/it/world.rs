@@ -15,16 +15,17 @@ use hushwire_engine::{
     memory::MemoryStore as ClientStore,
     session::SessionNumber,
 };
-use hushwire_protocol::group::RuleVersion;
+use hushwire_protocol::group::{LogPlace, RuleVersion};
 use hushwire_relay_rules::MemoryStore;
 use hushwire_wire::{
     error::{Code, Refusal},
     frame::{
         AnswerFrame, RequestFrame, decode_answer, decode_request, encode_answer, encode_request,
     },
-    id::{EpochId, Timestamp},
+    id::{ChannelId, EpochId, Sequence, Timestamp},
     limit::Limits,
-    message::{Answer, Request, RequestId},
+    message::{Answer, Entry, EntryBody, EpochEnd, Request, RequestId},
+    transcript,
 };
 
 pub(crate) mod ages;
@@ -93,6 +94,33 @@ struct Link {
     session: u64,
 }
 
+/// The end of an epoch behind these entries, which stand behind a place, as a relay signs it.
+pub(crate) fn end_behind(
+    relay: usize,
+    channel: &ChannelId,
+    place: LogPlace,
+    entries: &[Entry],
+) -> EpochEnd {
+    let epoch = entries[0].epoch;
+    let mut place = place;
+    for entry in entries {
+        let id = match &entry.body {
+            EntryBody::Whole { content, operation } => {
+                transcript::entry_id(channel, &epoch, operation, &content.hash())
+            }
+            EntryBody::Expired(id) => *id,
+        };
+        let head = transcript::next_head(&place.head, entry.sequence, &id);
+        place = LogPlace { read_to: entry.sequence.next(), head };
+    }
+    let key = relay::signing_key(u8::try_from(relay).unwrap() + 1);
+    let relay = transcript::relay_id(&transcript::public_key(&key));
+    let last = Sequence(place.read_to.0 - 1);
+    let receipt = transcript::entry_receipt(&relay, channel, &epoch, last, &place.head);
+    let signature = Some(receipt.sign(&key));
+    EpochEnd { epoch, next: place.read_to, head: place.head, signature }
+}
+
 impl World {
     pub(crate) fn new(relays: u8) -> Self {
         let relays = (1..=relays).map(Relay::new).collect();
@@ -155,6 +183,24 @@ impl World {
         let Asked { session, id } = self.people[who.0].readings[&epoch];
         self.feed(who, Input::Frame(session, AnswerFrame { id, answer }));
         self.work();
+    }
+
+    /// Gives a device's last reading of an epoch entries that a relay has not, behind the place that was
+    /// read, and the end of the epoch with that relay's signature.
+    pub(crate) fn whisper_signed(
+        &mut self,
+        who: Who,
+        relay: usize,
+        channel: &ChannelId,
+        place: LogPlace,
+        entries: Vec<Entry>,
+    ) {
+        let epoch = entries[0].epoch;
+        let end = end_behind(relay, channel, place, &entries);
+        for entry in entries {
+            self.whisper(who, epoch, Answer::Entry(entry));
+        }
+        self.whisper(who, epoch, Answer::EpochEnd(end));
     }
 
     /// Rows that a device has read from its store since it was opened.

@@ -40,12 +40,17 @@ pub(super) struct Open {
     pub(super) answers: VecDeque<AnswerFrame>,
 }
 
+/// The key of the relay with this number, counted from 1.
+pub(super) fn signing_key(number: u8) -> SigningKey {
+    SigningKey::from_bytes(&[number; 32])
+}
+
 /// The key of a relay.
 pub(crate) struct RelayKey(Signer);
 
 impl RelayKey {
     pub(super) fn from_seed(seed: u8) -> Self {
-        Self(Signer::new(SigningKey::from_bytes(&[seed; 32])))
+        Self(Signer::new(signing_key(seed)))
     }
 }
 
@@ -60,7 +65,7 @@ impl Relay {
     }
 
     pub(super) fn new(seed: u8) -> Self {
-        let signer = Signer::new(SigningKey::from_bytes(&[seed; 32]));
+        let signer = Signer::new(signing_key(seed));
         let id = transcript::relay_id(&signer.public_key());
         let host =
             hushwire_protocol::address::Host::parse(&format!("relay{seed}.example")).unwrap();

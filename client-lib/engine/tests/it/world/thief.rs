@@ -17,7 +17,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     frame::RequestFrame,
-    id::{ChannelId, EntryId, EpochId, Nonce, Sequence, Timestamp},
+    id::{ChainHead, ChannelId, EntryId, EpochId, Nonce, Sequence, Timestamp},
     message::{Answer, Content, Handle, Hello, Request, RequestId},
     transcript::{self, Cut, Operation},
     version::VersionRange,
@@ -55,9 +55,15 @@ impl World {
 
     /// Where a person expects the next entry of a channel.
     pub(crate) fn next_place(&mut self, who: Who, channel: &ChannelId) -> Sequence {
+        self.log_place(who, channel).read_to
+    }
+
+    /// How far a person has read a channel, and to which head.
+    pub(crate) fn log_place(&mut self, who: Who, channel: &ChannelId) -> LogPlace {
         #[derive(serde::Deserialize)]
         struct Place {
             next: u64,
+            head: serde_bytes::ByteBuf,
         }
         let store = self.people[who.0].engine.take().unwrap().into_store();
         let group: StolenGroup = record(&store, Table::Group, channel.as_bytes());
@@ -65,7 +71,10 @@ impl World {
         let place: Place = record(&store, Table::Epoch, &key);
         let now = self.time_of(who);
         self.restart_on(who, store, now);
-        Sequence(place.next)
+        LogPlace {
+            read_to: Sequence(place.next),
+            head: ChainHead::from_slice(&place.head).unwrap(),
+        }
     }
 
     /// The channels of a person's groups.

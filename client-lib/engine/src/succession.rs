@@ -1,0 +1,400 @@
+//! Succession: a group that cannot go on is formed anew by an owner or admin of it, and goes on in the
+//! same chat.
+//!
+//! | state, at a member | input | next | effect |
+//! |---|---|---|---|
+//! | none | an offer of an owner | asking | asks at the new group's door |
+//! | none | an offer of an admin | offered | the person is told |
+//! | offered | the person follows, or the group is stuck here | asking | |
+//! | none, offered, asking | an invitation to the new group | followed | the chat goes on there |
+//! | asking | not let in | offered | the person is told |
+//! | any | a word of more weight | as from none | |
+//!
+//! Who begins one is in `beginning`, how the others hear of it in `offering`, and what becomes of the
+//! group before in `former`.
+
+mod beginning;
+mod former;
+mod offering;
+
+use hushwire_protocol::{
+    address::RelayAddress,
+    group::{Group, Role},
+    identity::Fingerprint,
+    invitation::Invitation,
+    succession::{Successor, SuccessorOffer, SuccessorRank},
+};
+use hushwire_wire::id::{ChannelId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::{
+    beginning::{begin, came, forget_roles},
+    former::{entered, tend},
+    offering::{link_is_there, offer, offer_target, offered, tell_again},
+};
+use crate::{
+    asking, chats, clock,
+    command::{ChatNumber, CommandError, Reply},
+    door::requests,
+    event::{Event, Warning},
+    groups, joining, log,
+    record::{GroupRecord, GroupState, PurposeRecord, Record, SecretBytes, id},
+    store::{StoreError, Table},
+    work::Work,
+};
+
+/// How long a successor has to have been followed until another one of the same role does not take its
+/// place any more, in milliseconds: a day.
+const SETTLE_MS: u64 = 24 * 60 * 60 * 1000;
+/// How long it is waited for those who were in the group before, in milliseconds.
+const GATHER_MS: u64 = 60_000;
+/// How often it is looked whether they are there.
+const GATHER_LOOK_MS: u64 = 2_000;
+
+/// Where a group goes on, by the word of the most weight. Key: `successor `, channel of the group.
+#[derive(Serialize, Deserialize)]
+struct SuccessionRecord {
+    /// The offer, with the link; none where an invitation came first.
+    offer: Option<SecretBytes>,
+    role: u8,
+    #[serde(with = "id")]
+    identity: Fingerprint,
+    made_at_ms: u64,
+    #[serde(with = "id")]
+    channel: ChannelId,
+    stage: Stage,
+    /// When this was noted.
+    since_ms: u64,
+    /// Who was in the group where it was said, if it was read there; whoever comes into that group later
+    /// was not (spec: LNK-109).
+    roster: Option<Vec<serde_bytes::ByteArray<32>>>,
+}
+
+impl Record for SuccessionRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Stage {
+    Offered,
+    Asking,
+    Followed,
+}
+
+impl SuccessionRecord {
+    fn new(work: &Work<'_>, rank: SuccessorRank, offer: Option<SecretBytes>, stage: Stage) -> Self {
+        Self {
+            offer,
+            role: rank.role as u8,
+            identity: rank.identity,
+            made_at_ms: rank.made_at.0,
+            channel: rank.channel,
+            stage,
+            since_ms: work.now.0,
+            roster: None,
+        }
+    }
+
+    fn with_roster(mut self, people: &[Fingerprint]) -> Self {
+        let bytes = people.iter().map(|person| serde_bytes::ByteArray::new(*person.as_bytes()));
+        self.roster = Some(bytes.collect());
+        self
+    }
+
+    fn rank(&self) -> Result<SuccessorRank, StoreError> {
+        Ok(SuccessorRank {
+            role: Role::of(self.role).map_err(|_| StoreError::Damaged)?,
+            identity: self.identity,
+            made_at: Timestamp(self.made_at_ms),
+            channel: self.channel,
+        })
+    }
+
+    fn offer(&self) -> Result<Option<SuccessorOffer>, StoreError> {
+        let Some(bytes) = &self.offer else { return Ok(None) };
+        SuccessorOffer::from_bytes(bytes.expose()).map(Some).map_err(|_| StoreError::Damaged)
+    }
+}
+
+fn key(before: &ChannelId) -> Vec<u8> {
+    [b"successor ", &before.as_bytes()[..]].concat()
+}
+
+fn load(work: &Work<'_>, before: &ChannelId) -> Result<Option<SuccessionRecord>, StoreError> {
+    work.tx.load(&key(before))
+}
+
+fn save(work: &Work<'_>, before: &ChannelId, record: &SuccessionRecord) -> Result<(), StoreError> {
+    work.tx.save(&key(before), record)
+}
+
+/// What a successor weighs; nothing, if nobody said it who could (spec: GRP-142).
+fn rank_of(
+    work: &mut Work<'_>,
+    successor: &Successor,
+) -> Result<Option<SuccessorRank>, StoreError> {
+    let provider = work.provider();
+    // Where the state of the group is lost, nobody's word can be judged.
+    let Ok(Some(group)) = Group::load(&provider, &successor.before) else { return Ok(None) };
+    let members = group.members().map_err(log::store_error)?;
+    let by = members.iter().find(|leaf| leaf.credential.signature_key() == successor.key);
+    Ok(by.filter(|leaf| leaf.role >= Role::Admin).map(|leaf| SuccessorRank {
+        role: leaf.role,
+        identity: leaf.identity(),
+        made_at: successor.made_at,
+        channel: successor.channel,
+    }))
+}
+
+/// Whether a word is followed without a person's: an owner can do anything to a group anyhow; an admin
+/// is followed where this device has no other way on (spec: CLI-200).
+fn may_follow(
+    work: &Work<'_>,
+    before: &ChannelId,
+    group: &GroupRecord,
+    rank: &SuccessorRank,
+    relay: &RelayAddress,
+) -> Result<bool, StoreError> {
+    let follows = rank.role == Role::Owner
+        || group.state == GroupState::Stuck
+        || log::is_full(work, before, &group.epoch)?;
+    let here = follows && joining::has_relay_room(work, &relay.to_string())?;
+    Ok(here || group.follows_admins)
+}
+
+/// Somebody tells where a group goes on, in its log. Whoever it is: the word in it is signed
+/// (spec: GRP-141).
+pub(crate) fn take(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    offer: &SuccessorOffer,
+) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    let Some(chat) = chat_of(&group) else { return Ok(()) };
+    let rank = match offer.successor.before == *channel {
+        true => rank_of(work, &offer.successor)?,
+        false => None,
+    };
+    let Some(rank) = rank else {
+        let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
+        return work.event(Event::Warning(Warning::EntryRejected { chat, code }));
+    };
+    let roster = groups::last_roster(work, channel, &group)?;
+    let bytes = SecretBytes::new(&offer.to_bytes());
+    match load(work, channel)? {
+        // An invitation was there first.
+        Some(mut known) if known.rank()? == rank && known.roster.is_none() => {
+            known.offer = Some(bytes);
+            return save(work, channel, &known.with_roster(&roster));
+        }
+        Some(known) if known.rank()? >= rank => return Ok(()),
+        Some(known) if stays(work, &known, &rank)? => {
+            return work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() });
+        }
+        _ => {}
+    }
+    let record = SuccessionRecord::new(work, rank, Some(bytes), Stage::Offered);
+    save(work, channel, &record.with_roster(&roster))?;
+    // An invitation there may have come before.
+    work.effects.contacts = true;
+    if may_follow(work, channel, &group, &rank, &offer.successor.relay)? {
+        return ask(work, channel, chat);
+    }
+    work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() })
+}
+
+/// Whether a device that has followed a successor stays there, though another one ranks higher: who is
+/// left out does not undo that, and after a while nobody of the same role does (spec: GRP-144).
+fn stays(
+    work: &Work<'_>,
+    known: &SuccessionRecord,
+    rank: &SuccessorRank,
+) -> Result<bool, StoreError> {
+    if known.stage != Stage::Followed || known.identity == rank.identity {
+        return Ok(false);
+    }
+    let until = Timestamp(known.since_ms).plus_ms(SETTLE_MS);
+    let settled = known.role == rank.role as u8 && clock::is_over(work.now, until.0, SETTLE_MS);
+    Ok(settled || requests::needs_approval(work, &known.channel, &rank.identity)?)
+}
+
+/// The chat of a group of several, now or before.
+const fn chat_of(group: &GroupRecord) -> Option<ChatNumber> {
+    match group.purpose {
+        PurposeRecord::Group { chat } | PurposeRecord::Former { chat, .. } => Some(chat),
+        PurposeRecord::Direct { .. } | PurposeRecord::OwnDevices => None,
+    }
+}
+
+/// Asks at the door of the new group, unless this device is in it.
+fn ask(work: &mut Work<'_>, before: &ChannelId, chat: ChatNumber) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, before)? else { return Ok(()) };
+    if record.stage != Stage::Offered {
+        return Ok(());
+    }
+    let Some(offer) = record.offer()? else { return Ok(()) };
+    let there = groups::record(work, &record.channel)?.is_some_and(|group| group.state.is_in());
+    if there {
+        return Ok(());
+    }
+    record.stage = Stage::Asking;
+    save(work, before, &record)?;
+    asking::follow(work, chat, *before, &offer.link())
+}
+
+/// This device cannot go on in a group: what an admin offered is a way on (spec: CLI-200).
+pub(crate) fn no_way_on(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    match chat_of(&group) {
+        Some(chat) => ask(work, channel, chat),
+        None => Ok(()),
+    }
+}
+
+/// The person follows whoever of the admins speaks (spec: CLI-200).
+pub(crate) fn follow(work: &mut Work<'_>, chat: ChatNumber) -> Result<Reply, CommandError> {
+    let channel = chats::named(work, chat)?.channel.ok_or(CommandError::NoSuccessor)?;
+    let mut group = groups::record(work, &channel)?.ok_or(CommandError::NoSuccessor)?;
+    if chat_of(&group).is_none() {
+        return Err(CommandError::WrongChatKind);
+    }
+    if load(work, &channel)?.is_none_or(|record| record.stage == Stage::Followed) {
+        return Err(CommandError::NoSuccessor);
+    }
+    group.follows_admins = true;
+    groups::save(work, &channel, &group)?;
+    work.effects.contacts = true;
+    ask(work, &channel, chat)?;
+    Ok(Reply::Done)
+}
+
+/// The new group does not let this device in, or not yet: the person is told, and may ask again.
+pub(crate) fn not_let_in(work: &Work<'_>, before: &ChannelId) -> Result<(), StoreError> {
+    let Some(mut record) = load(work, before)? else { return Ok(()) };
+    if record.stage == Stage::Asking {
+        record.stage = Stage::Offered;
+        save(work, before, &record)?;
+    }
+    Ok(())
+}
+
+// --- coming in ------------------------------------------------------------------------------
+
+/// The chat of a group that goes on where an invitation leads, if this device knows that already and
+/// follows: then it asks nothing of who invites (spec: CLI-201).
+pub(crate) fn leads_on(
+    work: &Work<'_>,
+    invitation: &Invitation,
+) -> Result<Option<ChatNumber>, StoreError> {
+    for row in work.tx.list::<SuccessionRecord>(&key_prefix(), usize::MAX)? {
+        let record = row.record;
+        if record.channel != invitation.group.channel || record.stage == Stage::Followed {
+            continue;
+        }
+        let Some(offer) = record.offer()? else { continue };
+        let Some(group) = groups::record(work, &offer.successor.before)? else { continue };
+        let here = offer.successor.relay == invitation.group.relay;
+        let SuccessorOffer { successor, .. } = &offer;
+        let follows =
+            || may_follow(work, &successor.before, &group, &record.rank()?, &successor.relay);
+        if here && follows()? {
+            return Ok(chat_of(&group));
+        }
+    }
+    Ok(None)
+}
+
+fn key_prefix() -> Vec<u8> {
+    b"successor ".to_vec()
+}
+
+/// What a group that this device comes into takes the place of.
+pub(crate) enum Standing {
+    /// Of no group that this device knows, by a word that counts: it is a group like any other.
+    Plain,
+    /// Of one that goes on elsewhere, by a word of more weight.
+    Outranked,
+    /// Of the one in this chat.
+    Follows { chat: ChatNumber },
+    /// Of one by an admin's word, which the person has not followed (spec: CLI-200).
+    NotFollowed,
+}
+
+/// Where a group that this device comes into belongs (spec: GRP-142, GRP-143, CLI-201).
+pub(crate) fn standing(
+    work: &mut Work<'_>,
+    joined: &Group,
+    channel: &ChannelId,
+    relay: &RelayAddress,
+) -> Result<Standing, StoreError> {
+    let Some(successor) = joined.state().before.clone() else { return Ok(Standing::Plain) };
+    if successor.channel != *channel || successor.relay != *relay {
+        return Ok(Standing::Plain);
+    }
+    let before = successor.before;
+    let Some(group) = groups::record(work, &before)? else { return Ok(Standing::Plain) };
+    let Some(chat) = chat_of(&group) else { return Ok(Standing::Plain) };
+    let Some(rank) = rank_of(work, &successor)? else { return Ok(Standing::Plain) };
+    let known = load(work, &before)?;
+    if let Some(known) = &known
+        && known.rank()? > rank
+    {
+        return Ok(Standing::Outranked);
+    }
+    if let Some(known) = &known
+        && stays(work, known, &rank)?
+    {
+        return Ok(Standing::Outranked);
+    }
+    if !may_follow(work, &before, &group, &rank, relay)? {
+        return Ok(Standing::NotFollowed);
+    }
+    let mut record = SuccessionRecord::new(work, rank, None, Stage::Followed);
+    if let Some(known) = known.filter(|known| known.channel == *channel) {
+        record.offer = known.offer;
+        record.roster = known.roster;
+    }
+    save(work, &before, &record)?;
+    work.event(Event::GroupSucceeded { chat, by: rank.identity.to_hex() })?;
+    Ok(Standing::Follows { chat })
+}
+
+/// Until when what people say in a group that was formed anew waits for those who were in the one
+/// before: who comes in later cannot read what was said earlier (spec: CLI-205).
+pub(crate) fn gathers_until(
+    work: &mut Work<'_>,
+    group: &Group,
+) -> Result<Option<Timestamp>, StoreError> {
+    let Some(successor) = &group.state().before else { return Ok(None) };
+    let Some(known) = load(work, &successor.before)? else { return Ok(None) };
+    let until = Timestamp(known.since_ms).plus_ms(GATHER_MS);
+    if known.channel != successor.channel || clock::is_over(work.now, until.0, GATHER_MS) {
+        return Ok(None);
+    }
+    let Some(before) = groups::record(work, &successor.before)? else { return Ok(None) };
+    let here = groups::identities(&groups::members_of(group)?);
+    let expected = groups::last_roster(work, &successor.before, &before)?;
+    let all_here = expected.iter().all(|person| here.contains(person));
+    Ok((!all_here).then(|| until.min(work.now.plus_ms(GATHER_LOOK_MS))))
+}
+
+/// Whether somebody was in the group that this one takes the place of, as this device last knew it
+/// (spec: LNK-109).
+pub(crate) fn was_in(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<bool, StoreError> {
+    let Some(successor) = log::load_group(work, channel)?.state().before.clone() else {
+        return Ok(false);
+    };
+    let known = load(work, &successor.before)?.filter(|known| known.channel == *channel);
+    let roster = known.and_then(|known| known.roster);
+    Ok(roster.is_some_and(|roster| roster.iter().any(|known| **known == *person.as_bytes())))
+}
+
+/// Whether a group is known as one where another one goes on: then it has to be that.
+pub(crate) fn is_expected(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+    let rows = work.tx.list::<SuccessionRecord>(&key_prefix(), usize::MAX)?;
+    Ok(rows.iter().any(|row| row.record.channel == *channel))
+}

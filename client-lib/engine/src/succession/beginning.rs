@@ -1,0 +1,228 @@
+//! The one call that forms a group anew (spec: CLI-202, CLI-204).
+
+use hushwire_protocol::{
+    group::{Group, Life, Role, RoleEntry},
+    identity::Fingerprint,
+    succession::{NewPlace, Successor, SuccessorOffer, SuccessorRank},
+};
+use hushwire_wire::id::{ChannelId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Stage, SuccessionRecord, former, load, offering, save};
+use crate::{
+    changing, chats,
+    command::{ChatKind, ChatNumber, CommandError, GroupLinkTerms, LinkAdmission, Reply},
+    contacts, devices, door,
+    event::Event,
+    groups, log, packages, profile,
+    record::{
+        ChangeRecord, EditRecord, GroupState, PurposeRecord, Record, RoleRecord, SecretBytes, Wish,
+    },
+    store::{StoreError, Table},
+    work::Work,
+};
+
+/// Roles that people get back when they come into a group that this device formed anew. Key:
+/// `roles of `, channel.
+#[derive(Serialize, Deserialize)]
+struct RolesRecord {
+    roles: Vec<RoleRecord>,
+    /// What this identity was itself.
+    own: crate::command::MemberRole,
+}
+
+impl Record for RolesRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+fn roles_key(channel: &ChannelId) -> Vec<u8> {
+    [b"roles of ", &channel.as_bytes()[..]].concat()
+}
+
+/// A group, and who is to be left out of the one that takes its place.
+struct Outline {
+    before: ChannelId,
+    group: Group,
+    me: Fingerprint,
+    role: Role,
+    left_out: Vec<Fingerprint>,
+}
+
+/// Forms a group anew, for all who were in it but those who are left out. Answers with the link by
+/// which they come in, for whom it reaches by no other way.
+pub(crate) fn begin(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    left_out: &[String],
+) -> Result<Reply, CommandError> {
+    let outline = outline(work, chat, left_out)?;
+    let channel = ChannelId::from_bytes(work.random());
+    let successor = sign(work, &outline, channel)?;
+    let mut agreed = outline.group.state().clone();
+    agreed.life = Life::Open;
+    agreed.before = Some(Box::new(successor.clone()));
+    agreed.roles = vec![RoleEntry { identity: outline.me, role: Role::Owner }];
+    groups::form_as(work, channel, agreed, PurposeRecord::Group { chat })?;
+    keep_roles(work, &channel, &outline)?;
+    former::entered(work, &channel, chat)?;
+    devices::add_own_devices(work, &channel)?;
+    for person in &outline.left_out {
+        door::requests::need_approval(work, &channel, person)?;
+    }
+    let terms =
+        GroupLinkTerms { admission: LinkAdmission::Former, uses: None, expires_in_ms: None };
+    let made = door::links::make_in(work, chat, &channel, terms)?;
+    let offer = SuccessorOffer {
+        successor,
+        inbox: made.link.inbox,
+        secret: made.link.secret,
+        maker: outline.me,
+    };
+    note_offer(work, &outline, &offer)?;
+    for person in others(&outline)? {
+        if contacts::is_contact(work, &person)? {
+            packages::wish_person(work, &channel, &person)?;
+        }
+    }
+    offering::begin(work, &outline.before, channel)?;
+    work.event(Event::GroupSucceeded { chat, by: outline.me.to_hex() })?;
+    Ok(Reply::GroupLink(made.info))
+}
+
+fn outline(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    left_out: &[String],
+) -> Result<Outline, CommandError> {
+    let record = chats::named(work, chat)?;
+    if record.kind != ChatKind::Group {
+        return Err(CommandError::WrongChatKind);
+    }
+    let before = record.channel.ok_or(CommandError::ChatClosed)?;
+    let known = groups::record(work, &before)?.ok_or(CommandError::ChatClosed)?;
+    if !matches!(known.state, GroupState::Member | GroupState::Stuck) {
+        return Err(CommandError::ChatClosed);
+    }
+    if known.is_held(work.rules) {
+        return Err(CommandError::NewerRules);
+    }
+    let group = log::load_group(work, &before)?;
+    if group.state().life == Life::Dissolved {
+        return Err(CommandError::ChatClosed);
+    }
+    let me = profile::fingerprint(work)?;
+    let role = group.state().role(&me);
+    if role < Role::Admin {
+        return Err(CommandError::NoRight);
+    }
+    if profile::require(work)?.manager_key().is_none() {
+        return Err(CommandError::NotAManager);
+    }
+    let left_out = parse(&group, &me, role, left_out)?;
+    Ok(Outline { before, group, me, role, left_out })
+}
+
+/// Nobody leaves out who is above them, nor themselves (spec: CLI-202).
+fn parse(
+    group: &Group,
+    me: &Fingerprint,
+    role: Role,
+    left_out: &[String],
+) -> Result<Vec<Fingerprint>, CommandError> {
+    let members = groups::members_of(group)?;
+    let mut parsed = Vec::new();
+    for text in left_out {
+        let person = changing::member(&members, text)?;
+        if person == *me || group.state().role(&person) > role {
+            return Err(CommandError::NoRight);
+        }
+        parsed.push(person);
+    }
+    Ok(parsed)
+}
+
+fn others(outline: &Outline) -> Result<Vec<Fingerprint>, StoreError> {
+    let mut people = groups::identities(&groups::members_of(&outline.group)?);
+    people.retain(|person| *person != outline.me && !outline.left_out.contains(person));
+    Ok(people)
+}
+
+fn sign(
+    work: &mut Work<'_>,
+    outline: &Outline,
+    channel: ChannelId,
+) -> Result<Successor, CommandError> {
+    let inbox = work.inbox()?.ok_or(CommandError::NoIdentity)?;
+    let relay = inbox.relay.parse().map_err(|_| CommandError::StoreDamaged)?;
+    // A clock that was put back does not make an earlier word of this identity the later one.
+    let known = match load(work, &outline.before)? {
+        Some(known) if known.identity == outline.me => known.made_at_ms.saturating_add(1),
+        _ => 0,
+    };
+    let made_at = Timestamp(work.now.0.max(known));
+    let device = profile::device(work)?;
+    let place = NewPlace { channel, relay };
+    Ok(Successor::sign(outline.before, place, made_at, &device.key))
+}
+
+fn note_offer(
+    work: &Work<'_>,
+    outline: &Outline,
+    offer: &SuccessorOffer,
+) -> Result<(), StoreError> {
+    let rank = SuccessorRank {
+        role: outline.role,
+        identity: outline.me,
+        made_at: offer.successor.made_at,
+        channel: offer.successor.channel,
+    };
+    let bytes = SecretBytes::new(&offer.to_bytes());
+    let people = groups::identities(&groups::members_of(&outline.group)?);
+    let record = SuccessionRecord::new(work, rank, Some(bytes), Stage::Followed);
+    save(work, &outline.before, &record.with_roster(&people))
+}
+
+// --- roles ----------------------------------------------------------------------------------
+
+fn keep_roles(work: &Work<'_>, channel: &ChannelId, outline: &Outline) -> Result<(), StoreError> {
+    let mut roles = Vec::new();
+    for entry in &outline.group.state().roles {
+        if entry.identity != outline.me && !outline.left_out.contains(&entry.identity) {
+            let role = changing::member_role(entry.role);
+            roles.push(RoleRecord { person: entry.identity, role });
+        }
+    }
+    let own = changing::member_role(outline.role);
+    work.tx.save(&roles_key(channel), &RolesRecord { roles, own })
+}
+
+/// People came into a group: who had a role in the one before gets it back, once; and who formed the
+/// group as an admin is an owner no longer than it takes (spec: CLI-204).
+pub(crate) fn came(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    people: &[Fingerprint],
+) -> Result<(), StoreError> {
+    let Some(mut kept) = work.tx.load::<RolesRecord>(&roles_key(channel))? else { return Ok(()) };
+    let (mut roles, rest): (Vec<RoleRecord>, Vec<RoleRecord>) =
+        kept.roles.into_iter().partition(|entry| people.contains(&entry.person));
+    kept.roles = rest;
+    if roles.is_empty() {
+        return work.tx.save(&roles_key(channel), &kept);
+    }
+    let owner = crate::command::MemberRole::Owner;
+    if kept.own != owner && roles.iter().any(|entry| entry.role == owner) {
+        let person = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+        roles.push(RoleRecord { person, role: kept.own });
+        kept.own = owner;
+    }
+    work.tx.save(&roles_key(channel), &kept)?;
+    let change = ChangeRecord::Edit(EditRecord { roles, ..EditRecord::default() });
+    work.wish(Wish::ChangeGroup { channel: *channel, change })?;
+    Ok(())
+}
+
+/// A group is over for this device: nobody gets anything back there.
+pub(crate) fn forget_roles(work: &Work<'_>, channel: &ChannelId) {
+    work.tx.remove(Table::Profile, &roles_key(channel));
+}

@@ -1,0 +1,130 @@
+//! How the members of a group hear where it goes on: by a message in its log, and by a note where no
+//! message can be stored any more (spec: CLI-202).
+
+use hushwire_protocol::{
+    content::{ControlEntry, ControlKind},
+    group::seal_offer,
+};
+use hushwire_wire::{
+    id::ChannelId,
+    message::{Content, Request},
+    transcript::Operation,
+};
+
+use super::load;
+use crate::{
+    control, door, groups, log,
+    record::{Wish, WishNumber},
+    store::StoreError,
+    wish::{self, Ask, Desk, Progress, Step, Target},
+    work::Work,
+};
+
+/// How often it is looked whether the message got through, in milliseconds.
+const LOOK_MS: u64 = 5_000;
+
+/// Offers the new group to those who read the one before, once the relay knows its link.
+pub(super) fn begin(
+    work: &mut Work<'_>,
+    before: &ChannelId,
+    channel: ChannelId,
+) -> Result<(), StoreError> {
+    let wish = Wish::OfferSuccessor { before: *before, channel, said: None, noted: None };
+    work.wish(wish).map(|_| ())
+}
+
+/// The link by which members come in is known to the relay: what waits for that goes on.
+pub(crate) fn link_is_there(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(successor) = log::load_group(work, channel)?.state().before.clone() else {
+        return Ok(());
+    };
+    for row in wish::of_channel(work, &successor.before)? {
+        if matches!(row.wish, Wish::OfferSuccessor { .. }) {
+            work.effects.wished.push(row.number);
+        }
+    }
+    Ok(())
+}
+
+/// Says it, and notes it in an epoch where members contest: a message is stored there only when one of
+/// them is through.
+pub(crate) fn offer(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    desk: &Desk,
+    wish: Wish,
+) -> Result<Step, StoreError> {
+    let Wish::OfferSuccessor { before, channel, said, noted } = wish else { return Ok(Step::Aim) };
+    let record = load(work, &before)?.filter(|record| record.channel == channel);
+    let (Some(view), Some(offer)) =
+        (desk.channel, record.map(|it| it.offer()).transpose()?.flatten())
+    else {
+        work.settle(number);
+        return Ok(Step::Settled);
+    };
+    let Some(said) = said else {
+        let said = say(work, &before, &offer.to_bytes())?;
+        work.update_wish(number, Wish::OfferSuccessor { before, channel, said, noted })?;
+        return Ok(match said {
+            Some(_) => Step::Later(work.now),
+            None => Step::Aim,
+        });
+    };
+    if wish::load(work, said)?.is_none() {
+        work.settle(number);
+        return Ok(Step::Settled);
+    }
+    let (epoch, keys) = log::epoch_state(work, &before, &view.epoch)?;
+    if epoch.candidates.is_empty() || noted.is_some_and(|noted| *noted == *view.epoch.as_bytes()) {
+        return Ok(Step::Others { until: work.now.plus_ms(LOOK_MS) });
+    }
+    let provider = work.provider();
+    let envelope =
+        seal_offer(&provider, &before, &view.epoch, &keys, &offer).map_err(log::store_error)?;
+    let content = Content::Inline(envelope.into());
+    let operation = Operation::Note;
+    Ok(Step::Ask(Ask::Request(Request::Append { handle: view.handle, content, operation })))
+}
+
+fn say(
+    work: &mut Work<'_>,
+    before: &ChannelId,
+    offer: &[u8],
+) -> Result<Option<WishNumber>, StoreError> {
+    let entry = ControlEntry { kind: ControlKind::Successor, payload: offer.to_vec() };
+    control::send_one(work, before, vec![entry])
+}
+
+/// What an offer needs: the channel of the group before, once members can come in.
+pub(crate) fn offer_target(
+    work: &Work<'_>,
+    before: &ChannelId,
+    channel: &ChannelId,
+) -> Result<Target, StoreError> {
+    match door::links::is_open_to_former(work, channel)? {
+        true => groups::channel_target(work, before),
+        false => Ok(Target::Nothing),
+    }
+}
+
+/// The relay has the note, or takes none in this epoch: then the message has to do.
+pub(crate) fn offered(
+    work: &Work<'_>,
+    number: WishNumber,
+    desk: &Desk,
+    wish: Wish,
+) -> Result<Progress, StoreError> {
+    let Wish::OfferSuccessor { before, channel, said, .. } = wish else {
+        return Ok(Progress::Next);
+    };
+    let noted = desk.channel.map(|view| serde_bytes::ByteArray::new(*view.epoch.as_bytes()));
+    work.update_wish(number, Wish::OfferSuccessor { before, channel, said, noted })?;
+    Ok(Progress::Next)
+}
+
+/// Whoever this device adds to a former group has not read where it goes on: it is said again
+/// (spec: CLI-203).
+pub(crate) fn tell_again(work: &mut Work<'_>, before: &ChannelId) -> Result<(), StoreError> {
+    let Some(offer) = load(work, before)?.and_then(|record| record.offer) else { return Ok(()) };
+    say(work, before, offer.expose()).map(|_| ())
+}

@@ -1,0 +1,277 @@
+//! Succession: a group that cannot go on is formed anew on another channel, and those who were in it
+//! know the new one by the word of an owner or admin of the old one.
+//!
+//! ```text
+//! old group ──offer (note, message)──▶ member ──asks at the new group's door──▶ new group
+//!                 └── successor, signed by a leaf of the old group ──┘ the same in its agreed state
+//! ```
+//!
+//! Whose word counts, and against which other, is for the client that knows the old group. Normative
+//! text: `spec/succession.md`.
+
+use hushwire_wire::id::{ChannelId, InboxId, PublicKey, Signature, Timestamp};
+use hushwire_wire::transcript::BadSignature;
+use zeroize::Zeroizing;
+
+use crate::address::{self, RelayAddress};
+use crate::encoding::{DecodeError, Reader, Writer};
+use crate::identity::{DeviceKey, Fingerprint};
+use crate::label::Label;
+use crate::link::{ContactLink, LinkSecret, LinkTarget};
+
+const VERSION: u16 = 1;
+/// Longest encoding of a successor, in bytes: its fields, and a relay's name of 255 bytes.
+pub(crate) const SUCCESSOR_BYTES_MAX: usize = 2 + 32 + 32 + 2 + 255 + 2 + 32 + 8 + 32 + 64;
+
+/// "This group goes on there": the word of a device that was in it (spec: GRP-140).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Successor {
+    /// The group that goes on.
+    pub before: ChannelId,
+    /// Where it does.
+    pub channel: ChannelId,
+    /// The relay of that channel.
+    pub relay: RelayAddress,
+    /// When this was said, by the clock of who said it: later words of one identity take the place of
+    /// earlier ones.
+    pub made_at: Timestamp,
+    /// The signature key of a leaf of the group before.
+    pub key: PublicKey,
+    signature: Signature,
+}
+
+/// Where a group goes on.
+#[derive(Clone, Debug)]
+pub struct NewPlace {
+    /// The channel.
+    pub channel: ChannelId,
+    /// Its relay.
+    pub relay: RelayAddress,
+}
+
+impl Successor {
+    /// Says where the group on channel `before` goes on.
+    pub fn sign(
+        before: ChannelId,
+        place: NewPlace,
+        made_at: Timestamp,
+        device: &DeviceKey,
+    ) -> Self {
+        let NewPlace { channel, relay } = place;
+        let signature = Signature::from_bytes([0; 64]);
+        let mut said = Self { before, channel, relay, made_at, key: device.public(), signature };
+        said.signature = device.sign(Label::Successor, said.fields().as_bytes());
+        said
+    }
+
+    fn fields(&self) -> Writer {
+        let writer = Writer::with_capacity(SUCCESSOR_BYTES_MAX)
+            .short(VERSION)
+            .fixed(self.before)
+            .fixed(self.channel);
+        address::write(&self.relay, writer).integer(self.made_at.0).fixed(self.key)
+    }
+
+    /// The one encoding.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.fields().fixed(self.signature).into_bytes()
+    }
+
+    /// Reads the one encoding, and verifies that the key in it signed it (spec: GRP-140).
+    ///
+    /// # Errors
+    /// [`SuccessorError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SuccessorError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let said = Self {
+            before: ChannelId::from_bytes(reader.array()?),
+            channel: ChannelId::from_bytes(reader.array()?),
+            relay: address::read(&mut reader)?,
+            made_at: Timestamp(reader.integer()?),
+            key: PublicKey::from_bytes(reader.array()?),
+            signature: Signature::from_bytes(reader.array()?),
+        };
+        reader.finish()?;
+        Label::Successor.verify(&said.key, said.fields().as_bytes(), &said.signature)?;
+        Ok(said)
+    }
+}
+
+/// Why a successor is not one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SuccessorError {
+    /// Peer: the encoding.
+    #[error("the successor is malformed: {0}")]
+    Malformed(#[from] DecodeError),
+    /// Peer: the signature is not by the key in it.
+    #[error("the successor is not signed by its key")]
+    BadSignature,
+}
+
+impl From<BadSignature> for SuccessorError {
+    fn from(BadSignature: BadSignature) -> Self {
+        Self::BadSignature
+    }
+}
+
+/// A successor, and the link by which members of the group before come in (spec: GRP-141).
+#[derive(Debug, PartialEq, Eq)]
+pub struct SuccessorOffer {
+    /// Where the group goes on.
+    pub successor: Successor,
+    /// The door of the new group, at its relay.
+    pub inbox: InboxId,
+    /// The secret of a link to it.
+    pub secret: LinkSecret,
+    /// Who made that link.
+    pub maker: Fingerprint,
+}
+
+impl SuccessorOffer {
+    /// The one encoding.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Writer::with_capacity(SUCCESSOR_BYTES_MAX + 96)
+            .short(VERSION)
+            .variable(&self.successor.to_bytes())
+            .fixed(self.inbox)
+            .fixed(self.secret.expose())
+            .fixed(self.maker)
+            .into_secret()
+    }
+
+    /// Reads the one encoding, and verifies the successor in it.
+    ///
+    /// # Errors
+    /// [`SuccessorError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SuccessorError> {
+        let mut reader = Reader::new(bytes);
+        reader.version(VERSION)?;
+        let successor = reader.variable(SUCCESSOR_BYTES_MAX)?;
+        let inbox = InboxId::from_bytes(reader.array()?);
+        let secret = LinkSecret::from_bytes(reader.array()?);
+        let maker = Fingerprint::from_bytes(reader.array()?);
+        reader.finish()?;
+        Ok(Self { successor: Successor::from_bytes(successor)?, inbox, secret, maker })
+    }
+
+    /// The link by which members of the group before come in.
+    pub fn link(&self) -> ContactLink {
+        ContactLink {
+            target: LinkTarget::Group,
+            relay: self.successor.relay.clone(),
+            inbox: self.inbox,
+            secret: LinkSecret::from_bytes(*self.secret.expose()),
+            identity: self.maker,
+        }
+    }
+}
+
+/// What a successor weighs against another one of the same group: the higher role, then the lower
+/// fingerprint, and of one identity the later word, then the lower channel (spec: GRP-143).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SuccessorRank {
+    /// The role of its identity in the group before.
+    pub role: crate::group::Role,
+    /// Whose device said it.
+    pub identity: Fingerprint,
+    /// When.
+    pub made_at: Timestamp,
+    /// Where the group goes on.
+    pub channel: ChannelId,
+}
+
+impl Ord for SuccessorRank {
+    /// The greater one weighs more.
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.role
+            .cmp(&other.role)
+            .then(other.identity.cmp(&self.identity))
+            .then(self.made_at.cmp(&other.made_at))
+            .then(other.channel.as_bytes().cmp(self.channel.as_bytes()))
+    }
+}
+
+impl PartialOrd for SuccessorRank {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hushwire_wire::address::Host;
+    use hushwire_wire::id::RelayId;
+
+    use super::*;
+    use crate::group::Role;
+
+    fn successor() -> Successor {
+        let relay = RelayId::from_bytes([7; 32]);
+        let relay = RelayAddress::new(Host::parse("relay.example.org").unwrap(), 4433, relay);
+        let channel = ChannelId::from_bytes([2; 32]);
+        let place = NewPlace { channel, relay: relay.unwrap() };
+        let device = DeviceKey::from_bytes(&[3; 32]);
+        Successor::sign(ChannelId::from_bytes([1; 32]), place, Timestamp(1_000), &device)
+    }
+
+    #[test]
+    fn a_successor_comes_back_and_nothing_of_it_can_be_changed() {
+        // spec: GRP-140
+        let good = successor().to_bytes();
+        assert_eq!(Successor::from_bytes(&good).unwrap(), successor());
+        for index in 0..good.len() {
+            let mut changed = good.clone();
+            changed[index] ^= 1;
+            assert!(Successor::from_bytes(&changed).is_err(), "{index}");
+            assert!(Successor::from_bytes(&good[..index]).is_err());
+        }
+        let longer = [&good[..], &[0]].concat();
+        let trailing = SuccessorError::Malformed(DecodeError::TrailingBytes);
+        assert_eq!(Successor::from_bytes(&longer).unwrap_err(), trailing);
+        let mut other = good.clone();
+        let last = other.len() - 1;
+        other[last] ^= 1;
+        assert_eq!(Successor::from_bytes(&other).unwrap_err(), SuccessorError::BadSignature);
+    }
+
+    #[test]
+    fn an_offer_comes_back_with_its_link() {
+        // spec: GRP-141
+        let offer = SuccessorOffer {
+            successor: successor(),
+            inbox: InboxId::from_bytes([4; 16]),
+            secret: LinkSecret::from_bytes([5; 32]),
+            maker: Fingerprint::from_bytes([6; 32]),
+        };
+        let bytes = offer.to_bytes();
+        assert_eq!(SuccessorOffer::from_bytes(&bytes).unwrap(), offer);
+        for length in 0..bytes.len() {
+            assert!(SuccessorOffer::from_bytes(&bytes[..length]).is_err());
+        }
+        let link = offer.link();
+        assert_eq!((link.target, link.identity), (LinkTarget::Group, offer.maker));
+        assert_eq!(link.relay, offer.successor.relay);
+    }
+
+    #[test]
+    fn the_higher_role_counts_then_the_identity_then_the_later_word() {
+        // spec: GRP-143
+        let rank = |role, who: u8, at, channel: u8| SuccessorRank {
+            role,
+            identity: Fingerprint::from_bytes([who; 32]),
+            made_at: Timestamp(at),
+            channel: ChannelId::from_bytes([channel; 32]),
+        };
+        let ascending = [
+            rank(Role::Admin, 1, 9, 1),
+            rank(Role::Owner, 5, 9, 1),
+            rank(Role::Owner, 2, 1, 1),
+            rank(Role::Owner, 2, 2, 8),
+            rank(Role::Owner, 2, 2, 7),
+        ];
+        assert!(ascending.is_sorted());
+        assert!(ascending.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}
