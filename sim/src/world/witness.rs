@@ -87,6 +87,10 @@ impl World {
                 if let Some(key) = self.key_of(client, chat) {
                     let view = self.ledger.view(client, &key);
                     view.open_since = view.open_since.map(|_| now);
+                    // What it said in a branch that was left comes again, behind other things.
+                    let own = self.ledger.said.values_mut();
+                    own.filter(|said| said.client == client && said.key == key)
+                        .for_each(|said| said.retried = true);
                 }
                 self.compare(client, chat)?;
             }

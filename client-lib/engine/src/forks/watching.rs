@@ -205,7 +205,9 @@ pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), Stor
     for Row { epoch, mut record } in rows(work, channel).unwrap_or_default() {
         let Some(left) = &mut record.left else { continue };
         let latest_ms = work.now.plus_ms(GRACE_MAX_MS).0;
-        left.left_ms = left.left_ms.min(work.now.0);
+        for since_ms in [&mut left.left_ms, &mut left.looked_ms, &mut left.asked_ms] {
+            *since_ms = work.now.0.min(*since_ms);
+        }
         left.doubt =
             left.doubt.map(|doubt| Doubt { until_ms: doubt.until_ms.min(latest_ms), ..doubt });
         log::save_epoch(work, channel, &epoch, &record)?;

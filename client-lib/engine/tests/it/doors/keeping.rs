@@ -182,7 +182,8 @@ fn who_comes_in_later_keeps_the_door_as_well() {
     for who in [house.alice, house.bob] {
         house.world.set_online(who, true);
     }
-    house.world.settle();
+    // Who was away for a minute connects again within another.
+    house.world.pass(120_000);
     assert!(house.is_in(dave));
     // And she knows only the links that can be used.
     let Reply::GroupLinks(links) = house.world.ask(carol, Command::GroupLinks(chat)) else {
