@@ -82,7 +82,7 @@ pub(crate) struct Running {
 
 /// Waits, when it is dropped, until the engine's thread is through: a process that ends meanwhile would
 /// take the database's libraries from under it.
-struct Ending(std::sync::mpsc::Receiver<()>);
+struct Ending(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
 
 /// How long that is waited for.
 const ENDING_WAIT: Duration = Duration::from_secs(2);
@@ -90,7 +90,8 @@ const ENDING_WAIT: Duration = Duration::from_secs(2);
 impl Drop for Ending {
     fn drop(&mut self) {
         // It sends nothing: it is over when the thread's half is dropped.
-        let _ = self.0.recv_timeout(ENDING_WAIT);
+        let ended = self.0.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = ended.recv_timeout(ENDING_WAIT);
     }
 }
 
@@ -140,7 +141,7 @@ pub(crate) fn start(parts: Parts) -> Result<Running, StoreError> {
             drop(through);
         })
         .map_err(|_| StoreError::Failed)?;
-    Ok(Running { commands, notices, thread, alive, ending: Ending(ended) })
+    Ok(Running { commands, notices, thread, alive, ending: Ending(std::sync::Mutex::new(ended)) })
 }
 
 struct Driver {
