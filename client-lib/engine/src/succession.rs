@@ -155,7 +155,10 @@ fn may_follow(
     rank: &SuccessorRank,
     relay: &RelayAddress,
 ) -> Result<bool, StoreError> {
-    let follows = rank.role == Role::Owner
+    // What an own device does is this person's word.
+    let own = work.identity()?.is_some_and(|me| me.fingerprint() == rank.identity);
+    let follows = own
+        || rank.role == Role::Owner
         || group.state == GroupState::Stuck
         || log::is_full(work, before, &group.epoch)?;
     let here = follows && joining::has_relay_room(work, &relay.to_string())?;

@@ -244,6 +244,25 @@ fn an_admin_is_followed_by_a_word_and_an_owner_without() {
 }
 
 #[test]
+fn the_other_devices_of_an_admin_go_along() {
+    // spec: CLI-200, CLI-201
+    let mut crew = crew();
+    crew.give(BOB, MemberRole::Admin);
+    let bob = crew.people[BOB];
+    let laptop = link_device(&mut crew.world, bob);
+    crew.world.pass(60_000);
+    crew.succeed(BOB, &[]).unwrap();
+    crew.world.pass(60_000);
+    assert_eq!(succeeded(&mut crew.world, laptop), 1);
+    crew.say(BOB, "both of me");
+    crew.world.pass(120_000);
+    let chat = crew.world.chat(laptop, "Crew").number;
+    assert_eq!(crew.world.texts(laptop, chat), ["both of me"]);
+    let crews = crew.world.chats(laptop).into_iter().filter(|chat| chat.name == "Crew");
+    assert_eq!(crews.count(), 1);
+}
+
+#[test]
 fn an_owners_word_takes_the_place_of_an_admins() {
     // spec: GRP-143, CLI-203
     let mut crew = crew();
