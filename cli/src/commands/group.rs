@@ -28,8 +28,8 @@ pub(super) async fn group<B: Backend>(
         GroupCommand::Add { group, contacts } => add(session, &group, &contacts).await,
         GroupCommand::Remove { group, members } => remove(session, &group, &members).await,
         GroupCommand::Leave { group } => leave(session, &group).await,
-        GroupCommand::Follow { group } => follow(session, &group).await,
-        GroupCommand::Rejoin { chat } => rejoin(session, &chat).await,
+        GroupCommand::Follow { group } => ask(session, &group, FOLLOW).await,
+        GroupCommand::Rejoin { chat } => ask(session, &chat, REJOIN).await,
         GroupCommand::Readmit { chat, member } => readmit(session, &chat, &member).await,
         GroupCommand::Members { group } => {
             session.catch_up().await?;
@@ -246,32 +246,40 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     })
 }
 
-async fn follow<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), Fault> {
-    session.catch_up().await?;
-    let chat = session.chat_named(group).await?;
-    let label = session.people().await?.chat_label(&chat);
-    let since = session.next_event_number().await?;
-    session.perform(Command::GroupFollow(chat.number)).await?;
-    settle_change(session, since, chat.number).await?;
-    session.done(DoneRecord {
-        done: "group_followed",
-        chat: Some(chat.number.0),
-        words: format!("{label} goes on when a device of the new group has let you in"),
-        ..DoneRecord::default()
-    })
+/// What a person asks of a chat, and what is said when it is under way.
+struct Asking {
+    command: fn(ChatNumber) -> Command,
+    done: &'static str,
+    words: fn(&str) -> String,
 }
 
-async fn rejoin<B: Backend>(session: &Session<'_, B>, chat: &str) -> Result<(), Fault> {
+const FOLLOW: Asking = Asking {
+    command: Command::GroupFollow,
+    done: "group_followed",
+    words: |label| format!("{label} goes on when a device of the new group has let you in"),
+};
+
+const REJOIN: Asking = Asking {
+    command: Command::Rejoin,
+    done: "rejoin_asked",
+    words: |label| format!("members of {label} are asked; it goes on when one of them is online"),
+};
+
+async fn ask<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &str,
+    asking: Asking,
+) -> Result<(), Fault> {
     session.catch_up().await?;
     let chat = session.chat_named(chat).await?;
     let label = session.people().await?.chat_label(&chat);
     let since = session.next_event_number().await?;
-    session.perform(Command::Rejoin(chat.number)).await?;
+    session.perform((asking.command)(chat.number)).await?;
     settle_change(session, since, chat.number).await?;
     session.done(DoneRecord {
-        done: "rejoin_asked",
+        done: asking.done,
         chat: Some(chat.number.0),
-        words: format!("members of {label} are asked; it goes on when one of them is online"),
+        words: (asking.words)(&label),
         ..DoneRecord::default()
     })
 }

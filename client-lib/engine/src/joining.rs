@@ -408,9 +408,6 @@ fn enter(
         let members = joined.group.members().map_err(log::store_error)?;
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
     }
-    if let PurposeRecord::Group { chat } = purpose {
-        succession::entered(work, &channel, chat)?;
-    }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         entered_direct(work, &channel, chat, contact)?;
         if !from_me {
@@ -525,6 +522,7 @@ fn group_purpose(
     let carried = match standing {
         Standing::Follows { chat } => {
             asking::entered(work, chat)?;
+            succession::retire(work, channel, chat)?;
             Some(chat)
         }
         Standing::Outranked => return Err(Fault::Refused(InvitationRefusal::Outranked)),

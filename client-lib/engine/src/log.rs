@@ -279,7 +279,9 @@ fn take_message(
     match opened {
         OpenedEntry::Message(message) => {
             compare_history(work, channel, entry, &message.binding)?;
-            forks::heard(work, channel)?;
+            if group.unsettled.is_some() {
+                forks::heard(work, channel)?;
+            }
             received::take(work, channel, group, &mls, entry, &message)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,

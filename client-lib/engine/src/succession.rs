@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     beginning::{begin, came, forget_roles},
-    former::{entered, tend},
+    former::{retire, tend},
     offering::{link_is_there, offer, offer_target, offered, tell_again},
 };
 use crate::{
@@ -116,8 +116,10 @@ impl SuccessionRecord {
     }
 }
 
+const PREFIX: &[u8] = b"successor ";
+
 fn key(before: &ChannelId) -> Vec<u8> {
-    [b"successor ", &before.as_bytes()[..]].concat()
+    [PREFIX, before.as_bytes()].concat()
 }
 
 fn load(work: &Work<'_>, before: &ChannelId) -> Result<Option<SuccessionRecord>, StoreError> {
@@ -289,7 +291,7 @@ pub(crate) fn leads_on(
     work: &Work<'_>,
     invitation: &Invitation,
 ) -> Result<Option<ChatNumber>, StoreError> {
-    for row in work.tx.list::<SuccessionRecord>(&key_prefix(), usize::MAX)? {
+    for row in work.tx.list::<SuccessionRecord>(PREFIX, usize::MAX)? {
         let record = row.record;
         if record.channel != invitation.group.channel || record.stage == Stage::Followed {
             continue;
@@ -305,10 +307,6 @@ pub(crate) fn leads_on(
         }
     }
     Ok(None)
-}
-
-fn key_prefix() -> Vec<u8> {
-    b"successor ".to_vec()
 }
 
 /// What a group that this device comes into takes the place of.
@@ -340,12 +338,7 @@ pub(crate) fn standing(
     let Some(rank) = rank_of(work, &successor)? else { return Ok(Standing::Plain) };
     let known = load(work, &before)?;
     if let Some(known) = &known
-        && known.rank()? > rank
-    {
-        return Ok(Standing::Outranked);
-    }
-    if let Some(known) = &known
-        && stays(work, known, &rank)?
+        && (known.rank()? > rank || stays(work, known, &rank)?)
     {
         return Ok(Standing::Outranked);
     }
@@ -381,8 +374,8 @@ pub(crate) fn gathers_until(
     Ok((!all_here).then(|| until.min(work.now.plus_ms(GATHER_LOOK_MS))))
 }
 
-/// Whether somebody was in the group that this one takes the place of, as this device last knew it
-/// (spec: LNK-109).
+/// Whether somebody was in the group that this one takes the place of, where it was said that it goes
+/// on here (spec: LNK-109).
 pub(crate) fn was_in(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -398,6 +391,6 @@ pub(crate) fn was_in(
 
 /// Whether a group is known as one where another one goes on: then it has to be that.
 pub(crate) fn is_expected(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
-    let rows = work.tx.list::<SuccessionRecord>(&key_prefix(), usize::MAX)?;
+    let rows = work.tx.list::<SuccessionRecord>(PREFIX, usize::MAX)?;
     Ok(rows.iter().any(|row| row.record.channel == *channel))
 }

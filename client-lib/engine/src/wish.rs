@@ -365,24 +365,21 @@ pub(crate) fn of_channel(
     Ok(found)
 }
 
+/// Wishes of a kind, whatever channel they are about.
+fn all_of(work: &Work<'_>, wanted: impl Fn(&Wish) -> bool) -> Result<Vec<WishNumber>, StoreError> {
+    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
+    let found = rows.iter().filter(|row| wanted(&row.record.wish));
+    found.map(|row| number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged)).collect()
+}
+
 /// Wishes to reach the person of a chat by a link.
 pub(crate) fn reaching(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumber>, StoreError> {
-    let mut numbers = Vec::new();
-    for row in work.tx.list::<WishRecord>(&[], usize::MAX)? {
-        if matches!(&row.record.wish, Wish::ReachContact { chat: of, .. } if *of == chat) {
-            numbers.push(number_of(&row.key).map(WishNumber).ok_or(StoreError::Damaged)?);
-        }
-    }
-    Ok(numbers)
+    all_of(work, |wish| matches!(wish, Wish::ReachContact { chat: of, .. } if *of == chat))
 }
 
 /// Wishes to ask to be let into the group of a chat.
 pub(crate) fn askings(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumber>, StoreError> {
-    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
-    let asks = rows
-        .iter()
-        .filter(|row| matches!(&row.record.wish, Wish::AskToJoin { chat: of, .. } if *of == chat));
-    Ok(asks.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
+    all_of(work, |wish| matches!(wish, Wish::AskToJoin { chat: of, .. } if *of == chat))
 }
 
 /// Wishes to add a person, or to write to them.
@@ -390,13 +387,11 @@ pub(crate) fn of_person(
     work: &Work<'_>,
     wanted: &hushwire_protocol::identity::Fingerprint,
 ) -> Result<Vec<WishNumber>, StoreError> {
-    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
-    let theirs = rows.iter().filter(|row| match &row.record.wish {
+    all_of(work, |wish| match wish {
         Wish::AddPerson { person, .. } => person == wanted,
         Wish::SendItem { letter: Some(letter), .. } => letter.person == *wanted,
         _ => false,
-    });
-    Ok(theirs.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
+    })
 }
 
 /// Wishes to make a capability known.
@@ -404,14 +399,12 @@ pub(crate) fn puts_of(
     work: &Work<'_>,
     wanted: &CapabilityId,
 ) -> Result<Vec<WishNumber>, StoreError> {
-    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
-    let puts = rows.iter().filter(|row| match &row.record.wish {
+    all_of(work, |wish| match wish {
         Wish::PutCapability { secret, .. } => {
             capabilities::id_of(secret).is_ok_and(|capability| capability == *wanted)
         }
         _ => false,
-    });
-    Ok(puts.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
+    })
 }
 
 /// Wishes to add a device of this identity to a group.
@@ -419,11 +412,7 @@ pub(crate) fn additions_of(
     work: &Work<'_>,
     wanted: &DeviceId,
 ) -> Result<Vec<WishNumber>, StoreError> {
-    let rows = work.tx.list::<WishRecord>(&[], usize::MAX)?;
-    let adds = rows.iter().filter(
-        |row| matches!(&row.record.wish, Wish::AddDevice { device, .. } if device == wanted),
-    );
-    Ok(adds.filter_map(|row| number_of(&row.key)).map(WishNumber).collect())
+    all_of(work, |wish| matches!(wish, Wish::AddDevice { device, .. } if device == wanted))
 }
 
 /// Whether it is wished to have a device of this identity in this group.

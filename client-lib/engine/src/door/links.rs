@@ -490,7 +490,9 @@ pub(crate) fn put_done(
         if let Some(chat) = groups::record(work, channel)?.and_then(|it| it.purpose.chat()) {
             work.event(Event::GroupLinksChanged(chat))?;
         }
-        succession::link_is_there(work, channel)?;
+        if record.admission == LinkAdmission::Former {
+            succession::link_is_there(work, channel)?;
+        }
     }
     Ok(Progress::Settled)
 }

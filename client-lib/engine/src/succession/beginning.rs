@@ -1,7 +1,7 @@
 //! The one call that forms a group anew (spec: CLI-202, CLI-204).
 
 use hushwire_protocol::{
-    group::{Group, Life, Role, RoleEntry},
+    group::{Group, Life, Member, Role, RoleEntry},
     identity::Fingerprint,
     succession::{NewPlace, Successor, SuccessorOffer, SuccessorRank},
 };
@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use super::{Stage, SuccessionRecord, former, load, offering, save};
 use crate::{
     changing, chats,
-    command::{ChatKind, ChatNumber, CommandError, GroupLinkTerms, LinkAdmission, Reply},
+    command::{
+        ChatKind, ChatNumber, ChatState, CommandError, GroupLinkTerms, LinkAdmission, MemberRole,
+        Reply,
+    },
     contacts, devices, door,
     event::Event,
     groups, log, packages, profile,
@@ -28,7 +31,7 @@ use crate::{
 struct RolesRecord {
     roles: Vec<RoleRecord>,
     /// What this identity was itself.
-    own: crate::command::MemberRole,
+    own: MemberRole,
 }
 
 impl Record for RolesRecord {
@@ -45,6 +48,8 @@ struct Outline {
     group: Group,
     me: Fingerprint,
     role: Role,
+    /// Who is in it.
+    people: Vec<Fingerprint>,
     left_out: Vec<Fingerprint>,
 }
 
@@ -64,7 +69,9 @@ pub(crate) fn begin(
     agreed.roles = vec![RoleEntry { identity: outline.me, role: Role::Owner }];
     groups::form_as(work, channel, agreed, PurposeRecord::Group { chat })?;
     keep_roles(work, &channel, &outline)?;
-    former::entered(work, &channel, chat)?;
+    former::retire(work, &channel, chat)?;
+    chats::set_channel(work, chat, &channel)?;
+    chats::set_state(work, chat, ChatState::Open)?;
     devices::add_own_devices(work, &channel)?;
     for person in &outline.left_out {
         door::requests::need_approval(work, &channel, person)?;
@@ -79,9 +86,10 @@ pub(crate) fn begin(
         maker: outline.me,
     };
     note_offer(work, &outline, &offer)?;
-    for person in others(&outline)? {
-        if contacts::is_contact(work, &person)? {
-            packages::wish_person(work, &channel, &person)?;
+    for person in &outline.people {
+        let comes = *person != outline.me && !outline.left_out.contains(person);
+        if comes && contacts::is_contact(work, person)? {
+            packages::wish_person(work, &channel, person)?;
         }
     }
     offering::begin(work, &outline.before, channel)?;
@@ -118,33 +126,29 @@ fn outline(
     if profile::require(work)?.manager_key().is_none() {
         return Err(CommandError::NotAManager);
     }
-    let left_out = parse(&group, &me, role, left_out)?;
-    Ok(Outline { before, group, me, role, left_out })
+    let members = groups::members_of(&group)?;
+    let left_out = parse(&group, &members, &me, left_out)?;
+    let people = groups::identities(&members);
+    Ok(Outline { before, group, me, role, people, left_out })
 }
 
 /// Nobody leaves out who is above them, nor themselves (spec: CLI-202).
 fn parse(
     group: &Group,
+    members: &[Member],
     me: &Fingerprint,
-    role: Role,
     left_out: &[String],
 ) -> Result<Vec<Fingerprint>, CommandError> {
-    let members = groups::members_of(group)?;
+    let state = group.state();
     let mut parsed = Vec::new();
     for text in left_out {
-        let person = changing::member(&members, text)?;
-        if person == *me || group.state().role(&person) > role {
+        let person = changing::member(members, text)?;
+        if person == *me || state.role(&person) > state.role(me) {
             return Err(CommandError::NoRight);
         }
         parsed.push(person);
     }
     Ok(parsed)
-}
-
-fn others(outline: &Outline) -> Result<Vec<Fingerprint>, StoreError> {
-    let mut people = groups::identities(&groups::members_of(&outline.group)?);
-    people.retain(|person| *person != outline.me && !outline.left_out.contains(person));
-    Ok(people)
 }
 
 fn sign(
@@ -177,9 +181,8 @@ fn note_offer(
         channel: offer.successor.channel,
     };
     let bytes = SecretBytes::new(&offer.to_bytes());
-    let people = groups::identities(&groups::members_of(&outline.group)?);
     let record = SuccessionRecord::new(work, rank, Some(bytes), Stage::Followed);
-    save(work, &outline.before, &record.with_roster(&people))
+    save(work, &outline.before, &record.with_roster(&outline.people))
 }
 
 // --- roles ----------------------------------------------------------------------------------
@@ -206,11 +209,11 @@ pub(crate) fn came(
     let Some(mut kept) = work.tx.load::<RolesRecord>(&roles_key(channel))? else { return Ok(()) };
     let (mut roles, rest): (Vec<RoleRecord>, Vec<RoleRecord>) =
         kept.roles.into_iter().partition(|entry| people.contains(&entry.person));
-    kept.roles = rest;
     if roles.is_empty() {
-        return work.tx.save(&roles_key(channel), &kept);
+        return Ok(());
     }
-    let owner = crate::command::MemberRole::Owner;
+    kept.roles = rest;
+    let owner = MemberRole::Owner;
     if kept.own != owner && roles.iter().any(|entry| entry.role == owner) {
         let person = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
         roles.push(RoleRecord { person, role: kept.own });

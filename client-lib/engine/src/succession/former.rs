@@ -4,8 +4,7 @@
 use hushwire_wire::id::{ChannelId, Timestamp};
 
 use crate::{
-    chats,
-    command::{ChatNumber, ChatState, FailureReason},
+    command::{ChatNumber, FailureReason},
     direct, door, groups,
     record::{GroupRecord, PurposeRecord, Wish},
     rejoin,
@@ -19,7 +18,7 @@ use crate::{
 const FORMER_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// A chat goes on in this group: those that carried it are former ones.
-pub(crate) fn entered(
+pub(crate) fn retire(
     work: &mut Work<'_>,
     channel: &ChannelId,
     chat: ChatNumber,
@@ -36,8 +35,7 @@ pub(crate) fn entered(
         work.effects.channels.insert(before);
         move_wishes(work, &before, *channel)?;
     }
-    chats::set_channel(work, chat, channel)?;
-    chats::set_state(work, chat, ChatState::Open)
+    Ok(())
 }
 
 /// What a person still waits for goes with the chat; what was about the group before means nothing
