@@ -14,6 +14,8 @@ use hushwire_wire::{
     transcript,
 };
 
+mod restoring;
+
 use crate::{
     asking, capabilities,
     command::LinkUse,
@@ -22,7 +24,7 @@ use crate::{
     handled, invitations, joining, linking, links,
     pending::Pending,
     readmission,
-    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, WishNumber, by_number},
+    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, Way, WishNumber, by_number},
     revoking,
     session::OwnClock,
     shelf,
@@ -85,7 +87,7 @@ pub(crate) fn open_request(
     let record = required(work)?;
     let owner = record.owner_key()?;
     let inbox = record.inbox;
-    if !record.created {
+    if !record.created || record.way == Way::Anew {
         let owner_key = transcript::public_key(&owner);
         let signed = transcript::inbox_create(relay, session, &inbox, &owner_key);
         let signature = signed.sign(&owner);
@@ -105,20 +107,19 @@ pub(crate) struct Opening {
 }
 
 /// The inbox is there.
-pub(crate) fn created(work: &Work<'_>) -> Result<(), StoreError> {
+pub(crate) fn created(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut record = required(work)?;
-    record.created = true;
-    work.tx.save(InboxRecord::KEY, &record)
+    record.way = Way::Present;
+    let was_there = core::mem::replace(&mut record.created, true);
+    work.tx.save(InboxRecord::KEY, &record)?;
+    if was_there { rolled_back(work) } else { Ok(()) }
 }
 
-/// The relay does not let this device open the inbox. While a rotation is under way another owner key
-/// is expected: the next one, or another's. Else the person is told, once it has lasted: a device that
-/// was away while another one was revoked learns the new owner key from the group of its devices
-/// (spec: CLI-144).
+/// The relay does not let this device open or create the inbox: another way is tried, and the person
+/// told once it has lasted. A device that was away while another one was revoked learns the new owner
+/// key from the group of its devices (spec: CLI-144).
 pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
-    if revoking::try_other_key(work)? {
-        return Ok(());
-    }
+    restoring::try_next_way(work)?;
     let mut record = required(work)?;
     let now = work.now.0;
     match record.denied_since_ms {
@@ -154,7 +155,7 @@ pub(crate) fn opened(
     slot: Sequence,
     end: Sequence,
 ) -> Result<Places, StoreError> {
-    revoking::opened(work)?;
+    restoring::opened(work)?;
     let mut record = required(work)?;
     // What came before a device had its slot is not for it.
     let is_first = record.opened_ms == 0 && record.cursor == 0;
@@ -174,12 +175,21 @@ pub(crate) fn opened(
     Ok(Places { from, fresh: fresh.min(end), end })
 }
 
-/// The relay has lost items that this device has read, and what was on the shelf since.
+/// The relay was put back to an old copy: it has lost items that this device has read, or is from
+/// before what this device did there.
 pub(crate) fn rolled_back(work: &mut Work<'_>) -> Result<(), StoreError> {
-    shelf::doubt(work)?;
-    work.effects.shelf = true;
+    restoring::put_again(work)?;
     let relay = required(work)?.relay;
     work.event(Event::Warning(Warning::InboxRolledBack { relay }))
+}
+
+/// A relay lost an epoch, or contradicts what it signed: if it has the own inbox, what belongs there is
+/// put there again.
+pub(crate) fn doubt(work: &mut Work<'_>, relay: &str) -> Result<(), StoreError> {
+    match work.inbox()? {
+        Some(inbox) if inbox.relay == relay => restoring::put_again(work),
+        _ => Ok(()),
+    }
 }
 
 /// The relay was told of items that this store knows nothing of: it is an old copy. What is on the
@@ -417,7 +427,10 @@ impl InboxRecord {
     }
 
     pub(crate) fn owner_key(&self) -> Result<SigningKey, StoreError> {
-        self.owner_key.array().map(|seed| SigningKey::from_bytes(&seed)).ok_or(StoreError::Damaged)
+        self.key_to_try()
+            .array()
+            .map(|seed| SigningKey::from_bytes(&seed))
+            .ok_or(StoreError::Damaged)
     }
 
     pub(crate) fn shelf_key(&self) -> Result<ShelfKey, StoreError> {

@@ -170,10 +170,15 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         match answer {
             Answer::Done => {
-                self.transact(|work| inbox::created(work))?;
+                self.transact(inbox::created)?;
                 self.close_inbox();
             }
-            Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
+            Answer::Refused(refusal) => {
+                if refusal.code == Code::AlreadyExists {
+                    self.transact(inbox::denied)?;
+                }
+                self.rest_inbox(refusal.retry_after_ms);
+            }
             answer => return self.not_expected(number, &answer),
         }
         Ok(())
