@@ -193,6 +193,7 @@ mod tests {
         assert_eq!((room.waiting, room.queues.len()), (WAITING_MAX, WAITING_MAX));
         // Whoever found no room is taken when the time has come, and whoever did is as well.
         let late = now.plus_ms(500);
+        assert_eq!(room.swept_at, now, "not for everyone who asks");
         assert_eq!(room.ask(late, &bid(u32::try_from(WAITING_MAX).unwrap(), 1, 0)), Ok(()));
         assert_eq!(room.ask(late, &bid(3, 1, 0)), Ok(()));
         room.taken(&bid(3, 1, 0).slot);
@@ -210,6 +211,19 @@ mod tests {
         assert_eq!(room.ask(now.plus_ms(500), &bid(1, 2, 0)), Err(TURN_MS));
         // The turn would last for long yet, by the clock that it was given by.
         assert_eq!(room.ask(Timestamp(0), &bid(1, 2, 0)), Ok(()));
+    }
+
+    #[test]
+    fn who_was_drawn_keeps_the_turn_while_nobody_else_waits() {
+        // spec: CHN-037
+        let mut room = room();
+        let now = Timestamp(1_000_000);
+        assert_eq!(room.ask(now, &bid(1, 1, 500)), Err(500));
+        // It came in time, and what it brought was refused: it may mend that within its turn.
+        let drawn = now.plus_ms(500);
+        assert_eq!(room.ask(drawn, &bid(1, 1, 0)), Ok(()));
+        assert_eq!(room.ask(drawn.plus_ms(100), &bid(1, 2, 0)), Err(TURN_MS - 100));
+        assert_eq!(room.ask(drawn.plus_ms(200), &bid(1, 1, 0)), Ok(()));
     }
 
     #[test]
