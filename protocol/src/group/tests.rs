@@ -498,3 +498,94 @@ fn a_proposal_that_the_commit_does_not_refer_to_is_refused() {
     let forgery = Forgery { proposals: vec![content.message], ..Forgery::new(renewed) };
     assert_eq!(world.verdict(forgery), Err(Rejection::UnreferencedProposal));
 }
+
+#[test]
+fn what_stands_beside_a_commit_stands_beside_nothing_else() {
+    // spec: ENV-005
+    let mut world = World::new();
+    let provider = Provider::new(&world.member.store, &mut world.member.rng);
+    let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
+    let (key, keys) = (&world.member.key, &world.keys);
+    let sealed = group.seal_message(&provider, key, &EPOCH, keys, b"x", READ).unwrap();
+    let place = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
+    let said = crate::envelope::open(&keys.envelope, place, &sealed.envelope).unwrap();
+    let (kind, message) = (EnvelopeKind::Message, said.message);
+    let beside = [(vec![], vec![]), (vec![vec![1]], vec![]), (vec![], vec![1])];
+    for (proposals, report) in beside {
+        let plain = proposals.is_empty() && report.is_empty();
+        let content = EnvelopeContent { kind, message: message.clone(), proposals, report };
+        let place = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
+        let envelope = seal(&keys.envelope, provider.draw(), place, &content).unwrap();
+        let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
+        let mut owner = Group::load(&provider, &CHANNEL).unwrap().unwrap();
+        let before = world.owner.store.snapshot();
+        let opened = owner.open_entry(&provider, &EPOCH, keys, &Operation::Message, &envelope);
+        if plain {
+            assert_eq!(format!("{opened:?}"), "Ok(Message(OpenedMessage(..)))");
+        } else {
+            let expected = OpenError::Rejected(Rejection::MalformedEnvelope);
+            assert_eq!(opened.map(|_| ()), Err(expected));
+        }
+        world.owner.store.roll_back(before);
+    }
+}
+
+#[test]
+fn nothing_of_a_group_is_printed() {
+    let mut world = World::new();
+    let candidate = world.opened(Forgery::new(renewed)).unwrap();
+    assert_eq!(format!("{candidate:?}"), "StagedCandidate(..)");
+    let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
+    let group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
+    let snapshot = group.snapshot(vec![1]).unwrap();
+    assert_eq!(format!("{group:?} {snapshot:?}"), "Group(..) GroupSnapshot(..)");
+    let reference = KeyPackageReference::from_bytes([1; 32]);
+    assert_eq!(format!("{reference:?}"), "KeyPackageReference(..)");
+}
+
+#[test]
+fn a_group_begins_with_a_state_that_everybody_takes() {
+    // spec: GRP-010, GRP-100
+    let mut device = Device::new(1);
+    let owner = device.credential.identity();
+    let provider = Provider::new(&device.store, &mut device.rng);
+    let good = GroupState::new(GroupKind::Group, owner);
+    let unprintable = GroupState { name: "a\u{202e}".to_owned(), ..good.clone() };
+    let newer = GroupState { rules: RuleVersion(2), ..good.clone() };
+    let create =
+        |state| Group::create(&provider, &device.key, &device.credential, &CHANNEL, SUITE, state);
+    let expected = GroupError::WouldBeRejected(Rejection::BadGroupState);
+    for state in [unprintable, newer] {
+        assert_eq!(create(state).map(|_| ()), Err(expected));
+    }
+    assert_eq!(create(good).map(|_| ()), Ok(()));
+}
+
+#[test]
+fn who_joins_verifies_every_leaf_that_is_there() {
+    // spec: GRP-020, GRP-023, GRP-071
+    let mut world = World::new();
+    let mut joiner = Device::new(8);
+    let package = joiner.key_package(unlimited(), capabilities());
+    let limited = Lifetime::init(0, u64::MAX - 1);
+    let other = device_with(1, ManagerCounter(1), 1 ^ 0x55).key_package(limited, capabilities());
+    let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
+    let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
+    // No client of ours adds the second one.
+    let signer = LeafSigner(&world.owner.key);
+    let (_, welcome, _) = group.mls.add_members(&provider.0, &signer, &[package, other]).unwrap();
+    group.mls.merge_pending_commit(&provider.0).unwrap();
+    let parts = welcome::split(&welcome.tls_serialize_detached().unwrap()).unwrap();
+    let snapshot = group.snapshot(parts.group_info).unwrap();
+    let provider = Provider::new(&joiner.store, &mut joiner.rng);
+    let found: Vec<_> = parts
+        .joiners
+        .iter()
+        .map(|one| {
+            let welcomed = Welcomed { suite: SUITE, secrets: &one.secrets, snapshot: &snapshot };
+            Group::join(&provider, &joiner.key, &CHANNEL, welcomed).map(|_| ())
+        })
+        .collect();
+    let expected = OpenError::Rejected(Rejection::LifetimeNotUnlimited);
+    assert!(found.contains(&Err(expected)), "{found:?}");
+}

@@ -13,14 +13,20 @@ use crate::programs;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tool {
     name: &'static str,
+    /// What cargo calls it by.
+    subcommand: &'static str,
     version: &'static str,
     about: &'static str,
 }
 
 impl Tool {
     /// Changes code in small ways and looks whether a test notices.
-    pub(crate) const MUTANTS: Self =
-        Self { name: "cargo-mutants", version: "27.1.0", about: "mutation testing, of rules only" };
+    pub(crate) const MUTANTS: Self = Self {
+        name: "cargo-mutants",
+        subcommand: "mutants",
+        version: "27.1.0",
+        about: "mutation testing, of rules only",
+    };
 
     /// Where the tool is, after it was installed below `target` if that was needed and allowed.
     ///
@@ -33,7 +39,7 @@ impl Tool {
         if let Some(found) = found {
             return Ok(found);
         }
-        let Self { name, version, about } = self;
+        let Self { name, version, about, .. } = self;
         let question = format!("install {name} {version} ({about}) into {}?", root.display());
         if consent == Consent::Ask && !agreed(&question).map_err(Missing::NotInstalled)? {
             return Err(Missing::NotWanted);
@@ -47,7 +53,7 @@ impl Tool {
     }
 
     fn is_at(self, program: &Path) -> bool {
-        let output = Command::new(program).arg("--version").output();
+        let output = Command::new(program).args([self.subcommand, "--version"]).output();
         output.is_ok_and(|output| self.is_named_by(&String::from_utf8_lossy(&output.stdout)))
     }
 
