@@ -30,7 +30,8 @@ impl World {
         }
         let admission =
             if how.is_multiple_of(2) { LinkAdmission::Open } else { LinkAdmission::Approval };
-        let uses = (how % 3 > 0).then_some(u64::from(how % 3));
+        let uses = [None, Some(1), Some(2)];
+        let uses = pick(&uses, how).copied().flatten();
         let terms = GroupLinkTerms { admission, uses, expires_in_ms: None };
         let make = Command::GroupLinkMake { chat: group.number, terms };
         let Some(Ok(Reply::GroupLink(link))) = self.ask(client, make) else { return None };
