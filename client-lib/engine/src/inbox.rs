@@ -9,7 +9,10 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     SigningKey,
-    id::{CapabilitySecret, ChannelId, InboxId, ItemId, RelayId, Sequence, SessionId, Timestamp},
+    id::{
+        CapabilitySecret, ChannelId, InboxId, ItemId, PublicKey, RelayId, Sequence, SessionId,
+        Timestamp,
+    },
     message::{Handle, InboxItem, Request},
     transcript,
 };
@@ -86,9 +89,9 @@ pub(crate) fn open_request(
 ) -> Result<Opening, StoreError> {
     let record = required(work)?;
     let owner = record.owner_key()?;
+    let owner_key = transcript::public_key(&owner);
     let inbox = record.inbox;
     if !record.created || record.way == Way::Anew {
-        let owner_key = transcript::public_key(&owner);
         let signed = transcript::inbox_create(relay, session, &inbox, &owner_key);
         let signature = signed.sign(&owner);
         let request = Request::InboxCreate { inbox, owner_key, signature };
@@ -97,7 +100,7 @@ pub(crate) fn open_request(
     let slot = identity(work)?.slot;
     let signature = transcript::inbox_open(relay, session, &inbox, &slot).sign(&owner);
     let request = Request::InboxOpen { inbox, slot, signature };
-    Ok(Opening { request, pending: Pending::OpenInbox })
+    Ok(Opening { request, pending: Pending::OpenInbox { owner_key } })
 }
 
 /// A request about the own inbox, and what it is for.
@@ -112,13 +115,25 @@ pub(crate) fn created(work: &mut Work<'_>) -> Result<(), StoreError> {
     record.way = Way::Present;
     let was_there = core::mem::replace(&mut record.created, true);
     work.tx.save(InboxRecord::KEY, &record)?;
-    if was_there { rolled_back(work) } else { Ok(()) }
+    // It may have been there all the time: who has its present key creates nothing.
+    if was_there { restoring::put_again(work) } else { Ok(()) }
 }
 
-/// The relay does not let this device open or create the inbox: another way is tried, and the person
+/// The relay has the inbox, with another owner key.
+pub(crate) fn not_created(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut record = required(work)?;
+    record.way = Way::Present;
+    work.tx.save(InboxRecord::KEY, &record)
+}
+
+/// The relay does not let this device open the inbox by this key: another way is tried, and the person
 /// told once it has lasted. A device that was away while another one was revoked learns the new owner
 /// key from the group of its devices (spec: CLI-144).
-pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
+pub(crate) fn denied(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
+    if transcript::public_key(&required(work)?.owner_key()?) != *owner_key {
+        // By now it has another one.
+        return Ok(());
+    }
     restoring::try_next_way(work)?;
     let mut record = required(work)?;
     let now = work.now.0;
@@ -152,10 +167,11 @@ pub(crate) struct Places {
 /// that was put back to an old copy gives the places of what it lost a second time (spec: CLI-095).
 pub(crate) fn opened(
     work: &mut Work<'_>,
+    owner_key: &PublicKey,
     slot: Sequence,
     end: Sequence,
 ) -> Result<Places, StoreError> {
-    restoring::opened(work)?;
+    restoring::opened(work, owner_key)?;
     let mut record = required(work)?;
     // What came before a device had its slot is not for it.
     let is_first = record.opened_ms == 0 && record.cursor == 0;

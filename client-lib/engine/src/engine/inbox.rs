@@ -2,7 +2,7 @@
 
 use hushwire_wire::{
     error::Code,
-    id::{Sequence, Timestamp},
+    id::{PublicKey, Sequence, Timestamp},
     message::{Answer, Follow, Handle, InboxItem, Request},
 };
 
@@ -175,7 +175,7 @@ impl<S: Store> Engine<S> {
             }
             Answer::Refused(refusal) => {
                 if refusal.code == Code::AlreadyExists {
-                    self.transact(inbox::denied)?;
+                    self.transact(inbox::not_created)?;
                 }
                 self.rest_inbox(refusal.retry_after_ms);
             }
@@ -202,13 +202,14 @@ impl<S: Store> Engine<S> {
     pub(super) fn inbox_opened(
         &mut self,
         number: SessionNumber,
+        owner_key: &PublicKey,
         answer: Answer,
     ) -> Result<(), StoreError> {
         let (handle, slot, end) = match answer {
             Answer::InboxOpened { handle, cursor, next } => (handle, cursor, next),
             Answer::Refused(refusal) => {
                 if refusal.code == Code::Denied {
-                    self.transact(inbox::denied)?;
+                    self.transact(|work| inbox::denied(work, owner_key))?;
                 }
                 self.rest_inbox(refusal.retry_after_ms);
                 return Ok(());
@@ -216,7 +217,7 @@ impl<S: Store> Engine<S> {
             answer => return self.not_expected(number, &answer),
         };
         let now = self.now();
-        let places = self.transact(|work| inbox::opened(work, slot, end))?;
+        let places = self.transact(|work| inbox::opened(work, owner_key, slot, end))?;
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Reading(Reading::begin(handle, places));
             live.shelf = ShelfLive::default();

@@ -9,6 +9,8 @@
 //! A denial leads to the next way (spec: CLI-181). Whoever knows an earlier key can open such an inbox
 //! as well, a revoked device too: the present key is put in place at once.
 
+use hushwire_wire::{SigningKey, id::PublicKey, transcript};
+
 use crate::{
     capabilities, links,
     record::{InboxRecord, SecretBytes, Way, Wish, WishRecord},
@@ -63,32 +65,36 @@ pub(super) fn try_next_way(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.save(InboxRecord::KEY, &record)
 }
 
-/// The inbox opened by a way. By an earlier key it gets the present one again.
-pub(super) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
+/// The inbox opened by an owner key. By an earlier one it gets the present one again. Which one it was
+/// decides, not which one would be tried now: new ones may have come while the answer was on its way.
+pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
     let mut record = required(work)?;
-    match core::mem::take(&mut record.way) {
-        Way::Present | Way::Anew => {
-            work.tx.save(InboxRecord::KEY, &record)?;
-            revoking::opened(work)
+    record.way = Way::Present;
+    let place = record.earlier_owner_keys.iter().position(|key| is_of(key, owner_key));
+    let Some(place) = place.filter(|_| !is_of(&record.owner_key, owner_key)) else {
+        work.tx.save(InboxRecord::KEY, &record)?;
+        if record.next_owner_key.as_ref().is_some_and(|next| is_of(next, owner_key)) {
+            revoking::try_other_key(work)?;
         }
-        Way::Earlier(place) => {
-            let place = usize::from(place);
-            if place >= record.earlier_owner_keys.len() {
-                return Err(StoreError::Damaged);
-            }
-            let earlier = record.earlier_owner_keys.remove(place);
-            let present = core::mem::replace(&mut record.owner_key, earlier);
-            record.rotation_unsure = false;
-            if record.next_owner_key.is_some() {
-                record.keep_owner_key(present);
-            } else {
-                record.next_owner_key = Some(present);
-                work.wish(Wish::RotateInbox)?;
-            }
-            work.tx.save(InboxRecord::KEY, &record)?;
-            super::rolled_back(work)
-        }
+        return revoking::opened(work);
+    };
+    let earlier = record.earlier_owner_keys.remove(place);
+    let present = core::mem::replace(&mut record.owner_key, earlier);
+    record.rotation_unsure = false;
+    if record.next_owner_key.is_some() {
+        record.keep_owner_key(present);
+    } else {
+        record.next_owner_key = Some(present);
+        work.wish(Wish::RotateInbox)?;
     }
+    work.tx.save(InboxRecord::KEY, &record)?;
+    super::rolled_back(work)
+}
+
+/// Whether a seed is that of a public key.
+fn is_of(seed: &SecretBytes, key: &PublicKey) -> bool {
+    let signing = seed.array().map(|seed| SigningKey::from_bytes(&seed));
+    signing.is_some_and(|signing| transcript::public_key(&signing) == *key)
 }
 
 /// The relay of the own inbox was put back to an old copy: what this device has put there since may be
