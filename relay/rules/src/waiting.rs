@@ -193,13 +193,25 @@ mod tests {
         assert_eq!((room.waiting, room.queues.len()), (WAITING_MAX, WAITING_MAX));
         // Whoever found no room is taken when the time has come, and whoever did is as well.
         let late = now.plus_ms(500);
-        assert_eq!(room.swept_at, now, "not for everyone who asks");
         assert_eq!(room.ask(late, &bid(u32::try_from(WAITING_MAX).unwrap(), 1, 0)), Ok(()));
         assert_eq!(room.ask(late, &bid(3, 1, 0)), Ok(()));
         room.taken(&bid(3, 1, 0).slot);
         assert_eq!(room.waiting, WAITING_MAX - 1);
         assert_eq!(room.ask(now.plus_ms(SWEEP_MS), &bid(9, 2, 300)), Err(300));
         assert_eq!((room.waiting, room.queues.len()), (1, 1));
+    }
+
+    #[test]
+    fn who_is_gone_is_looked_for_now_and_then_and_not_for_everyone_who_asks() {
+        // spec: RLY-049
+        let mut room = room();
+        let now = Timestamp(1_000_000);
+        for (after_ms, swept_after_ms) in
+            [(0, 0), (SWEEP_MS - 1, 0), (SWEEP_MS, SWEEP_MS), (SWEEP_MS + 1, SWEEP_MS)]
+        {
+            assert_eq!(room.ask(now.plus_ms(after_ms), &bid(1, 1, 500)), Err(500));
+            assert_eq!(room.swept_at, now.plus_ms(swept_after_ms), "after {after_ms}");
+        }
     }
 
     #[test]
