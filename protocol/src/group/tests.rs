@@ -12,6 +12,8 @@ use openmls::prelude::{
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
+mod entries;
+
 use super::binding::Binding;
 use super::key_package::credential_with_key;
 use super::profile::{capabilities, context_extensions, unlimited};
@@ -405,34 +407,6 @@ fn a_raise_of_the_rules_is_judged_as_far_as_an_old_program_can() {
 }
 
 #[test]
-fn a_message_is_no_commit_and_a_commit_no_message() {
-    // spec: ENV-005, GRP-051
-    let mut world = World::new();
-    let provider = Provider::new(&world.member.store, &mut world.member.rng);
-    let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
-    group.mls.set_aad(Binding::Leave.to_bytes(&CHANNEL, &EPOCH));
-    let signer = LeafSigner(&world.member.key);
-    let message = group.mls.create_message(&provider.0, &signer, b"x").unwrap();
-    let message = message.tls_serialize_detached().unwrap();
-    for kind in [EnvelopeKind::Message, EnvelopeKind::Leave] {
-        let place = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
-        let content = EnvelopeContent::plain(kind, message.clone());
-        let envelope = seal(&world.keys.envelope, provider.draw(), place, &content).unwrap();
-        let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
-        let mut owner = Group::load(&provider, &CHANNEL).unwrap().unwrap();
-        let opened =
-            owner.open_entry(&provider, &EPOCH, &world.keys, &Operation::Message, &envelope);
-        let expected = match kind {
-            // signed as a wish to leave, sent as a message
-            EnvelopeKind::Message => Rejection::WrongKind,
-            // a PrivateMessage where only a PublicMessage may stand
-            _ => Rejection::WrongWireFormat,
-        };
-        assert_eq!(opened.map(|_| ()), Err(OpenError::Rejected(expected)));
-    }
-}
-
-#[test]
 fn a_commit_in_plaintext_is_refused() {
     // spec: GRP-034
     let policy = MIXED_PLAINTEXT_WIRE_FORMAT_POLICY;
@@ -497,37 +471,6 @@ fn a_proposal_that_the_commit_does_not_refer_to_is_refused() {
     let content = crate::envelope::open(&world.keys.envelope, place, &sealed.envelope).unwrap();
     let forgery = Forgery { proposals: vec![content.message], ..Forgery::new(renewed) };
     assert_eq!(world.verdict(forgery), Err(Rejection::UnreferencedProposal));
-}
-
-#[test]
-fn what_stands_beside_a_commit_stands_beside_nothing_else() {
-    // spec: ENV-005
-    let mut world = World::new();
-    let provider = Provider::new(&world.member.store, &mut world.member.rng);
-    let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
-    let (key, keys) = (&world.member.key, &world.keys);
-    let sealed = group.seal_message(&provider, key, &EPOCH, keys, b"x", READ).unwrap();
-    let place = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
-    let said = crate::envelope::open(&keys.envelope, place, &sealed.envelope).unwrap();
-    let (kind, message) = (EnvelopeKind::Message, said.message);
-    let beside = [(vec![], vec![]), (vec![vec![1]], vec![]), (vec![], vec![1])];
-    for (proposals, report) in beside {
-        let plain = proposals.is_empty() && report.is_empty();
-        let content = EnvelopeContent { kind, message: message.clone(), proposals, report };
-        let place = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
-        let envelope = seal(&keys.envelope, provider.draw(), place, &content).unwrap();
-        let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
-        let mut owner = Group::load(&provider, &CHANNEL).unwrap().unwrap();
-        let before = world.owner.store.snapshot();
-        let opened = owner.open_entry(&provider, &EPOCH, keys, &Operation::Message, &envelope);
-        if plain {
-            assert_eq!(format!("{opened:?}"), "Ok(Message(OpenedMessage(..)))");
-        } else {
-            let expected = OpenError::Rejected(Rejection::MalformedEnvelope);
-            assert_eq!(opened.map(|_| ()), Err(expected));
-        }
-        world.owner.store.roll_back(before);
-    }
 }
 
 #[test]
