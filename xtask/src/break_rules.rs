@@ -73,9 +73,13 @@ impl Copy {
             for (path, text) in sound {
                 fs::write(self.root.join(path), text).map_err(|error| error.to_string())?;
             }
-            match found? {
-                Some(violation) => println!("noticed    {}: {violation}", one.name),
-                None => {
+            match found {
+                Ok(Some(violation)) => println!("noticed    {}: {violation}", one.name),
+                Err(why) => {
+                    unnoticed += 1;
+                    println!("UNNOTICED  {}: {why}", one.name);
+                }
+                Ok(None) => {
                     unnoticed += 1;
                     println!("UNNOTICED  {} (in {SEEDS_MAX} seeds)", one.name);
                 }
