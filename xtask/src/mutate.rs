@@ -215,13 +215,15 @@ impl Mutants {
         }
     }
 
-    /// Builds in the checkout's target folder, so that what is below our code is not built again;
-    /// our code is built without optimisation beside what is there.
+    /// Builds in the checkout's target folder, so that what is below our code is not built again.
+    /// Our code is built without optimisation beside what is there, and so is our only build script:
+    /// shared, it would make cargo build everything again in the checkout.
     fn command(&self, selection: &Selection) -> Command {
         let mut command = Command::new(&self.program);
         command
             .arg("mutants")
             .args(&selection.0)
+            .arg("--cargo-arg=--config=profile.dev.package.hushwire-wire.debug=1")
             .env("CARGO_TARGET_DIR", &self.target)
             .env("CARGO_INCREMENTAL", "1")
             .env("CARGO_PROFILE_DEV_OPT_LEVEL", "0")
