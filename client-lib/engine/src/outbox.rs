@@ -238,8 +238,9 @@ pub(crate) fn send_commit(
         // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
         forget(work, &sealed);
     }
-    if succession::is_former(work, &channel)? {
-        // What was under way there has lost, and nothing more is wished for.
+    let changes = matches!(wish, Wish::ChangeGroup { .. } | Wish::RefreshLeaf { .. });
+    if changes && succession::is_former(work, &channel)? {
+        // What was under way there has lost, and nothing is changed there any more.
         work.settle(number);
         return Ok(Step::Settled);
     }

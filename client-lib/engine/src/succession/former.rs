@@ -116,7 +116,8 @@ fn move_wishes(
             | Wish::Download { .. }
             | Wish::OfferSuccessor { .. }
             | Wish::SendContent { .. } => {}
-            _ if under_way => {}
+            Wish::RefreshLeaf { .. } | Wish::CommitAdditions { .. } if under_way => {}
+            Wish::RemoveDevice { .. } => {}
             _ => work.settle(row.number),
         }
     }
