@@ -304,17 +304,26 @@ pub(crate) fn add_missing_devices(
     members: &[Member],
     inviter: &Fingerprint,
 ) -> Result<(), StoreError> {
-    let list = device_list(work)?;
-    let is_missing =
-        |entry: &&DeviceEntry| !members.iter().any(|leaf| leaf.device() == entry.device);
-    let missing: Vec<&DeviceEntry> = list.devices().iter().filter(is_missing).collect();
-    if missing.is_empty() {
-        return Ok(());
+    match add_absent(work, channel, members)? {
+        0 => Ok(()),
+        _ => tell_contact(work, inviter),
     }
-    for entry in missing {
+}
+
+/// Wishes to have in a group the own devices that are not there; says how many these are.
+pub(crate) fn add_absent(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    members: &[Member],
+) -> Result<usize, StoreError> {
+    let list = device_list(work)?;
+    let is_absent =
+        |entry: &&DeviceEntry| !members.iter().any(|leaf| leaf.device() == entry.device);
+    let absent: Vec<&DeviceEntry> = list.devices().iter().filter(is_absent).collect();
+    for entry in &absent {
         add_device(work, channel, entry)?;
     }
-    tell_contact(work, inviter)
+    Ok(absent.len())
 }
 
 /// Wishes to have an own device in a group. The list that it has to stand in is this device's own:
@@ -449,7 +458,8 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
             entries.push(verified_entry(&row.key, Verification::Verified));
         }
     }
-    send_all(work, &entries)
+    send_all(work, &entries)?;
+    revoking::tell_keys(work)
 }
 
 /// Layout: fingerprint, 0 or 1 (spec: IDN-055).

@@ -22,7 +22,7 @@ use crate::{
     handled, invitations, joining, linking, links,
     pending::Pending,
     readmission,
-    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, WishNumber, by_number},
+    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, Wish, WishNumber, by_number},
     revoking,
     session::OwnClock,
     shelf,
@@ -178,6 +178,8 @@ pub(crate) fn opened(
 pub(crate) fn rolled_back(work: &mut Work<'_>) -> Result<(), StoreError> {
     shelf::doubt(work)?;
     work.effects.shelf = true;
+    // It may have an older list, below what cards of now name.
+    work.wish(Wish::PutDeviceList)?;
     let relay = required(work)?.relay;
     work.event(Event::Warning(Warning::InboxRolledBack { relay }))
 }

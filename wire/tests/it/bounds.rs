@@ -65,6 +65,8 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("rejoin_people_max", "client-lib/engine/src/rejoin.rs", "PEOPLE_A_ROUND"),
     ("rejoins_max", "client-lib/engine/src/rejoin.rs", "REJOINS_MAX"),
     ("rejoins_span_ms", "client-lib/engine/src/rejoin.rs", "REJOINS_SPAN_MS"),
+    ("own_group_turn_ms", "client-lib/engine/src/own_group.rs", "TURN_MS"),
+    ("own_group_rounds", "client-lib/engine/src/own_group.rs", "ROUNDS"),
     ("readmission_wait_span_ms", "client-lib/engine/src/readmission.rs", "ANSWER_SPAN_MS"),
     ("readmission_rest_ms", "client-lib/engine/src/readmission.rs", "REST_MS"),
     ("rejoin_request_life_ms", "client-lib/engine/src/readmission.rs", "REQUEST_LIFE_MS"),

@@ -196,6 +196,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn channel_moved(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         let found = self.transact(|work| crate::groups::with_relay(work, &channel))?;
         let Some(crate::groups::Placed { record, relay }) = found else {
+            self.leave_reading(&channel);
             self.channels.remove(&channel);
             return self.watches_moved(channel);
         };

@@ -29,6 +29,7 @@ mod liars;
 mod links;
 mod names;
 mod outbox;
+mod own_group;
 mod readmission;
 mod refreshing;
 mod rejoining;
