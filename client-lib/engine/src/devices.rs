@@ -382,10 +382,13 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
     for member in &moved.added {
         granted::arrived(work, &member.device());
     }
-    for member in &moved.removed {
-        forget_device(work, &member.device())?;
+    // Who was added again is no less a device than before.
+    let is_back = |device| moved.readmitted.iter().any(|back| back.device() == device);
+    let gone: Vec<DeviceId> = moved.removed.iter().map(Member::device).collect();
+    for device in gone.iter().copied().filter(|device| !is_back(*device)) {
+        forget_device(work, &device)?;
     }
-    if !moved.removed.is_empty() {
+    if !gone.is_empty() {
         revoking::tell_keys(work)?;
     }
     work.event(Event::DevicesChanged)

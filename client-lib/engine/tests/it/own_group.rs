@@ -246,16 +246,20 @@ fn a_device_that_was_away_answers_or_follows() {
 #[test]
 fn a_damaged_device_is_added_again_and_forms_nothing_while_another_is_well() {
     // spec: IDN-077, LNK-090
-    let mut home = home(1);
-    let [one, two] = home.devices[..] else { panic!() };
+    let mut home = home(2);
+    let [one, two, three] = home.devices[..] else { panic!() };
     home.befriend();
     home.damage(one, two);
     assert_eq!((home.count(one, stuck), home.count(one, back)), (1, 1));
-    for who in [one, two] {
+    for who in [one, two, three] {
         assert_eq!(home.count(who, anew), 0);
         assert_eq!(home.world.own_group(who), home.channel);
     }
-    assert_reachable(&mut home.world, &[one, two]);
+    // Nobody takes it for revoked, who has read that it went and came.
+    assert_reachable(&mut home.world, &[one, two, three]);
+    for who in [one, two, three] {
+        assert_eq!(devices(&mut home.world, who).len(), 3);
+    }
 }
 
 #[test]
