@@ -159,7 +159,10 @@ pub(crate) fn complete(
             continue;
         }
         for ((client, key), view) in &ledger.views {
-            let was_there = view.open_since.is_some_and(|since| since < said.at);
+            let in_channel =
+                |channel| view.channels.get(channel).is_some_and(|in_it| *in_it < said.at);
+            let was_there = view.open_since.is_some_and(|since| since < said.at)
+                && said.channel.as_ref().is_none_or(in_channel);
             let has_to = *key == said.key && *client != said.client && devices.contains_key(client);
             // One of them was told that it is not in one of two direct groups.
             let apart = turned_away.contains(client) || turned_away.contains(&said.client);
@@ -180,7 +183,8 @@ pub(crate) fn complete(
     for (place, ((one, key), view)) in views.iter().enumerate() {
         for ((other, other_key), other_view) in &views[place + 1..] {
             // Two direct groups of two people are read side by side.
-            let apart = key.is_direct() && !turned_away.is_empty();
+            let twofold = view.twofold || other_view.twofold;
+            let apart = key.is_direct() && (twofold || !turned_away.is_empty());
             if key == other_key && !apart {
                 same_order(ledger, (*one, &view.received), (*other, &other_view.received))?;
             }
@@ -189,24 +193,28 @@ pub(crate) fn complete(
     Ok(())
 }
 
-/// Of the texts that two devices received, those that both have are in one order.
+/// Of the texts of one channel that two devices received, those that both have are in one order.
 fn same_order(
     ledger: &Ledger,
     (one, texts): (usize, &[String]),
     (other, other_texts): (usize, &[String]),
 ) -> Result<(), Violation> {
     let moved = |said: &Said| said.retried || said.deceived;
-    let settled = |text: &&String| !ledger.said.get(*text).is_some_and(moved);
     let theirs: BTreeSet<&String> = other_texts.iter().collect();
     let ours: BTreeSet<&String> = texts.iter().collect();
-    let left = texts.iter().filter(|text| theirs.contains(text)).filter(settled);
-    let right = other_texts.iter().filter(|text| ours.contains(text)).filter(settled);
-    match left.zip(right).find(|(left, right)| left != right) {
-        None => Ok(()),
-        Some((left, right)) => Err(Violation::Order(format!(
-            "device {one} has {left:?} where device {other} has {right:?}"
-        ))),
+    let channel = |text: &String| ledger.said.get(text).map(|said| &said.channel);
+    let channels: BTreeSet<_> = texts.iter().map(channel).collect();
+    for here in channels {
+        let settled =
+            |text: &&String| channel(text) == here && !ledger.said.get(*text).is_some_and(moved);
+        let left = texts.iter().filter(|text| theirs.contains(text)).filter(settled);
+        let right = other_texts.iter().filter(|text| ours.contains(text)).filter(settled);
+        if let Some((left, right)) = left.zip(right).find(|(left, right)| left != right) {
+            let what = format!("device {one} has {left:?} where device {other} has {right:?}");
+            return Err(Violation::Order(what));
+        }
     }
+    Ok(())
 }
 
 /// What a relay must not have in any key or value.

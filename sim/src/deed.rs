@@ -1,5 +1,6 @@
 //! How a move is done in whatever state the world is: who does it, and to what.
 
+mod doors;
 mod settings;
 
 use std::collections::BTreeSet;
@@ -57,6 +58,10 @@ impl World {
             Deed::Pin => self.pin(client, second),
             Deed::Refresh => self.refresh(client),
             Deed::Rejoin => self.rejoin(client, second),
+            Deed::LinkGroup => self.link_group(client, second, third),
+            Deed::UnlinkGroup => self.unlink_group(client, second, third),
+            Deed::Succeed => self.succeed(client, second, third),
+            Deed::Follow => self.follow(client, second),
             Deed::Mischief => self.do_mischief(one.draws),
             Deed::RelayLies if self.relays_are == Relays::Honest => None,
             Deed::RelayLies => self.lie(client, relay, one.draws),
@@ -104,12 +109,14 @@ impl World {
         let chats = self.chats_of(client, writable);
         let chat = pick(&chats, chat)?.clone();
         let key = self.key(client, &chat)?;
+        let channel = self.channel(client, &chat);
         self.texts += 1;
         let text = format!("{NEEDLE} {} of device {client}", self.texts);
         let without = self.without(client, &chat, &key);
         let at = self.now;
-        let said =
-            Said { client, key, at, without, fate: Fate::Pending, retried: false, deceived: false };
+        let fate = Fate::Pending;
+        let (retried, deceived) = (false, false);
+        let said = Said { client, key, channel, at, without, fate, retried, deceived };
         // Noted first: its events come before the reply.
         self.ledger.said.insert(text.clone(), said);
         let number = chat.number;
@@ -208,9 +215,12 @@ impl World {
     }
 
     fn a_group(&mut self, client: usize, which: u32) -> Option<ChatInfo> {
-        let open = |chat: &ChatInfo| chat.kind == ChatKind::Group && chat.state == ChatState::Open;
-        let groups = self.chats_of(client, open);
+        let groups = self.groups_of(client, |state| state == ChatState::Open);
         pick(&groups, which).cloned()
+    }
+
+    fn groups_of(&mut self, client: usize, wanted: impl Fn(ChatState) -> bool) -> Vec<ChatInfo> {
+        self.chats_of(client, |chat| chat.kind == ChatKind::Group && wanted(chat.state))
     }
 
     fn add_member(&mut self, client: usize, group: u32, whom: u32) -> Option<&'static str> {

@@ -107,6 +107,11 @@ pub(crate) fn chat_of(store: &SimStore, channel: &ChannelId) -> Option<ChatNumbe
     }
 }
 
+/// How many groups carry a chat on a device, or did.
+pub(crate) fn groups_of(store: &SimStore, chat: ChatNumber) -> usize {
+    channels(store).iter().filter(|channel| chat_of(store, channel) == Some(chat)).count()
+}
+
 /// The channel of a group's chat on a device.
 pub(crate) fn channel_of(store: &SimStore, chat: ChatNumber) -> Option<ChannelId> {
     channels(store).into_iter().find(|channel| chat_of(store, channel) == Some(chat))

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hushwire_engine::command::{ChatNumber, MessageNumber};
 use hushwire_wire::id::{ChannelId, Timestamp};
 
-/// A chat, the same for all of its members: a group's channel, or two fingerprints.
+/// A chat, the same for all of its members: the channel in which a group began, or two fingerprints.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChatKey(pub String);
 
@@ -34,6 +34,8 @@ pub struct Said {
     pub client: usize,
     /// Where.
     pub key: ChatKey,
+    /// The channel of a group in which it went out last; none in a direct chat.
+    pub channel: Option<String>,
     /// When.
     pub at: Timestamp,
     /// The identities that its writer did not know as members, though they had been.
@@ -51,6 +53,11 @@ pub struct Said {
 pub struct View {
     /// Since when it can be written to, if it can.
     pub open_since: Option<Timestamp>,
+    /// The channels of a group in which it came in, and when: a group can go on in another one.
+    pub channels: BTreeMap<String, Timestamp>,
+    /// Whether it is a direct chat with two groups, because both began it at once: a device that was away
+    /// reads one behind the other.
+    pub twofold: bool,
     /// Texts of others, in order.
     pub received: Vec<String>,
     /// Identities whose removal it has seen.

@@ -51,6 +51,14 @@ pub enum Deed {
     Refresh,
     /// A person asks again to be added to a chat in which a device is stuck.
     Rejoin,
+    /// A member makes a link of a group for somebody.
+    LinkGroup,
+    /// A member revokes a link of a group.
+    UnlinkGroup,
+    /// An owner or admin forms a group anew.
+    Succeed,
+    /// A member goes along with an admin who did.
+    Follow,
     /// The hostile member does something, if there is one.
     Mischief,
     /// A relay begins to lie to a device, if one of them lies.
@@ -76,7 +84,7 @@ pub enum Deed {
 }
 
 /// How often each deed is drawn, beside the others.
-const WEIGHTS: [(Deed, u64); 30] = [
+const WEIGHTS: [(Deed, u64); 34] = [
     (Deed::Say, 300),
     (Deed::SendFile, 12),
     (Deed::Fetch, 12),
@@ -96,6 +104,10 @@ const WEIGHTS: [(Deed, u64); 30] = [
     (Deed::Pin, 12),
     (Deed::Refresh, 5),
     (Deed::Rejoin, 3),
+    (Deed::LinkGroup, 20),
+    (Deed::UnlinkGroup, 4),
+    (Deed::Succeed, 4),
+    (Deed::Follow, 3),
     (Deed::Mischief, 45),
     (Deed::RelayLies, 25),
     (Deed::CutLink, 45),

@@ -8,7 +8,10 @@ mod witness;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use hushwire_engine::{
-    command::{ChatNumber, Command, CommandError, Comparison, LinkNumber, Reply, SecretText},
+    command::{
+        ChatNumber, Command, CommandError, Comparison, GroupLinkNumber, LinkNumber, Reply,
+        RequestAnswer, RequestNumber, SecretText,
+    },
     io::{Input, Output},
     session::SessionNumber,
 };
@@ -80,6 +83,10 @@ pub(crate) enum Happening {
     Adds { client: usize, link: SecretText },
     /// Whoever was shown another history is shown the true one.
     TellsTruth(usize),
+    /// A person asks to be let into a group.
+    Knocks { client: usize, link: SecretText },
+    /// A person answers who asks to be let in.
+    Answers { client: usize, chat: ChatNumber, request: RequestNumber, answer: RequestAnswer },
     /// A relay is put back to its old copy.
     PutsBack,
     /// The hostile member goes on with a row of commits.
@@ -100,6 +107,8 @@ pub(crate) struct World {
     pub(crate) texts: u64,
     /// Links that are not published yet, and who gets them then.
     pub(crate) promised: BTreeMap<(usize, LinkNumber), usize>,
+    /// Links of groups that are not published yet, and who gets them then.
+    pub(crate) invited: BTreeMap<(usize, ChatNumber, GroupLinkNumber), usize>,
     /// The digits that each device showed last in a linking, and how often they were looked for elsewhere.
     digits: BTreeMap<usize, String>,
     looks: BTreeMap<usize, u8>,
@@ -110,8 +119,10 @@ pub(crate) struct World {
     pub(crate) relays_true: usize,
     /// The copy to which a relay is put back, while that is to come; it happens once.
     put_back: Option<Option<Box<lies::OldCopy>>>,
-    /// The group chats of each device, as all call them.
-    groups: BTreeMap<(usize, ChatNumber), crate::ledger::ChatKey>,
+    /// The channel of each group chat on each device.
+    channels: BTreeMap<(usize, ChatNumber), String>,
+    /// Channels in which a group goes on, each with the one before.
+    before_it: BTreeMap<String, String>,
     /// Devices that cannot go on in a chat, or in the group of their person's devices.
     stuck: BTreeSet<(usize, Option<ChatNumber>)>,
     /// Devices that were told that they do not follow an invitation.
@@ -145,11 +156,13 @@ impl World {
             people: Vec::new(),
             texts: 0,
             promised: BTreeMap::new(),
+            invited: BTreeMap::new(),
             hostile: plan.hostile.map(usize::from),
             relays_are: plan.relays_are,
             relays_true: usize::from(plan.relays),
             put_back: None,
-            groups: BTreeMap::new(),
+            channels: BTreeMap::new(),
+            before_it: BTreeMap::new(),
             stuck: BTreeSet::new(),
             turned_away: BTreeSet::new(),
             first_list: None,
@@ -279,6 +292,10 @@ impl World {
             Happening::Confirms(client) => {
                 self.confirm(client);
             }
+            Happening::Knocks { client, link } => self.knock(client, link),
+            Happening::Answers { client, chat, request, answer } => {
+                self.answer_knock(client, chat, request, answer);
+            }
             Happening::Adds { client, link } => {
                 let again = Happening::Adds { client, link: link.clone() };
                 self.insist(client, Command::AddContact { link }, again);
@@ -362,7 +379,7 @@ impl World {
     }
 
     /// Asks as a person does who wants it: again after a while, if the device could not.
-    fn insist(&mut self, client: usize, command: Command, again: Happening) {
+    pub(crate) fn insist(&mut self, client: usize, command: Command, again: Happening) {
         let reply = self.ask(client, command);
         let could = |error: &CommandError| {
             !matches!(error, CommandError::DiskFull | CommandError::DiskFailed)

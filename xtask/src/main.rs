@@ -4,6 +4,7 @@
 //! installs that. A command is one file and one line in [`COMMANDS`].
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands that a person runs")]
 
+mod break_rules;
 mod check_all;
 mod checkout;
 mod crash_loop;
@@ -43,6 +44,11 @@ const COMMANDS: &[Command] = &[
         name: "crash-loop",
         about: "kills relay and clients again and again (--kills N, --seed S), and looks what arrived",
         run: crash_loop::run,
+    },
+    Command {
+        name: "break-rules",
+        about: "breaks rules on purpose, one by one, and looks whether the simulator notices (--only NAME)",
+        run: break_rules::run,
     },
     Command {
         name: "measure",

@@ -155,6 +155,17 @@ pub(crate) fn used(work: &mut Work<'_>, capability: &CapabilityId) -> Result<(),
     work.tx.save(&key, &record)
 }
 
+/// The relay may have lost the capabilities that this device made: those that are in no link are put
+/// there again (spec: CLI-182).
+pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    for row in work.tx.list::<CapabilityRecord>(OWN_PREFIX, usize::MAX)? {
+        if row.record.link.is_none() {
+            work.wish(Wish::PutCapability { secret: row.record.secret, link: None })?;
+        }
+    }
+    Ok(())
+}
+
 /// Another capability takes this one's place; it still works for a while (spec: IDN-062).
 pub(crate) fn retire(work: &Work<'_>, capability: &CapabilityId) -> Result<(), StoreError> {
     let key = own_key(capability);

@@ -199,8 +199,8 @@ pub(crate) fn has_unlisted(work: &mut Work<'_>) -> Result<bool, StoreError> {
     Ok(!members.iter().all(|member| listed(member.device())))
 }
 
-/// The inbox got other keys from another device while this one was linking: what it granted opens
-/// nothing any more. The linking has failed (spec: IDN-063).
+/// The inbox gets other keys while a device that was linked is not in the own group: what it was granted
+/// opens nothing any more. The linking has failed (spec: IDN-063).
 pub(crate) fn withdraw_unfinished(work: &mut Work<'_>) -> Result<(), StoreError> {
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let list = device_list(work)?;

@@ -214,7 +214,6 @@ pub(crate) fn give_up(
     if group.opened || !group.state.is_in() {
         return Ok(());
     }
-    work.event(Event::ContactFailed { chat, reason })?;
     let open = record.state == ChatState::Open;
     for row in wish::of_channel(work, channel)? {
         match (row.wish, record.channel) {
@@ -228,6 +227,7 @@ pub(crate) fn give_up(
     }
     groups::drop_group(work, channel)?;
     if !open {
+        work.event(Event::ContactFailed { chat, reason })?;
         chats::set_state(work, chat, ChatState::Stuck)?;
     }
     wake_additions(work, &group)

@@ -9,10 +9,15 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     SigningKey,
-    id::{CapabilitySecret, ChannelId, InboxId, ItemId, RelayId, Sequence, SessionId, Timestamp},
+    id::{
+        CapabilitySecret, ChannelId, InboxId, ItemId, PublicKey, RelayId, Sequence, SessionId,
+        Timestamp,
+    },
     message::{Handle, InboxItem, Request},
     transcript,
 };
+
+mod restoring;
 
 use crate::{
     asking, capabilities,
@@ -22,7 +27,7 @@ use crate::{
     handled, invitations, joining, linking, links,
     pending::Pending,
     readmission,
-    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, Wish, WishNumber, by_number},
+    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, Way, WishNumber, by_number},
     revoking,
     session::OwnClock,
     shelf,
@@ -84,9 +89,9 @@ pub(crate) fn open_request(
 ) -> Result<Opening, StoreError> {
     let record = required(work)?;
     let owner = record.owner_key()?;
+    let owner_key = transcript::public_key(&owner);
     let inbox = record.inbox;
-    if !record.created {
-        let owner_key = transcript::public_key(&owner);
+    if !record.created || record.way == Way::Anew {
         let signed = transcript::inbox_create(relay, session, &inbox, &owner_key);
         let signature = signed.sign(&owner);
         let request = Request::InboxCreate { inbox, owner_key, signature };
@@ -95,7 +100,7 @@ pub(crate) fn open_request(
     let slot = identity(work)?.slot;
     let signature = transcript::inbox_open(relay, session, &inbox, &slot).sign(&owner);
     let request = Request::InboxOpen { inbox, slot, signature };
-    Ok(Opening { request, pending: Pending::OpenInbox })
+    Ok(Opening { request, pending: Pending::OpenInbox { owner_key } })
 }
 
 /// A request about the own inbox, and what it is for.
@@ -105,20 +110,31 @@ pub(crate) struct Opening {
 }
 
 /// The inbox is there.
-pub(crate) fn created(work: &Work<'_>) -> Result<(), StoreError> {
+pub(crate) fn created(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut record = required(work)?;
-    record.created = true;
+    record.way = Way::Present;
+    let was_there = core::mem::replace(&mut record.created, true);
+    work.tx.save(InboxRecord::KEY, &record)?;
+    // It may have been there all the time: who has its present key creates nothing.
+    if was_there { restoring::put_again(work) } else { Ok(()) }
+}
+
+/// The relay has the inbox, with another owner key.
+pub(crate) fn not_created(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut record = required(work)?;
+    record.way = Way::Present;
     work.tx.save(InboxRecord::KEY, &record)
 }
 
-/// The relay does not let this device open the inbox. While a rotation is under way another owner key
-/// is expected: the next one, or another's. Else the person is told, once it has lasted: a device that
-/// was away while another one was revoked learns the new owner key from the group of its devices
-/// (spec: CLI-144).
-pub(crate) fn denied(work: &mut Work<'_>) -> Result<(), StoreError> {
-    if revoking::try_other_key(work)? {
+/// The relay does not let this device open the inbox by this key: another way is tried, and the person
+/// told once it has lasted. A device that was away while another one was revoked learns the new owner
+/// key from the group of its devices (spec: CLI-144).
+pub(crate) fn denied(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
+    if transcript::public_key(&required(work)?.owner_key()?) != *owner_key {
+        // By now it has another one.
         return Ok(());
     }
+    restoring::try_next_way(work)?;
     let mut record = required(work)?;
     let now = work.now.0;
     match record.denied_since_ms {
@@ -151,10 +167,11 @@ pub(crate) struct Places {
 /// that was put back to an old copy gives the places of what it lost a second time (spec: CLI-095).
 pub(crate) fn opened(
     work: &mut Work<'_>,
+    owner_key: &PublicKey,
     slot: Sequence,
     end: Sequence,
 ) -> Result<Places, StoreError> {
-    revoking::opened(work)?;
+    restoring::opened(work, owner_key)?;
     let mut record = required(work)?;
     // What came before a device had its slot is not for it.
     let is_first = record.opened_ms == 0 && record.cursor == 0;
@@ -174,14 +191,21 @@ pub(crate) fn opened(
     Ok(Places { from, fresh: fresh.min(end), end })
 }
 
-/// The relay has lost items that this device has read, and what was on the shelf since.
+/// The relay was put back to an old copy: it has lost items that this device has read, or is from
+/// before what this device did there.
 pub(crate) fn rolled_back(work: &mut Work<'_>) -> Result<(), StoreError> {
-    shelf::doubt(work)?;
-    work.effects.shelf = true;
-    // It may have an older list, below what cards of now name.
-    work.wish(Wish::PutDeviceList)?;
+    restoring::put_again(work)?;
     let relay = required(work)?.relay;
     work.event(Event::Warning(Warning::InboxRolledBack { relay }))
+}
+
+/// A relay lost an epoch, or contradicts what it signed: if it has the own inbox, what belongs there is
+/// put there again.
+pub(crate) fn doubt(work: &mut Work<'_>, relay: &str) -> Result<(), StoreError> {
+    match work.inbox()? {
+        Some(inbox) if inbox.relay == relay => restoring::put_again(work),
+        _ => Ok(()),
+    }
 }
 
 /// The relay was told of items that this store knows nothing of: it is an old copy. What is on the
@@ -419,7 +443,10 @@ impl InboxRecord {
     }
 
     pub(crate) fn owner_key(&self) -> Result<SigningKey, StoreError> {
-        self.owner_key.array().map(|seed| SigningKey::from_bytes(&seed)).ok_or(StoreError::Damaged)
+        self.key_to_try()
+            .array()
+            .map(|seed| SigningKey::from_bytes(&seed))
+            .ok_or(StoreError::Damaged)
     }
 
     pub(crate) fn shelf_key(&self) -> Result<ShelfKey, StoreError> {

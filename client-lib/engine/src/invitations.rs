@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capabilities::{self, Uses},
-    command::FailureReason,
+    chats,
+    command::{ChatState, FailureReason},
     contacts, direct, door, groups, inbox, linking, log,
     outbox::CommitRecord,
     packages::{REFUSALS_MAX, Route},
@@ -277,13 +278,17 @@ pub(crate) fn refused(
     Ok(Progress::Refused { retry_after_ms })
 }
 
-/// Whether an item invites to a direct chat that has not begun: by a link, whose word is final.
+/// Whether an item invites to a direct chat that has not begun: by a link, whose word is final. Where the
+/// other side began it meanwhile, the item goes by its card, as any other.
 fn awaits_other_side(work: &Work<'_>, invites: Option<&ChannelId>) -> Result<bool, StoreError> {
     let Some(channel) = invites else { return Ok(false) };
-    let group = groups::record(work, channel)?;
-    Ok(group.is_some_and(|group| {
-        matches!(group.purpose, PurposeRecord::Direct { .. }) && !group.opened
-    }))
+    let Some(group) = groups::record(work, channel)? else { return Ok(false) };
+    match group.purpose {
+        PurposeRecord::Direct { chat, .. } if !group.opened => {
+            Ok(chats::load(work, chat)?.is_some_and(|chat| chat.state != ChatState::Open))
+        }
+        _ => Ok(false),
+    }
 }
 
 /// What an invitation says of its sender. Somebody who is let in by a link gets a card that leads

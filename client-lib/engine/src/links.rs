@@ -92,6 +92,16 @@ pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Links that were revoked may be there again: they are made useless once more (spec: CLI-182).
+pub(crate) fn revoke_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    for row in work.tx.list::<LinkRecord>(&[], usize::MAX)? {
+        if row.record.revoked {
+            work.wish(Wish::RevokeCapability { capability: row.record.capability })?;
+        }
+    }
+    Ok(())
+}
+
 /// The secret in a link.
 pub(crate) fn secret(record: &LinkRecord) -> Result<LinkSecret, StoreError> {
     record.secret.array().map(LinkSecret::from_bytes).ok_or(StoreError::Damaged)

@@ -29,7 +29,7 @@ use crate::{
     backoff,
     command::StuckCause,
     event::{Event, Warning},
-    forks, groups, leaving, outbox, received,
+    forks, groups, inbox, leaving, outbox, received,
     record::{
         CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Verdict,
         Wish, by_channel,
@@ -157,6 +157,7 @@ pub(crate) fn denied(
     }
     // An epoch that the relay no longer knows cannot be read on from (spec: CHN-017).
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
+    inbox::doubt(work, &record.relay)?;
     stuck::stick(work, channel, StuckCause::EpochGone)
 }
 

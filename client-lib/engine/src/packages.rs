@@ -279,6 +279,45 @@ pub(crate) fn refused(
     Ok(refused)
 }
 
+/// The shelf of a person's device is empty: that device has not come yet, or never will. It is passed
+/// over if another one is there, and its own siblings bring it in later; else the list is asked for
+/// anew, which may be another one by then (spec: CLI-183).
+pub(crate) fn shelf_empty(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    mut wish: Wish,
+    retry_after_ms: u64,
+) -> Result<Progress, StoreError> {
+    let packages = match &mut wish {
+        Wish::AddPerson { packages, .. } => packages,
+        Wish::ReachContact { packages, .. } => packages,
+        _ => return Ok(Progress::Refused { retry_after_ms }),
+    };
+    if !packages.missing.is_empty() {
+        packages.missing.remove(0);
+    }
+    if !(packages.missing.is_empty() && packages.taken.is_empty()) {
+        return gathered(work, number, wish);
+    }
+    *packages = Packages { refusals: packages.refusals, ..Packages::default() };
+    if let Wish::ReachContact { card, .. } = &mut wish {
+        *card = None;
+    }
+    work.update_wish(number, wish)?;
+    Ok(Progress::Refused { retry_after_ms })
+}
+
+/// Something of an addition is there: perhaps it is the last.
+fn gathered(work: &mut Work<'_>, number: WishNumber, wish: Wish) -> Result<Progress, StoreError> {
+    let complete = wish.addition().is_some_and(Packages::are_complete);
+    let channel = wish.channel().copied().filter(|_| complete);
+    work.update_wish(number, wish)?;
+    if let Some(channel) = channel {
+        additions::ready(work, &channel)?;
+    }
+    Ok(Progress::Next)
+}
+
 /// Drops what was gathered of a person, to gather it again.
 pub(crate) fn gather_anew(
     work: &mut Work<'_>,
@@ -349,15 +388,7 @@ pub(crate) fn answered(
         return Ok(Progress::Next);
     };
     match take_answer(work, &route, packages, answer)? {
-        Gathered::Going => {
-            let complete = packages.are_complete();
-            let channel = wish.channel().copied().filter(|_| complete);
-            work.update_wish(number, wish)?;
-            if let Some(channel) = channel {
-                additions::ready(work, &channel)?;
-            }
-            Ok(Progress::Next)
-        }
+        Gathered::Going => gathered(work, number, wish),
         Gathered::Failed(FailureReason::IdentityNotProven) => {
             refused(work, number, wish, FailureReason::IdentityNotProven)
         }

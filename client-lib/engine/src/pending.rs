@@ -2,7 +2,7 @@
 
 use hushwire_protocol::attachment::ChunkIndex;
 use hushwire_wire::{
-    id::{ChannelId, EpochId, InboxId},
+    id::{ChannelId, EpochId, InboxId, PublicKey},
     message::ShelfBefore,
 };
 
@@ -25,8 +25,8 @@ pub(crate) enum Pending {
     FetchEntry { channel: ChannelId },
     /// A look into an epoch that was left.
     Watch(WatchKey),
-    /// Open the own inbox.
-    OpenInbox,
+    /// Open the own inbox, by this owner key.
+    OpenInbox { owner_key: PublicKey },
     /// Create the own inbox.
     CreateInbox,
     /// The reading of the own inbox.

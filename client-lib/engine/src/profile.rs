@@ -129,6 +129,8 @@ fn make_inbox(
         own_capability: own_capability.clone(),
         next_owner_key: None,
         rotation_unsure: false,
+        earlier_owner_keys: Vec::new(),
+        way: crate::record::Way::Present,
         denied_since_ms: None,
         shelf_stale: false,
         shelf_clearing: 0,

@@ -29,6 +29,7 @@ pub(crate) use group::{
 pub(crate) use key::{by_channel, by_channel_wish, by_chat, by_number, number_of};
 pub(crate) use profile::{
     Counters, IdentityRecord, InboxRecord, JoiningRecord, LinkingRecord, LinkingStep, OldSealKey,
+    Way,
 };
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;

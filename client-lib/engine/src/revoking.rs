@@ -12,7 +12,7 @@ use crate::{
     capabilities::{self, Uses},
     command::{CommandError, DeviceNumber},
     contacts, control, devices, groups, inbox, links, profile,
-    record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
+    record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Way, Wish, WishNumber},
     refreshing,
     store::StoreError,
     wish::{Desk, Step},
@@ -45,15 +45,15 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let Some(manager) = identity.manager_key() else { return Ok(()) };
     let statement = identity.statement()?;
+    devices::forget_device(work, &revoked.device)?;
+    renew_keys(work)?;
     let current = devices::device_list(work)?;
     let version = DeviceListVersion(current.rank().version.0.saturating_add(1));
     let mut entries = current.devices().to_vec();
     entries.retain(|entry| entry.device != revoked.device);
     let list = profile::sign_list(work, &manager, &statement, version, entries)
         .map_err(|_| StoreError::Failed)?;
-    renew_keys(work)?;
     devices::take_list(work, list)?;
-    devices::forget_device(work, &revoked.device)?;
     capabilities::revoke_of(work, &revoked.device)?;
     work.wish(Wish::DropSlot { slot: revoked.slot })?;
     for channel in groups::channels(work)? {
@@ -66,8 +66,10 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
     devices::send_cards(work)
 }
 
-/// Draws new keys for the inbox and wishes them to be known to the relay.
+/// Draws new keys for the inbox and wishes them to be known to the relay. A device that was linked and
+/// is not in the own group yet would not hear of them (spec: IDN-063).
 pub(crate) fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
+    devices::withdraw_unfinished(work)?;
     let mut record = inbox::required(work)?;
     let old = capabilities::id_of(&record.own_capability)?;
     let seal_key = SecretBytes::new(InboxKey::generate(work.rng).expose());
@@ -122,7 +124,8 @@ pub(crate) fn rotate(
 pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
     let mut record = inbox::required(work)?;
     let Some(next) = record.next_owner_key.take() else { return Ok(()) };
-    record.owner_key = next;
+    let earlier = core::mem::replace(&mut record.owner_key, next);
+    record.keep_owner_key(earlier);
     work.tx.save(InboxRecord::KEY, &record)?;
     taken(work)
 }
@@ -137,14 +140,14 @@ fn taken(work: &mut Work<'_>) -> Result<(), StoreError> {
 
 /// The relay refuses the owner key. While a rotation is under way, the next one may be in its place
 /// already, its answer lost; or another own device was faster, and its keys come by the own group.
-/// Both keys are tried in turn until it is known. Says whether a rotation is under way.
+/// Both keys are tried in turn until it is known. Says whether the other one is to be tried now.
 pub(crate) fn try_other_key(work: &Work<'_>) -> Result<bool, StoreError> {
     let mut record = inbox::required(work)?;
     let Some(next) = record.next_owner_key.take() else { return Ok(false) };
     record.next_owner_key = Some(core::mem::replace(&mut record.owner_key, next));
     record.rotation_unsure = !record.rotation_unsure;
     work.tx.save(InboxRecord::KEY, &record)?;
-    Ok(true)
+    Ok(record.rotation_unsure)
 }
 
 /// The inbox opened: if it was with the next owner key, that one is in its place.
@@ -153,7 +156,10 @@ pub(crate) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
     if !core::mem::take(&mut record.rotation_unsure) {
         return Ok(());
     }
-    record.next_owner_key = None;
+    // The next key is in its place, and beside it stands the one before.
+    if let Some(earlier) = record.next_owner_key.take() {
+        record.keep_owner_key(earlier);
+    }
     work.tx.save(InboxRecord::KEY, &record)?;
     taken(work)
 }
@@ -191,7 +197,9 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
     let mut record = inbox::required(work)?;
     let lost = record.next_owner_key.take().is_some();
     let drawn = core::mem::replace(&mut record.own_capability, capability.clone());
-    record.owner_key = owner.clone();
+    let earlier = core::mem::replace(&mut record.owner_key, owner.clone());
+    record.keep_owner_key(earlier);
+    record.way = Way::Present;
     record.rotation_unsure = false;
     replace_seal_key(work, &mut record, seal.clone());
     record.shelf_key = shelf.clone();

@@ -73,6 +73,13 @@ impl World {
                 }
                 self.compare(client, chat)?;
             }
+            Event::GroupLinksChanged(chat) => self.give_group_links(client, chat),
+            Event::JoinRequested { chat, request } => self.hear_knock(client, chat, request),
+            Event::GroupSucceeded { chat, .. } => {
+                self.goes_on(client, chat);
+                self.chat_moved(client, chat);
+                self.compare(client, chat)?;
+            }
             Event::ChatAdded(chat)
             | Event::ChatChanged(chat)
             | Event::GroupChanged { chat, .. }
@@ -253,14 +260,11 @@ impl World {
     /// What a chat is called by everybody.
     pub(crate) fn key(&mut self, client: usize, chat: &ChatInfo) -> Option<ChatKey> {
         if chat.kind == ChatKind::Group {
-            let place = (client, chat.number);
-            if !self.groups.contains_key(&place) {
-                let store = self.clients[client].engine.as_ref()?.store();
-                let channel = insider::channel_of(store, chat.number)?;
-                let digits = channel.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-                self.groups.insert(place, ChatKey(digits.collect()));
+            let mut first = self.channel(client, chat)?;
+            while let Some(before) = self.before_it.get(&first) {
+                first.clone_from(before);
             }
-            return self.groups.get(&place).cloned();
+            return Some(ChatKey(first));
         }
         let own = self.people.get(self.clients[client].person)?.clone();
         let number = chat.contact?;
@@ -272,9 +276,36 @@ impl World {
         Some(ChatKey(format!("{low} {high}")))
     }
 
+    /// The channel of a group's chat; none of a direct chat, which can have several.
+    pub(crate) fn channel(&mut self, client: usize, chat: &ChatInfo) -> Option<String> {
+        let place = (client, chat.number);
+        if chat.kind == ChatKind::Group && !self.channels.contains_key(&place) {
+            let store = self.clients[client].engine.as_ref()?.store();
+            let channel = insider::channel_of(store, chat.number)?;
+            let digits = channel.as_bytes().iter().map(|byte| format!("{byte:02x}"));
+            self.channels.insert(place, digits.collect());
+        }
+        self.channels.get(&place).cloned()
+    }
+
+    /// A group's chat goes on in another channel.
+    fn goes_on(&mut self, client: usize, chat: ChatNumber) {
+        let Some(before) = self.channels.remove(&(client, chat)) else { return };
+        let chats = self.chats(client);
+        let info = chats.into_iter().find(|info| info.number == chat);
+        let now = info.and_then(|info| self.channel(client, &info));
+        if let Some(now) = now.filter(|now| *now != before) {
+            self.before_it.entry(now).or_insert(before);
+        }
+    }
+
     pub(super) fn saw(&mut self, client: usize, info: MessageInfo) -> Result<(), Violation> {
         let place = (client, info.chat, info.number);
-        if let Some(text) = self.ledger.places.get(&place) {
+        if self.ledger.places.contains_key(&place) {
+            let chats = self.chats(client);
+            let chat = chats.into_iter().find(|chat| chat.number == info.chat);
+            let channel = chat.and_then(|chat| self.channel(client, &chat));
+            let Some(text) = self.ledger.places.get(&place) else { return Ok(()) };
             let now = self.now;
             let deceived = self.clients[client].deception.instead.is_some();
             let Some(said) = self.ledger.said.get_mut(text) else { return Ok(()) };
@@ -283,6 +314,9 @@ impl World {
                 (MessageState::Stored | MessageState::Delivered { .. }, Fate::Acknowledged(_)) => {}
                 (MessageState::Stored | MessageState::Delivered { .. }, _) => {
                     said.fate = Fate::Acknowledged(now);
+                    // What waited when its group went on elsewhere goes out there, behind other things.
+                    said.retried |= said.channel != channel;
+                    said.channel = channel;
                     self.tally.acknowledged += 1;
                 }
                 (MessageState::Failed(_), _) => said.fate = Fate::Failed,
@@ -321,13 +355,20 @@ impl World {
         let found = self.chats(client).into_iter().find(|info| info.number == chat);
         let Some(info) = found else { return };
         let Some(key) = self.key(client, &info) else { return };
+        let channel = self.channel(client, &info);
         let now = self.now;
         let view = self.ledger.view(client, &key);
         match info.state {
             ChatState::Open => {
                 view.open_since.get_or_insert(now);
+                if let Some(channel) = channel {
+                    view.channels.entry(channel).or_insert(now);
+                }
             }
-            _ => view.open_since = None,
+            _ => {
+                view.open_since = None;
+                view.channels.clear();
+            }
         }
     }
 
@@ -369,7 +410,7 @@ impl World {
     pub(super) fn judge(&mut self) -> Result<(), Violation> {
         let mut devices = self.devices_in();
         devices.retain(|client| self.is_honest(*client));
-        let mut epochs: BTreeMap<ChatKey, (usize, String)> = Default::default();
+        let mut epochs: BTreeMap<String, (usize, String)> = Default::default();
         let mut all_lost = BTreeSet::new();
         for client in devices.clone() {
             let lost = self.lost_chats(client, &devices);
@@ -384,6 +425,9 @@ impl World {
             all_lost.extend(lost.iter().map(|key| (client, key.clone())));
             for chat in self.chats(client) {
                 let Some(key) = self.key(client, &chat) else { continue };
+                let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
+                let groups = store.map_or(0, |store| insider::groups_of(store, chat.number));
+                self.ledger.view(client, &key).twofold = groups > 1;
                 if chat.state == ChatState::Stuck
                     && !self.excused.contains(&(client, chat.number))
                     && !lost.contains(&key)
@@ -403,7 +447,9 @@ impl World {
                 if key.is_direct() && self.turned_away.contains(&client) {
                     continue;
                 }
-                let first = epochs.entry(key.clone()).or_insert((client, code.epoch.clone()));
+                // Two people who form a group anew, each without the other, part it for good.
+                let place = self.channel(client, &chat).unwrap_or_else(|| key.0.clone());
+                let first = epochs.entry(place).or_insert((client, code.epoch.clone()));
                 if first.1 != code.epoch {
                     let what = format!("devices {} and {client} in {}", first.0, key.0);
                     return Err(Violation::Fork(what));

@@ -52,6 +52,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("waiting_max", "relay/rules/src/waiting.rs", "WAITING_MAX"),
     ("crowd_window_bytes", "relay/src/window.rs", "CROWD_WINDOW_BYTES"),
     ("flush_wait_ms", "relay/src/session.rs", "FLUSH_WAIT"),
+    ("owner_keys_kept_max", "client-lib/engine/src/inbox/restoring.rs", "OWNER_KEYS_KEPT_MAX"),
     ("old_copy_span_ms", "client-lib/engine/src/inbox.rs", "OLD_COPY_SPAN_MS"),
     ("rejoin_first_wait_ms", "client-lib/engine/src/rejoin.rs", "ASK_WAIT_MS"),
     ("own_commit_wait_ms", "client-lib/engine/src/rejoin.rs", "OWN_COMMIT_WAIT_MS"),

@@ -2,7 +2,7 @@
 
 use hushwire_wire::{
     error::Code,
-    id::{Sequence, Timestamp},
+    id::{PublicKey, Sequence, Timestamp},
     message::{Answer, Follow, Handle, InboxItem, Request},
 };
 
@@ -170,10 +170,15 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         match answer {
             Answer::Done => {
-                self.transact(|work| inbox::created(work))?;
+                self.transact(inbox::created)?;
                 self.close_inbox();
             }
-            Answer::Refused(_) => self.rest_inbox(ToldRest::of(&answer)),
+            Answer::Refused(ref refusal) => {
+                if refusal.code == Code::AlreadyExists {
+                    self.transact(inbox::not_created)?;
+                }
+                self.rest_inbox(ToldRest::of(&answer));
+            }
             answer => return self.not_expected(number, &answer),
         }
         Ok(())
@@ -197,13 +202,14 @@ impl<S: Store> Engine<S> {
     pub(super) fn inbox_opened(
         &mut self,
         number: SessionNumber,
+        owner_key: &PublicKey,
         answer: Answer,
     ) -> Result<(), StoreError> {
         let (handle, slot, end) = match answer {
             Answer::InboxOpened { handle, cursor, next } => (handle, cursor, next),
             Answer::Refused(ref refusal) => {
                 if refusal.code == Code::Denied {
-                    self.transact(inbox::denied)?;
+                    self.transact(|work| inbox::denied(work, owner_key))?;
                 }
                 self.rest_inbox(ToldRest::of(&answer));
                 return Ok(());
@@ -211,7 +217,7 @@ impl<S: Store> Engine<S> {
             answer => return self.not_expected(number, &answer),
         };
         let now = self.now();
-        let places = self.transact(|work| inbox::opened(work, slot, end))?;
+        let places = self.transact(|work| inbox::opened(work, owner_key, slot, end))?;
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Reading(Reading::begin(handle, places));
             live.shelf = ShelfLive::default();

@@ -149,7 +149,7 @@ impl<S: Store> Engine<S> {
                 | Pending::ReadChannel { channel, .. }
                 | Pending::FetchEntry { channel } => self.close_channel(channel),
                 Pending::Watch(key) => self.forget_watch(*key),
-                Pending::OpenInbox
+                Pending::OpenInbox { .. }
                 | Pending::CreateInbox
                 | Pending::ReadInbox
                 | Pending::ShelfStatus
@@ -237,7 +237,7 @@ impl<S: Store> Engine<S> {
             }
             Pending::Watch(key) => self.watch_answered(number, frame.id, key, frame.answer),
             Pending::FetchEntry { channel } => self.entry_fetched(channel, frame.answer),
-            Pending::OpenInbox => self.inbox_opened(number, frame.answer),
+            Pending::OpenInbox { owner_key } => self.inbox_opened(number, &owner_key, frame.answer),
             Pending::CreateInbox => self.inbox_created(number, frame.answer),
             Pending::ReadInbox => self.inbox_read(number, frame.answer),
             Pending::CreateRendezvous

@@ -154,6 +154,8 @@ fn become_device(
         own_capability: SecretBytes::new(own.capability),
         next_owner_key: None,
         rotation_unsure: false,
+        earlier_owner_keys: Vec::new(),
+        way: crate::record::Way::Present,
         denied_since_ms: None,
         shelf_stale: false,
         shelf_clearing: 0,

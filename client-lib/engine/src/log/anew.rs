@@ -20,7 +20,7 @@ use super::{epoch_state, save_epoch};
 use crate::{
     advance::{self, head_row},
     event::Event,
-    groups, messages,
+    groups, inbox, messages,
     record::{EpochRecord, GroupRecord, Shown, Wish, by_channel},
     store::{Order, Range, StoreError, Table},
     work::Work,
@@ -121,6 +121,7 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
         EpochRecord { sure: 0, acknowledged: 0, candidates: Vec::new(), anew: true, ..record };
     save_epoch(work, channel, &group.epoch, &record)?;
     groups::save(work, channel, &GroupRecord { contest: None, ..group.clone() })?;
+    inbox::doubt(work, &group.relay)?;
     work.effects.channels.insert(*channel);
     match group.purpose.chat() {
         Some(chat) => work.event(Event::HistoryReadAnew(chat)),

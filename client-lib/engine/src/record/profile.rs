@@ -68,6 +68,12 @@ pub(crate) struct InboxRecord {
     /// The keys are to be told to own devices once the revoked one is out of their group.
     #[serde(default)]
     pub(crate) keys_untold: bool,
+    /// Owner keys that it had before, the latest last: a relay that is put back has one of them.
+    #[serde(default)]
+    pub(crate) earlier_owner_keys: Vec<SecretBytes>,
+    /// How it is opened, since it was denied last.
+    #[serde(default)]
+    pub(crate) way: Way,
     /// Since when opening it is denied, if it is.
     #[serde(default)]
     pub(crate) denied_since_ms: Option<u64>,
@@ -95,6 +101,18 @@ impl InboxRecord {
         self.shelf_stale = true;
         self.shelf_clearing = self.shelf_clearing.saturating_add(1);
     }
+}
+
+/// How an inbox is opened (spec: CLI-181).
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Way {
+    /// With the owner key that it should have.
+    #[default]
+    Present,
+    /// With the earlier owner key at this place.
+    Earlier(u8),
+    /// It is created again.
+    Anew,
 }
 
 /// A seal key that another has replaced.

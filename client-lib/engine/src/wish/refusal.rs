@@ -53,6 +53,9 @@ pub(super) fn refused(
         }
         // The person is known by a used link only; its own card comes when it comes online.
         (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
+        (Wish::AddPerson { .. } | Wish::ReachContact { .. }, Code::ShelfEmpty) => {
+            packages::shelf_empty(work, number, wish, refusal.retry_after_ms)
+        }
         (Wish::AddDevice { device, .. }, Code::ShelfEmpty) => {
             linking::granted::has_no_package(work, device)?;
             // With the device goes the wish.

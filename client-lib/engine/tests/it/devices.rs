@@ -404,7 +404,7 @@ pub(crate) fn assert_reachable(world: &mut World, devices: &[Who]) {
 }
 
 /// A linking of a new device, up to the comparison.
-fn compare(world: &mut World, old: Who) -> Who {
+pub(crate) fn compare(world: &mut World, old: Who) -> Who {
     let new = world.device("laptop");
     begin(world, old, new);
     world.settle();

@@ -1,6 +1,6 @@
 //! Devices that were granted, and come late or never.
 
-use hushwire_engine::command::{Command, FailureReason, Reply};
+use hushwire_engine::command::{ChatState, Command, FailureReason, LinkUse, Reply};
 
 use crate::{
     devices::{assert_reachable, begin, confirm, devices, failures, link},
@@ -54,4 +54,39 @@ fn a_device_that_comes_late_but_with_key_packages_stays() {
     world.set_online(alice, true);
     world.pass(180_000);
     assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn a_device_that_has_not_come_keeps_nobody_out() {
+    // spec: CLI-183, IDN-054
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    world.befriend(alice, bob);
+    let laptop = world.device("laptop");
+    begin(&mut world, alice, laptop);
+    world.settle();
+    // The laptop is listed, and nobody knows whether it will come.
+    confirm(&mut world, alice);
+    world.pass(60_000);
+    assert_eq!(devices(&mut world, alice).len(), 2);
+    let Reply::Chat(crew) = world.ask(bob, Command::GroupNew { name: "Crew".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(bob, Command::Contacts) else { panic!() };
+    let add = Command::GroupAdd { chat: crew.number, contact: contacts[0].number };
+    world.ask(bob, add);
+    // By a link as well.
+    let carol = world.person("Carol", 0);
+    let link = world.link(alice, LinkUse::Single);
+    world.ask(carol, Command::AddContact { link });
+    world.pass(60_000);
+    for chat in ["Crew", "Carol"] {
+        assert_eq!(world.chat(alice, chat).state, ChatState::Open, "{chat}");
+    }
+    // It comes after all, and is brought in.
+    confirm(&mut world, laptop);
+    world.pass(240_000);
+    for chat in ["Crew", "Carol"] {
+        assert_eq!(world.chat(laptop, chat).state, ChatState::Open, "{chat}");
+    }
 }

@@ -30,6 +30,7 @@ mod links;
 mod names;
 mod outbox;
 mod own_group;
+mod put_back;
 mod readmission;
 mod refreshing;
 mod rejoining;

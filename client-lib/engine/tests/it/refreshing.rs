@@ -1,13 +1,13 @@
 //! New keys for a device's leaves: on a schedule, and when a person asks.
 
 use hushwire_engine::{
-    command::{Command, LinkUse, Reply},
+    command::{Command, FailureReason, LinkUse, Reply},
     event::Event,
 };
 use hushwire_wire::{id::ChannelId, message::Answer, transcript::Operation};
 
 use crate::{
-    devices::{assert_reachable, link},
+    devices::{assert_reachable, compare, confirm, devices, failures, link},
     world::{Who, World},
 };
 
@@ -166,6 +166,24 @@ fn two_refreshes_and_two_devices_at_once_come_to_one_inbox() {
     assert_eq!(world.inbox_keys(alice), world.inbox_keys(laptop));
     assert_eq!(epochs(&mut world, alice, &channel), epochs(&mut world, laptop, &channel));
     assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn new_keys_for_who_linked_a_device_just_now_are_told_to_it_or_end_the_linking() {
+    // spec: IDN-063
+    let mut world = World::new(1);
+    let (alice, _, _) = pair(&mut world);
+    let laptop = compare(&mut world, alice);
+    world.set_online(laptop, false);
+    confirm(&mut world, alice);
+    world.ask(alice, Command::RefreshKeys);
+    confirm(&mut world, laptop);
+    world.set_online(laptop, true);
+    world.pass(300_000);
+    assert_eq!(failures(&mut world, alice), [FailureReason::DevicesChanged]);
+    assert_eq!(devices(&mut world, alice).len(), 1);
+    let again = link(&mut world, alice);
+    assert_reachable(&mut world, &[alice, again]);
 }
 
 #[test]

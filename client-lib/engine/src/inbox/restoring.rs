@@ -1,0 +1,115 @@
+//! An inbox at a relay that was put back to an old copy: ways to open it, and what belongs there again.
+//!
+//! | way | the inbox opens by | behind it |
+//! |---|---|---|
+//! | present | the owner key that it should have, or the next one while a rotation is under way | the latest earlier key; anew if there is none |
+//! | earlier | a key that it had once: the copy is from before a rotation | the key before; anew at the first |
+//! | anew | nothing: the copy is from before the inbox, which is created again | present |
+//!
+//! A denial leads to the next way (spec: CLI-181). Whoever knows an earlier key can open such an inbox
+//! as well, a revoked device too: the present key is put in place at once.
+
+use hushwire_wire::{SigningKey, id::PublicKey, transcript};
+
+use crate::{
+    capabilities, links,
+    record::{InboxRecord, SecretBytes, Way, Wish, WishRecord},
+    revoking, shelf,
+    store::StoreError,
+    work::Work,
+};
+
+use super::required;
+
+/// Earlier owner keys that are kept (spec: CLI-181).
+const OWNER_KEYS_KEPT_MAX: usize = 8;
+
+impl InboxRecord {
+    /// Keeps an owner key that another has replaced.
+    pub(crate) fn keep_owner_key(&mut self, key: SecretBytes) {
+        self.earlier_owner_keys.retain(|kept| kept.expose() != key.expose());
+        self.earlier_owner_keys.push(key);
+        let spare = self.earlier_owner_keys.len().saturating_sub(OWNER_KEYS_KEPT_MAX);
+        self.earlier_owner_keys.drain(..spare);
+    }
+
+    /// The key by which the inbox is opened or created now.
+    pub(super) fn key_to_try(&self) -> &SecretBytes {
+        let earlier = match self.way {
+            Way::Earlier(place) => self.earlier_owner_keys.get(usize::from(place)),
+            Way::Present | Way::Anew => None,
+        };
+        earlier.unwrap_or(&self.owner_key)
+    }
+
+    fn next_way(&self) -> Way {
+        let latest = match self.way {
+            Way::Present => self.earlier_owner_keys.len(),
+            Way::Earlier(place) => usize::from(place),
+            Way::Anew => return Way::Present,
+        };
+        let place = latest.checked_sub(1).and_then(|place| u8::try_from(place).ok());
+        place.map_or(Way::Anew, Way::Earlier)
+    }
+}
+
+/// The relay denied the inbox by one way: the next one is tried.
+pub(super) fn try_next_way(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let record = required(work)?;
+    if record.way == Way::Present && revoking::try_other_key(work)? {
+        return Ok(());
+    }
+    // A rotation under way has both its keys tried by now.
+    let mut record = required(work)?;
+    record.way = record.next_way();
+    work.tx.save(InboxRecord::KEY, &record)
+}
+
+/// The inbox opened by an owner key. By an earlier one it gets the present one again. Which one it was
+/// decides, not which one would be tried now: new ones may have come while the answer was on its way.
+pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
+    let mut record = required(work)?;
+    record.way = Way::Present;
+    let place = record.earlier_owner_keys.iter().position(|key| is_of(key, owner_key));
+    let Some(place) = place.filter(|_| !is_of(&record.owner_key, owner_key)) else {
+        work.tx.save(InboxRecord::KEY, &record)?;
+        if record.next_owner_key.as_ref().is_some_and(|next| is_of(next, owner_key)) {
+            revoking::try_other_key(work)?;
+        }
+        return revoking::opened(work);
+    };
+    let earlier = record.earlier_owner_keys.remove(place);
+    let present = core::mem::replace(&mut record.owner_key, earlier);
+    record.rotation_unsure = false;
+    if record.next_owner_key.is_some() {
+        record.keep_owner_key(present);
+    } else {
+        record.next_owner_key = Some(present);
+        work.wish(Wish::RotateInbox)?;
+    }
+    work.tx.save(InboxRecord::KEY, &record)?;
+    super::rolled_back(work)
+}
+
+/// Whether a seed is that of a public key.
+fn is_of(seed: &SecretBytes, key: &PublicKey) -> bool {
+    let signing = seed.array().map(|seed| SigningKey::from_bytes(&seed));
+    signing.is_some_and(|signing| transcript::public_key(&signing) == *key)
+}
+
+/// The relay of the own inbox was put back to an old copy: what this device has put there since may be
+/// gone, and what it has taken away may be there again (spec: CLI-182). Key packages on the shelf may
+/// be used ones.
+pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    shelf::doubt(work)?;
+    work.effects.shelf = true;
+    let wishes = work.tx.list::<WishRecord>(&[], usize::MAX)?;
+    if wishes.iter().any(|row| matches!(row.record.wish, Wish::PutDeviceList)) {
+        // It is under way, or the same is put for another reason.
+        return Ok(());
+    }
+    work.wish(Wish::PutDeviceList)?;
+    capabilities::put_again(work)?;
+    links::put_again(work)?;
+    links::revoke_again(work)
+}
