@@ -107,6 +107,20 @@ pub(crate) fn chat_of(store: &SimStore, channel: &ChannelId) -> Option<ChatNumbe
     }
 }
 
+/// What a device waits for: the kinds of its wishes, as its store names them.
+pub(crate) fn wishes(store: &SimStore) -> Vec<String> {
+    let range = Range { prefix: &[], from: None, order: Order::Ascending, rows_max: ROWS_MAX };
+    let rows = store.rows(Table::Wish, range).unwrap_or_default();
+    let kind = |value: &[u8]| {
+        let begin = value
+            .windows(2)
+            .position(|two| two[0].is_ascii_uppercase() && two[1].is_ascii_lowercase())?;
+        let letters = value[begin..].iter().take_while(|byte| byte.is_ascii_alphabetic());
+        Some(letters.map(|byte| char::from(*byte)).collect())
+    };
+    rows.iter().filter_map(|row| kind(&row.value)).collect()
+}
+
 /// How many groups carry a chat on a device, or did.
 pub(crate) fn groups_of(store: &SimStore, chat: ChatNumber) -> usize {
     channels(store).iter().filter(|channel| chat_of(store, channel) == Some(chat)).count()

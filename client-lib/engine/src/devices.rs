@@ -147,6 +147,10 @@ pub(crate) fn list(work: &Work<'_>) -> Result<Vec<DeviceInfo>, StoreError> {
 /// Puts the current device list to the inbox, sealed.
 pub(crate) fn put_list(work: &mut Work<'_>, desk: &Desk) -> Result<Step, StoreError> {
     let record = inbox::required(work)?;
+    if inbox::waits_for_own_group(work, &record)? {
+        // Nobody knows the shelf key yet under which it would lie.
+        return Ok(Step::Later(work.now.plus_ms(revoking::OWN_GROUP_REST_MS)));
+    }
     let sealed = record
         .shelf_key()?
         .seal_device_list(&record.inbox, &record.device_list, work.rng)

@@ -27,7 +27,7 @@ pub(crate) fn dispatch(work: &mut Work<'_>, command: Command) -> Result<Reply, C
         // Everything else needs an identity.
         command => {
             // spec: IDN-070
-            if profile::require(work)?.revoked && !only_reads(&command) {
+            if profile::require(work)?.revoked && !leaves_alone(&command) {
                 return Err(CommandError::DeviceRevoked);
             }
             with_identity(work, command)
@@ -36,18 +36,22 @@ pub(crate) fn dispatch(work: &mut Work<'_>, command: Command) -> Result<Reply, C
 }
 
 /// Whether a command leaves the identity and its chats as they are.
-const fn only_reads(command: &Command) -> bool {
+const fn leaves_alone(command: &Command) -> bool {
+    only_reads(command) || matches!(command, Command::MarkRead { .. } | Command::Download { .. })
+}
+
+/// Whether a command stores nothing.
+pub(crate) const fn only_reads(command: &Command) -> bool {
     matches!(
         command,
-        Command::Profile
+        Command::Events { .. }
+            | Command::Profile
             | Command::CheckPhrase(_)
             | Command::Links
             | Command::Contacts
             | Command::SafetyNumber(_)
             | Command::Chats
             | Command::Messages { .. }
-            | Command::MarkRead { .. }
-            | Command::Download { .. }
             | Command::GroupLinks(_)
             | Command::GroupRequests(_)
             | Command::GroupMembers(_)

@@ -534,10 +534,13 @@ fn group_purpose(
         }
         Standing::Outranked => return Err(Fault::Refused(InvitationRefusal::Outranked)),
         Standing::NotFollowed => return Err(Fault::Refused(InvitationRefusal::NotFollowed)),
+        Standing::Left if asked.is_none() => {
+            return Err(Fault::Refused(InvitationRefusal::NotFollowed));
+        }
         Standing::Plain if succession::is_expected(work, channel)? => {
             return Err(Fault::Rejected("INVITATION_NOT_VALID"));
         }
-        Standing::Plain => known.and_then(PurposeRecord::chat).or(asked),
+        Standing::Plain | Standing::Left => known.and_then(PurposeRecord::chat).or(asked),
     };
     let chat = match carried {
         Some(chat) => {

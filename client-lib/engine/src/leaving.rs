@@ -31,6 +31,8 @@ pub(crate) fn leave(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Command
     let channel = groups::group_chat(work, chat)?;
     let group = log::load_group(work, &channel)?;
     let me = profile::fingerprint(work)?;
+    // Where it asks to go along with others its person does not want to be any more.
+    asking::withdraw(work, chat)?;
     match way_out(&group, &me)? {
         WayOut::Alone => close_alone(work, &channel, chat)?,
         WayOut::LastOwner => return Err(CommandError::LastOwner),

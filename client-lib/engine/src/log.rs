@@ -191,6 +191,7 @@ pub(crate) fn take(
         Operation::Message => take_message(work, channel, &group, entry, envelope)?,
         Operation::Commit(_) => {
             take_commit(work, channel, &group, &placed, entry, operation, envelope)?;
+            succession::left_behind(work, channel)?;
         }
         Operation::Note => take_note(work, channel, entry, envelope)?,
     }
@@ -423,6 +424,7 @@ pub(crate) fn reject(
         warn(work, channel, |chat| Warning::EntryRejected { chat, code })?;
         return Ok(Taken::Next);
     }
+    succession::left_behind(work, channel)?;
     let Refused::Group(rejection) = refused else { return Ok(Taken::Next) };
     if rejection == Rejection::OwnLeaf {
         note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;

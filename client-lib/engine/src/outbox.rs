@@ -136,6 +136,10 @@ pub(crate) fn send_content(
     if let Some(sealed) = fresh(work, number, channel, view.epoch)? {
         return append(work, number, desk, sealed);
     }
+    if for_people.is_some() && succession::is_former(work, channel)? {
+        succession::left_behind(work, channel)?;
+        return Ok(Step::Aim);
+    }
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
@@ -208,6 +212,14 @@ pub(crate) fn seal(
     Ok(record)
 }
 
+/// What was sealed for a wish is not in the log it was for, and will not be.
+pub(crate) fn unseal(work: &Work<'_>, number: WishNumber) -> Result<(), StoreError> {
+    if let Some(row) = sealed(work, number)? {
+        forget(work, &row);
+    }
+    Ok(())
+}
+
 fn forget(work: &Work<'_>, row: &SealedRecord) {
     work.tx.remove(Table::Sealed, &by_number(row.wish));
     uploads::forget_progress(work, WishNumber(row.wish));
@@ -232,6 +244,12 @@ pub(crate) fn send_commit(
         }
         // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
         forget(work, &sealed);
+    }
+    let changes = matches!(wish, Wish::ChangeGroup { .. } | Wish::RefreshLeaf { .. });
+    if changes && succession::is_former(work, &channel)? {
+        // What was under way there has lost, and nothing is changed there any more.
+        work.settle(number);
+        return Ok(Step::Settled);
     }
     if epoch.candidates.iter().any(|known| !known.verdict.is_refusal()) {
         // A candidate that cannot be judged here is for others to contest.

@@ -21,6 +21,8 @@ use crate::{
 
 /// Length of each key that own devices are told, in bytes.
 const KEY_BYTES: usize = 32;
+/// How long what waits for the own group rests, in milliseconds.
+pub(crate) const OWN_GROUP_REST_MS: u64 = 5_000;
 /// How much longer than the capabilities of its time a replaced seal key stays, in milliseconds: what
 /// came by them at the last moment is read first (spec: IDN-062).
 const OLD_KEY_SPARE_MS: u64 = 24 * 60 * 60 * 1000;
@@ -111,6 +113,9 @@ pub(crate) fn rotate(
         work.settle(number);
         return Ok(Step::Settled);
     };
+    if inbox::waits_for_own_group(work, &record)? {
+        return Ok(Step::Later(work.now.plus_ms(OWN_GROUP_REST_MS)));
+    }
     let seed = next.array().ok_or(StoreError::Damaged)?;
     let next = SigningKey::from_bytes(&seed);
     let next_owner_key = transcript::public_key(&next);
@@ -186,6 +191,18 @@ pub(crate) fn tell_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     refreshing::check_done(work)
 }
 
+/// Whether an owner key is or was that of the inbox, as far as this device knows.
+fn has_owner_key(record: &InboxRecord, owner: &SecretBytes) -> bool {
+    let mut keys = record.earlier_owner_keys.iter().chain([&record.owner_key]);
+    keys.any(|key| key.expose() == owner.expose())
+}
+
+/// Whether inbox key, shelf key and own capability are those that this device has.
+fn has_others(record: &InboxRecord, theirs: [&SecretBytes; 3]) -> bool {
+    let ours = [&record.seal_key, &record.shelf_key, &record.own_capability];
+    ours.iter().zip(theirs).all(|(ours, theirs)| ours.expose() == theirs.expose())
+}
+
 /// Takes the new keys from the device that drew them. If this device was about to rotate as well, it
 /// was too late: what it drew counts nothing, and it rotates anew (spec: IDN-063).
 pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
@@ -195,7 +212,22 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
         return Ok(());
     }
     let mut record = inbox::required(work)?;
-    let lost = record.next_owner_key.take().is_some();
+    let next = record.next_owner_key.take();
+    // Both put the same key in place again (spec: CLI-181).
+    let lost = next.as_ref().is_some_and(|next| next.expose() != owner.expose());
+    let known = next.is_some() || has_owner_key(&record, owner);
+    if !lost && known && has_others(&record, [seal, shelf, capability]) {
+        let earlier = core::mem::replace(&mut record.owner_key, owner.clone());
+        if earlier.expose() != owner.expose() {
+            record.keep_owner_key(earlier);
+        }
+        record.way = Way::Present;
+        record.rotation_unsure = false;
+        record.keys_untold = false;
+        work.tx.save(InboxRecord::KEY, &record)?;
+        work.effects.inbox = true;
+        return Ok(());
+    }
     let drawn = core::mem::replace(&mut record.own_capability, capability.clone());
     let earlier = core::mem::replace(&mut record.owner_key, owner.clone());
     record.keep_owner_key(earlier);

@@ -84,6 +84,7 @@ pub(crate) fn stick(
 
 /// A device that cannot go on in a group that its person wanted to leave is out of it.
 fn leave(work: &mut Work<'_>, channel: &ChannelId, group: GroupRecord) -> Result<(), StoreError> {
+    succession::left_behind(work, channel)?;
     let last_roster = roster(work, channel)?;
     let chat = group.purpose.chat();
     groups::save(work, channel, &GroupRecord { contest: None, last_roster, ..group })?;

@@ -29,12 +29,12 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     beginning::{begin, came, forget_roles},
-    former::{retire, tend},
+    former::{is_former, left_behind, retire, tend},
     offering::{link_is_there, offer, offer_target, offered, tell_again},
 };
 use crate::{
     asking, chats, clock,
-    command::{ChatNumber, CommandError, Reply},
+    command::{ChatNumber, ChatState, CommandError, Reply},
     door::requests,
     event::{Event, Warning},
     groups, joining, log,
@@ -319,6 +319,8 @@ pub(crate) enum Standing {
     Follows { chat: ChatNumber },
     /// Of one by an admin's word, which the person has not followed (spec: CLI-200).
     NotFollowed,
+    /// Of one that the person has left.
+    Left,
 }
 
 /// Where a group that this device comes into belongs (spec: GRP-142, GRP-143, CLI-201).
@@ -335,6 +337,10 @@ pub(crate) fn standing(
     let before = successor.before;
     let Some(group) = groups::record(work, &before)? else { return Ok(Standing::Plain) };
     let Some(chat) = chat_of(&group) else { return Ok(Standing::Plain) };
+    if is_out(&group) {
+        let left = chats::named(work, chat).is_ok_and(|chat| chat.state == ChatState::Left);
+        return Ok(if left { Standing::Left } else { Standing::Plain });
+    }
     let Some(rank) = rank_of(work, &successor)? else { return Ok(Standing::Plain) };
     let known = load(work, &before)?;
     if let Some(known) = &known
@@ -389,8 +395,21 @@ pub(crate) fn was_in(
     Ok(roster.is_some_and(|roster| roster.iter().any(|known| **known == *person.as_bytes())))
 }
 
-/// Whether a group is known as one where another one goes on: then it has to be that.
+/// Whether a group is known as one where another one goes on, which this device is in: then it has to be
+/// that.
 pub(crate) fn is_expected(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
-    let rows = work.tx.list::<SuccessionRecord>(PREFIX, usize::MAX)?;
-    Ok(rows.iter().any(|row| row.record.channel == *channel))
+    for row in work.tx.list::<SuccessionRecord>(PREFIX, usize::MAX)? {
+        let before = row.key.strip_prefix(PREFIX).ok_or(StoreError::Damaged)?;
+        let before = ChannelId::from_slice(before).map_err(|_| StoreError::Damaged)?;
+        let group = groups::record(work, &before)?;
+        if row.record.channel == *channel && group.is_some_and(|group| !is_out(&group)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether this device, or its person, is done with a group.
+const fn is_out(group: &GroupRecord) -> bool {
+    matches!(group.state, GroupState::Out | GroupState::Leaving)
 }

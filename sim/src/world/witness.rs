@@ -32,8 +32,11 @@ impl World {
             let events = match reply {
                 Ok(Reply::Events(events)) if events.is_empty() => return,
                 Ok(Reply::Events(events)) => events,
-                // The disk may refuse what the engine wanted to do beside it; it says so again.
-                _ => return,
+                other => {
+                    let what = format!("device {client} cannot read its events: {other:?}");
+                    self.violation = Some(Violation::Stuck(what));
+                    return;
+                }
             };
             for NumberedEvent { number, event, .. } in events {
                 let expected = self.clients[client].next_event;
@@ -422,7 +425,9 @@ impl World {
                 && lost.is_empty()
                 && !self.has_lost_groups(client, &devices)
             {
-                let what = format!("device {client} has {} wishes that wait", status.waiting);
+                let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
+                let wishes = store.map_or_else(Vec::new, insider::wishes).join(", ");
+                let what = format!("device {client} has {} that wait: {wishes}", status.waiting);
                 return Err(Violation::Stuck(what));
             }
             all_lost.extend(lost.iter().map(|key| (client, key.clone())));

@@ -54,11 +54,15 @@ pub(super) const BREAKS: &[Break] = &[
         name: "clock-in-validity",
         edits: &[Edit {
             file: "client-lib/engine/src/log.rs",
-            sound: "    // A commit of ours that is still pending has lost, if this one is valid.
+            sound: "    let mut mls = load_group(work, channel)?;
+    let provider = work.provider();
+    // A commit of ours that is still pending has lost, if this one is valid.
 ",
             broken: "    if work.now.ms_since(entry.stored_at) > 60_000 {
         return Err(Fault::Rejected(Refused::Group(Rejection::InvalidCommit)));
     }
+    let mut mls = load_group(work, channel)?;
+    let provider = work.provider();
 ",
         }],
     },

@@ -12,8 +12,8 @@
 use hushwire_wire::{SigningKey, id::PublicKey, transcript};
 
 use crate::{
-    capabilities, links,
-    record::{InboxRecord, SecretBytes, Way, Wish, WishRecord},
+    capabilities, groups, links,
+    record::{GroupState, InboxRecord, SecretBytes, Way, Wish, WishRecord},
     revoking, shelf,
     store::StoreError,
     work::Work,
@@ -81,6 +81,8 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
     let earlier = record.earlier_owner_keys.remove(place);
     let present = core::mem::replace(&mut record.owner_key, earlier);
     record.rotation_unsure = false;
+    // What was told of the present key may be lost as well.
+    record.keys_untold = true;
     if record.next_owner_key.is_some() {
         record.keep_owner_key(present);
     } else {
@@ -89,6 +91,18 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
     }
     work.tx.save(InboxRecord::KEY, &record)?;
     super::rolled_back(work)
+}
+
+/// Whether the present owner key is put in place later: the own devices know the one before, and by it
+/// they read in the inbox that this device asks to be added to their group again.
+pub(crate) fn waits_for_own_group(
+    work: &Work<'_>,
+    record: &InboxRecord,
+) -> Result<bool, StoreError> {
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    let group = groups::record(work, &own_group)?;
+    let stuck = group.is_some_and(|group| group.state == GroupState::Stuck);
+    Ok(stuck && record.keys_untold && record.next_owner_key.is_some())
 }
 
 /// Whether a seed is that of a public key.

@@ -4,8 +4,9 @@
 use hushwire_wire::id::{ChannelId, Timestamp};
 
 use crate::{
+    chats,
     command::{ChatNumber, FailureReason},
-    direct, door, groups,
+    direct, door, groups, log, outbox,
     record::{GroupRecord, PurposeRecord, Wish},
     rejoin,
     store::StoreError,
@@ -31,24 +32,72 @@ pub(crate) fn retire(
         rejoin::end(work, &before)?;
         door::forget(work, &before)?;
         let purpose = PurposeRecord::Former { chat, since_ms: work.now.0 };
+        let log = log_of(work, &before, &group)?;
         groups::save(work, &before, &GroupRecord { purpose, contest: None, ..group })?;
         work.effects.channels.insert(before);
-        move_wishes(work, &before, *channel)?;
+        move_wishes(work, &before, *channel, log)?;
+    }
+    Ok(())
+}
+
+/// Whether what was sealed for the log of a group may still turn out to be there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    GoesOn,
+    /// This device cannot read it.
+    Lost,
+    /// It takes no messages, and those that it took were read; commits it may take.
+    Closed,
+}
+
+fn log_of(work: &Work<'_>, channel: &ChannelId, group: &GroupRecord) -> Result<Log, StoreError> {
+    if !group.state.is_in() {
+        return Ok(Log::Lost);
+    }
+    let (epoch, _) = log::epoch_state(work, channel, &group.epoch)?;
+    Ok(if epoch.candidates.is_empty() { Log::GoesOn } else { Log::Closed })
+}
+
+/// Whether the chat of this group goes on in another one.
+pub(crate) fn is_former(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+    let group = groups::record(work, channel)?;
+    Ok(group.is_some_and(|group| matches!(group.purpose, PurposeRecord::Former { .. })))
+}
+
+/// The log of a former group has a commit, or is lost: what was sealed for it and did not come is not
+/// there, and goes where the chat goes on.
+pub(crate) fn left_behind(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    let PurposeRecord::Former { chat, .. } = group.purpose else { return Ok(()) };
+    let Some(next) = chats::load(work, chat)?.and_then(|chat| chat.channel) else { return Ok(()) };
+    for row in wish::of_channel(work, channel)? {
+        if let Wish::SendContent { content, message: Some(shown), .. } = row.wish {
+            outbox::unseal(work, row.number)?;
+            direct::move_content(work, row.number, next, content, Some(shown))?;
+        }
     }
     Ok(())
 }
 
 /// What a person still waits for goes with the chat; what was about the group before means nothing
-/// any more.
+/// any more. What was sealed may be in the log already: that is known when more of it is read. A commit
+/// that is there has to be known as one's own.
 fn move_wishes(
     work: &mut Work<'_>,
     before: &ChannelId,
     channel: ChannelId,
+    log: Log,
 ) -> Result<(), StoreError> {
     for row in wish::of_channel(work, before)? {
+        let under_way = log != Log::Lost && outbox::is_sealed(work, row.number)?;
         match row.wish {
+            Wish::SendContent { message: Some(_), .. } if under_way && log == Log::GoesOn => {}
             Wish::SendContent { content, message: Some(shown), .. } => {
+                outbox::unseal(work, row.number)?;
                 direct::move_content(work, row.number, channel, content, Some(shown))?;
+            }
+            Wish::ChangeGroup { change, .. } if under_way => {
+                work.wish(Wish::ChangeGroup { channel, change })?;
             }
             Wish::AddPerson { person, .. } => {
                 work.settle(row.number);
@@ -67,6 +116,8 @@ fn move_wishes(
             | Wish::Download { .. }
             | Wish::OfferSuccessor { .. }
             | Wish::SendContent { .. } => {}
+            Wish::RefreshLeaf { .. } | Wish::CommitAdditions { .. } if under_way => {}
+            Wish::RemoveDevice { .. } => {}
             _ => work.settle(row.number),
         }
     }

@@ -3,9 +3,9 @@
 use std::{cell::Cell, rc::Rc};
 
 use hushwire_engine::{
-    command::{Command, FailureReason, LinkUse, Reply},
+    command::{Command, CommandError, FailureReason, LinkUse, Reply},
     engine::{Engine, Settings},
-    event::{Event, Warning},
+    event::{Event, EventNumber, Warning},
     io::{Disconnect, Input, Output},
     memory::MemoryStore,
     session::SessionNumber,
@@ -187,6 +187,12 @@ fn a_disk_that_is_full_while_the_clock_goes_back_does_not_make_a_client_deaf() {
     assert!(next > back && next <= back.plus_ms(5_000));
     assert_eq!(engine.handle_input(next, Input::Timeout), Err(StoreError::Full));
     assert!(engine.poll_timeout().is_some_and(|at| at > next));
+    // What is stored can be read meanwhile.
+    for command in [Command::Chats, Command::Events { from: EventNumber(1), count_max: 10 }] {
+        assert!(engine.command(next, command).is_ok());
+    }
+    let refused = engine.command(next, Command::GroupNew { name: "Crew".into() });
+    assert_eq!(refused, Err(CommandError::DiskFull));
 
     // There is room again, and the clock is right.
     full.set(false);
