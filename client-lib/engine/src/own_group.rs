@@ -46,6 +46,8 @@ use crate::{
 const ROUNDS: u32 = 4;
 /// How long a device leaves it to each one in front of it, in milliseconds (spec: IDN-077).
 const TURN_MS: u64 = 60_000;
+/// How long the inbox keeps the keys by which the others open it, in milliseconds (spec: IDN-079).
+const GATHER_MS: u64 = 60_000;
 
 /// When the own group was formed anew, by the clock of the device that did; none: it was not. Key: fixed.
 #[derive(Serialize, Deserialize)]
@@ -181,11 +183,13 @@ pub(crate) fn turn(work: &Work<'_>, group: &GroupRecord, rounds: u32) -> Result<
             None => all_ask = false,
         }
     }
+    // A device that is away may know no other keys of the inbox than those that stay there so long.
+    let keys_wait = inbox::waits_for_own_group(work, &inbox::required(work)?)?;
     let at = since.plus_ms(TURN_MS.saturating_mul(in_front.into()));
     Ok(match all_ask {
         true if at <= work.now => Turn::Now,
         true => Turn::At(at),
-        false if rounds >= ROUNDS.saturating_add(asking_in_front) => Turn::Now,
+        false if !keys_wait && rounds >= ROUNDS.saturating_add(asking_in_front) => Turn::Now,
         false => Turn::Nobody,
     })
 }
@@ -273,6 +277,12 @@ fn move_wishes(
         }
     }
     Ok(())
+}
+
+/// Whether the others are about to come into the own group, which was formed anew just now.
+pub(crate) fn gathers(work: &Work<'_>) -> Result<bool, StoreError> {
+    let Some(made_at) = formation(work)?.made_at else { return Ok(false) };
+    Ok(made_at <= work.now && made_at.plus_ms(GATHER_MS) > work.now)
 }
 
 /// Whether nobody would hear what is said in the own group: it was formed anew just now, and the others

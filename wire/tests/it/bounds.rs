@@ -67,6 +67,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("rejoins_max", "client-lib/engine/src/rejoin.rs", "REJOINS_MAX"),
     ("rejoins_span_ms", "client-lib/engine/src/rejoin.rs", "REJOINS_SPAN_MS"),
     ("own_group_turn_ms", "client-lib/engine/src/own_group.rs", "TURN_MS"),
+    ("own_group_gather_ms", "client-lib/engine/src/own_group.rs", "GATHER_MS"),
     ("own_group_rounds", "client-lib/engine/src/own_group.rs", "ROUNDS"),
     ("readmission_wait_span_ms", "client-lib/engine/src/readmission.rs", "ANSWER_SPAN_MS"),
     ("readmission_rest_ms", "client-lib/engine/src/readmission.rs", "REST_MS"),

@@ -244,6 +244,24 @@ fn a_device_that_was_away_answers_or_follows() {
 }
 
 #[test]
+fn who_was_away_when_the_keys_changed_finds_the_others_after_the_relay_was_put_back() {
+    // spec: IDN-077, IDN-079
+    let mut home = home(1);
+    let other = home.devices.iter().copied().find(|who| *who != home.first).unwrap();
+    home.world.set_online(other, false);
+    let copy = home.world.backup(0);
+    home.world.ask(home.first, Command::RefreshKeys);
+    home.world.pass(5 * MINUTE_MS);
+    home.world.restore(0, copy);
+    home.world.pass(2 * HOUR_MS);
+    assert_eq!(home.count(home.first, anew), 0, "it would shut the other out");
+    home.world.set_online(other, true);
+    home.world.pass(HOUR_MS);
+    assert_eq!(home.world.inbox_keys(other), home.world.inbox_keys(home.first));
+    assert_reachable(&mut home.world, &home.devices.clone());
+}
+
+#[test]
 fn a_damaged_device_is_added_again_and_forms_nothing_while_another_is_well() {
     // spec: IDN-077, LNK-090
     let mut home = home(2);
