@@ -202,10 +202,15 @@ impl PartialOrd for SuccessorRank {
 #[cfg(test)]
 mod tests {
     use hushwire_wire::address::Host;
-    use hushwire_wire::id::RelayId;
+    use hushwire_wire::id::{EpochId, RelayId};
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng as _;
 
     use super::*;
-    use crate::group::Role;
+    use crate::epoch::EpochKeys;
+    use crate::group::{GroupKind, GroupState, Note, PastRoster, Role, seal_offer};
+    use crate::provider::Provider;
+    use crate::storage::MemoryMlsStore;
 
     fn successor() -> Successor {
         let relay = RelayId::from_bytes([7; 32]);
@@ -236,15 +241,40 @@ mod tests {
         assert_eq!(Successor::from_bytes(&other).unwrap_err(), SuccessorError::BadSignature);
     }
 
-    #[test]
-    fn an_offer_comes_back_with_its_link() {
-        // spec: GRP-141
-        let offer = SuccessorOffer {
+    fn offer() -> SuccessorOffer {
+        SuccessorOffer {
             successor: successor(),
             inbox: InboxId::from_bytes([4; 16]),
             secret: LinkSecret::from_bytes([5; 32]),
             maker: Fingerprint::from_bytes([6; 32]),
-        };
+        }
+    }
+
+    #[test]
+    fn a_group_that_was_formed_anew_names_the_one_before() {
+        // spec: GRP-010, GRP-140
+        let before = Some(Box::new(successor()));
+        let owner = Fingerprint::from_bytes([6; 32]);
+        let state = GroupState { before, ..GroupState::new(GroupKind::Group, owner) };
+        assert_eq!(GroupState::from_bytes(&state.to_bytes()), Ok(state));
+    }
+
+    #[test]
+    fn an_offer_is_noted_for_those_who_are_left() {
+        // spec: GRP-141
+        let (channel, epoch) = (ChannelId::from_bytes([1; 32]), EpochId::from_bytes([2; 32]));
+        let keys = EpochKeys::derive(&[3; 32], &[4; 32]);
+        let (store, mut rng) = (MemoryMlsStore::default(), ChaCha20Rng::from_seed([5; 32]));
+        let provider = Provider::new(&store, &mut rng);
+        let note = seal_offer(&provider, &channel, &epoch, &keys, &offer()).unwrap();
+        let opened = Note::open(&keys, &channel, &epoch, &PastRoster::new(vec![]), &note);
+        assert_eq!(opened, Ok(Note::Successor(Box::new(offer()))));
+    }
+
+    #[test]
+    fn an_offer_comes_back_with_its_link() {
+        // spec: GRP-141
+        let offer = offer();
         let bytes = offer.to_bytes();
         assert_eq!(SuccessorOffer::from_bytes(&bytes).unwrap(), offer);
         for length in 0..bytes.len() {

@@ -6,13 +6,13 @@
 
 use std::{
     env,
-    path::PathBuf,
     process::{Command, ExitCode, Stdio},
     time::{Duration, Instant},
 };
 
 use crate::{
     checkout,
+    programs::{self, Runner},
     setup::{self, Consent},
 };
 
@@ -28,13 +28,6 @@ struct Plan {
 enum AfterFailure {
     Stop,
     GoOn,
-}
-
-/// Who runs the tests.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Runner {
-    Nextest,
-    Cargo,
 }
 
 /// A step: its name, the step without which it says nothing, and what it does.
@@ -73,6 +66,7 @@ const STEPS: &[Step] = &[
     Step { name: "vectors", after: Some("build"), run: |_| vectors() },
     Step { name: "worlds", after: Some("build"), run: |_| worlds() },
     Step { name: "doctests", after: Some("build"), run: |_| doctests() },
+    Step { name: "mutants", after: Some("build"), run: mutants },
     Step { name: "test", after: Some("build"), run: |plan| test(plan, &[]) },
 ];
 
@@ -86,7 +80,7 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
     let plan = Plan {
         consent: if yes { Consent::Given } else { Consent::Ask },
         after_failure: if ci { AfterFailure::GoOn } else { AfterFailure::Stop },
-        runner: runner(),
+        runner: programs::runner(),
     };
     let passed = run_steps(&plan, STEPS).iter().all(|result| result.outcome == Outcome::Passed);
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -167,13 +161,13 @@ fn doctests() -> Outcome {
 
 /// The program that the build of the tests left, so that nothing is built with other features.
 fn vectors() -> Outcome {
-    let program = target_folder().join("debug/vectors");
+    let program = programs::target_folder().join("debug/vectors");
     status(Command::new(program).arg("--check"))
 }
 
 /// Simulated worlds: 200 that are the same each time, and fresh ones for a minute.
 fn worlds() -> Outcome {
-    let program = target_folder().join("debug/sim");
+    let program = programs::target_folder().join("debug/sim");
     let fixed = status(Command::new(&program).args(["--seeds", "200"]));
     let fresh = status(Command::new(&program).args(["--seconds", "60"]));
     if fixed == Outcome::Passed { fresh } else { fixed }
@@ -185,6 +179,14 @@ fn xtask(arguments: &[&str]) -> Outcome {
         Ok(program) => status(Command::new(program).args(arguments)),
         Err(_) => Outcome::Failed,
     }
+}
+
+/// Mutants of what differs from the base, a bounded number of them.
+fn mutants(plan: &Plan) -> Outcome {
+    xtask(match plan.consent {
+        Consent::Ask => &["mutate"],
+        Consent::Given => &["mutate", "--yes"],
+    })
 }
 
 /// Explores the model of the channel rules and compares its walks with those that the relay's tests
@@ -199,29 +201,9 @@ fn model() -> Outcome {
     status(Command::new("python3").args(["spec/models/channel.py", "--quick", "--check"]))
 }
 
-/// Where cargo builds: two folders above this program.
-fn target_folder() -> PathBuf {
-    let program = env::current_exe().unwrap_or_default();
-    let folder = program.parent().and_then(|profile| profile.parent());
-    folder.map_or_else(|| checkout::root().join("target"), PathBuf::from)
-}
-
-fn runner() -> Runner {
-    let version = Command::new(cargo_program())
-        .args(["nextest", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if version.is_ok_and(|status| status.success()) { Runner::Nextest } else { Runner::Cargo }
-}
-
 fn cargo(arguments: &[&str]) -> Outcome {
     eprintln!("cargo {}", arguments.join(" "));
-    status(Command::new(cargo_program()).args(arguments))
-}
-
-fn cargo_program() -> std::ffi::OsString {
-    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+    status(Command::new(programs::cargo()).args(arguments))
 }
 
 fn status(command: &mut Command) -> Outcome {

@@ -10,6 +10,7 @@ mod checkout;
 mod crash_loop;
 mod demo;
 mod measure;
+mod mutate;
 mod programs;
 mod setup;
 mod trace;
@@ -54,6 +55,12 @@ const COMMANDS: &[Command] = &[
         name: "measure",
         about: "the relay beside the disk and memory that it runs on (appends, sessions, --data DIR)",
         run: measure::run,
+    },
+    Command {
+        name: "mutate",
+        about: "breaks the rules that a change touches, and looks whether a test notices \
+                (--base COMMIT; --all, --shard K/N; --yes: installs what is missing)",
+        run: mutate::run,
     },
     Command {
         name: "trace",

@@ -1,7 +1,10 @@
 //! `cargo setup`: what the build needs beside cargo, and how to get it.
 //!
 //! RocksDB's bindings are made with libclang, SQLCipher links the system's OpenSSL. Both come as
-//! packages of the system; nothing else is changed.
+//! packages of the system; nothing else of it is changed. Tools that only some steps need are
+//! installed into the target folder when they are needed ([`tool`]).
+
+pub(crate) mod tool;
 
 use std::{
     env, fs,
@@ -150,7 +153,12 @@ fn is_offered(package: &str) -> bool {
 
 fn asked(missing: &[Need]) -> Result<bool, String> {
     let names: Vec<_> = missing.iter().filter_map(|need| need.packages().last().copied()).collect();
-    print!("install {} with apt-get? [y/N] ", names.join(", "));
+    agreed(&format!("install {} with apt-get?", names.join(", ")))
+}
+
+/// Whether a person answers yes.
+fn agreed(question: &str) -> Result<bool, String> {
+    print!("{question} [y/N] ");
     io::stdout().flush().map_err(|error| error.to_string())?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(|error| error.to_string())?;

@@ -120,8 +120,9 @@ mod tests {
     fn a_picture_begins_as_its_format_does() {
         // spec: GRP-048
         let webp: &[u8] = b"RIFF\x04\0\0\0WEBPVP8 ";
-        let pictures = [(1, PNG_START), (2, JPEG_START), (3, webp)];
-        for (code, picture) in pictures {
+        let pictures =
+            [(1, PNG_START, "image/png"), (2, JPEG_START, "image/jpeg"), (3, webp, "image/webp")];
+        for (code, picture, media_type) in pictures {
             for claimed in 0..=4 {
                 let field = [&[claimed], picture].concat();
                 let read = Avatar::of_field(&field);
@@ -129,6 +130,7 @@ mod tests {
                     let avatar = read.unwrap().unwrap();
                     assert_eq!((avatar.format() as u8, avatar.picture()), (code, picture));
                     assert_eq!(Avatar::to_field(Some(&avatar)), field);
+                    assert_eq!(avatar.format().media_type(), media_type);
                 } else {
                     assert_eq!(read, Err(DecodeError::UndefinedValue), "{claimed} {code}");
                 }
@@ -144,7 +146,8 @@ mod tests {
     fn a_picture_has_a_bound() {
         // spec: GRP-048
         let of = |length: usize| Avatar::new([JPEG_START, &vec![0; length - 3]].concat());
-        assert!(of(AVATAR_BYTES_MAX).is_ok());
+        let largest = of(AVATAR_BYTES_MAX).unwrap();
+        assert_eq!(format!("{largest:?}"), "Avatar(..)");
         assert_eq!(of(AVATAR_BYTES_MAX + 1), Err(DecodeError::TooLong));
     }
 }

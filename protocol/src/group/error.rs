@@ -280,4 +280,12 @@ mod tests {
         }
         assert_eq!(Rejection::of(999), None);
     }
+
+    #[test]
+    fn some_codes_may_be_so_for_one_member_and_not_for_another() {
+        // spec: GRP-032, GRP-122
+        let all = Rejection::ALL.iter().filter(|rejection| rejection.scope() == Scope::Own);
+        let own: Vec<_> = all.map(|rejection| rejection.code()).collect();
+        assert_eq!(own, [202, 203, 205, 303, 304, 305, 309]);
+    }
 }

@@ -136,3 +136,25 @@ fn classify(error: WelcomeError<MlsStoreError>) -> OpenError {
         _ => Rejection::InvalidCommit.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_with_a_welcome_is_told_apart_from_what_is_wrong_here() {
+        // spec: GRP-030, GRP-071
+        let damaged = MlsStoreError::Malformed;
+        let cases = [
+            (WelcomeError::StorageError(damaged), OpenError::from(damaged)),
+            (WelcomeError::NoMatchingKeyPackage, GroupError::UnknownKeyPackage.into()),
+            (WelcomeError::NoMatchingEncryptionKey, GroupError::UnknownKeyPackage.into()),
+            (WelcomeError::JoinerSecretNotFound, GroupError::UnknownKeyPackage.into()),
+            (WelcomeError::UnableToDecrypt, Rejection::UndecryptableMessage.into()),
+            (WelcomeError::ConfirmationTagMismatch, Rejection::InvalidCommit.into()),
+        ];
+        for (error, expected) in cases {
+            assert_eq!(classify(error), expected);
+        }
+    }
+}

@@ -10,9 +10,6 @@ use super::role::Role;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::identity::Fingerprint;
 
-/// Bytes of one member in the stored form.
-const MEMBER_BYTES: usize = 4 + 1 + 32 + 32;
-
 /// What a member's word weighs at a fork: its role, then the lower leaf (spec: GRP-123).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rank {
@@ -81,8 +78,6 @@ impl PastRoster {
 
     /// The stored form: 69 bytes for each member.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let room = self.0.len().saturating_mul(MEMBER_BYTES);
-        let writer = Writer::with_capacity(room);
         let add = |writer: Writer, member: &PastMember| {
             writer
                 .fixed(member.rank.leaf.0.to_be_bytes())
@@ -90,7 +85,7 @@ impl PastRoster {
                 .fixed(member.identity)
                 .fixed(member.signature_key)
         };
-        self.0.iter().fold(writer, add).into_bytes()
+        self.0.iter().fold(Writer::default(), add).into_bytes()
     }
 
     /// Takes up what was stored.
@@ -99,7 +94,7 @@ impl PastRoster {
     /// [`DecodeError`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let mut members = Vec::with_capacity(bytes.len() / MEMBER_BYTES);
+        let mut members = Vec::new();
         while !reader.is_empty() {
             let leaf = LeafIndex(u32::from_be_bytes(reader.array()?));
             let rank = Rank { role: Role::of(reader.byte()?)?, leaf };

@@ -483,34 +483,71 @@ fn protocol_message(bytes: &[u8], format: WireFormat) -> Result<ProtocolMessage,
 fn classify(error: ProcessMessageError<MlsStoreError>) -> OpenError {
     let rejection = match error {
         ProcessMessageError::StorageError(error) => return error.into(),
-        ProcessMessageError::LibraryError(_) => Rejection::InvalidCommit,
         ProcessMessageError::GroupStateError(_) => return GroupError::NotAMember.into(),
         ProcessMessageError::InvalidCommit(StageCommitError::MissingDecryptionKey) => {
             return GroupError::Store(MlsStoreError::Malformed).into();
         }
-        ProcessMessageError::InvalidCommit(_) => Rejection::InvalidCommit,
-        ProcessMessageError::ValidationError(error) => match error {
-            ValidationError::UnableToDecrypt(MessageDecryptionError::SecretTreeError(_)) => {
-                Rejection::KeyUnavailable
-            }
-            ValidationError::UnableToDecrypt(MessageDecryptionError::MalformedContent) => {
-                Rejection::MalformedMessage
-            }
-            ValidationError::UnableToDecrypt(_) => Rejection::UndecryptableMessage,
-            ValidationError::WrongEpoch
-            | ValidationError::WrongGroupId
-            | ValidationError::NoPastEpochData => Rejection::WrongEpoch,
-            ValidationError::UnknownMember | ValidationError::InvalidSenderType => {
-                Rejection::UnknownSender
-            }
-            ValidationError::InvalidSignature
-            | ValidationError::InvalidMembershipTag
-            | ValidationError::MissingMembershipTag
-            | ValidationError::InvalidLeafNodeSignature => Rejection::BadSignature,
-            _ => Rejection::InvalidCommit,
-        },
+        ProcessMessageError::InvalidCommit(_) | ProcessMessageError::LibraryError(_) => {
+            Rejection::InvalidCommit
+        }
+        ProcessMessageError::ValidationError(error) => classify_invalid(&error),
         ProcessMessageError::IncompatibleWireFormat => Rejection::WrongWireFormat,
-        _ => Rejection::UnknownSender,
+        ProcessMessageError::UnauthorizedExternalApplicationMessage
+        | ProcessMessageError::UnauthorizedExternalCommitMessage
+        | ProcessMessageError::UnsupportedProposalType
+        | ProcessMessageError::MalformedSafeAad => Rejection::UnknownSender,
     };
     rejection.into()
+}
+
+const fn classify_invalid(error: &ValidationError) -> Rejection {
+    match error {
+        ValidationError::UnableToDecrypt(MessageDecryptionError::SecretTreeError(_)) => {
+            Rejection::KeyUnavailable
+        }
+        ValidationError::UnableToDecrypt(MessageDecryptionError::MalformedContent) => {
+            Rejection::MalformedMessage
+        }
+        ValidationError::UnableToDecrypt(_) => Rejection::UndecryptableMessage,
+        ValidationError::WrongEpoch
+        | ValidationError::WrongGroupId
+        | ValidationError::NoPastEpochData => Rejection::WrongEpoch,
+        ValidationError::UnknownMember | ValidationError::InvalidSenderType => {
+            Rejection::UnknownSender
+        }
+        ValidationError::InvalidSignature
+        | ValidationError::InvalidMembershipTag
+        | ValidationError::MissingMembershipTag
+        | ValidationError::InvalidLeafNodeSignature => Rejection::BadSignature,
+        _ => Rejection::InvalidCommit,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_of_the_library_has_its_code() {
+        // spec: GRP-030
+        let undecryptable = |error| ValidationError::UnableToDecrypt(error);
+        let cases = [
+            (undecryptable(MessageDecryptionError::MalformedContent), 105),
+            (undecryptable(MessageDecryptionError::AeadError), 202),
+            (ValidationError::WrongEpoch, 301),
+            (ValidationError::WrongGroupId, 301),
+            (ValidationError::NoPastEpochData, 301),
+            (ValidationError::UnknownMember, 306),
+            (ValidationError::InvalidSenderType, 306),
+            (ValidationError::InvalidSignature, 204),
+            (ValidationError::InvalidMembershipTag, 204),
+            (ValidationError::MissingMembershipTag, 204),
+            (ValidationError::InvalidLeafNodeSignature, 204),
+            (ValidationError::NoPath, 304),
+        ];
+        for (error, code) in cases {
+            let shown = format!("{error:?}");
+            assert_eq!(classify_invalid(&error).code(), code, "{shown}");
+        }
+    }
 }

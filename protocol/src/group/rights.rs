@@ -1,7 +1,10 @@
 //! Whether a change is allowed. Depends on the state before, the change, and nothing else: no
 //! clock, no network, no version of the client (spec: GRP-031).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use hushwire_wire::transcript::Cut;
 
@@ -216,10 +219,15 @@ impl<'a> Judge<'a> {
         prune_roles(&mut expected, &self.after);
         for entry in expected.roles.iter().chain(&new.roles) {
             let (was, is) = (expected.role(&entry.identity), new.role(&entry.identity));
-            let steps_down = entry.identity == self.committer.identity() && is < was;
-            if was != is && !steps_down {
-                self.demand(Right::ChangeRoles)?;
-                self.demand_role(was.max(is))?;
+            let own = entry.identity == self.committer.identity();
+            match is.cmp(&was) {
+                Ordering::Equal => {}
+                // Who steps down needs no right.
+                Ordering::Less if own => {}
+                Ordering::Less | Ordering::Greater => {
+                    self.demand(Right::ChangeRoles)?;
+                    self.demand_role(was.max(is))?;
+                }
             }
         }
         Ok(())

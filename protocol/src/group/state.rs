@@ -314,6 +314,45 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_state_comes_back() {
+        // spec: GRP-010, GRP-048
+        let mut largest = state();
+        largest.name = "x".repeat(NAME_BYTES_MAX);
+        largest.description = "x".repeat(DESCRIPTION_BYTES_MAX);
+        let picture = [&b"\xff\xd8\xff"[..], &[7; AVATAR_BYTES_MAX - 3]].concat();
+        largest.avatar = Some(Avatar::new(picture).unwrap());
+        for number in 3..=u8::MAX {
+            largest.set_role(identity(number), Role::Admin);
+        }
+        largest.set_role(identity(0), Role::Owner);
+        assert_eq!(largest.roles.len(), ROLES_MAX);
+        assert_eq!(GroupState::from_bytes(&largest.to_bytes()), Ok(largest.clone()));
+        largest.set_role(
+            Fingerprint::from_bytes([[7; 16], [8; 16]].concat().try_into().unwrap()),
+            Role::Admin,
+        );
+        assert_eq!(GroupState::from_bytes(&largest.to_bytes()), Err(DecodeError::TooLong));
+    }
+
+    #[test]
+    fn what_joiners_would_refuse_is_left_out() {
+        // spec: CLI-135
+        let cases = [
+            ("walks", "on\n\tSundays", "walks", "on\n\tSundays"),
+            ("wa\u{202e}lks\n", "on\u{1b} Sundays", "walks", "on Sundays"),
+            ("\u{202e}\n", "\u{202e}", "?", ""),
+            ("", "", "", ""),
+        ];
+        for (name, description, left_name, left_description) in cases {
+            let mut state =
+                GroupState { name: name.into(), description: description.into(), ..state() };
+            state.leave_out_refused();
+            assert_eq!((&*state.name, &*state.description), (left_name, left_description));
+            assert_eq!(GroupState::from_bytes(&state.to_bytes()), Ok(state));
+        }
+    }
+
+    #[test]
     fn other_encodings_are_refused() {
         // spec: GRP-010
         let mut unsorted = state();

@@ -12,6 +12,8 @@ use openmls::prelude::{
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 
+mod entries;
+
 use super::binding::Binding;
 use super::key_package::credential_with_key;
 use super::profile::{capabilities, context_extensions, unlimited};
@@ -405,34 +407,6 @@ fn a_raise_of_the_rules_is_judged_as_far_as_an_old_program_can() {
 }
 
 #[test]
-fn a_message_is_no_commit_and_a_commit_no_message() {
-    // spec: ENV-005, GRP-051
-    let mut world = World::new();
-    let provider = Provider::new(&world.member.store, &mut world.member.rng);
-    let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
-    group.mls.set_aad(Binding::Leave.to_bytes(&CHANNEL, &EPOCH));
-    let signer = LeafSigner(&world.member.key);
-    let message = group.mls.create_message(&provider.0, &signer, b"x").unwrap();
-    let message = message.tls_serialize_detached().unwrap();
-    for kind in [EnvelopeKind::Message, EnvelopeKind::Leave] {
-        let place = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
-        let content = EnvelopeContent::plain(kind, message.clone());
-        let envelope = seal(&world.keys.envelope, provider.draw(), place, &content).unwrap();
-        let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
-        let mut owner = Group::load(&provider, &CHANNEL).unwrap().unwrap();
-        let opened =
-            owner.open_entry(&provider, &EPOCH, &world.keys, &Operation::Message, &envelope);
-        let expected = match kind {
-            // signed as a wish to leave, sent as a message
-            EnvelopeKind::Message => Rejection::WrongKind,
-            // a PrivateMessage where only a PublicMessage may stand
-            _ => Rejection::WrongWireFormat,
-        };
-        assert_eq!(opened.map(|_| ()), Err(OpenError::Rejected(expected)));
-    }
-}
-
-#[test]
 fn a_commit_in_plaintext_is_refused() {
     // spec: GRP-034
     let policy = MIXED_PLAINTEXT_WIRE_FORMAT_POLICY;
@@ -497,4 +471,64 @@ fn a_proposal_that_the_commit_does_not_refer_to_is_refused() {
     let content = crate::envelope::open(&world.keys.envelope, place, &sealed.envelope).unwrap();
     let forgery = Forgery { proposals: vec![content.message], ..Forgery::new(renewed) };
     assert_eq!(world.verdict(forgery), Err(Rejection::UnreferencedProposal));
+}
+
+#[test]
+fn nothing_of_a_group_is_printed() {
+    let mut world = World::new();
+    let candidate = world.opened(Forgery::new(renewed)).unwrap();
+    assert_eq!(format!("{candidate:?}"), "StagedCandidate(..)");
+    let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
+    let group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
+    let snapshot = group.snapshot(vec![1]).unwrap();
+    assert_eq!(format!("{group:?} {snapshot:?}"), "Group(..) GroupSnapshot(..)");
+    let reference = KeyPackageReference::from_bytes([1; 32]);
+    assert_eq!(format!("{reference:?}"), "KeyPackageReference(..)");
+}
+
+#[test]
+fn a_group_begins_with_a_state_that_everybody_takes() {
+    // spec: GRP-010, GRP-100
+    let mut device = Device::new(1);
+    let owner = device.credential.identity();
+    let provider = Provider::new(&device.store, &mut device.rng);
+    let good = GroupState::new(GroupKind::Group, owner);
+    let unprintable = GroupState { name: "a\u{202e}".to_owned(), ..good.clone() };
+    let newer = GroupState { rules: RuleVersion(2), ..good.clone() };
+    let create =
+        |state| Group::create(&provider, &device.key, &device.credential, &CHANNEL, SUITE, state);
+    let expected = GroupError::WouldBeRejected(Rejection::BadGroupState);
+    for state in [unprintable, newer] {
+        assert_eq!(create(state).map(|_| ()), Err(expected));
+    }
+    assert_eq!(create(good).map(|_| ()), Ok(()));
+}
+
+#[test]
+fn who_joins_verifies_every_leaf_that_is_there() {
+    // spec: GRP-020, GRP-023, GRP-071
+    let mut world = World::new();
+    let mut joiner = Device::new(8);
+    let package = joiner.key_package(unlimited(), capabilities());
+    let limited = Lifetime::init(0, u64::MAX - 1);
+    let other = device_with(1, ManagerCounter(1), 1 ^ 0x55).key_package(limited, capabilities());
+    let provider = Provider::new(&world.owner.store, &mut world.owner.rng);
+    let mut group = Group::load(&provider, &CHANNEL).unwrap().unwrap();
+    // No client of ours adds the second one.
+    let signer = LeafSigner(&world.owner.key);
+    let (_, welcome, _) = group.mls.add_members(&provider.0, &signer, &[package, other]).unwrap();
+    group.mls.merge_pending_commit(&provider.0).unwrap();
+    let parts = welcome::split(&welcome.tls_serialize_detached().unwrap()).unwrap();
+    let snapshot = group.snapshot(parts.group_info).unwrap();
+    let provider = Provider::new(&joiner.store, &mut joiner.rng);
+    let found: Vec<_> = parts
+        .joiners
+        .iter()
+        .map(|one| {
+            let welcomed = Welcomed { suite: SUITE, secrets: &one.secrets, snapshot: &snapshot };
+            Group::join(&provider, &joiner.key, &CHANNEL, welcomed).map(|_| ())
+        })
+        .collect();
+    let expected = OpenError::Rejected(Rejection::LifetimeNotUnlimited);
+    assert!(found.contains(&Err(expected)), "{found:?}");
 }

@@ -20,7 +20,7 @@ const MLS_WELCOME: u16 = 3;
 
 /// The longest group snapshot that anybody makes or takes, in bytes: with the hybrid suite, twice
 /// what a group of [`super::DEVICES_MAX`] devices needs.
-pub const SNAPSHOT_BYTES_MAX: usize = 32 * 1024 * 1024;
+pub const SNAPSHOT_BYTES_MAX: usize = 33_554_432;
 
 /// What one joiner is sent for itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -111,6 +111,11 @@ mod tests {
     }
 
     #[test]
+    fn a_proof_prints_its_name_only() {
+        assert_eq!(format!("{:?}", proof(&SigningKey::from_bytes(&[5; 32]))), "Proof(..)");
+    }
+
+    #[test]
     fn a_proof_needs_a_key_and_its_signature() {
         // spec: CHN-007, INB-002
         let (key, other) = (SigningKey::from_bytes(&[5; 32]), SigningKey::from_bytes(&[6; 32]));

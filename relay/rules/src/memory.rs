@@ -224,6 +224,31 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_with_a_row_goes_in_its_object_only() {
+        let put = |table, key: &'static [u8], value: &'static [u8]| {
+            let action = Action::Put { value: Bytes::from_static(value), expires: None };
+            Change { table, key: Bytes::from_static(key), action }
+        };
+        let other = Object::Blob(BlobId::from_bytes([2; 32]));
+        let changes = vec![put(Table::Blob, b"", b"row"), put(Table::Chunk, b"0", b"chunk")];
+        let alone = vec![put(Table::Chunk, b"1", b"stays")];
+        let mut store = MemoryStore::new();
+        store
+            .commit(&[
+                Batch { object: BLOB, expected: Revision(0), changes },
+                Batch { object: other, expected: Revision(0), changes: alone },
+            ])
+            .unwrap();
+        let all: [&[u8]; 6] = [b"", b"row", b"0", b"chunk", b"1", b"stays"];
+        assert_eq!(store.contents().collect::<Vec<_>>(), all);
+        let gone = Change { table: Table::Blob, key: Bytes::new(), action: Action::Delete };
+        let batch = Batch { object: BLOB, expected: Revision(1), changes: vec![gone] };
+        store.commit(&[batch]).unwrap();
+        assert_eq!(store.contents().collect::<Vec<_>>(), all[4..]);
+        assert_eq!(store.rows_stored(), 1);
+    }
+
+    #[test]
     fn rows_expire_at_their_time_and_are_swept_earliest_first() {
         let mut store = MemoryStore::new();
         let rows = [(1, Some(30)), (2, Some(10)), (3, None), (4, Some(20))];

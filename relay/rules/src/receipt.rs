@@ -137,6 +137,38 @@ impl Signer {
 mod tests {
     use super::*;
 
+    fn signature_of(signer: &mut Signer, inbox: InboxId, number: u32) -> Signature {
+        let item = item(number);
+        match signer.sign(Reply::inbox_sent(inbox, item, Repeated::First)) {
+            Answer::InboxSent { signature, .. } => signature,
+            other => panic!("not sent: {other:?}"),
+        }
+    }
+
+    fn item(number: u32) -> ItemId {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        ItemId::from_bytes(bytes)
+    }
+
+    #[test]
+    fn a_receipt_is_signed_once_for_many_readers() {
+        let inbox = InboxId::from_bytes([1; 16]);
+        let mut signer = Signer::new(SigningKey::from_bytes(&[9; 32]));
+        signature_of(&mut signer, inbox, 1);
+        let mark = Signature::from_bytes([7; 64]);
+        for (_, signature) in signer.recent.iter_mut().flatten() {
+            *signature = mark;
+        }
+        assert_eq!(signature_of(&mut signer, inbox, 1), mark, "remembered, not signed again");
+        assert_ne!(signature_of(&mut signer, inbox, 2), mark);
+        // Receipts spread over all places, so that most of the last ones are remembered.
+        for number in 0..1_024 {
+            signature_of(&mut signer, inbox, number);
+        }
+        assert!(signer.recent.iter().flatten().count() > RECENT_MAX / 2);
+    }
+
     #[test]
     fn remembered_receipts_are_the_same_as_new_ones() {
         // spec: CHN-012, CHN-015, INB-006
@@ -145,13 +177,11 @@ mod tests {
         let relay = transcript::relay_id(&signer.public_key());
         // More receipts than are remembered, some of them twice.
         for number in (0..2_000_u32).chain(0..50) {
-            let mut bytes = [0; 32];
-            bytes[..4].copy_from_slice(&number.to_be_bytes());
-            let item = ItemId::from_bytes(bytes);
-            let answer = signer.sign(Reply::inbox_sent(inbox, item, Repeated::First));
-            let Answer::InboxSent { signature, .. } = answer else { panic!("not sent") };
-            let receipt = transcript::item_receipt(&relay, &inbox, &item);
-            assert_eq!(signature, receipt.sign(&SigningKey::from_bytes(&[9; 32])));
+            let receipt = transcript::item_receipt(&relay, &inbox, &item(number));
+            assert_eq!(
+                signature_of(&mut signer, inbox, number),
+                receipt.sign(&SigningKey::from_bytes(&[9; 32]))
+            );
         }
     }
 }

@@ -256,3 +256,38 @@ pub trait Store: Read {
     /// [`StoreError`] if the store cannot be changed.
     fn expire(&mut self, now: Timestamp, rows_max: usize) -> Result<usize, StoreError>;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_row_carries_lives_with_it() {
+        // spec: BLB-010
+        let tables = [
+            Table::Epoch,
+            Table::EntryHeader,
+            Table::EntryContent,
+            Table::EntryPlace,
+            Table::SeenKey,
+            Table::Inbox,
+            Table::Capability,
+            Table::Item,
+            Table::ItemPlace,
+            Table::Slot,
+            Table::Shelf,
+            Table::DeviceList,
+            Table::CapabilityItem,
+            Table::ShelfTakes,
+            Table::Blob,
+            Table::Chunk,
+        ];
+        for table in tables {
+            let carried = table.carries();
+            assert!(carried.is_none_or(|carried| carried.lives_with() == Some(table)), "{table:?}");
+            let carrier = table.lives_with();
+            assert!(carrier.is_none_or(|carrier| carrier.carries() == Some(table)), "{table:?}");
+        }
+        assert!(tables.iter().any(|table| table.lives_with().is_some()));
+    }
+}

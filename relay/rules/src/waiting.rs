@@ -202,6 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn who_is_gone_is_looked_for_now_and_then_and_not_for_everyone_who_asks() {
+        // spec: RLY-049
+        let mut room = room();
+        let now = Timestamp(1_000_000);
+        for (after_ms, swept_after_ms) in
+            [(0, 0), (SWEEP_MS - 1, 0), (SWEEP_MS, SWEEP_MS), (SWEEP_MS + 1, SWEEP_MS)]
+        {
+            assert_eq!(room.ask(now.plus_ms(after_ms), &bid(1, 1, 500)), Err(500));
+            assert_eq!(room.swept_at, now.plus_ms(swept_after_ms), "after {after_ms}");
+        }
+    }
+
+    #[test]
     fn a_clock_that_goes_back_keeps_nobody_out() {
         // spec: CHN-037
         let mut room = room();
@@ -210,6 +223,19 @@ mod tests {
         assert_eq!(room.ask(now.plus_ms(500), &bid(1, 2, 0)), Err(TURN_MS));
         // The turn would last for long yet, by the clock that it was given by.
         assert_eq!(room.ask(Timestamp(0), &bid(1, 2, 0)), Ok(()));
+    }
+
+    #[test]
+    fn who_was_drawn_keeps_the_turn_while_nobody_else_waits() {
+        // spec: CHN-037
+        let mut room = room();
+        let now = Timestamp(1_000_000);
+        assert_eq!(room.ask(now, &bid(1, 1, 500)), Err(500));
+        // It came in time, and what it brought was refused: it may mend that within its turn.
+        let drawn = now.plus_ms(500);
+        assert_eq!(room.ask(drawn, &bid(1, 1, 0)), Ok(()));
+        assert_eq!(room.ask(drawn.plus_ms(100), &bid(1, 2, 0)), Err(TURN_MS - 100));
+        assert_eq!(room.ask(drawn.plus_ms(200), &bid(1, 1, 0)), Ok(()));
     }
 
     #[test]

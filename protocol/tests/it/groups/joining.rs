@@ -89,7 +89,9 @@ fn a_device_that_lost_its_state_is_added_again() {
     let package = lost.key_package_for(suite, KeyPackageUse::Rejoin(CHANNEL));
     assert_eq!(package.rejoins(), Some(CHANNEL));
     // the second member has no right to remove anybody; adding again who asks needs none
-    let commit = members[1].begin(readmitting(&lost, package));
+    let intent = readmitting(&lost, package);
+    assert_eq!(members[1].group().check_intent(intent.clone()), Ok(()));
+    let commit = members[1].begin(intent);
     assert!(matches!(lost.apply(&commit.entry).outcome, Outcome::Readmitted));
     spread(&mut members, 1, commit, &mut [&mut lost]);
     members.push(lost);
@@ -116,10 +118,24 @@ fn nobody_adds_a_device_again_that_did_not_ask_for_it_in_this_group() {
         let refused = members[1].try_begin(intent.clone(), &[], None);
         let no_right = GroupError::WouldBeRejected(Rejection::NoRight);
         assert_eq!(refused.map(|_| ()), Err(no_right), "{usage:?}");
+        let known = members[1].group().check_intent(intent.clone());
+        assert_eq!(known, Err(no_right), "{usage:?}");
         // Who may remove may.
         assert!(members[0].try_begin(intent, &[], None).is_ok(), "{usage:?}");
         members[0].abandon();
     }
+}
+
+#[test]
+fn who_goes_while_another_device_of_theirs_comes_is_removed() {
+    // spec: GRP-090
+    let suite = Suite::Classical;
+    let mut members = group_of(3, suite);
+    let mut second = Device::new(3, 2);
+    let package = second.key_package(suite);
+    let intent = readmitting(&members[2], package);
+    let commit = members[0].begin(intent);
+    assert!(matches!(members[2].apply(&commit.entry).outcome, Outcome::Removed));
 }
 
 #[test]

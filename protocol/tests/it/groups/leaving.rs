@@ -1,7 +1,7 @@
 //! Leaving: a SelfRemove inside the envelope, and the commit of somebody else that does it.
 
 use hushwire_protocol::group::{
-    CommitIntent, GroupError, Membership, OpenError, Outcome, Rejection,
+    CommitIntent, GroupError, LeaveProposal, Membership, OpenError, Outcome, Rejection,
 };
 use hushwire_protocol::provider::Suite;
 use hushwire_wire::transcript::{Cut, Operation};
@@ -20,7 +20,9 @@ fn a_member_leaves_by_the_commit_of_any_other() {
             leave = Some(member.hear_leave(&wish));
             member.hear(&said);
         }
-        let intent = CommitIntent { leave: leave.into_iter().collect(), ..CommitIntent::default() };
+        // It is kept until somebody commits it.
+        let leave = LeaveProposal::from_bytes(leave.unwrap().as_bytes().to_vec());
+        let intent = CommitIntent { leave: vec![leave], ..CommitIntent::default() };
         let commit = members[2].begin(intent);
         assert!(matches!(&commit.entry.operation, Operation::Commit(mark) if mark.cut == Cut::Cut));
         let (entry, _) = members[2].confirm(commit);

@@ -1,8 +1,8 @@
 //! What a group does all day.
 
 use hushwire_protocol::group::{
-    CommitIntent, Cover, GroupError, LeafSelector, Membership, OpenError, Opened, Outcome,
-    Rejection, Role,
+    CommitIntent, Cover, GroupError, LeafMark, LeafSelector, Membership, OpenError, Opened,
+    Outcome, Rejection, Role,
 };
 use hushwire_protocol::provider::Suite;
 use hushwire_protocol::storage::group_prefix;
@@ -129,6 +129,36 @@ fn a_second_device_comes_without_a_right() {
     members.pop();
     spread(&mut members, 2, commit, &mut []);
     assert_agreement(&mut members);
+}
+
+#[test]
+fn a_device_has_another_mark_after_each_of_its_commits() {
+    let mut members = group_of(2, Suite::Classical);
+    let mut second = Device::new(2, 2);
+    admit(&mut members, &mut second, Suite::Classical);
+    members.push(second);
+    let devices: Vec<_> = [0, 1, 2]
+        .map(|index| (members[index].identity(), members[index].credential.device()))
+        .to_vec();
+    let marks = |device: &mut Device| -> Vec<LeafMark> {
+        let group = device.group();
+        let mark =
+            |(identity, device): &(_, _)| group.leaf_mark(identity, device).unwrap().unwrap();
+        devices.iter().map(mark).collect()
+    };
+    let before = marks(&mut members[0]);
+    assert_ne!(before[1], before[2], "two devices of one person");
+    assert_ne!(before[0].as_bytes(), before[1].as_bytes());
+    let commit = members[1].begin(CommitIntent::default());
+    spread(&mut members, 1, commit, &mut []);
+    for member in &mut members {
+        let after = marks(member);
+        assert_eq!((after[0], after[2]), (before[0], before[2]));
+        assert_ne!(after[1], before[1]);
+    }
+    let stranger = Device::new(9, 1);
+    let mark = members[0].group().leaf_mark(&stranger.identity(), &stranger.credential.device());
+    assert_eq!(mark, Ok(None));
 }
 
 #[test]

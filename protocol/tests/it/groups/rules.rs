@@ -3,7 +3,7 @@
 
 use hushwire_protocol::group::{
     Change, CommitIntent, DEVICES_MAX, GroupError, GroupKind, GroupState, LeafIndex, LeafSelector,
-    Life, OpenError, PEOPLE_MAX, Rejection, Role, Roster, judge,
+    Life, OpenError, PEOPLE_MAX, Rejection, Role, Roster, RuleVersion, judge,
 };
 use hushwire_protocol::identity::{
     DeviceCredential, DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey,
@@ -167,6 +167,14 @@ fn callers_mistakes_are_named() {
     let stranger = LeafSelector::Identity(Device::new(9, 1).identity());
     let result = members[0].try_begin(removing(stranger), &[], None).map(|_| ());
     assert_eq!(result, Err(GroupError::UnknownMember));
+    let (other, binding) = (Device::new(9, 1).key, members[0].binding());
+    let result = members[0].transact(|group, provider, _, epoch, keys| {
+        group.seal_message(provider, &other, epoch, keys, b"x", binding).map(|_| ())
+    });
+    assert_eq!(result, Err(GroupError::WrongDevice));
+    // spec: GRP-100
+    let newer = changed(&mut members[0], |state| state.rules = RuleVersion(2));
+    assert_eq!(refused(&mut members[0], newer), Rejection::BadGroupState);
 }
 
 #[test]

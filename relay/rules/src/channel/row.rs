@@ -82,7 +82,8 @@ impl EpochRow {
     }
 
     pub(crate) fn encode(&self) -> Bytes {
-        let mut row = RowWriter::new(170 + self.candidates.len() * 33).fixed(self.key);
+        let candidates = self.candidates.len().saturating_mul(33);
+        let mut row = RowWriter::new(candidates.saturating_add(170)).fixed(self.key);
         row = match self.origin {
             Origin::Root => row.u8(0).u8(0).fixed([0; EpochId::LENGTH]),
             Origin::Child { parent, cut } => row.u8(1).u8(cut.code()).fixed(parent),

@@ -1,7 +1,7 @@
 //! Reading a channel: an epoch, then, depth first, each child that was opened without cut
 //! (spec: CHN-014).
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use bytes::Bytes;
 use hushwire_wire::{
@@ -193,14 +193,15 @@ impl<V: Read> Visit<'_, V> {
         };
         // The look itself costs a row, so that a tree of empty epochs is bounded too.
         self.budget.rows_max = self.budget.rows_max.saturating_sub(1);
-        // spec: CHN-028
-        if watched.position > row.next {
-            return Err(Code::BeyondEnd.into());
-        }
-        if watched.position < row.next {
-            self.read_entries(watched, row.next, replies)?;
-            if watched.position < row.next {
-                return Ok(Found::More);
+        match watched.position.cmp(&row.next) {
+            // spec: CHN-028
+            Ordering::Greater => return Err(Code::BeyondEnd.into()),
+            Ordering::Equal => {}
+            Ordering::Less => {
+                self.read_entries(watched, row.next, replies)?;
+                if watched.position < row.next {
+                    return Ok(Found::More);
+                }
             }
         }
         if watched.end_told != Some(row.next) {
@@ -220,7 +221,6 @@ impl<V: Read> Visit<'_, V> {
     ) -> Result<(), Refused> {
         // Headers first: whatever has a header here has its content in the later read, or lost it.
         let limit = *self.budget;
-        let limit = ReadLimit { rows_max: limit.rows_max.max(1), ..limit };
         let all_bytes = ReadLimit { bytes_max: usize::MAX, ..limit };
         let headers = self.rows(Table::EntryHeader, watched, all_bytes)?;
         let contents = self.rows(Table::EntryContent, watched, limit)?;

@@ -108,6 +108,17 @@ mod tests {
     }
 
     #[test]
+    fn who_reads_to_the_end_remembers_what_is_unfinished() {
+        // spec: CHN-027
+        let mut list = WatchList::new(Watched::new(epoch(0), Sequence::FIRST));
+        list.due().unwrap().attention = Attention::Resting;
+        list.visit(epoch(1)).unwrap();
+        list.forget_resting();
+        assert!(!list.wake(&epoch(0)));
+        assert_eq!(list.due().unwrap().epoch, epoch(1));
+    }
+
+    #[test]
     fn a_list_full_of_unfinished_epochs_takes_no_more() {
         // spec: CHN-027
         let mut list = WatchList::new(Watched::new(epoch(0), Sequence::FIRST));

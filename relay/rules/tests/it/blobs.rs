@@ -82,6 +82,8 @@ fn the_first_creation_fixes_the_size() {
     let mut relay = small();
     let mut client = relay.connect();
     assert_eq!(relay.code(&mut client, begin(101)), Code::TooLarge);
+    let largest = Request::BlobCreate { key: upload(2), size: 100 };
+    assert_eq!(relay.ask(&mut client, largest), state(100, 0));
     assert_eq!(relay.ask(&mut client, begin(6)), state(6, 0));
     relay.ask(&mut client, chunk(0, "abcd"));
     assert_eq!(relay.ask(&mut client, begin(6)), state(6, 4));
@@ -172,6 +174,7 @@ fn an_empty_blob_is_complete_at_once() {
     let mut relay = small();
     let mut client = relay.connect();
     assert_eq!(relay.ask(&mut client, begin(0)), state(0, 0));
+    assert_eq!(relay.code(&mut client, chunk(0, "")), Code::WrongOffset);
     assert_eq!(fetch(&mut relay, &mut client, 0, 0), Ok((vec![], vec![])));
 }
 

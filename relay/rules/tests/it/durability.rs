@@ -37,6 +37,7 @@ fn many_writes_are_planned_upon_each_other_and_synced_once() {
     let mut relay = Relay::default();
     let (mut client, handle) = channel(&mut relay);
     let mut group = Group::new();
+    assert!(group.is_empty());
     let requests = [
         message(handle, "one"),
         message(handle, "two"),

@@ -1,5 +1,6 @@
 //! Inboxes: creating, opening, rotating, reading, cursors and slots.
 
+use hushwire_relay_rules::{Progress, Step, store::ReadLimit};
 use hushwire_wire::{
     error::Code,
     id::{Sequence, Signature},
@@ -8,7 +9,7 @@ use hushwire_wire::{
     transcript,
 };
 
-use crate::world::{Client, INBOX, Relay, bytes, key, public, secret, short, slot};
+use crate::world::{Client, INBOX, PLENTY, Relay, bytes, key, public, secret, short, slot};
 
 fn create_inbox(relay: &Relay, client: &Client, seed: u8) -> Request {
     let proof = transcript::inbox_create(&relay.id(), &client.name, &INBOX, &public(seed));
@@ -171,6 +172,15 @@ fn items_are_read_in_order_and_followed() {
         relay.budget.rows_max = rows_max;
         assert_eq!(items(&mut relay, &mut owner, handle, 0), "a b !");
     }
+    // A step that has just enough room says all, and that it is over.
+    let request = Request::InboxRead { handle, from: Sequence(0), follow: Follow::UntilEnd };
+    let id = owner.new_id();
+    let Step::Read(mut reading) = owner.session.handle(relay.now, id, request) else {
+        panic!("no reading")
+    };
+    let budget = ReadLimit { rows_max: 2, ..PLENTY };
+    let step = reading.next(&relay.store, relay.now, budget);
+    assert_eq!((step.replies.len(), step.progress), (3, Progress::Over));
     let request = Request::InboxRead { handle, from: Sequence(1), follow: Follow::Onward };
     let (id, said) = relay.read(&mut owner, request);
     assert_eq!(short(&said), "b .");

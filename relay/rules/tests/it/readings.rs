@@ -178,7 +178,28 @@ fn a_step_stops_at_its_budget() {
     }
     let budget = ReadLimit { rows_max: 100, bytes_max: 8 };
     let said = reading.next(&relay.store, relay.now, budget).replies.len();
-    assert!((1..=8).contains(&said), "{said} entries");
+    assert_eq!(said, 2, "two contents reach it; what stands beside them does not count");
+}
+
+#[test]
+fn a_step_stops_at_its_budget_in_a_long_chain_too() {
+    // spec: CHN-027
+    let mut relay = Relay::default();
+    let (mut client, first) = channel(&mut relay);
+    let mut at = first;
+    for seed in 2..22 {
+        at = descend(&mut relay, &mut client, at, seed, Cut::Through).1;
+    }
+    let few = [(4, 1 << 20), (1_000, 1)];
+    for (rows_max, bytes_max) in few {
+        let id = client.new_id();
+        let request = read(first, root(1), 0, Follow::UntilEnd);
+        let step = client.session.handle(relay.now, id, request);
+        let hushwire_relay_rules::Step::Read(mut reading) = step else { panic!("no reading") };
+        let step = reading.next(&relay.store, relay.now, ReadLimit { rows_max, bytes_max });
+        assert_eq!(step.progress, hushwire_relay_rules::Progress::More);
+        assert!(step.replies.len() <= 4, "{} at {rows_max}, {bytes_max}", step.replies.len());
+    }
 }
 
 #[test]
@@ -194,6 +215,7 @@ fn a_following_reading_goes_on_over_new_epochs() {
     assert_eq!(short(&relay.poll(&mut reader, id)), "");
     appended(relay.ask(&mut writer, message(first, "one")));
     assert_eq!(short(&relay.poll(&mut reader, id)), "one |1 .");
+    assert_eq!(short(&relay.poll(&mut reader, id)), "", "these news are old");
     let (a, of_a) = descend(&mut relay, &mut writer, first, 2, Cut::Through);
     appended(relay.ask(&mut writer, message(of_a, "two")));
     assert_eq!(short(&relay.poll(&mut reader, id)), "commit to 2 |2 two |1 .");

@@ -77,6 +77,11 @@ fn an_id_in_use_ends_the_session() {
     let again = client.session.handle(relay.now, RequestId(50), Request::Ping);
     assert_eq!(closing_code(&again), Some(Code::RequestIdInUse));
 
+    // The hello's own id is not for anything else.
+    let mut client = relay.connect();
+    let again = client.session.handle(relay.now, RequestId::HELLO, Request::Ping);
+    assert_eq!(closing_code(&again), Some(Code::RequestIdInUse));
+
     // The id of a reading is in use as long as it goes on.
     let mut client = relay.connect();
     let handle = created(&mut relay, &mut client).handle;
@@ -116,6 +121,7 @@ fn requests_in_flight_are_bounded() {
         let step = client.session.handle(relay.now, RequestId(id), stat());
         assert!(matches!(step, Step::Lookup(_)), "{step:?}");
     }
+    assert_eq!(client.session.in_flight(), 2);
     let third = client.session.handle(relay.now, RequestId(3), stat());
     assert!(matches!(&third, Step::Reply(reply) if reply.code() == Some(Code::LimitExceeded)));
     let step = client.session.complete(RequestId(1), Outcome::not_tried(Code::Busy));
@@ -156,8 +162,14 @@ fn readings_are_bounded() {
     assert_eq!(relay.ask(&mut client, Request::Stop(id)), Answer::Done);
     assert!(!client.is_reading(id));
     assert_eq!(relay.code(&mut client, Request::Stop(id)), Code::UnknownHandle);
-    let (_, said) = relay.read(&mut client, follow());
+    let (id, said) = relay.read(&mut client, follow());
     assert_eq!(said.len(), 2);
+    // What comes to its end gives its room back too.
+    assert_eq!(relay.ask(&mut client, Request::Stop(id)), Answer::Done);
+    for _ in 0..2 {
+        let (_, said) = relay.read(&mut client, read(handle, root(1), 0, Follow::UntilEnd));
+        assert_eq!(said.len(), 2);
+    }
 }
 
 #[test]
