@@ -12,7 +12,7 @@ use hushwire_protocol::{
         ManagerKey, RootKey,
     },
     provider::{Provider, Suite},
-    storage::MemoryMlsStore,
+    storage::{MemoryMlsStore, group_prefix},
 };
 use hushwire_wire::{
     id::{ChannelId, EpochId, Nonce},
@@ -64,6 +64,13 @@ pub(crate) struct Entry {
     opens: EpochId,
 }
 
+impl Welcome {
+    /// The secrets of one joiner; those of all are as long.
+    pub(crate) fn secrets(&self) -> &[u8] {
+        self.joiners.first().map_or(&[], |joiner| &joiner.secrets)
+    }
+}
+
 impl Commit {
     /// As others read it.
     pub(crate) fn entry(&self) -> Entry {
@@ -112,6 +119,11 @@ impl Device {
     /// This device, to be removed.
     pub(crate) fn selector(&self) -> LeafSelector {
         LeafSelector::Device(self.identity(), self.credential.device())
+    }
+
+    /// How many bytes its state of the group has, as its store gets them.
+    pub(crate) fn stored(&self) -> usize {
+        self.store.bytes(&group_prefix(&CHANNEL))
     }
 
     /// Makes a group with this device alone in it.

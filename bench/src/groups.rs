@@ -10,10 +10,22 @@ use hushwire_protocol::{
     provider::Suite,
 };
 
-use crate::{device::Device, fault::Fault};
+use crate::{
+    device::{Device, Welcome},
+    fault::Fault,
+};
 
 /// Members of the groups.
 const SIZES: [usize; 4] = [10, 100, 1_000, DEVICES_MAX];
+
+/// Of how many leaves one commits, until the tree counts as full: up to this many members one in two,
+/// and every parent has a key; above, one in more, and only the parents of so many do.
+const FILLED_MAX: usize = 1_000;
+const FILLED: usize = 2;
+const FILLED_THINLY: usize = 32;
+
+/// Devices that come in later.
+const NEWCOMERS: [u32; 2] = [u32::MAX, u32::MAX - 1];
 
 /// Measures and prints.
 pub(crate) fn measure() -> Result<(), Fault> {
@@ -21,7 +33,7 @@ pub(crate) fn measure() -> Result<(), Fault> {
         println!("groups, {suite:?} suite: milliseconds of a processor, one try, and kilobytes");
         println!(
             "  devices  step                          make   apply  follow    join  commit KB  \
-             snapshot KB"
+             secrets KB  snapshot KB  tree KB  state KB"
         );
         for size in SIZES {
             one_size(suite, size)?;
@@ -38,10 +50,19 @@ struct Line {
     follow: f64,
     join: f64,
     commit: usize,
+    secrets: usize,
     snapshot: usize,
+    tree: usize,
+    state: usize,
 }
 
 impl Line {
+    fn welcomes(&mut self, welcome: &Welcome) {
+        self.secrets = welcome.secrets().len();
+        self.snapshot = welcome.snapshot.to_bytes().len();
+        self.tree = welcome.snapshot.tree.len();
+    }
+
     fn print(&self, size: usize, step: &str) {
         let time = |milliseconds: f64| match milliseconds {
             0.0 => "-".to_owned(),
@@ -51,15 +72,18 @@ impl Line {
             Ok(0) | Err(_) => "-".to_owned(),
             Ok(count) => format!("{:.1}", f64::from(count) / 1_000.0),
         };
-        let Self { make, apply, follow, join, commit, snapshot } = self;
+        let Self { make, apply, follow, join, commit, secrets, snapshot, tree, state } = self;
         println!(
-            "  {size:>7}  {step:<26}  {:>6}  {:>6}  {:>6}  {:>6}  {:>9}  {:>11}",
+            "  {size:>7}  {step:<26}  {:>6}  {:>6}  {:>6}  {:>6}  {:>9}  {:>10}  {:>11}  {:>7}  {:>8}",
             time(*make),
             time(*apply),
             time(*follow),
             time(*join),
             bytes(*commit),
+            bytes(*secrets),
             bytes(*snapshot),
+            bytes(*tree),
+            bytes(*state),
         );
     }
 }
@@ -85,7 +109,10 @@ fn processor_ms() -> Result<f64, Fault> {
 
 /// The group with its maker at leaf 0, and a member in each subtree beside the maker's path.
 struct Crew {
+    suite: Suite,
     size: usize,
+    /// Leaves of members that can be removed.
+    odd: Vec<u32>,
     maker: Device,
     others: Vec<Device>,
 }
@@ -100,8 +127,20 @@ fn one_size(suite: Suite, size: usize) -> Result<(), Fault> {
     crew.commit("own leaf, populated tree", CommitIntent::default())?;
     let whom = crew.remove_last()?;
     crew.commit("remove one", CommitIntent { remove: vec![whom], ..CommitIntent::default() })?;
-    let newcomer = Device::new(u32::MAX)?.package(suite)?;
-    crew.commit("add one", CommitIntent { add: vec![newcomer], ..CommitIntent::default() })
+    let newcomer = Device::new(NEWCOMERS[0])?.package(suite)?;
+    crew.commit("add one", CommitIntent { add: vec![newcomer], ..CommitIntent::default() })?;
+
+    let every = if size > FILLED_MAX { FILLED_THINLY } else { FILLED };
+    crew.fill(every)?;
+    let here = |step: &str| format!("{step}, 1 in {every} did");
+    crew.commit(&here("own leaf"), CommitIntent::default())?;
+    let whom = crew.remove_last()?;
+    crew.commit(
+        &here("remove one"),
+        CommitIntent { remove: vec![whom], ..CommitIntent::default() },
+    )?;
+    let newcomer = Device::new(NEWCOMERS[1])?.package(suite)?;
+    crew.commit(&here("add one"), CommitIntent { add: vec![newcomer], ..CommitIntent::default() })
 }
 
 impl Crew {
@@ -123,7 +162,8 @@ impl Crew {
         let bytes = commit.envelope.len();
         let (welcomed, apply) = timed(|| maker.confirm(commit))?;
         let mut line = Line { make, apply, commit: bytes, ..Line::default() };
-        line.snapshot = welcomed.snapshot.to_bytes().len();
+        line.welcomes(&welcomed);
+        line.state = maker.stored();
         for (place, device) in others.iter_mut().enumerate() {
             let (_, join) = timed(|| device.join(suite, &welcomed))?;
             if place == 0 {
@@ -131,7 +171,8 @@ impl Crew {
             }
         }
         line.print(size, "make it, all at once");
-        Ok(Self { size, maker, others })
+        let odd = (3..u32::try_from(size).unwrap_or(u32::MAX)).step_by(2).collect();
+        Ok(Self { suite, size, odd, maker, others })
     }
 
     /// The maker commits, all follow.
@@ -142,7 +183,10 @@ impl Crew {
         let entry = commit.entry();
         let (welcomed, apply) = timed(|| self.maker.confirm(commit))?;
         line.apply = apply;
-        line.snapshot = if adds { welcomed.snapshot.to_bytes().len() } else { 0 };
+        line.state = self.maker.stored();
+        if adds {
+            line.welcomes(&welcomed);
+        }
         for (place, device) in self.others.iter_mut().enumerate() {
             let ((), follow) = timed(|| device.follow(&entry))?;
             if place == 0 {
@@ -164,6 +208,29 @@ impl Crew {
         rest.into_iter().try_for_each(|(_, device)| device.follow(&entry))
     }
 
+    /// Has one of `every` members commit, so that the parents above them have keys: each is added again
+    /// where it stood, comes in, commits, and is forgotten. The last of them stays, and those before go:
+    /// all would have to follow each commit.
+    fn fill(&mut self, every: usize) -> Result<(), Fault> {
+        for leaf in (every..self.size).step_by(every) {
+            let mut device = Device::new(u32::try_from(leaf).unwrap_or(u32::MAX))?;
+            // The first package of its own would be the one that it is there by.
+            device.package(self.suite)?;
+            let add = vec![device.package(self.suite)?];
+            let remove = vec![device.selector()];
+            let commit =
+                self.maker.begin(CommitIntent { add, remove, ..CommitIntent::default() })?;
+            let welcome = self.maker.confirm(commit)?;
+            device.join(self.suite, &welcome)?;
+            let commit = device.begin(CommitIntent::default())?;
+            let entry = commit.entry();
+            device.confirm(commit)?;
+            self.maker.follow(&entry)?;
+            self.others = vec![device];
+        }
+        Ok(())
+    }
+
     fn message(&mut self) -> Result<(), Fault> {
         let (envelope, make) = timed(|| self.maker.say(&[7; 1_024]))?;
         let reader = self.others.first_mut().ok_or(Fault::Device)?;
@@ -173,10 +240,10 @@ impl Crew {
         Ok(())
     }
 
-    /// Somebody who is there as a key package only.
-    fn remove_last(&self) -> Result<LeafSelector, Fault> {
-        let leaf = (1..self.size).rev().find(|leaf| !leaf.is_power_of_two());
-        let leaf = leaf.ok_or(Fault::Device)?;
-        Ok(Device::new(u32::try_from(leaf).unwrap_or(u32::MAX))?.selector())
+    /// Somebody who is there as a key package only, another one each time: odd leaves but the first
+    /// never do anything.
+    fn remove_last(&mut self) -> Result<LeafSelector, Fault> {
+        let leaf = self.odd.pop().ok_or(Fault::Device)?;
+        Ok(Device::new(leaf)?.selector())
     }
 }

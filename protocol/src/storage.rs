@@ -89,6 +89,13 @@ impl MemoryMlsStore {
         self.rows().keys().filter(|key| key.starts_with(prefix)).count()
     }
 
+    /// How many bytes the keys that begin so and their values have.
+    pub fn bytes(&self, prefix: &[u8]) -> usize {
+        let rows = self.rows();
+        let found = rows.iter().filter(|(key, _)| key.starts_with(prefix));
+        found.map(|(key, value)| key.len().saturating_add(value.len())).sum()
+    }
+
     fn rows(&self) -> std::sync::MutexGuard<'_, BTreeMap<Vec<u8>, Zeroizing<Vec<u8>>>> {
         // A poisoned lock means that another test thread panicked; the map itself is whole.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -126,6 +133,7 @@ mod tests {
         store.roll_back(snapshot);
         assert_eq!(store.read(b"a").unwrap().unwrap()[..], [1]);
         assert_eq!(store.count(b""), 1);
+        assert_eq!((store.bytes(b""), store.bytes(b"b")), (2, 0));
     }
 
     #[test]

@@ -110,6 +110,7 @@ async fn events() {
         ),
         (Event::LinkChanged(LinkNumber(2)), json!({"event": "link_changed", "link": 2})),
         (Event::ThisDeviceRevoked, json!({"event": "this_device_revoked"})),
+        (Event::OwnGroupFormedAnew, json!({"event": "own_group_formed_anew"})),
         (
             Event::Warning(Warning::EntryRejected { chat, code: "garbage".into() }),
             json!({"event": "warning", "warning": "entry_rejected", "chat": 1, "detail": "garbage"}),

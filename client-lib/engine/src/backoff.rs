@@ -1,6 +1,7 @@
 //! How long to wait before trying again: exponential, with full jitter, so that many clients of a
 //! relay that comes back do not come all at once (spec: CLI-032).
 
+use hushwire_wire::message::Answer;
 use rand_core::CryptoRng;
 
 /// Shortest span the jitter is drawn from, in milliseconds.
@@ -25,6 +26,31 @@ pub(crate) const TURN_REST_MS: u64 = 250;
 pub(crate) const PENDING_REST_MS: u64 = 200;
 /// How long a commit waits beside a candidate that cannot be judged, in milliseconds.
 pub(crate) const UNJUDGED_REST_MS: u64 = 30_000;
+
+/// How long a relay said that what it did not grant is to rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ToldRest {
+    ms: u64,
+}
+
+impl ToldRest {
+    /// It said nothing of that.
+    pub(crate) const NONE: Self = Self { ms: 0 };
+
+    /// What it said in this answer; nothing, if that is no refusal.
+    pub(crate) const fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Refused(refusal) => Self { ms: refusal.retry_after_ms },
+            Answer::RefusedUnknown { retry_after_ms, .. } => Self { ms: *retry_after_ms },
+            _ => Self::NONE,
+        }
+    }
+
+    /// A rest that is no shorter than this either, in milliseconds.
+    pub(crate) fn or_at_least_ms(self, least_ms: u64) -> u64 {
+        rest_ms(least_ms, self.ms)
+    }
+}
 
 /// The span that the wait after so many failed attempts is drawn from, in milliseconds.
 pub(crate) fn span_ms(attempts: u32) -> u64 {

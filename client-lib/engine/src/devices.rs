@@ -308,17 +308,26 @@ pub(crate) fn add_missing_devices(
     members: &[Member],
     inviter: &Fingerprint,
 ) -> Result<(), StoreError> {
-    let list = device_list(work)?;
-    let is_missing =
-        |entry: &&DeviceEntry| !members.iter().any(|leaf| leaf.device() == entry.device);
-    let missing: Vec<&DeviceEntry> = list.devices().iter().filter(is_missing).collect();
-    if missing.is_empty() {
-        return Ok(());
+    match add_absent(work, channel, members)? {
+        0 => Ok(()),
+        _ => tell_contact(work, inviter),
     }
-    for entry in missing {
+}
+
+/// Wishes to have in a group the own devices that are not there; says how many these are.
+pub(crate) fn add_absent(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    members: &[Member],
+) -> Result<usize, StoreError> {
+    let list = device_list(work)?;
+    let is_absent =
+        |entry: &&DeviceEntry| !members.iter().any(|leaf| leaf.device() == entry.device);
+    let absent: Vec<&DeviceEntry> = list.devices().iter().filter(is_absent).collect();
+    for entry in &absent {
         add_device(work, channel, entry)?;
     }
-    tell_contact(work, inviter)
+    Ok(absent.len())
 }
 
 /// Wishes to have an own device in a group. The list that it has to stand in is this device's own:
@@ -377,10 +386,13 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
     for member in &moved.added {
         granted::arrived(work, &member.device());
     }
-    for member in &moved.removed {
-        forget_device(work, &member.device())?;
+    // Who was added again is no less a device than before.
+    let is_back = |device| moved.readmitted.iter().any(|back| back.device() == device);
+    let gone: Vec<DeviceId> = moved.removed.iter().map(Member::device).collect();
+    for device in gone.iter().copied().filter(|device| !is_back(*device)) {
+        forget_device(work, &device)?;
     }
-    if !moved.removed.is_empty() {
+    if !gone.is_empty() {
         revoking::tell_keys(work)?;
     }
     work.event(Event::DevicesChanged)
@@ -453,7 +465,8 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
             entries.push(verified_entry(&row.key, Verification::Verified));
         }
     }
-    send_all(work, &entries)
+    send_all(work, &entries)?;
+    revoking::tell_keys(work)
 }
 
 /// Layout: fingerprint, 0 or 1 (spec: IDN-055).

@@ -243,6 +243,9 @@ pub enum Event {
     DeviceLinkFailed(FailureReason),
     /// A device of this identity was added or revoked.
     DevicesChanged,
+    /// The group of this identity's devices led nowhere any more, and one of them has formed it anew; all
+    /// come along by themselves (spec: IDN-077).
+    OwnGroupFormedAnew,
     /// This device was revoked: it is out of everything.
     ThisDeviceRevoked,
     /// Everything that a refresh was asked for has new keys.

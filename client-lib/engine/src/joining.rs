@@ -29,7 +29,7 @@ use crate::{
     event::{Event, InvitationRefusal},
     forks, groups,
     inbox::Fault,
-    log, outbox, profile, readmission,
+    log, outbox, own_group, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
     refreshing, rejoin, shelf,
     store::StoreError,
@@ -154,6 +154,9 @@ fn follow(
         Admission::Theirs => (Whose::Others, None),
         Admission::Asked(chat) => (Whose::Others, Some(chat)),
     };
+    if let (Whose::Mine, Given::Item { .. }) = (whose, given) {
+        own_group::check_read(work, invitation)?;
+    }
     // spec: LNK-046, LNK-082: nothing is fetched before this.
     let snapshot = match (&invitation.snapshot, given) {
         (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot(snapshot)) => snapshot,
@@ -172,6 +175,10 @@ fn follow(
     }
     if whose == Whose::Others && invitation.purpose == Purpose::Direct {
         check_direct(work, &channel, &sender.identity())?;
+    }
+    if own_group::standing(work, &joined.group, invitation)? == own_group::Standing::Outranked {
+        shelf::used(work, &joined.package)?;
+        return Ok(stuck::erase_keys(work, &channel)?);
     }
     enter(work, sender, invitation, &joined, Before { record: known, asked })
 }
@@ -258,14 +265,11 @@ fn check_purpose(
 ) -> Result<(), Fault> {
     match (invitation.purpose, whose) {
         // spec: LNK-059
-        (Purpose::OwnDevices, Whose::Mine)
-            if device::is_own_group(work, &invitation.group.channel)? =>
-        {
-            Ok(())
+        (Purpose::OwnDevices, Whose::Others) => {
+            Err(Fault::Refused(InvitationRefusal::OtherPurpose))
         }
-        (Purpose::OwnDevices, _) => Err(Fault::Refused(InvitationRefusal::OtherPurpose)),
         // Who has a link begins a direct chat, and is a contact from then on.
-        (Purpose::Direct, _) | (Purpose::Group, Whose::Mine) => Ok(()),
+        (Purpose::Direct, _) | (Purpose::Group | Purpose::OwnDevices, Whose::Mine) => Ok(()),
         (Purpose::Group, Whose::Others) => check_contact(work, &sender.identity()),
     }
 }
@@ -407,6 +411,9 @@ fn enter(
     if !from_me {
         let members = joined.group.members().map_err(log::store_error)?;
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
+    }
+    if purpose == PurposeRecord::OwnDevices {
+        own_group::entered(work, &channel, &joined.group, &members)?;
     }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         entered_direct(work, &channel, chat, contact)?;

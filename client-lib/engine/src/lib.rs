@@ -50,6 +50,7 @@ pub mod memory;
 mod messages;
 mod newer_rules;
 mod outbox;
+mod own_group;
 mod packages;
 mod pending;
 mod pins;

@@ -28,7 +28,7 @@ use crate::{
     command::FailureReason,
     groups,
     log::{self, epoch_state},
-    messages, pins,
+    messages, own_group, pins,
     record::{Invitee, SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number, id},
     store::{StoreError, Table},
     succession,
@@ -36,6 +36,10 @@ use crate::{
     wish::{self, Ask, ChannelView, Desk, Progress, Step, Target},
     work::Work,
 };
+
+/// How long what own devices are to hear waits before it is looked again whether one is there, in
+/// milliseconds.
+const EMPTY_REST_MS: u64 = 1_000;
 
 /// What a sealed commit needs when it comes back in the log.
 #[derive(Clone, Serialize, Deserialize)]
@@ -144,6 +148,9 @@ pub(crate) fn send_content(
         && let Some(until) = succession::gathers_until(work, &group)?
     {
         return Ok(Step::Later(until));
+    }
+    if own_group::is_empty_yet(work, channel, &group)? {
+        return Ok(Step::Later(work.now.plus_ms(EMPTY_REST_MS)));
     }
     // spec: CLI-151
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();

@@ -11,6 +11,7 @@
 //! | asking beside | another is heard there | member | the wish is settled |
 //! | asking, asking beside | an invitation is followed | member | the wish is settled, the gap told |
 //! | asking | too many rounds | given up | said once |
+//! | asking | all own devices ask for their group | – | it is formed anew (`own_group`) |
 //! | given up | the person asks | asking | from the beginning |
 //!
 //! `spec/links.md` has the request, `readmission` the other side.
@@ -19,14 +20,16 @@ use hushwire_protocol::{
     identity::{DeviceKey, Fingerprint},
     invitation::{InboxContent, RejoinRequest, rejoin::RejoinTerms},
 };
-use hushwire_wire::id::ChannelId;
+use hushwire_wire::id::{ChannelId, Timestamp};
 
 use crate::{
     backoff, chats, clock,
     command::{ChatNumber, ChatState, CommandError, StuckCause},
     contacts, devices,
     event::Event,
-    groups, invitations, log, packages, profile,
+    groups, invitations, log,
+    own_group::{self, Turn},
+    packages, profile,
     record::{GroupRecord, GroupState, PurposeRecord, Verdict, Wish, WishNumber},
     shelf,
     store::StoreError,
@@ -57,12 +60,39 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
         return Ok(());
     }
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
-    let recent = |at_ms: &&u64| at_ms.saturating_add(REJOINS_SPAN_MS) > work.now.0;
-    if group.rejoined_ms.iter().filter(recent).count() >= REJOINS_MAX {
-        return work.event(Event::RejoinGivenUp { chat: group.purpose.chat() });
+    if is_too_often(work, &group) {
+        work.event(Event::RejoinGivenUp { chat: group.purpose.chat() })?;
+        // No person asks for that of the own devices: it goes on by itself, later (spec: CLI-207).
+        return match group.purpose {
+            PurposeRecord::OwnDevices => wish_in(work, channel, ROUND_WAIT_MAX_MS),
+            _ => Ok(()),
+        };
     }
     let wait = ASK_WAIT_MS + backoff::jitter_ms(ASK_WAIT_MS, work.rng);
     wish_in(work, channel, wait)
+}
+
+/// Whether a group was come back to so often that it rests (spec: CLI-162, CLI-207).
+pub(crate) fn is_too_often(work: &Work<'_>, group: &GroupRecord) -> bool {
+    let recent = |at_ms: &&u64| at_ms.saturating_add(REJOINS_SPAN_MS) > work.now.0;
+    group.rejoined_ms.iter().filter(recent).count() >= REJOINS_MAX
+}
+
+/// When a group was come back to lately, now the last of them.
+pub(crate) fn counted(work: &Work<'_>, group: &GroupRecord) -> Vec<u64> {
+    let now_ms = work.now.0;
+    let mut rejoined_ms = group.rejoined_ms.clone();
+    rejoined_ms.retain(|at_ms| at_ms.saturating_add(REJOINS_SPAN_MS) > now_ms && *at_ms <= now_ms);
+    rejoined_ms.push(now_ms);
+    rejoined_ms
+}
+
+/// Something changed that the asking may have waited for.
+pub(crate) fn look(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    if let Some(wish::Numbered { number, .. }) = wish_of(work, channel)? {
+        work.effects.wished.push(number);
+    }
+    Ok(())
 }
 
 /// A commit in this device's name stands in the log that its store does not know of: its keys are in
@@ -158,10 +188,26 @@ pub(crate) fn step(
         end(work, &channel)?;
         return Ok(Step::Settled);
     }
-    if !clock::is_over(work.now, next_ms, ROUND_WAIT_MAX_MS) {
-        return Ok(Step::Others { until: hushwire_wire::id::Timestamp(next_ms) });
-    }
     let Some(group) = groups::record(work, &channel)? else { return Ok(Step::Aim) };
+    let mut until = Timestamp(next_ms);
+    let is_due = clock::is_over(work.now, next_ms, ROUND_WAIT_MAX_MS);
+    // Until the wait is over the last round may still be answered.
+    match own_group::turn(work, &group, if is_due { rounds } else { 0 })? {
+        Turn::Now => {
+            own_group::form_anew(work)?;
+            return Ok(Step::Settled);
+        }
+        Turn::At(at) => until = until.min(at),
+        Turn::Nobody => {}
+    }
+    if !is_due {
+        return Ok(Step::Others { until });
+    }
+    if group.purpose == PurposeRecord::OwnDevices && is_too_often(work, &group) {
+        let next_ms = work.now.plus_ms(ROUND_WAIT_MAX_MS).0;
+        work.update_wish(number, Wish::Rejoin { channel, rounds, next_ms, asked, items })?;
+        return Ok(Step::Others { until: Timestamp(next_ms) });
+    }
     if group.state.is_in() && !group.asks_beside() {
         stuck::stick(work, &channel, StuckCause::OwnCommit)?;
         // Who was leaving is out now.
@@ -264,8 +310,5 @@ pub(crate) fn came_back(
     end(work, channel)?;
     let (from_ms, to_ms) = (read_ms.min(work.now.0), work.now.0);
     work.event(Event::GroupRejoined { chat: known.purpose.chat(), from_ms, to_ms })?;
-    let mut rejoined_ms = known.rejoined_ms.clone();
-    rejoined_ms.retain(|at_ms| at_ms.saturating_add(REJOINS_SPAN_MS) > to_ms && *at_ms <= to_ms);
-    rejoined_ms.push(to_ms);
-    Ok(rejoined_ms)
+    Ok(counted(work, known))
 }

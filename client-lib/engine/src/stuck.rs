@@ -4,7 +4,7 @@
 //! and its history stay. `rejoin` asks for the way back, `joining` takes it.
 
 use hushwire_protocol::{
-    group::{Group, GroupKind, Member},
+    group::{Group, Member},
     identity::Fingerprint,
     storage::group_prefix,
 };
@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     advance, chats,
     command::{ChatState, FailureReason, StuckCause},
-    devices,
     event::Event,
     forks, groups, log,
-    record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, StuckRecord, id},
+    own_group::{self, Turn},
+    record::{GroupRecord, GroupState, PurposeRecord, Record, StuckRecord, id},
     rejoin,
     store::{StoreError, Table},
     succession, wish,
@@ -63,39 +63,23 @@ pub(crate) fn stick(
     if matches!(group.purpose, PurposeRecord::Former { .. }) {
         return leave(work, channel, group);
     }
-    if group.purpose == PurposeRecord::OwnDevices
-        && cause != StuckCause::OwnCommit
-        && devices::device_list(work)?.devices().len() == 1
-    {
-        return begin_own_group_anew(work, channel);
-    }
     let chat = group.purpose.chat();
     let stuck = Some(StuckRecord { cause, since_ms: work.now.0 });
-    groups::save(work, channel, &GroupRecord { contest: None, unsettled: None, stuck, ..group })?;
+    let group = GroupRecord { contest: None, unsettled: None, stuck, ..group };
+    if group.purpose == PurposeRecord::OwnDevices {
+        own_group::forget_asking(work)?;
+        // The only device of an identity asks nobody (spec: CLI-167).
+        if own_group::turn(work, &group, 0)? == Turn::Now {
+            return own_group::form_anew(work);
+        }
+    }
+    groups::save(work, channel, &group)?;
     groups::set_state(work, channel, GroupState::Stuck)?;
     // An invitation may be there already (spec: LNK-080).
     work.effects.contacts = true;
     work.event(Event::GroupStuck { chat, cause })?;
     rejoin::begin(work, channel)?;
     succession::no_way_on(work, channel)
-}
-
-/// The only device of an identity asks nobody: it makes another group of its own devices, for those that
-/// are linked later (spec: CLI-167). Of a store that is an old copy it is not sure that it is the only
-/// one, and it does not come here.
-fn begin_own_group_anew(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    for row in wish::of_channel(work, channel)? {
-        work.settle(row.number);
-    }
-    erase(work, channel)?;
-    work.tx.remove(Table::Group, channel.as_bytes());
-    work.effects.channels.insert(*channel);
-    let fresh = ChannelId::from_bytes(work.random());
-    let mut identity = work.identity()?.ok_or(StoreError::Damaged)?;
-    identity.own_group = fresh;
-    work.tx.save(IdentityRecord::KEY, &identity)?;
-    groups::form(work, fresh, GroupKind::OwnDevices, "", PurposeRecord::OwnDevices)
-        .map_err(|_| StoreError::Failed)
 }
 
 /// A device that cannot go on in a group that its person wanted to leave is out of it.
@@ -134,6 +118,15 @@ pub(crate) fn examine(work: &mut Work<'_>, channel: &ChannelId) -> Result<Health
         }
         Err(error) => Err(error),
     }
+}
+
+/// Forgets a group, as if it had never been there.
+pub(crate) fn forget(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    erase(work, channel)?;
+    work.tx.remove(Table::Profile, &roster_key(channel));
+    work.tx.remove(Table::Group, channel.as_bytes());
+    work.effects.channels.insert(*channel);
+    Ok(())
 }
 
 /// Deletes all that is stored of a group's keys and tree, whether it can be read or not.

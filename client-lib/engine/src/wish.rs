@@ -16,8 +16,8 @@ use crate::{
     command::ChatNumber,
     contacts, devices, door,
     event::RelayFault,
-    files, groups, inbox, invitations, joining, leaving, links, outbox, packages, readmission,
-    receipts,
+    files, groups, inbox, invitations, joining, leaving, links, outbox, own_group, packages,
+    readmission, receipts,
     record::{Packages, TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     rejoin, revoking,
     session::{ServerLimits, SessionNumber},
@@ -160,6 +160,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
         | Wish::LeaveEpoch { channel, .. }
+        | Wish::ReadOwnGroup { channel }
         | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::OfferSuccessor { before, channel, .. } => {
@@ -232,6 +233,7 @@ pub(crate) fn step(
         | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
         Wish::OfferSuccessor { .. } => succession::offer(work, number, desk, wish),
+        Wish::ReadOwnGroup { .. } => own_group::was_read(work, number),
         Wish::Rejoin { .. } => rejoin::step(work, number, wish),
         Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
@@ -339,6 +341,7 @@ pub(crate) fn answered(
         Wish::Upload { .. }
         | Wish::Download { .. }
         | Wish::JoinGroup { .. }
+        | Wish::ReadOwnGroup { .. }
         | Wish::Rejoin { .. } => Ok(Progress::Next),
     }
 }
@@ -453,6 +456,7 @@ impl Wish {
             | Self::PutDoorLink { channel, .. }
             | Self::RevokeDoorLink { channel, .. }
             | Self::LeaveEpoch { channel, .. }
+            | Self::ReadOwnGroup { channel }
             | Self::Rejoin { channel, .. }
             | Self::Readmit { channel, .. }
             | Self::RefreshLeaf { channel, .. }

@@ -139,6 +139,22 @@ async fn two_people_chat_over_quic_while_the_relay_goes_and_comes() {
     running.stop().await;
 }
 
+#[test]
+fn a_client_that_is_dropped_leaves_no_engine_behind_its_runtime() {
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..20 {
+        let profile = folder.path().join(round.to_string());
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let client = runtime.block_on(Client::open(options(&profile, Create::New))).unwrap();
+        let lock = std::fs::File::open(profile.join("lock")).unwrap();
+        assert!(lock.try_lock().is_err(), "the engine has the profile");
+        drop(client);
+        drop(runtime);
+        // Its thread gives the profile back when it is through with the store, and not before.
+        assert!(lock.try_lock().is_ok(), "in round {round}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_process_on_a_profile_goes_through_the_first() {
     // spec: CLI-071

@@ -434,6 +434,8 @@ fn before() -> Cases {
     let with = |before: &'static [u8]| State { before, ..group() };
     let bad = Some(Rejection::BadGroupState);
     let direct = State { before: whole, ..kind(1) };
+    let (formed, first) = (State { before: whole, ..kind(3) }, kind(3));
+    let devices = |state: &State| Case { members: vec![(1, 11), (1, 12)], ..Case::new(state, 0) };
     vec![
         (
             "a name changes and it stays",
@@ -446,6 +448,9 @@ fn before() -> Cases {
         ("one that another key signed", Case::new(&group(), 0).then(with(forged)), bad),
         ("one that is cut off", Case::new(&group(), 0).then(with(&whole[..whole.len() - 1])), bad),
         ("in a direct group", Case::new(&kind(1), 0).then(direct), bad),
+        ("own devices: one more, and it stays", devices(&formed).add(1, 13), None),
+        ("own devices: it is added", devices(&first).then(formed.clone()), bad),
+        ("own devices: it is taken away", devices(&formed).then(first), bad),
     ]
 }
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     input::Input,
-    kinds::chain::bind,
+    kinds::{chain::bind, sealed_box::variable},
     suite::{Group, Outcome, Phase, Suite},
 };
 
@@ -101,12 +101,18 @@ fn sealed(binding: &[u8], plaintext: &[u8]) -> Vec<u8> {
 }
 
 fn content(version: u16, kind: u8, proposals: &[u8], report: &[u8]) -> Vec<u8> {
-    let mut bytes = [&version.to_be_bytes()[..], &[kind]].concat();
-    for field in [MESSAGE, proposals, report] {
-        bytes.push(u8::try_from(field.len()).expect("shorter than 64"));
-        bytes.extend_from_slice(field);
-    }
-    bytes
+    content_of(version, kind, [MESSAGE, proposals, report])
+}
+
+fn content_of(version: u16, kind: u8, fields: [&[u8]; 3]) -> Vec<u8> {
+    let fields = fields.map(variable);
+    [&version.to_be_bytes()[..], &[kind], &fields.concat()].concat()
+}
+
+/// The input of a note that says this.
+pub(super) fn note(said: &[u8]) -> Value {
+    let content = padded(content_of(1, 4, [said, &[], &[]]), 512);
+    input(Kind::Note, &sealed(&binding(Kind::Note, 2, 4), &content))
 }
 
 fn padded(mut bytes: Vec<u8>, length: usize) -> Vec<u8> {

@@ -1,16 +1,22 @@
 //! Where a group goes on: the word itself, the offer with its link, and which of several is followed.
 
 use hushwire_protocol::{
+    epoch::{EnvelopeKey, EpochKeys},
+    group::{Note, PastRoster, Rejection},
     identity::Fingerprint,
     succession::{Successor, SuccessorError, SuccessorOffer, SuccessorRank},
 };
-use hushwire_wire::id::{ChannelId, Timestamp};
+use hushwire_wire::{
+    SigningKey,
+    id::{ChannelId, Timestamp},
+};
 use serde_json::{Value, json};
 
 use crate::{
     input::Input,
     kinds::{
         chain::{flipped, public, refused, sign},
+        envelope::{self, rejected},
         link::base64url,
         sealed_box::variable,
         statement::role,
@@ -35,16 +41,34 @@ pub fn run(input: &Value) -> Outcome {
     let input = Input(input);
     match input.text("operation") {
         "successor" => outcome(Successor::from_bytes(&input.bytes("bytes")), |it| describe(&it)),
-        "offer" => outcome(SuccessorOffer::from_bytes(&input.bytes("bytes")), |offer| {
-            let mut described = describe(&offer.successor);
-            described["inbox"] = hex::encode(offer.inbox).into();
-            described["secret"] = hex::encode(offer.secret.expose()).into();
-            described["maker"] = hex::encode(offer.maker).into();
-            described
-        }),
+        "offer" => {
+            outcome(SuccessorOffer::from_bytes(&input.bytes("bytes")), |it| describe_offer(&it))
+        }
+        "note" => note(input),
         "followed" => followed(input),
         other => panic!("no operation {other}"),
     }
+}
+
+fn note(input: Input<'_>) -> Outcome {
+    let envelope = EnvelopeKey::from_bytes(input.bytes("envelope_key").try_into().expect("32"));
+    // What signs for the relay opens no envelope.
+    let keys = EpochKeys { signing: SigningKey::from_bytes(&[0; 32]), envelope };
+    let (channel, epoch) = (input.id("channel"), input.id("epoch"));
+    let members = PastRoster::new(Vec::new());
+    match Note::open(&keys, &channel, &epoch, &members, &input.bytes("envelope")) {
+        Ok(Note::Successor(offer)) => Outcome::valid(describe_offer(&offer)),
+        Ok(other) => panic!("no offer: {other:?}"),
+        Err(rejection) => rejected(rejection),
+    }
+}
+
+fn describe_offer(offer: &SuccessorOffer) -> Value {
+    let mut described = describe(&offer.successor);
+    described["inbox"] = hex::encode(offer.inbox).into();
+    described["secret"] = hex::encode(offer.secret.expose()).into();
+    described["maker"] = hex::encode(offer.maker).into();
+    described
 }
 
 fn outcome<T>(read: Result<T, SuccessorError>, describe: impl FnOnce(T) -> Value) -> Outcome {
@@ -91,13 +115,23 @@ fn offer(successor: &[u8]) -> Vec<u8> {
     [&[0, 1][..], &variable(successor), &INBOX, &SECRET, &MAKER].concat()
 }
 
+/// The input of a note in which this stands behind version and kind.
+fn noted(head: [u8; 3], offer: &[u8]) -> Value {
+    let mut input = envelope::note(&[&head[..], offer].concat());
+    input["operation"] = "note".into();
+    input
+}
+
+/// Version and kind of an offer that is noted.
+const NOTE: [u8; 3] = [0, 1, 2];
+
 fn input(operation: &str, bytes: &[u8]) -> Value {
     json!({ "operation": operation, "bytes": hex::encode(bytes) })
 }
 
 /// The tests.
 pub fn suite() -> Suite {
-    Suite::new(NAME).group(taken()).group(refusals()).group(ranks())
+    Suite::new(NAME).group(taken()).group(refusals()).group(notes()).group(ranks())
 }
 
 fn taken() -> Group {
@@ -115,7 +149,8 @@ fn taken() -> Group {
     offered["maker"] = hex::encode(MAKER).into();
     Group::new("successors and offers", &["GRP-140", "GRP-141"])
         .valid("a successor", input("successor", &whole), outputs)
-        .valid("an offer", input("offer", &offer(&whole)), offered)
+        .valid("an offer", input("offer", &offer(&whole)), offered.clone())
+        .valid("an offer as a note", noted(NOTE, &offer(&whole)), offered)
 }
 
 fn refusals() -> Group {
@@ -147,6 +182,25 @@ fn refusals() -> Group {
         group = group.test(comment, &[], input(operation, &bytes), refused(name));
     }
     group
+}
+
+fn notes() -> Group {
+    let offered = offer(&successor(public(LEAF), LEAF));
+    let forged = offer(&flipped(&successor(public(LEAF), LEAF), 2));
+    let cut_off = &offered[..offered.len() - 1];
+    let longer = [&offered[..], &[0]].concat();
+    let group = Group::new("refused offers in notes", &["GRP-141"]);
+    [
+        ("another version", noted([0, 2, 2], &offered), Rejection::MalformedStatement),
+        ("cut off", noted(NOTE, cut_off), Rejection::MalformedStatement),
+        ("a byte follows", noted(NOTE, &longer), Rejection::MalformedStatement),
+        ("nothing follows", noted(NOTE, &[]), Rejection::MalformedStatement),
+        ("another group before", noted(NOTE, &forged), Rejection::BadStatement),
+    ]
+    .into_iter()
+    .fold(group, |group, (comment, input, rejection)| {
+        group.test(comment, &[], input, rejected(rejection))
+    })
 }
 
 /// Who says it: role, identity, when, the channel.

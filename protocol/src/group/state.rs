@@ -231,8 +231,10 @@ impl GroupState {
         let rights = RightsTable::from_bytes(reader.variable(Right::ALL.len())?)?;
         let before = read_before(reader.variable(SUCCESSOR_BYTES_MAX)?)?;
         reader.finish()?;
-        let plain = roles.is_empty() && life == Life::Open && before.is_none();
-        if kind != GroupKind::Group && !plain {
+        let plain = roles.is_empty() && life == Life::Open;
+        let (of_several, direct) = (kind == GroupKind::Group, kind == GroupKind::Direct);
+        // spec: GRP-140
+        if (!of_several && !plain) || (direct && before.is_some()) {
             return Err(DecodeError::UndefinedValue);
         }
         Ok(Self { rules, kind, name, description, avatar, life, roles, rights, before })

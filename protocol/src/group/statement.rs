@@ -230,9 +230,18 @@ impl Standpoint<'_> {
 
 #[cfg(test)]
 mod tests {
+    use hushwire_wire::address::Host;
+    use hushwire_wire::id::{InboxId, RelayId, Timestamp};
+    use rand_chacha::ChaCha20Rng;
+    use rand_chacha::rand_core::SeedableRng as _;
+
     use super::*;
+    use crate::address::RelayAddress;
     use crate::group::{PastMember, Role};
     use crate::identity::{DeviceKey, Fingerprint};
+    use crate::link::LinkSecret;
+    use crate::storage::MemoryMlsStore;
+    use crate::succession::{NewPlace, Successor};
 
     const CHANNEL: ChannelId = ChannelId::from_bytes([1; 32]);
     const EPOCH: EpochId = EpochId::from_bytes([2; 32]);
@@ -283,6 +292,59 @@ mod tests {
             let error = UnverifiedStatement::parse(&good[..length]).unwrap_err();
             assert_eq!(error, DecodeError::Truncated);
         }
+    }
+
+    /// Opens as a note of the epoch what stands in the envelope of one.
+    fn open(said: Vec<u8>) -> Result<Note, Rejection> {
+        let content = EnvelopeContent::plain(EnvelopeKind::Statement, said);
+        let place = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Note };
+        let sealed = seal(&keys().envelope, [7; 24], place, &content).unwrap();
+        Note::open(&keys(), &CHANNEL, &EPOCH, &roster(), &sealed)
+    }
+
+    fn keys() -> EpochKeys {
+        EpochKeys::derive(&[5; 32], &[6; 32])
+    }
+
+    fn offer() -> SuccessorOffer {
+        let relay = RelayId::from_bytes([7; 32]);
+        let relay = RelayAddress::new(Host::parse("relay.example.org").unwrap(), 4433, relay);
+        let channel = ChannelId::from_bytes([8; 32]);
+        let place = NewPlace { channel, relay: relay.unwrap() };
+        SuccessorOffer {
+            successor: Successor::sign(CHANNEL, place, Timestamp(1_000), &device(0)),
+            inbox: InboxId::from_bytes([4; 16]),
+            secret: LinkSecret::from_bytes([5; 32]),
+            maker: Fingerprint::from_bytes([6; 32]),
+        }
+    }
+
+    #[test]
+    fn an_offer_that_is_noted_comes_back_whole_and_signed_or_not_at_all() {
+        // spec: GRP-141
+        let (store, mut rng) = (MemoryMlsStore::default(), ChaCha20Rng::from_seed([1; 32]));
+        let provider = Provider::new(&store, &mut rng);
+        let sealed = seal_offer(&provider, &CHANNEL, &EPOCH, &keys(), &offer()).unwrap();
+        let open_there = |channel, epoch| Note::open(&keys(), channel, epoch, &roster(), &sealed);
+        assert_eq!(open_there(&CHANNEL, &EPOCH), Ok(Note::Successor(Box::new(offer()))));
+        let elsewhere = ChannelId::from_bytes([7; 32]);
+        assert_eq!(open_there(&elsewhere, &EPOCH), Err(Rejection::Undecryptable));
+
+        let offered = offer().to_bytes();
+        let said = |head: [u8; 3], offered: &[u8]| open([&head[..], offered].concat());
+        assert_eq!(said([0, 1, 2], &offered), Ok(Note::Successor(Box::new(offer()))));
+        // The length of a vector stands in front of the successor, which its signature ends.
+        let successor = offer().successor.to_bytes().len();
+        let mut forged = offered.to_vec();
+        forged[4 + successor - 1] ^= 1;
+        assert_eq!(said([0, 1, 2], &forged), Err(Rejection::BadStatement));
+        let malformed = Err(Rejection::MalformedStatement);
+        for length in 0..offered.len() {
+            assert_eq!(said([0, 1, 2], &offered[..length]), malformed, "{length}");
+        }
+        assert_eq!(said([0, 1, 2], &[&offered[..], &[0]].concat()), malformed);
+        assert_eq!(said([0, 2, 2], &offered), malformed);
+        assert_eq!(said([0, 1, 3], &offered), malformed);
     }
 
     #[test]

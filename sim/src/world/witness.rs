@@ -130,6 +130,9 @@ impl World {
             Event::GroupRejoined { chat, .. } => {
                 self.stuck.remove(&(client, chat));
             }
+            Event::OwnGroupFormedAnew => {
+                self.stuck.remove(&(client, None));
+            }
             Event::Warning(Warning::InvitationRefused {
                 reason: InvitationRefusal::DeviceNotKnown,
             }) => {

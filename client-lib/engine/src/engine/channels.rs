@@ -27,7 +27,7 @@ use hushwire_wire::{
 use self::large_entry::{Fetching, OtherContent};
 use super::Engine;
 use crate::{
-    backoff,
+    backoff::{self, ToldRest},
     command::{CatchUpInfo, ChatNumber},
     log,
     pending::Pending,
@@ -196,6 +196,7 @@ impl<S: Store> Engine<S> {
     pub(super) fn channel_moved(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         let found = self.transact(|work| crate::groups::with_relay(work, &channel))?;
         let Some(crate::groups::Placed { record, relay }) = found else {
+            self.leave_reading(&channel);
             self.channels.remove(&channel);
             return self.watches_moved(channel);
         };
@@ -233,9 +234,9 @@ impl<S: Store> Engine<S> {
         let Some(live) = self.channels.get(channel) else { return };
         let age = live.age(channel);
         let Some(newest) = self.newest_open(&live.key).filter(|newest| *newest > age) else {
-            return self.rest(channel, 0);
+            return self.rest(channel, ToldRest::NONE);
         };
-        self.rest(&newest.channel, 0);
+        self.rest(&newest.channel, ToldRest::NONE);
         self.close_channel(channel);
     }
 
@@ -251,7 +252,7 @@ impl<S: Store> Engine<S> {
     /// there gives way, if there is one (spec: CLI-142).
     pub(super) fn make_place(&mut self, key: &SessionKey) -> Place {
         let Some(newest) = self.newest_open(key) else { return Place::None };
-        self.rest(&newest.channel, 0);
+        self.rest(&newest.channel, ToldRest::NONE);
         Place::Made
     }
 
@@ -317,19 +318,17 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         match answer {
             Answer::ChannelOpened(opened) => self.begin_reading(session, channel, epoch, &opened),
-            Answer::Refused(refusal) => {
-                if refusal.code == Code::LimitExceeded {
-                    self.take_place(&channel);
-                    return Ok(());
-                }
-                if refusal.code == Code::Denied {
-                    self.transact(|work| log::denied(work, &channel, &epoch))?;
-                }
-                self.rest(&channel, refusal.retry_after_ms);
+            Answer::Refused(ref refusal) if refusal.code == Code::LimitExceeded => {
+                self.take_place(&channel);
+                Ok(())
+            }
+            Answer::Refused(ref refusal) if refusal.code == Code::Denied => {
+                self.transact(|work| log::denied(work, &channel, &epoch))?;
+                self.rest(&channel, ToldRest::of(&answer));
                 Ok(())
             }
             _ => {
-                self.rest(&channel, 0);
+                self.rest(&channel, ToldRest::of(&answer));
                 Ok(())
             }
         }
@@ -416,13 +415,13 @@ impl<S: Store> Engine<S> {
         self.free_appends(channel);
     }
 
-    fn rest(&mut self, channel: &ChannelId, retry_after_ms: u64) {
+    fn rest(&mut self, channel: &ChannelId, told: ToldRest) {
         self.leave_reading(channel);
         let jitter = backoff::jitter_ms(backoff::REFUSED_REST_MS, &mut *self.rng);
         let now = self.now();
         if let Some(live) = self.channels.get_mut(channel) {
             live.refusals = live.refusals.saturating_add(1);
-            let rest = backoff::rest_ms(backoff::span_ms(live.refusals), retry_after_ms);
+            let rest = told.or_at_least_ms(backoff::span_ms(live.refusals));
             live.phase = Phase::Waiting { until: now.plus_ms(rest).plus_ms(jitter) };
         }
     }

@@ -14,7 +14,7 @@ use hushwire_wire::{
 
 use super::Engine;
 use crate::{
-    backoff,
+    backoff::{self, ToldRest},
     door::{
         self,
         knocks::{self, DoorItem},
@@ -178,11 +178,11 @@ impl<S: Store> Engine<S> {
         self.send(number, Request::ChannelClose(handle), Pending::Nothing);
     }
 
-    fn rest_door(&mut self, channel: &ChannelId, retry_after_ms: u64) {
+    fn rest_door(&mut self, channel: &ChannelId, told: ToldRest) {
         self.leave_door(channel);
         let refusals = self.doors.get(channel).map_or(0, |live| live.refusals);
         let wait = backoff::REFUSED_REST_MS + backoff::wait_ms(refusals, &mut *self.rng);
-        let until = self.now().plus_ms(backoff::rest_ms(wait, retry_after_ms));
+        let until = self.now().plus_ms(told.or_at_least_ms(wait));
         if let Some(live) = self.doors.get_mut(channel) {
             live.refusals = live.refusals.saturating_add(1);
             live.attempt = 0;
@@ -224,7 +224,7 @@ impl<S: Store> Engine<S> {
             }
             Opening::None => {
                 self.transact(|work| opening::denied(work, channel))?;
-                self.rest_door(channel, 0);
+                self.rest_door(channel, ToldRest::NONE);
             }
         }
         Ok(())
@@ -239,12 +239,8 @@ impl<S: Store> Engine<S> {
             // With another owner key: it was made, and its keys were changed since.
             Answer::Refused(refusal) if refusal.code == Code::AlreadyExists => {}
             Answer::Done => {}
-            Answer::Refused(refusal) => {
-                self.rest_door(&channel, refusal.retry_after_ms);
-                return Ok(());
-            }
             _ => {
-                self.rest_door(&channel, 0);
+                self.rest_door(&channel, ToldRest::of(answer));
                 return Ok(());
             }
         }
@@ -284,12 +280,8 @@ impl<S: Store> Engine<S> {
                 live.phase = Phase::Closed;
                 Ok(())
             }
-            Answer::Refused(refusal) => {
-                self.rest_door(&channel, refusal.retry_after_ms);
-                Ok(())
-            }
             _ => {
-                self.rest_door(&channel, 0);
+                self.rest_door(&channel, ToldRest::of(answer));
                 Ok(())
             }
         }
@@ -311,7 +303,7 @@ impl<S: Store> Engine<S> {
         match request {
             Some(request) => self.send(number, request, Pending::ReplaceDoorKeys { channel }),
             // The others have to hear of the key first.
-            None => self.rest_door(&channel, 0),
+            None => self.rest_door(&channel, ToldRest::NONE),
         }
         Ok(())
     }
@@ -322,8 +314,7 @@ impl<S: Store> Engine<S> {
         live.attempt = 0;
         match answer {
             Answer::Done => self.read_door(channel, opened, from),
-            Answer::Refused(refusal) => self.rest_door(&channel, refusal.retry_after_ms),
-            _ => self.rest_door(&channel, 0),
+            _ => self.rest_door(&channel, ToldRest::of(answer)),
         }
     }
 
@@ -360,13 +351,9 @@ impl<S: Store> Engine<S> {
                 live.refusals = 0;
                 Ok(())
             }
-            Answer::Refused(refusal) => {
-                self.rest_door(&channel, refusal.retry_after_ms);
-                Ok(())
-            }
-            // The owner key is another one, or the relay is stopping.
+            // Refused; or the owner key is another one, or the relay is stopping.
             _ => {
-                self.rest_door(&channel, 0);
+                self.rest_door(&channel, ToldRest::of(answer));
                 Ok(())
             }
         }

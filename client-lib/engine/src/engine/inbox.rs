@@ -8,7 +8,7 @@ use hushwire_wire::{
 
 use super::{Engine, shelf::ShelfLive};
 use crate::{
-    backoff,
+    backoff::{self, ToldRest},
     event::RelayFault,
     inbox::{self, Places},
     joining, linking,
@@ -173,11 +173,11 @@ impl<S: Store> Engine<S> {
                 self.transact(inbox::created)?;
                 self.close_inbox();
             }
-            Answer::Refused(refusal) => {
+            Answer::Refused(ref refusal) => {
                 if refusal.code == Code::AlreadyExists {
                     self.transact(inbox::not_created)?;
                 }
-                self.rest_inbox(refusal.retry_after_ms);
+                self.rest_inbox(ToldRest::of(&answer));
             }
             answer => return self.not_expected(number, &answer),
         }
@@ -188,8 +188,8 @@ impl<S: Store> Engine<S> {
     /// (spec: CLI-096).
     fn not_expected(&mut self, number: SessionNumber, answer: &Answer) -> Result<(), StoreError> {
         match answer {
-            Answer::RefusedUnknown { retry_after_ms, .. } => {
-                self.rest_inbox(*retry_after_ms);
+            Answer::RefusedUnknown { .. } => {
+                self.rest_inbox(ToldRest::of(answer));
                 Ok(())
             }
             _ => {
@@ -207,11 +207,11 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         let (handle, slot, end) = match answer {
             Answer::InboxOpened { handle, cursor, next } => (handle, cursor, next),
-            Answer::Refused(refusal) => {
+            Answer::Refused(ref refusal) => {
                 if refusal.code == Code::Denied {
                     self.transact(|work| inbox::denied(work, owner_key))?;
                 }
-                self.rest_inbox(refusal.retry_after_ms);
+                self.rest_inbox(ToldRest::of(&answer));
                 return Ok(());
             }
             answer => return self.not_expected(number, &answer),
@@ -249,9 +249,9 @@ impl<S: Store> Engine<S> {
                 self.tend_inbox()?;
                 self.outputs.push_back(crate::io::Output::StatusChanged);
             }
-            Answer::Refused(refusal) => self.rest_inbox(refusal.retry_after_ms),
+            Answer::Refused(_) => self.rest_inbox(ToldRest::of(&answer)),
             // The relay ended the reading: the inbox is of an earlier owner key, or it is stopping.
-            Answer::ReadEnd(Follow::UntilEnd) => self.rest_inbox(0),
+            Answer::ReadEnd(Follow::UntilEnd) => self.rest_inbox(ToldRest::NONE),
             answer => return self.not_expected(number, &answer),
         }
         Ok(())
@@ -335,9 +335,9 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    fn rest_inbox(&mut self, retry_after_ms: u64) {
+    fn rest_inbox(&mut self, told: ToldRest) {
         let jitter = backoff::jitter_ms(backoff::REFUSED_REST_MS, &mut *self.rng);
-        let rest = backoff::rest_ms(backoff::REFUSED_REST_MS, retry_after_ms);
+        let rest = told.or_at_least_ms(backoff::REFUSED_REST_MS);
         let until = self.now().plus_ms(rest).plus_ms(jitter);
         if let Some(live) = &mut self.inbox {
             live.phase = Phase::Waiting { until };

@@ -9,7 +9,7 @@ use hushwire_wire::{
 
 use super::Engine;
 use crate::{
-    backoff,
+    backoff::{self, ToldRest},
     linking::{self, PlaceUse},
     pending::Pending,
     session::{Purpose, SessionKey, SessionNumber},
@@ -150,12 +150,8 @@ impl<S: Store> Engine<S> {
             (Pending::ReadRendezvous, Phase::Reading { .. }, Answer::ReadEnd(Follow::Onward)) => {
                 Ok(())
             }
-            (_, _, Answer::Refused(refusal)) => {
-                self.rest_rendezvous(refusal.retry_after_ms);
-                Ok(())
-            }
-            _ => {
-                self.rest_rendezvous(0);
+            (_, _, answer) => {
+                self.rest_rendezvous(ToldRest::of(&answer));
                 Ok(())
             }
         }
@@ -171,9 +167,9 @@ impl<S: Store> Engine<S> {
         Ok(())
     }
 
-    fn rest_rendezvous(&mut self, retry_after_ms: u64) {
+    fn rest_rendezvous(&mut self, told: ToldRest) {
         let jitter = backoff::jitter_ms(backoff::RENDEZVOUS_REST_MS, &mut *self.rng);
-        let rest = backoff::rest_ms(backoff::RENDEZVOUS_REST_MS, retry_after_ms);
+        let rest = told.or_at_least_ms(backoff::RENDEZVOUS_REST_MS);
         let until = self.now().plus_ms(rest).plus_ms(jitter);
         self.set_rendezvous(Phase::Waiting { until });
     }

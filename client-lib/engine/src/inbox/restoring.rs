@@ -12,7 +12,7 @@
 use hushwire_wire::{SigningKey, id::PublicKey, transcript};
 
 use crate::{
-    capabilities, groups, links,
+    capabilities, groups, links, own_group,
     record::{GroupState, InboxRecord, SecretBytes, Way, Wish, WishRecord},
     revoking, shelf,
     store::StoreError,
@@ -94,7 +94,7 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
 }
 
 /// Whether the present owner key is put in place later: the own devices know the one before, and by it
-/// they read in the inbox that this device asks to be added to their group again.
+/// they read in the inbox that this device asks to be added to their group again, or is in another one.
 pub(crate) fn waits_for_own_group(
     work: &Work<'_>,
     record: &InboxRecord,
@@ -102,7 +102,9 @@ pub(crate) fn waits_for_own_group(
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let group = groups::record(work, &own_group)?;
     let stuck = group.is_some_and(|group| group.state == GroupState::Stuck);
-    Ok(stuck && record.keys_untold && record.next_owner_key.is_some())
+    Ok((stuck || own_group::gathers(work)?)
+        && record.keys_untold
+        && record.next_owner_key.is_some())
 }
 
 /// Whether a seed is that of a public key.

@@ -22,7 +22,9 @@ pub(super) fn check(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<()
     let person = sender.identity();
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let known = if person == me {
+        // Of a removal it reads before it gets the list that follows.
         devices::device_list(work)?.entry(sender.certificate()).is_ok()
+            && !devices::is_revoked(work, &sender.device())?
     } else {
         is_known(work, &person, sender)?
     };
@@ -78,9 +80,4 @@ pub(super) fn open_channels(
         .filter(|row| carries(&row.record))
         .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
         .collect()
-}
-
-/// Whether the channel is that of this identity's own devices.
-pub(super) fn is_own_group(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
-    Ok(work.identity()?.is_some_and(|identity| identity.own_group == *channel))
 }

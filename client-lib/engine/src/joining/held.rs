@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     event::{Event, InvitationRefusal, Warning},
     inbox::Fault,
+    own_group,
     record::{Record, SecretBytes, by_number, id},
     shelf,
     store::{StoreError, Table},
@@ -53,7 +54,7 @@ impl Record for HeldRecord {
 /// Keeps an invitation, if it is for this device. Nobody drives out those of others: where there is no
 /// room left it is the new one that is passed over (spec: LNK-063, LNK-066).
 pub(crate) fn hold(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     item: &InboxItem,
     sender: &DeviceCredential,
     content: &[u8],
@@ -71,7 +72,8 @@ pub(crate) fn hold(
         capability: Some(item.capability),
         until_ms: work.now.plus_ms(HELD_LIFE_MS).0,
     };
-    work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)
+    work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)?;
+    own_group::put_by(work, &invitation)
 }
 
 /// None is kept longer than one that comes now; nor is one of a build before, that noted no end

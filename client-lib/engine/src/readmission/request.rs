@@ -18,7 +18,7 @@ use crate::{
     event::Event,
     forks, groups,
     inbox::Fault,
-    log,
+    log, own_group,
     packages::SUITE,
     profile,
     record::{GroupState, PurposeRecord},
@@ -54,6 +54,9 @@ pub(crate) fn take(
     }
     let Some(record) = groups::record(work, &place.channel)? else { return Ok(()) };
     // Who is not in the group, or cannot go on in it, leaves it to others.
+    if record.state == GroupState::Stuck {
+        return Ok(own_group::heard_asking(work, &place.channel, &place.person, &place.device)?);
+    }
     if record.state != GroupState::Member {
         return Ok(());
     }

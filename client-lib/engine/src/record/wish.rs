@@ -180,6 +180,11 @@ pub(crate) enum Wish {
         #[serde(with = "id")]
         epoch: EpochId,
     },
+    /// The own group is read to its end: another one may take its place (spec: IDN-078).
+    ReadOwnGroup {
+        #[serde(with = "id")]
+        channel: ChannelId,
+    },
     /// This device goes on in a group where it cannot by itself.
     Rejoin {
         #[serde(with = "id")]

@@ -117,6 +117,7 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
         | Wish::LeaveEpoch { .. }
+        | Wish::ReadOwnGroup { .. }
         | Wish::Rejoin { .. }
         | Wish::Readmit { .. }
         | Wish::RefreshLeaf { .. }
@@ -197,6 +198,7 @@ pub(crate) fn fail(
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
         | Wish::LeaveEpoch { .. }
+        | Wish::ReadOwnGroup { .. }
         | Wish::Rejoin { .. }
         // Another member may do it.
         | Wish::Readmit { .. }

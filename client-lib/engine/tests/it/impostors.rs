@@ -106,7 +106,9 @@ fn there_is_one_group_of_own_devices() {
         let other = Invitation { purpose, ..invitation(&mut world, sender, sender, channel) };
         send(&mut world, sender, bob, InboxContent::Invitation(Box::new(other)));
     }
-    assert_eq!(refusals(&mut world, bob), [InvitationRefusal::OtherPurpose; 2]);
+    // What the laptop leads to is no group of this device's: nothing is said of that.
+    assert_eq!(refusals(&mut world, bob), [InvitationRefusal::OtherPurpose]);
+    assert!(!world.channels(bob).contains(&channel));
 }
 
 #[test]

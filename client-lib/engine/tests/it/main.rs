@@ -29,6 +29,7 @@ mod liars;
 mod links;
 mod names;
 mod outbox;
+mod own_group;
 mod put_back;
 mod readmission;
 mod refreshing;

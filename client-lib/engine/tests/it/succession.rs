@@ -450,6 +450,86 @@ fn what_waits_in_the_old_group_is_said_in_the_new_one() {
 }
 
 #[test]
+fn what_was_under_way_in_the_old_group_is_heard_once() {
+    // spec: CLI-203
+    // The relay has it and its answer was lost, or the relay never got it.
+    for stored in [true, false] {
+        let mut crew = crew();
+        let bob = crew.people[BOB];
+        if stored {
+            crew.world.set_tamper(|frame| {
+                let silent = matches!(frame.answer, Answer::Appended(_) | Answer::Entry(_));
+                (!silent).then_some(frame)
+            });
+        } else {
+            crew.world.set_mute(bob, true);
+        }
+        crew.say(BOB, "under way");
+        crew.world.settle();
+        crew.world.set_online(bob, false);
+        crew.world.set_mute(bob, false);
+        crew.world.set_tamper(Some);
+        crew.succeed(ALICE, &[]).unwrap();
+        crew.world.pass(60_000);
+        crew.world.set_online(bob, true);
+        crew.world.pass(240_000);
+        for place in [ALICE, BOB, CAROL] {
+            assert_eq!(crew.texts(place), ["under way"], "{place}, stored: {stored}");
+        }
+        crew.assert_together("after");
+    }
+}
+
+#[test]
+fn a_change_that_is_under_way_in_the_old_group_blocks_nothing() {
+    // spec: CLI-203
+    let mut crew = crew();
+    let alice = crew.people[ALICE];
+    crew.world.set_tamper(|frame| {
+        let silent = matches!(frame.answer, Answer::Appended(_) | Answer::Entry(_));
+        (!silent).then_some(frame)
+    });
+    let description = Some("ours".to_owned());
+    let change = GroupEdit { description, ..GroupEdit::default() }.into();
+    crew.world.ask(alice, Command::ChangeGroup { chat: crew.chats[ALICE], change });
+    crew.world.settle();
+    crew.succeed(ALICE, &[]).unwrap();
+    crew.world.set_tamper(Some);
+    crew.world.pass(300_000);
+    crew.assert_together("described");
+    let (bob, chat) = (crew.people[BOB], crew.chats[BOB]);
+    let Reply::Group(info) = crew.world.ask(bob, Command::GroupInfo(chat)) else { panic!() };
+    assert_eq!(info.description, "ours");
+    let Reply::Status(status) = crew.world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+}
+
+#[test]
+fn who_leaves_while_it_asks_to_go_along_is_not_brought_back() {
+    // spec: CLI-200
+    let mut crew = crew();
+    let carol = crew.people[CAROL];
+    crew.succeed(ALICE, &[CAROL]).unwrap();
+    crew.world.pass(60_000);
+    let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
+    let Reply::GroupRequests(asking) = crew.world.ask(alice, Command::GroupRequests(chat)) else {
+        panic!()
+    };
+    assert!(!asking.is_empty());
+    crew.world.ask(carol, Command::GroupLeave(crew.chats[CAROL]));
+    crew.world.pass(30_000);
+    for request in asking {
+        let (request, answer) = (request.number, RequestAnswer::Approve);
+        let _gone = crew.world.try_ask(alice, Command::GroupAnswer { chat, request, answer });
+    }
+    crew.world.pass(120_000);
+    let left = crew.world.chats(carol);
+    assert!(left.iter().all(|chat| chat.contact.is_some() || chat.state == ChatState::Left));
+    let accuses = |event: &Event| matches!(event, Event::Warning(Warning::ItemRejected { .. }));
+    assert!(!crew.world.events(carol).iter().any(accuses));
+}
+
+#[test]
 fn a_warning_names_a_word_that_does_not_count() {
     // spec: GRP-142
     let mut crew = crew();

@@ -10,6 +10,7 @@ use hushwire_wire::{
 
 use super::Phase;
 use crate::{
+    backoff::ToldRest,
     engine::Engine,
     log,
     pending::Pending,
@@ -85,12 +86,8 @@ impl<S: Store> Engine<S> {
             {
                 self.entry_differs(channel)
             }
-            Answer::Refused(refusal) => {
-                self.rest(&channel, refusal.retry_after_ms);
-                Ok(())
-            }
             _ => {
-                self.rest(&channel, 0);
+                self.rest(&channel, ToldRest::of(&answer));
                 Ok(())
             }
         }
@@ -119,7 +116,7 @@ impl<S: Store> Engine<S> {
             return self.entry_gone(channel);
         }
         live.other_content = Some(OtherContent { reference, times });
-        self.rest(&channel, 0);
+        self.rest(&channel, ToldRest::NONE);
         Ok(())
     }
 

@@ -12,6 +12,7 @@ use hushwire_wire::{
 
 use super::{CatchUp, ChannelLive, Phase};
 use crate::{
+    backoff::ToldRest,
     command::StuckCause,
     engine::Engine,
     forks, log, newer_rules,
@@ -48,12 +49,8 @@ impl<S: Store> Engine<S> {
             Answer::Entry(entry) => self.take_left(channel, &entry),
             Answer::EpochEnd(end) => self.epoch_ended(session, channel, &end),
             Answer::ReadEnd(Follow::Onward) => self.caught_up(channel),
-            Answer::Refused(refusal) => {
-                self.rest(&channel, refusal.retry_after_ms);
-                Ok(())
-            }
             _ => {
-                self.rest(&channel, 0);
+                self.rest(&channel, ToldRest::of(&answer));
                 Ok(())
             }
         }
@@ -93,7 +90,7 @@ impl<S: Store> Engine<S> {
     /// A relay that contradicts itself is asked anew, after a rest that grows; and when that does not
     /// help, its log is read anew (spec: CLI-074, CLI-177).
     pub(super) fn disputed(&mut self, channel: ChannelId) -> Result<(), StoreError> {
-        self.rest(&channel, 0);
+        self.rest(&channel, ToldRest::NONE);
         let Some(live) = self.channels.get_mut(&channel) else { return Ok(()) };
         live.disputes = live.disputes.saturating_add(1);
         if live.disputes < DISPUTES_MAX {
@@ -163,7 +160,7 @@ impl<S: Store> Engine<S> {
         }
         let taken = self.transact(|work| forks::take(work, &channel, entry))?;
         if taken == log::Taken::OutOfPlace {
-            self.rest(&channel, 0);
+            self.rest(&channel, ToldRest::NONE);
         }
         Ok(())
     }
@@ -223,7 +220,7 @@ impl<S: Store> Engine<S> {
         };
         if taken == log::Taken::OutOfPlace {
             // The log has a gap or goes back: begin anew from what is stored.
-            self.rest(&channel, 0);
+            self.rest(&channel, ToldRest::NONE);
         } else if let Some(live) = self.channels.get_mut(&channel) {
             live.catch_up.read = live.catch_up.read.saturating_add(1);
         }

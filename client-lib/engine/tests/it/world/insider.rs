@@ -14,7 +14,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     frame::RequestFrame,
-    id::{CapabilitySecret, InboxId, Nonce, SlotId},
+    id::{CapabilitySecret, ChannelId, InboxId, Nonce, SlotId},
     message::{Answer, Hello, Request, RequestId},
     version::VersionRange,
 };
@@ -70,6 +70,8 @@ pub(super) struct StoredIdentity {
     credential: serde_bytes::ByteBuf,
     pub(super) device_key: serde_bytes::ByteBuf,
     slot: serde_bytes::ByteBuf,
+    device: serde_bytes::ByteBuf,
+    own_group: serde_bytes::ByteBuf,
 }
 
 #[derive(serde::Deserialize)]
@@ -164,6 +166,21 @@ impl World {
         let identity: StoredIdentity = self.row(to, Table::Profile, b"identity");
         let statement = ManagerStatement::decode(&identity.statement).unwrap();
         self.known_card(from, &statement.identity().to_hex())
+    }
+
+    /// The id of a device.
+    pub(crate) fn device_id(&self, of: Who) -> [u8; 16] {
+        array(&self.stored_identity(of).device)
+    }
+
+    /// The channel of the group of a device's own devices.
+    pub(crate) fn own_group(&self, of: Who) -> ChannelId {
+        ChannelId::from_bytes(array(&self.stored_identity(of).own_group))
+    }
+
+    fn stored_identity(&self, of: Who) -> StoredIdentity {
+        let store = self.people[of.0].engine.as_ref().unwrap().store();
+        record(store, Table::Profile, b"identity")
     }
 
     /// A device's place in its identity's inbox.
