@@ -438,8 +438,9 @@ fn from_the_card(
         let refusals = packages.refusals.saturating_add(1);
         *packages = Packages { refusals, ..Packages::default() };
     }
+    let retry_after_ms = packages::refused_rest_ms(&wish);
     work.update_wish(number, wish)?;
-    Ok(Progress::Refused { retry_after_ms: 0 })
+    Ok(Progress::Refused { retry_after_ms })
 }
 
 /// Why a link's card is not taken.

@@ -17,7 +17,7 @@ use hushwire_wire::{
 };
 
 use crate::{
-    additions,
+    additions, backoff,
     command::FailureReason,
     contacts, direct, inbox, invitations, log, profile,
     record::{Packages, Wish, WishNumber},
@@ -270,13 +270,25 @@ pub(crate) fn refused(
         return Ok(Progress::Settled);
     }
     packages.refusals = packages.refusals.saturating_add(1);
-    let refused = Progress::Refused { retry_after_ms: 0 };
+    let refused = Progress::Refused { retry_after_ms: refused_rest_ms(&wish) };
     if let Wish::AddPerson { .. } = &wish {
         gather_anew(work, number, wish)?;
         return Ok(refused);
     }
     work.update_wish(number, wish)?;
     Ok(refused)
+}
+
+/// How long a person's inbox is left alone after a refusal, in milliseconds. It grows whatever the relay
+/// grants between two of them (spec: IDN-060).
+pub(crate) fn refused_rest_ms(wish: &Wish) -> u64 {
+    let refusals = match wish {
+        Wish::AddPerson { packages, .. }
+        | Wish::AddDevice { packages, .. }
+        | Wish::ReachContact { packages, .. } => packages.refusals,
+        _ => 0,
+    };
+    backoff::span_ms(refusals.into())
 }
 
 /// The shelf of a person's device is empty: that device has not come yet, or never will. It is passed
