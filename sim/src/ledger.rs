@@ -99,6 +99,9 @@ pub struct Ledger {
     pub views: BTreeMap<(usize, ChatKey), View>,
     /// What the first device at an epoch saw there.
     pub epochs: BTreeMap<String, Agreed>,
+    /// Channels in which a hostile member parted the others, and since when: who is in one branch sees
+    /// nothing of what is done in the other.
+    pub parted: BTreeMap<ChannelId, Timestamp>,
     /// What a hostile member did.
     pub harms: Vec<Harm>,
     /// Codes that a device warned of, by chat.

@@ -367,6 +367,9 @@ impl World {
 
     /// Honest members of this group have something to notice.
     fn harmed(&mut self, channel: ChannelId, trick: Trick) {
+        if trick == Trick::Half {
+            self.ledger.parted.entry(channel).or_insert(self.now);
+        }
         let at = self.now;
         self.note(|| format!("the hostile member: {}", trick.name()));
         self.ledger.harms.push(Harm { channel, at, codes: trick.codes() });

@@ -520,12 +520,17 @@ impl World {
     /// Each honest device that was there has noticed what a hostile member did.
     fn noticed(&mut self, devices: &BTreeSet<usize>) -> Result<(), Violation> {
         for harm in self.ledger.harms.clone() {
+            if self.ledger.parted.get(&harm.channel).is_some_and(|since| *since <= harm.at) {
+                continue;
+            }
             for client in devices.iter().copied().filter(|_| !harm.codes.is_empty()) {
                 let Some(engine) = self.clients[client].engine.as_ref() else { continue };
                 let Some(chat) = insider::chat_of(engine.store(), &harm.channel) else { continue };
                 let Some(key) = self.key_of(client, chat) else { continue };
-                let since = self.ledger.view(client, &key).open_since;
-                let was_there = since.is_some_and(|since| since < harm.at);
+                let view = self.ledger.view(client, &key);
+                // Of the two groups of a direct chat it may have come into this one later.
+                let was_there = !(key.is_direct() && view.twofold)
+                    && view.open_since.is_some_and(|since| since < harm.at);
                 let has_warned = harm
                     .codes
                     .iter()

@@ -29,7 +29,7 @@ use crate::{
         ChatNumber, CommandError, FailureReason, GroupLinkNumber, LinkAdmission, Reply,
         RequestAnswer, RequestInfo, RequestNumber, RequestState,
     },
-    control,
+    contacts, control,
     event::Event,
     groups, invitations, log, packages, profile,
     record::{Keyed, Record, SecretBytes, Wish, WishNumber, id},
@@ -271,8 +271,27 @@ fn settle(
     // An invitation may still have to be sealed anew for who came in.
     if stage != Stage::In {
         record.card = SecretBytes::new(&[]);
+        give_up(work, channel, person)?;
     }
     save(work, channel, person, &record)
+}
+
+/// Nobody adds somebody whose request is over and whom this device does not know otherwise: there is no
+/// way to reach them any more.
+fn give_up(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), StoreError> {
+    if contacts::is_contact(work, person)? {
+        return Ok(());
+    }
+    for row in wish::of_channel(work, channel)? {
+        if matches!(&row.wish, Wish::AddPerson { person: wished, .. } if wished == person) {
+            work.settle(row.number);
+        }
+    }
+    Ok(())
 }
 
 /// A member declined a request.

@@ -10,7 +10,10 @@ use hushwire_engine::{
     },
     event::Event,
 };
-use hushwire_wire::{error::Code, message::Answer};
+use hushwire_wire::{
+    error::{Code, Refusal},
+    message::Answer,
+};
 
 use crate::devices::link as link_device;
 
@@ -91,6 +94,33 @@ fn who_is_declined_hears_of_it_and_comes_in_by_no_open_link() {
     house.answer(house.alice, RequestAnswer::Approve);
     house.world.pass(60_000);
     assert!(house.is_in(dave));
+}
+
+#[test]
+fn of_two_answers_a_no_ends_the_adding_that_is_under_way() {
+    // spec: LNK-104
+    let mut house = house();
+    let asking = house.link(LinkAdmission::Approval);
+    let (alice, dave) = (house.alice, house.dave);
+    join(&mut house.world, dave, &asking);
+    house.world.settle();
+    // Alice cannot get at his key packages for now.
+    house.world.set_tamper(|mut frame| {
+        if matches!(frame.answer, Answer::KeyPackage { .. }) {
+            frame.answer = Answer::Refused(Refusal::from(Code::ShelfEmpty));
+        }
+        Some(frame)
+    });
+    let request = house.requests(house.bob).remove(0);
+    house.answer(alice, RequestAnswer::Approve);
+    let (chat, request, answer) = (request.chat, request.number, RequestAnswer::Decline);
+    house.world.ask(house.bob, Command::GroupAnswer { chat, request, answer });
+    house.world.pass(30_000);
+    house.world.set_tamper(Some);
+    house.world.pass(240_000);
+    assert!(!house.is_in(dave));
+    let Reply::Status(status) = house.world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
 }
 
 #[test]
