@@ -19,7 +19,7 @@ use hushwire_wire::{
 
 mod restoring;
 
-pub(crate) use restoring::waits_for_own_group;
+pub(crate) use restoring::{told_key, waits_for_own_group};
 
 use crate::{
     asking, capabilities,
@@ -449,14 +449,6 @@ impl InboxRecord {
             .array()
             .map(|seed| SigningKey::from_bytes(&seed))
             .ok_or(StoreError::Damaged)
-    }
-
-    /// The seal key that all own devices know: until they hear of a new one, the one before.
-    pub(crate) fn told_key(&self) -> Result<InboxKey, StoreError> {
-        match self.old_seal_keys.last().filter(|_| self.keys_untold) {
-            Some(before) => before.key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged),
-            None => self.inbox_key(),
-        }
     }
 
     pub(crate) fn shelf_key(&self) -> Result<ShelfKey, StoreError> {

@@ -178,7 +178,7 @@ fn recipient(
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     if *person == me {
         let route = Route::own(work)?;
-        let key = inbox::required(work)?.told_key()?.public().map_err(|_| StoreError::Damaged)?;
+        let key = inbox::told_key(work)?.public().map_err(|_| StoreError::Damaged)?;
         let relay = route.relay.to_string();
         return Ok(Some(Recipient {
             relay,

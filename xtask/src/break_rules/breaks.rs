@@ -114,19 +114,31 @@ pub(super) const BREAKS: &[Break] = &[
     Break {
         // GRP-040, GRP-041
         name: "rights-are-not-asked",
-        edits: &[Edit {
-            file: "protocol/src/group/rights.rs",
-            sound: "            Allowed::No => Err(Rejection::NoRight),
+        edits: &[
+            Edit {
+                file: "protocol/src/group/rights.rs",
+                sound: "            Allowed::No => Err(Rejection::NoRight),
         }
     }
 
     fn demand_role",
-            broken: "            Allowed::No => Ok(()),
+                broken: "            Allowed::No => Ok(()),
         }
     }
 
     fn demand_role",
-        }],
+            },
+            Edit {
+                file: "protocol/src/group/rights.rs",
+                sound: "        if self.committer.role >= least { Ok(()) } else { Err(Rejection::NoRight) }",
+                broken: "        Ok(drop(least))",
+            },
+            Edit {
+                file: "protocol/src/group/rights.rs",
+                sound: "    if owned { Ok(()) } else { Err(Rejection::LastOwner) }",
+                broken: "    Ok(drop(owned))",
+            },
+        ],
     },
     Break {
         // GRP-033

@@ -9,6 +9,7 @@
 //! A denial leads to the next way (spec: CLI-181). Whoever knows an earlier key can open such an inbox
 //! as well, a revoked device too: the present key is put in place at once.
 
+use hushwire_protocol::seal::InboxKey;
 use hushwire_wire::{SigningKey, id::PublicKey, transcript};
 
 use crate::{
@@ -105,6 +106,18 @@ pub(crate) fn waits_for_own_group(
     Ok((stuck || own_group::gathers(work)?)
         && record.keys_untold
         && record.next_owner_key.is_some())
+}
+
+/// The key that items to own devices are sealed to: while they cannot hear of the present one, the one
+/// before.
+pub(crate) fn told_key(work: &Work<'_>) -> Result<InboxKey, StoreError> {
+    let record = required(work)?;
+    match record.old_seal_keys.last() {
+        Some(before) if waits_for_own_group(work, &record)? => {
+            before.key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)
+        }
+        _ => record.inbox_key(),
+    }
 }
 
 /// Whether a seed is that of a public key.
