@@ -115,10 +115,12 @@ impl World {
         let store = self.clients[client].engine.as_ref()?.store();
         let channels = insider::channels(store);
         let count = u32::try_from(channels.len()).ok().filter(|count| *count > 0)?;
-        let channel = *channels.get((which % count) as usize)?;
         let tricks = u32::try_from(Trick::ALL.len()).ok()?;
         let trick = Trick::ALL[(how % tricks) as usize];
-        self.play(client, channel, trick).map(|()| trick.name())
+        // In one of its groups it can be done, if in any.
+        let turned = channels.iter().cycle().skip((which % count) as usize).take(channels.len());
+        let mut turned = turned.copied();
+        turned.find_map(|channel| self.play(client, channel, trick)).map(|()| trick.name())
     }
 
     fn play(&mut self, client: usize, channel: ChannelId, trick: Trick) -> Option<()> {
