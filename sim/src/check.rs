@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_engine::{command::ChatNumber, event::Warning};
 
-use crate::ledger::{Agreed, ChatKey, Fate, Ledger, Said};
+use crate::ledger::{Agreed, ChatKey, Fate, Ledger, Said, View};
 
 /// Something that must not be.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +155,7 @@ pub(crate) fn complete(
     for (text, said) in &ledger.said {
         let Fate::Acknowledged(_) = said.fate else { continue };
         // What a hostile member's device says may be worth nothing.
-        if !devices.contains_key(&said.client) || said.deceived {
+        if !devices.contains_key(&said.client) {
             continue;
         }
         for ((client, key), view) in &ledger.views {
@@ -171,6 +171,12 @@ pub(crate) fn complete(
             }
             // Of two direct groups with one person, another own device may come into one later.
             if said.key.is_direct() && devices.get(client) == devices.get(&said.client) {
+                continue;
+            }
+            // What a relay lost is brought back in the epoch in which it was said, for who is there.
+            let author = ledger.views.get(&(said.client, said.key.clone()));
+            let stays = |view: &View| said.epoch.is_some() && view.epoch == said.epoch;
+            if said.deceived && !(stays(view) && author.is_some_and(stays)) {
                 continue;
             }
             if has_to && was_there && !view.received.contains(text) {

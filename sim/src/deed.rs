@@ -115,8 +115,8 @@ impl World {
         let without = self.without(client, &chat, &key);
         let at = self.now;
         let fate = Fate::Pending;
-        let (retried, deceived) = (false, false);
-        let said = Said { client, key, channel, at, without, fate, retried, deceived };
+        let (retried, deceived, epoch) = (false, false, None);
+        let said = Said { client, key, channel, at, without, fate, retried, deceived, epoch };
         // Noted first: its events come before the reply.
         self.ledger.said.insert(text.clone(), said);
         let number = chat.number;

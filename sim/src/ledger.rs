@@ -44,8 +44,10 @@ pub struct Said {
     pub fate: Fate,
     /// Whether it was tried again after a failure: then its place is a later one.
     pub retried: bool,
-    /// Whether it was acknowledged in a history that a relay showed to its device alone.
+    /// Whether it was acknowledged in a history that a relay showed to its device alone, or that it lost.
     pub deceived: bool,
+    /// The epoch of its device when it was acknowledged.
+    pub epoch: Option<String>,
 }
 
 /// A device's view of one chat.
@@ -60,6 +62,8 @@ pub struct View {
     pub twofold: bool,
     /// Texts of others, in order.
     pub received: Vec<String>,
+    /// Where it stands at the end.
+    pub epoch: Option<String>,
     /// Identities whose removal it has seen.
     pub removed: BTreeSet<String>,
 }

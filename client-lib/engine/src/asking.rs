@@ -154,12 +154,8 @@ pub(crate) fn follow(
     link: &ContactLink,
 ) -> Result<(), StoreError> {
     if let Some(known) = work.tx.load::<AskedRecord>(&key(chat))? {
-        work.tx.remove(Table::Profile, &key(chat));
-        let capability = known.capability()?;
-        capabilities::revoke(work, capability)?;
-    }
-    for number in wish::askings(work, chat)? {
-        work.settle(number);
+        forget(work, chat)?;
+        capabilities::revoke(work, known.capability()?)?;
     }
     let text = link.to_text().map_err(|_| StoreError::Damaged)?;
     let record = AskedRecord {
@@ -325,7 +321,7 @@ pub(crate) fn withdraw(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Stor
 
 fn over(work: &mut Work<'_>, chat: ChatNumber, state: ChatState) -> Result<(), StoreError> {
     let Some(record) = work.tx.load::<AskedRecord>(&key(chat))? else { return Ok(()) };
-    work.tx.remove(Table::Profile, &key(chat));
+    forget(work, chat)?;
     let capability = record.capability()?;
     capabilities::revoke(work, capability)?;
     if let Some(before) = record.before {
@@ -336,6 +332,15 @@ fn over(work: &mut Work<'_>, chat: ChatNumber, state: ChatState) -> Result<(), S
         tell(work, &ControlEntry { kind: ControlKind::GroupAskingOver, payload })?;
     }
     chats::set_state(work, chat, state)
+}
+
+/// An asking is over: nothing of it is under way any more.
+fn forget(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
+    work.tx.remove(Table::Profile, &key(chat));
+    for number in wish::askings(work, chat)? {
+        work.settle(number);
+    }
+    Ok(())
 }
 
 // --- the answer -----------------------------------------------------------------------------
@@ -364,9 +369,9 @@ pub(crate) fn answered_by(
 
 /// This device is in the group that it asked for. What others of its devices were sent is still on its
 /// way by the same capability, which ends later.
-pub(crate) fn entered(work: &Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
+pub(crate) fn entered(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
     let Some(record) = work.tx.load::<AskedRecord>(&key(chat))? else { return Ok(()) };
-    work.tx.remove(Table::Profile, &key(chat));
+    forget(work, chat)?;
     capabilities::retire(work, &record.capability()?)
 }
 
@@ -474,7 +479,7 @@ pub(crate) fn take_over(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
     let Ok(over) = AskingOver::decode(payload) else { return Ok(()) };
     for Asking { chat, record } in all(work)? {
         if record.capability()? == over.capability {
-            work.tx.remove(Table::Profile, &key(chat));
+            forget(work, chat)?;
             chats::set_state(work, chat, ChatState::NotAdmitted)?;
         }
     }

@@ -36,6 +36,7 @@ pub(crate) fn add(
         kind,
         state,
         channel,
+        rooms: channel.into_iter().collect(),
         contact,
         last: 0,
         read_upto: 0,
@@ -87,7 +88,7 @@ pub(crate) fn set_channel(
     channel: &ChannelId,
 ) -> Result<(), StoreError> {
     let Some(mut record) = load(work, chat)? else { return Ok(()) };
-    record.channel = Some(*channel);
+    record.carry(*channel);
     save(work, chat, &record)
 }
 

@@ -434,11 +434,10 @@ fn from_the_card(
     number: WishNumber,
     mut wish: Wish,
 ) -> Result<Progress, StoreError> {
-    if let Wish::ReachContact { packages, .. } = &mut wish {
-        let refusals = packages.refusals.saturating_add(1);
-        *packages = Packages { refusals, ..Packages::default() };
-    }
-    let retry_after_ms = packages::refused_rest_ms(&wish);
+    let Wish::ReachContact { packages, .. } = &mut wish else { return Ok(Progress::Next) };
+    let refusals = packages.refusals.saturating_add(1);
+    *packages = Packages { refusals, ..Packages::default() };
+    let retry_after_ms = packages::refused_rest_ms(packages);
     work.update_wish(number, wish)?;
     Ok(Progress::Refused { retry_after_ms })
 }

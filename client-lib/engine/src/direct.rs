@@ -61,7 +61,7 @@ pub(crate) fn begin_anew(work: &mut Work<'_>, chat: ChatNumber) -> Result<Channe
     for number in wish::reaching(work, chat)? {
         work.settle(number);
     }
-    record.channel = Some(channel);
+    record.carry(channel);
     chats::save(work, chat, &record)?;
     chats::set_state(work, chat, ChatState::Opening)?;
     Ok(channel)
@@ -167,7 +167,7 @@ pub(crate) fn opened(
             .map(|_| current),
         None => None,
     };
-    record.channel = Some(current.map_or(*channel, |current| current.min(*channel)));
+    record.carry(current.map_or(*channel, |current| current.min(*channel)));
     chats::save(work, chat, &record)?;
     chats::set_state(work, chat, ChatState::Open)?;
     wake_additions(work, &group)

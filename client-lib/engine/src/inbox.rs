@@ -1,6 +1,10 @@
 //! The own inbox: opening it, taking its items, and its capabilities; and writing to the inboxes of
 //! others. `shelf` has its key packages.
 
+mod restoring;
+
+pub(crate) use restoring::{told_key, waits_for_own_group};
+
 use hushwire_protocol::{
     card::{Card, CardTerms, ShelfKey},
     identity::{DeviceListRank, DeviceListVersion},
@@ -16,10 +20,6 @@ use hushwire_wire::{
     message::{Handle, InboxItem, Request},
     transcript,
 };
-
-mod restoring;
-
-pub(crate) use restoring::{told_key, waits_for_own_group};
 
 use crate::{
     asking, capabilities,

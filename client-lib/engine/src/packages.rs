@@ -270,7 +270,7 @@ pub(crate) fn refused(
         return Ok(Progress::Settled);
     }
     packages.refusals = packages.refusals.saturating_add(1);
-    let refused = Progress::Refused { retry_after_ms: refused_rest_ms(&wish) };
+    let refused = Progress::Refused { retry_after_ms: refused_rest_ms(packages) };
     if let Wish::AddPerson { .. } = &wish {
         gather_anew(work, number, wish)?;
         return Ok(refused);
@@ -281,14 +281,8 @@ pub(crate) fn refused(
 
 /// How long a person's inbox is left alone after a refusal, in milliseconds. It grows whatever the relay
 /// grants between two of them (spec: IDN-060).
-pub(crate) fn refused_rest_ms(wish: &Wish) -> u64 {
-    let refusals = match wish {
-        Wish::AddPerson { packages, .. }
-        | Wish::AddDevice { packages, .. }
-        | Wish::ReachContact { packages, .. } => packages.refusals,
-        _ => 0,
-    };
-    backoff::span_ms(refusals.into())
+pub(crate) fn refused_rest_ms(packages: &Packages) -> u64 {
+    backoff::span_ms(packages.refusals.into())
 }
 
 /// The shelf of a person's device is empty: that device has not come yet, or never will. It is passed
@@ -300,10 +294,8 @@ pub(crate) fn shelf_empty(
     mut wish: Wish,
     retry_after_ms: u64,
 ) -> Result<Progress, StoreError> {
-    let packages = match &mut wish {
-        Wish::AddPerson { packages, .. } => packages,
-        Wish::ReachContact { packages, .. } => packages,
-        _ => return Ok(Progress::Refused { retry_after_ms }),
+    let (Wish::AddPerson { packages, .. } | Wish::ReachContact { packages, .. }) = &mut wish else {
+        return Ok(Progress::Refused { retry_after_ms });
     };
     if !packages.missing.is_empty() {
         packages.missing.remove(0);

@@ -11,12 +11,14 @@ use hushwire_protocol::{
 use hushwire_wire::{id::ChannelId, message::Entry};
 
 use crate::{
+    chats,
+    command::ChatNumber,
     control,
     event::Warning,
     groups, log,
     messages::{self, ReadMark},
     profile, receipts,
-    record::{BodyRecord, FileRecord, GroupRecord, MessageRecord},
+    record::{BodyRecord, FileRecord, GroupRecord, MessageRecord, Shown},
     store::StoreError,
     work::Work,
 };
@@ -90,6 +92,12 @@ fn add(
     if messages::place(work, &from.id)?.is_some() {
         return Ok(());
     }
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let own = from.sender == me;
+    if let Some(shown) = known_elsewhere(work, from, chat, bytes)? {
+        messages::set_place(work, shown, &from.id);
+        return owe(work, from, &me);
+    }
     let body = match (content.action(), piece) {
         (Action::Post | Action::Reply(_), Piece::Text { text, .. }) => {
             BodyRecord::Text((*text).to_owned())
@@ -106,8 +114,6 @@ fn add(
         }
         (_, piece) => BodyRecord::NotSupported { media_type: describe(piece) },
     };
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
-    let own = from.sender == me;
     let record = MessageRecord {
         sender: (!own).then_some(from.sender),
         mimi_id: from.id.as_bytes().to_vec(),
@@ -119,7 +125,33 @@ fn add(
         stored_ms: 0,
     };
     messages::add(work, chat, &record)?;
-    if !own && groups::others_in(from.mls, &me)? <= receipts::RECEIPT_PEOPLE_MAX {
+    owe(work, from, &me)
+}
+
+/// Where a message stands that came in another group of this chat before: its sender said it again
+/// where the chat went on (spec: CNT-045).
+fn known_elsewhere(
+    work: &mut Work<'_>,
+    from: &Origin<'_>,
+    chat: ChatNumber,
+    content: &[u8],
+) -> Result<Option<Shown>, StoreError> {
+    let Some(mut record) = chats::load(work, chat)? else { return Ok(None) };
+    if record.add_room(*from.channel) {
+        chats::save(work, chat, &record)?;
+    }
+    for room in record.rooms.iter().filter(|room| *room != from.channel) {
+        let id = messages::message_id(&from.sender, room, content);
+        let place = id.map(|id| messages::place(work, &id)).transpose()?.flatten();
+        if let Some(shown) = place.filter(|shown| shown.chat == chat) {
+            return Ok(Some(shown));
+        }
+    }
+    Ok(None)
+}
+
+fn owe(work: &mut Work<'_>, from: &Origin<'_>, me: &Fingerprint) -> Result<(), StoreError> {
+    if from.sender != *me && groups::others_in(from.mls, me)? <= receipts::RECEIPT_PEOPLE_MAX {
         receipts::owe(work, from.channel, &from.id)?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use crate::{
     capabilities::{self, Uses},
     command::{CommandError, DeviceNumber},
     contacts, control, devices, groups, inbox, links, profile,
-    record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Way, Wish, WishNumber},
+    record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
     wish::{Desk, Step},
@@ -217,22 +217,14 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
     let lost = next.as_ref().is_some_and(|next| next.expose() != owner.expose());
     let known = next.is_some() || has_owner_key(&record, owner);
     if !lost && known && has_others(&record, [seal, shelf, capability]) {
-        let earlier = core::mem::replace(&mut record.owner_key, owner.clone());
-        if earlier.expose() != owner.expose() {
-            record.keep_owner_key(earlier);
-        }
-        record.way = Way::Present;
-        record.rotation_unsure = false;
+        record.take_owner_key(owner.clone());
         record.keys_untold = false;
         work.tx.save(InboxRecord::KEY, &record)?;
         work.effects.inbox = true;
         return Ok(());
     }
     let drawn = core::mem::replace(&mut record.own_capability, capability.clone());
-    let earlier = core::mem::replace(&mut record.owner_key, owner.clone());
-    record.keep_owner_key(earlier);
-    record.way = Way::Present;
-    record.rotation_unsure = false;
+    record.take_owner_key(owner.clone());
     replace_seal_key(work, &mut record, seal.clone());
     record.shelf_key = shelf.clone();
     record.clear_shelf();

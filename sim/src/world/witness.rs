@@ -311,6 +311,7 @@ impl World {
             let chats = self.chats(client);
             let chat = chats.into_iter().find(|chat| chat.number == info.chat);
             let channel = chat.and_then(|chat| self.channel(client, &chat));
+            let epoch = self.epoch(client, info.chat);
             let Some(text) = self.ledger.places.get(&place) else { return Ok(()) };
             let now = self.now;
             let deceived = self.clients[client].deception.instead.is_some();
@@ -323,6 +324,7 @@ impl World {
                     // What waited when its group went on elsewhere goes out there, behind other things.
                     said.retried |= said.channel != channel;
                     said.channel = channel;
+                    said.epoch = epoch;
                     self.tally.acknowledged += 1;
                 }
                 (MessageState::Failed(_), _) => said.fate = Fate::Failed,
@@ -355,6 +357,14 @@ impl World {
         self.tally.received += 1;
         let person = self.people[self.clients[client].person].clone();
         check::received(&mut self.ledger, client, &person, &key, &text)
+    }
+
+    /// Where a device stands in a chat: who is at the same epoch reads the same log.
+    fn epoch(&mut self, client: usize, chat: ChatNumber) -> Option<String> {
+        match self.look(client, Command::GroupCode(chat)) {
+            Some(Reply::GroupCode(code)) => Some(code.epoch),
+            _ => None,
+        }
     }
 
     pub(super) fn chat_moved(&mut self, client: usize, chat: ChatNumber) {
@@ -446,19 +456,16 @@ impl World {
                     continue;
                 }
                 self.compare(client, chat.number)?;
-                let Some(Reply::GroupCode(code)) =
-                    self.look(client, Command::GroupCode(chat.number))
-                else {
-                    continue;
-                };
+                let Some(epoch) = self.epoch(client, chat.number) else { continue };
+                self.ledger.view(client, &key).epoch = Some(epoch.clone());
                 // What it was invited to and did not follow, the others write to.
                 if key.is_direct() && self.turned_away.contains(&client) {
                     continue;
                 }
                 // Two people who form a group anew, each without the other, part it for good.
                 let place = self.channel(client, &chat).unwrap_or_else(|| key.0.clone());
-                let first = epochs.entry(place).or_insert((client, code.epoch.clone()));
-                if first.1 != code.epoch {
+                let first = epochs.entry(place).or_insert((client, epoch.clone()));
+                if first.1 != epoch {
                     let what = format!("devices {} and {client} in {}", first.0, key.0);
                     return Err(Violation::Fork(what));
                 }

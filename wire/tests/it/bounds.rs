@@ -24,6 +24,7 @@ const BETWEEN_CLIENTS: &[(&str, &str, &str)] = &[
     ("reaction_bytes_max", "protocol/src/group/message_rights.rs", "REACTION_BYTES_MAX"),
     ("door_keys_earlier_max", "protocol/src/door/notice.rs", "EARLIER_KEYS_MAX"),
     ("pins_max", "client-lib/engine/src/pins.rs", "PINS_MAX"),
+    ("chat_rooms_max", "client-lib/engine/src/record/chat.rs", "CHAT_ROOMS_MAX"),
     ("roles_max", "protocol/src/group/state.rs", "ROLES_MAX"),
     ("contested_bytes_max", "protocol/src/group/binding.rs", "CONTESTED_BYTES_MAX"),
     ("unseen_messages_max", "protocol/src/group/profile.rs", "OUT_OF_ORDER_TOLERANCE"),

@@ -34,6 +34,16 @@ impl InboxRecord {
         self.earlier_owner_keys.drain(..spare);
     }
 
+    /// The inbox has this owner key; the one before is kept.
+    pub(crate) fn take_owner_key(&mut self, key: SecretBytes) {
+        let earlier = core::mem::replace(&mut self.owner_key, key);
+        if earlier.expose() != self.owner_key.expose() {
+            self.keep_owner_key(earlier);
+        }
+        self.way = Way::Present;
+        self.rotation_unsure = false;
+    }
+
     /// The key by which the inbox is opened or created now.
     pub(super) fn key_to_try(&self) -> &SecretBytes {
         let earlier = match self.way {

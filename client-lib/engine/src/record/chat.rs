@@ -13,6 +13,9 @@ use crate::{
     store::Table,
 };
 
+/// Groups of a chat that are remembered (spec: CNT-045).
+const CHAT_ROOMS_MAX: usize = 16;
+
 /// A chat. Key: number.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct ChatRecord {
@@ -22,6 +25,9 @@ pub(crate) struct ChatRecord {
     /// The group that carries it; none while a contact is being reached.
     #[serde(with = "id::option")]
     pub(crate) channel: Option<ChannelId>,
+    /// The groups in which something of it was said, the latest last.
+    #[serde(with = "id::list", default)]
+    pub(crate) rooms: Vec<ChannelId>,
     pub(crate) contact: Option<ContactNumber>,
     pub(crate) last: u64,
     pub(crate) read_upto: u64,
@@ -35,6 +41,26 @@ pub(crate) struct ChatRecord {
 
 impl Record for ChatRecord {
     const TABLE: Table = Table::Chat;
+}
+
+impl ChatRecord {
+    /// From now on this group carries it.
+    pub(crate) fn carry(&mut self, channel: ChannelId) {
+        self.channel = Some(channel);
+        self.add_room(channel);
+    }
+
+    /// Notes that something of it is said in a group, which may be a former one; says whether that is
+    /// new.
+    pub(crate) fn add_room(&mut self, channel: ChannelId) -> bool {
+        let new = !self.rooms.contains(&channel);
+        if new {
+            self.rooms.push(channel);
+            let over = self.rooms.len().saturating_sub(CHAT_ROOMS_MAX);
+            self.rooms.drain(..over);
+        }
+        new
+    }
 }
 
 /// A message. Key: chat, number.

@@ -124,6 +124,25 @@ fn of_two_answers_a_no_ends_the_adding_that_is_under_way() {
 }
 
 #[test]
+fn who_is_let_in_before_the_receipt_for_the_request_comes_waits_for_nothing() {
+    // spec: LNK-100
+    let mut house = house();
+    let link = house.link(LinkAdmission::Open);
+    let dave = house.dave;
+    house.world.set_tamper(|frame| match frame.answer {
+        Answer::InboxSent { .. } if frame.id.0 > 0 => None,
+        _ => Some(frame),
+    });
+    let chat = join(&mut house.world, dave, &link);
+    house.world.pass(60_000);
+    assert_eq!(state(&mut house.world, dave, chat), ChatState::Open);
+    house.world.set_tamper(Some);
+    house.world.pass(60_000);
+    let Reply::Status(status) = house.world.ask(dave, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+}
+
+#[test]
 fn a_link_ends_by_its_uses_by_its_time_and_by_being_revoked() {
     // spec: LNK-095, GRP-113
     let mut house = house();

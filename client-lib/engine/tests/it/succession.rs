@@ -1,5 +1,7 @@
 //! Groups that are formed anew: who does it, who comes along, and who does not.
 
+mod former;
+
 use std::collections::BTreeSet;
 
 use hushwire_engine::{
@@ -430,78 +432,6 @@ fn the_link_by_hand_lets_in_who_has_lost_the_group() {
     house.world.settle();
     assert_eq!(house.world.texts(dave, new), ["welcome back"]);
     assert_ne!(new, chat, "of what it cannot read it cannot say that it goes on");
-}
-
-#[test]
-fn what_waits_in_the_old_group_is_said_in_the_new_one() {
-    // spec: CLI-203
-    let mut crew = crew();
-    let bob = crew.people[BOB];
-    crew.world.set_online(bob, false);
-    crew.say(BOB, "written on the road");
-    crew.succeed(ALICE, &[]).unwrap();
-    crew.world.pass(60_000);
-    crew.world.set_online(bob, true);
-    crew.world.pass(120_000);
-    for place in [ALICE, BOB, CAROL] {
-        assert_eq!(crew.texts(place), ["written on the road"], "{place}");
-    }
-    crew.assert_together("after");
-}
-
-#[test]
-fn what_was_under_way_in_the_old_group_is_heard_once() {
-    // spec: CLI-203
-    // The relay has it and its answer was lost, or the relay never got it.
-    for stored in [true, false] {
-        let mut crew = crew();
-        let bob = crew.people[BOB];
-        if stored {
-            crew.world.set_tamper(|frame| {
-                let silent = matches!(frame.answer, Answer::Appended(_) | Answer::Entry(_));
-                (!silent).then_some(frame)
-            });
-        } else {
-            crew.world.set_mute(bob, true);
-        }
-        crew.say(BOB, "under way");
-        crew.world.settle();
-        crew.world.set_online(bob, false);
-        crew.world.set_mute(bob, false);
-        crew.world.set_tamper(Some);
-        crew.succeed(ALICE, &[]).unwrap();
-        crew.world.pass(60_000);
-        crew.world.set_online(bob, true);
-        crew.world.pass(240_000);
-        for place in [ALICE, BOB, CAROL] {
-            assert_eq!(crew.texts(place), ["under way"], "{place}, stored: {stored}");
-        }
-        crew.assert_together("after");
-    }
-}
-
-#[test]
-fn a_change_that_is_under_way_in_the_old_group_blocks_nothing() {
-    // spec: CLI-203
-    let mut crew = crew();
-    let alice = crew.people[ALICE];
-    crew.world.set_tamper(|frame| {
-        let silent = matches!(frame.answer, Answer::Appended(_) | Answer::Entry(_));
-        (!silent).then_some(frame)
-    });
-    let description = Some("ours".to_owned());
-    let change = GroupEdit { description, ..GroupEdit::default() }.into();
-    crew.world.ask(alice, Command::ChangeGroup { chat: crew.chats[ALICE], change });
-    crew.world.settle();
-    crew.succeed(ALICE, &[]).unwrap();
-    crew.world.set_tamper(Some);
-    crew.world.pass(300_000);
-    crew.assert_together("described");
-    let (bob, chat) = (crew.people[BOB], crew.chats[BOB]);
-    let Reply::Group(info) = crew.world.ask(bob, Command::GroupInfo(chat)) else { panic!() };
-    assert_eq!(info.description, "ours");
-    let Reply::Status(status) = crew.world.ask(alice, Command::Status) else { panic!() };
-    assert_eq!(status.waiting, 0);
 }
 
 #[test]
