@@ -68,6 +68,14 @@ pub struct View {
     pub removed: BTreeSet<String>,
 }
 
+impl View {
+    /// It cannot be written to any more.
+    pub fn close(&mut self) {
+        self.open_since = None;
+        self.channels.clear();
+    }
+}
+
 /// Something that a hostile member did in a group, which the others have to notice.
 #[derive(Clone, Copy, Debug)]
 pub struct Harm {

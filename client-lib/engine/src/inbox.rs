@@ -9,7 +9,7 @@ use hushwire_protocol::{
     card::{Card, CardTerms, ShelfKey},
     identity::{DeviceListRank, DeviceListVersion},
     profile::ProfileName,
-    seal::{InboxItem as OpenedItem, InboxKey, open_item},
+    seal::{InboxItem as OpenedItem, InboxKey, ItemError, open_item},
 };
 use hushwire_wire::{
     SigningKey,
@@ -220,7 +220,7 @@ fn store_is_old(work: &mut Work<'_>) -> Result<(), StoreError> {
 
 /// Whether an item, at a place that was handled before, is not the one that was there.
 pub(crate) fn is_other(work: &Work<'_>, item: &InboxItem) -> Result<bool, StoreError> {
-    Ok(open(work, item).is_ok() && !handled::contains(work, &id(work, item)?)?)
+    Ok(matches!(open(work, item), Ok(Some(_))) && !handled::contains(work, &id(work, item)?)?)
 }
 
 /// Moves on over an item.
@@ -273,7 +273,7 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
     }
     // It counts for its capability, whatever it says.
     capabilities::used(work, &item.capability)?;
-    let opened = open(work, item)?;
+    let Some(opened) = open(work, item)? else { return Ok(()) };
     handled::note(work, &id(work, item)?)?;
     links::used(work, &item.capability)?;
     joining::take(work, &opened.sender, &opened.content, Some(&item.capability))
@@ -283,15 +283,26 @@ fn id(work: &Work<'_>, item: &InboxItem) -> Result<ItemId, StoreError> {
     Ok(transcript::item_id(&required(work)?.inbox, &item.item))
 }
 
-fn open(work: &Work<'_>, item: &InboxItem) -> Result<OpenedItem, Fault> {
+/// What an item says; none of one that was sealed to a key from before this device was linked
+/// (spec: IDN-062).
+fn open(work: &Work<'_>, item: &InboxItem) -> Result<Option<OpenedItem>, Fault> {
     let record = required(work)?;
     let old = record.old_seal_keys.iter().map(|old| &old.key);
     let keys = core::iter::once(&record.seal_key).chain(old);
+    let mut is_of_other_key = true;
     for key in keys {
         let key = key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)?;
-        if let Ok(opened) = open_item(&record.inbox, &key, &item.item) {
-            return Ok(opened);
+        match open_item(&record.inbox, &key, &item.item) {
+            Ok(opened) => return Ok(Some(opened)),
+            Err(ItemError::OtherKey) => {}
+            Err(_) => is_of_other_key = false,
         }
+    }
+    let may_be_earlier = record.linked_ms.map(Timestamp).is_some_and(|linked| {
+        linked <= work.now && work.now < revoking::old_key_end(linked)
+    });
+    if is_of_other_key && may_be_earlier {
+        return Ok(None);
     }
     Err(Fault::Rejected("ITEM_NOT_OPENED"))
 }
@@ -304,7 +315,7 @@ pub(crate) fn reject(
 ) -> Result<(), StoreError> {
     move_cursor(work, item)?;
     capabilities::used(work, &item.capability)?;
-    if open(work, item).is_ok() {
+    if let Ok(Some(_)) = open(work, item) {
         work.effects.shelf = true;
         handled::note(work, &id(work, item)?)?;
     }
@@ -322,7 +333,7 @@ pub(crate) fn refuse(
     capabilities::used(work, &item.capability)?;
     handled::note(work, &id(work, item)?)?;
     work.effects.shelf = true;
-    if let (true, Ok(opened)) = (reason.may_pass(), open(work, item)) {
+    if let (true, Ok(Some(opened))) = (reason.may_pass(), open(work, item)) {
         joining::hold(work, item, &opened.sender, &opened.content)?;
     }
     work.event(Event::Warning(Warning::InvitationRefused { reason }))
@@ -335,7 +346,8 @@ pub(crate) fn put_by(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreE
     capabilities::used(work, &item.capability)?;
     handled::note(work, &id(work, item)?)?;
     match open(work, item) {
-        Ok(opened) => joining::hold(work, item, &opened.sender, &opened.content),
+        Ok(Some(opened)) => joining::hold(work, item, &opened.sender, &opened.content),
+        Ok(None) => Ok(()),
         Err(_) => Ok(()),
     }
 }

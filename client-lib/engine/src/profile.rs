@@ -125,6 +125,7 @@ fn make_inbox(
         owner_key: SecretBytes::new(&work.random::<32>()),
         seal_key: SecretBytes::new(seal_key.expose()),
         old_seal_keys: Vec::new(),
+        linked_ms: None,
         shelf_key: SecretBytes::new(&work.random::<32>()),
         own_capability: own_capability.clone(),
         next_owner_key: None,

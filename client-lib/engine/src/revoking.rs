@@ -11,7 +11,7 @@ use hushwire_wire::{SigningKey, id::Timestamp, message::Request, transcript};
 use crate::{
     capabilities::{self, Uses},
     command::{CommandError, DeviceNumber},
-    contacts, control, devices, groups, inbox, links, profile,
+    contacts, control, devices, groups, inbox, links, log, profile,
     record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
@@ -62,6 +62,11 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
         let Some(group) = groups::record(work, &channel)? else { continue };
         if matches!(group.state, GroupState::Member | GroupState::Creating) {
             work.wish(Wish::RemoveDevice { channel, device: revoked.device })?;
+        }
+        // The revoked one may have had others to bring in.
+        if group.state == GroupState::Member && group.opened && channel != identity.own_group {
+            let members = groups::members_of(&log::load_group(work, &channel)?)?;
+            devices::add_absent(work, &channel, &members)?;
         }
     }
     links::put_again(work)?;

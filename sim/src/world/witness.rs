@@ -83,11 +83,18 @@ impl World {
                 self.chat_moved(client, chat);
                 self.compare(client, chat)?;
             }
+            // It may be in again by now: what was said between is not for it.
+            Event::RemovedFromChat(chat) => {
+                if let Some(key) = self.key_of(client, chat) {
+                    self.ledger.view(client, &key).close();
+                }
+                self.chat_moved(client, chat);
+                self.compare(client, chat)?;
+            }
             Event::ChatAdded(chat)
             | Event::ChatChanged(chat)
             | Event::GroupChanged { chat, .. }
-            | Event::GroupDissolved { chat, .. }
-            | Event::RemovedFromChat(chat) => {
+            | Event::GroupDissolved { chat, .. } => {
                 self.chat_moved(client, chat);
                 self.compare(client, chat)?;
             }
@@ -381,10 +388,7 @@ impl World {
                     view.channels.entry(channel).or_insert(now);
                 }
             }
-            _ => {
-                view.open_since = None;
-                view.channels.clear();
-            }
+            _ => view.close(),
         }
     }
 

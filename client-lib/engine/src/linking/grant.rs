@@ -150,6 +150,7 @@ fn become_device(
         owner_key: SecretBytes::new(&secrets.inbox_owner.to_secret_bytes()[..]),
         seal_key: SecretBytes::new(secrets.inbox_key.expose()),
         old_seal_keys: Vec::new(),
+        linked_ms: Some(work.now.0),
         shelf_key: SecretBytes::new(secrets.shelf_key.expose()),
         own_capability: SecretBytes::new(own.capability),
         next_owner_key: None,

@@ -49,6 +49,9 @@ pub(crate) struct InboxRecord {
     pub(crate) seal_key: SecretBytes,
     /// Earlier seal keys, while items sealed to them may still come.
     pub(crate) old_seal_keys: Vec<OldSealKey>,
+    /// When this device was linked: it has none of the seal keys before. None where it made the inbox.
+    #[serde(default)]
+    pub(crate) linked_ms: Option<u64>,
     pub(crate) shelf_key: SecretBytes,
     /// By it own devices take each other's key packages.
     pub(crate) own_capability: SecretBytes,

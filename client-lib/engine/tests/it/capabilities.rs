@@ -125,6 +125,8 @@ fn what_was_replaced_works_for_a_while_and_then_not_any_more() {
     world.ask(alice, Command::DeviceRevoke(number));
     world.pass(180_000);
     assert_eq!(world.old_seal_keys(alice), 1);
+    // It never had the key before.
+    let phone = devices::link(&mut world, alice);
     let after = world.known_card(bob, &of_alice);
     assert_ne!(before.capability.expose(), after.capability.expose());
     // What was sealed under way arrives, and opens.
@@ -132,6 +134,7 @@ fn what_was_replaced_works_for_a_while_and_then_not_any_more() {
     assert_eq!(stored(&world.write_by(bob, &before, &[b"late"])), 1);
     world.settle();
     assert_eq!(codes(&mut world, alice), ["ITEM_NOT_UNDERSTOOD"]);
+    assert_eq!(codes(&mut world, phone), [""; 0]);
     // Then the capability ends, and a day later the key.
     world.pass(2 * DAY_MS);
     world.restart(alice);
@@ -149,5 +152,6 @@ fn what_was_replaced_works_for_a_while_and_then_not_any_more() {
     assert_eq!(stored(&world.write_by(bob, &mixed, &[b"to an old key"])), 1);
     world.settle();
     assert_eq!(codes(&mut world, alice), ["ITEM_NOT_UNDERSTOOD", "ITEM_NOT_OPENED"]);
+    assert_eq!(codes(&mut world, phone), ["ITEM_NOT_OPENED"]);
     assert_eq!(stored(&world.write_by(bob, &after, &[b"to the new key"])), 1);
 }

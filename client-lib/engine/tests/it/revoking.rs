@@ -72,6 +72,39 @@ fn revoking_goes_on_after_a_crash_at_any_step() {
 }
 
 #[test]
+fn whom_a_revoked_device_was_to_bring_in_is_brought_in_by_who_revokes_it() {
+    // spec: IDN-057
+    let mut world = World::new(2);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 1);
+    let (_, his) = world.befriend(alice, bob);
+    let Reply::Chat(house) = world.ask(bob, Command::GroupNew { name: "House".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(bob, Command::Contacts) else { panic!() };
+    let add = Command::GroupAdd { chat: house.number, contact: contacts[0].number };
+    world.ask(bob, add);
+    world.pass(60_000);
+    let laptop = link(&mut world, alice);
+    // Where the groups are, nothing is reached while the laptop links a phone.
+    world.set_up(1, false);
+    let phone = link(&mut world, laptop);
+    assert!(world.chats(phone).iter().all(|chat| chat.name != "House"));
+    world.set_online(laptop, false);
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
+    world.set_up(1, true);
+    world.set_online(laptop, true);
+    world.pass(600_000);
+    for (chat, name) in [(his, "Bob"), (house.number, "House")] {
+        let theirs = world.chat(phone, name).number;
+        world.say(bob, chat, "hello");
+        world.settle();
+        assert_eq!(world.texts(phone, theirs), ["hello"], "{name}");
+    }
+}
+
+#[test]
 fn two_devices_that_revoke_at_once_agree() {
     // spec: IDN-063
     let mut world = World::new(1);
