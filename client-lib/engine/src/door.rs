@@ -281,6 +281,12 @@ fn take_keys(work: &mut Work<'_>, channel: &ChannelId, payload: &[u8]) -> Result
     links::door_changed(work, channel, &door)
 }
 
+/// How a door is come by, with the owner key for it.
+enum Way<'a> {
+    Open(&'a SecretBytes),
+    Make(&'a SecretBytes),
+}
+
 impl DoorRecord {
     /// Newer keys, then a lower inbox, then lower keys (spec: GRP-110).
     fn is_better_than(&self, other: &Self) -> bool {
@@ -324,11 +330,13 @@ impl DoorRecord {
         core::iter::once(&self.seal_key).chain(self.earlier.iter().map(|keys| &keys.seal_key))
     }
 
-    /// The key that the relay may have: the present one, then those before.
-    fn owner(&self, attempt: usize) -> Option<&SecretBytes> {
+    /// What may let it be opened: the present key, those before, and the present one to make it anew.
+    fn way(&self, attempt: usize) -> Option<Way<'_>> {
         match attempt.checked_sub(1) {
-            None => Some(&self.owner_key),
-            Some(earlier) => self.earlier.get(earlier).map(|keys| &keys.owner_key),
+            None if self.created => Some(Way::Open(&self.owner_key)),
+            None => Some(Way::Make(&self.owner_key)),
+            Some(place) if place == self.earlier.len() => Some(Way::Make(&self.owner_key)),
+            Some(place) => self.earlier.get(place).map(|keys| Way::Open(&keys.owner_key)),
         }
     }
 }

@@ -298,9 +298,10 @@ fn open(work: &Work<'_>, item: &InboxItem) -> Result<Option<OpenedItem>, Fault> 
             Err(_) => is_of_other_key = false,
         }
     }
-    let may_be_earlier = record.linked_ms.map(Timestamp).is_some_and(|linked| {
-        linked <= work.now && work.now < revoking::old_key_end(linked)
-    });
+    let may_be_earlier = record
+        .linked_ms
+        .map(Timestamp)
+        .is_some_and(|linked| linked <= work.now && work.now < revoking::old_key_end(linked));
     if is_of_other_key && may_be_earlier {
         return Ok(None);
     }

@@ -28,6 +28,7 @@ use crate::{
     advance::{self, HeadRow},
     backoff,
     command::StuckCause,
+    door,
     event::{Event, Warning},
     forks, groups, inbox, leaving, outbox, received,
     record::{
@@ -158,6 +159,7 @@ pub(crate) fn denied(
     // An epoch that the relay no longer knows cannot be read on from (spec: CHN-017).
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
     inbox::doubt(work, &record.relay)?;
+    door::opening::doubt(work, channel)?;
     stuck::stick(work, channel, StuckCause::EpochGone)
 }
 

@@ -393,7 +393,8 @@ pub(crate) fn door_changed(
     put_again(work, channel)
 }
 
-/// Puts the cards of this identity's links again: they say something else by now.
+/// Puts the cards of this identity's links again: they say something else by now, or the relay may not
+/// have them.
 pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     if super::kept(work, channel)?.is_none() {
@@ -403,6 +404,22 @@ pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
         if !link.is_over() && link.maker == me {
             let capability = link.capability()?;
             work.wish(Wish::PutDoorLink { channel: *channel, capability })?;
+        }
+    }
+    Ok(())
+}
+
+/// Has the relay end again what is over.
+pub(super) fn revoke_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    if super::kept(work, channel)?.is_none() {
+        return Ok(());
+    }
+    let prefix = prefix(channel);
+    for row in work.tx.list::<GroupLinkRecord>(&prefix, usize::MAX)? {
+        let capability = row.key.get(prefix.len()..).unwrap_or_default();
+        let capability = CapabilityId::from_slice(capability).map_err(|_| StoreError::Damaged)?;
+        if row.record.is_over() {
+            work.wish(Wish::RevokeDoorLink { channel: *channel, capability })?;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use hushwire_wire::{
     transcript,
 };
 
-use super::{key, record};
+use super::{Way, key, links, record};
 use crate::{
     event::{Event, Warning},
     groups,
@@ -39,28 +39,51 @@ pub(crate) fn opening(
     attempt: usize,
 ) -> Result<Opening, StoreError> {
     let Some(door) = record(work, channel)? else { return Ok(Opening::None) };
-    let Some(owner) = door.owner(attempt) else { return Ok(Opening::None) };
-    let owner = signing_key(owner)?;
     let inbox = door.inbox;
-    if !door.created {
-        let owner_key = transcript::public_key(&owner);
-        let signed = transcript::inbox_create(relay, session, &inbox, &owner_key);
-        let signature = signed.sign(&owner);
-        return Ok(Opening::Create(Request::InboxCreate { inbox, owner_key, signature }));
-    }
-    let signature = transcript::inbox_open(relay, session, &inbox, &SHARED_SLOT).sign(&owner);
-    Ok(Opening::Open(Request::InboxOpen { inbox, slot: SHARED_SLOT, signature }))
+    Ok(match door.way(attempt) {
+        None => Opening::None,
+        Some(Way::Make(owner)) => {
+            let owner = signing_key(owner)?;
+            let owner_key = transcript::public_key(&owner);
+            let signed = transcript::inbox_create(relay, session, &inbox, &owner_key);
+            let signature = signed.sign(&owner);
+            Opening::Create(Request::InboxCreate { inbox, owner_key, signature })
+        }
+        Some(Way::Open(owner)) => {
+            let signed = transcript::inbox_open(relay, session, &inbox, &SHARED_SLOT);
+            let signature = signed.sign(&signing_key(owner)?);
+            Opening::Open(Request::InboxOpen { inbox, slot: SHARED_SLOT, signature })
+        }
+    })
 }
 
 fn signing_key(key: &SecretBytes) -> Result<SigningKey, StoreError> {
     key.array().map(|seed| SigningKey::from_bytes(&seed)).ok_or(StoreError::Damaged)
 }
 
-/// The relay has the inbox, by this device or by another.
-pub(crate) fn created(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+/// The relay has the inbox. Where it had one before, it was put back to an old copy, and has none of the
+/// links (spec: GRP-116).
+pub(crate) fn created(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(mut door) = record(work, channel)? else { return Ok(()) };
-    door.created = true;
+    if core::mem::replace(&mut door.created, true) {
+        return links::put_again(work, channel);
+    }
     work.tx.save(&key(channel), &door)
+}
+
+/// The relay had the inbox already; says whether this device knew that: then by none of its keys.
+pub(crate) fn exists(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+    let Some(mut door) = record(work, channel)? else { return Ok(false) };
+    let known = core::mem::replace(&mut door.created, true);
+    work.tx.save(&key(channel), &door)?;
+    Ok(known)
+}
+
+/// The relay of a door was put back to an old copy: the links of this identity are put there again, and
+/// those that are over revoked again (spec: GRP-116).
+pub(crate) fn doubt(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    links::put_again(work, channel)?;
+    links::revoke_again(work, channel)
 }
 
 /// The relay lets nobody open the door by any key that is known here. The person is told when that has

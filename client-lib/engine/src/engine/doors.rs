@@ -235,18 +235,32 @@ impl<S: Store> Engine<S> {
         channel: ChannelId,
         answer: &Answer,
     ) -> Result<(), StoreError> {
+        let Some(live) = self.doors.get_mut(&channel) else { return Ok(()) };
         match answer {
             // With another owner key: it was made, and its keys were changed since.
-            Answer::Refused(refusal) if refusal.code == Code::AlreadyExists => {}
-            Answer::Done => {}
+            Answer::Refused(refusal) if refusal.code == Code::AlreadyExists => {
+                live.attempt = live.attempt.saturating_add(1);
+                if !self.transact(|work| opening::exists(work, &channel))? {
+                    self.first_attempt(&channel);
+                }
+            }
+            Answer::Done => {
+                self.first_attempt(&channel);
+                self.transact(|work| opening::created(work, &channel))?;
+            }
             _ => {
                 self.rest_door(&channel, ToldRest::of(answer));
                 return Ok(());
             }
         }
-        self.transact(|work| opening::created(work, &channel))?;
         self.close_door(&channel);
         Ok(())
+    }
+
+    fn first_attempt(&mut self, channel: &ChannelId) {
+        if let Some(live) = self.doors.get_mut(channel) {
+            live.attempt = 0;
+        }
     }
 
     pub(super) fn door_opened(

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 use super::{epoch_state, save_epoch};
 use crate::{
     advance::{self, head_row},
+    door,
     event::Event,
     groups, inbox, messages,
     record::{EpochRecord, GroupRecord, Shown, Wish, by_channel},
@@ -122,6 +123,7 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
     save_epoch(work, channel, &group.epoch, &record)?;
     groups::save(work, channel, &GroupRecord { contest: None, ..group.clone() })?;
     inbox::doubt(work, &group.relay)?;
+    door::opening::doubt(work, channel)?;
     work.effects.channels.insert(*channel);
     match group.purpose.chat() {
         Some(chat) => work.event(Event::HistoryReadAnew(chat)),

@@ -134,6 +134,50 @@ fn a_door_that_somebody_shut_is_replaced_by_another() {
 }
 
 #[test]
+fn a_door_that_its_relay_lost_is_made_again_with_its_links() {
+    // spec: GRP-116
+    let mut house = house();
+    let before = house.world.backup(0);
+    let link = house.link(LinkAdmission::Open);
+    let revoked = house.link(LinkAdmission::Open);
+    let number = house.links(house.alice)[1].number;
+    let chat = house.hers;
+    house.world.ask(house.alice, Command::GroupLinkRevoke { chat, link: number });
+    house.world.settle();
+    house.world.restore(0, before);
+    house.world.pass(120_000);
+    let dave = house.dave;
+    join(&mut house.world, dave, &revoked);
+    house.world.pass(60_000);
+    assert!(!house.is_in(dave));
+    join(&mut house.world, dave, &link);
+    house.world.pass(60_000);
+    assert!(house.is_in(dave));
+    let denied = |event: &Event| matches!(event, Event::Warning(Warning::DoorDenied { .. }));
+    assert!(!house.world.events(house.alice).iter().any(denied));
+    let Reply::Status(status) = house.world.ask(house.alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+}
+
+#[test]
+fn a_link_that_its_relay_knows_again_is_revoked_again() {
+    // spec: GRP-116
+    let mut house = house();
+    let link = house.link(LinkAdmission::Open);
+    let before = house.world.backup(0);
+    let (chat, number) = (house.hers, house.links(house.alice)[0].number);
+    house.world.ask(house.alice, Command::GroupLinkRevoke { chat, link: number });
+    house.world.settle();
+    house.world.restore(0, before);
+    house.world.pass(120_000);
+    let dave = house.dave;
+    let his = join(&mut house.world, dave, &link);
+    house.world.pass(60_000);
+    assert_eq!(state(&mut house.world, dave, his), ChatState::NotAdmitted);
+    assert_eq!(failures(&mut house.world, dave), [FailureReason::LinkNotValid]);
+}
+
+#[test]
 fn with_who_made_a_link_goes_the_link() {
     // spec: GRP-113
     let mut house = house();
