@@ -87,19 +87,48 @@ fn channel_before(work: &mut Work<'_>, first: Option<ChannelId>) -> ChannelId {
 /// Ends a group that the chat does without: texts that wait go to the other channel, and what was
 /// about the group itself means nothing any more.
 fn let_go(work: &mut Work<'_>, channel: &ChannelId, next: &ChannelId) -> Result<(), StoreError> {
+    move_texts(work, channel, next)?;
     for row in wish::of_channel(work, channel)? {
-        match row.wish {
-            // What was sealed may be in the log that is given up: a person decides about it.
-            Wish::SendContent { message: Some(_), .. } if outbox::is_sealed(work, row.number)? => {
-                wish::fail(work, row.number, FailureReason::NotReachable)?;
-            }
-            Wish::SendContent { content, message: Some(shown), .. } => {
-                move_content(work, row.number, *next, content, Some(shown))?;
-            }
-            _ => work.settle(row.number),
-        }
+        work.settle(row.number);
     }
     groups::drop_group(work, channel)
+}
+
+/// Says in another group of the chat what waits in one: what was sealed may be in that log, and is
+/// known again by who read it there (spec: CNT-045).
+fn move_texts(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    next: &ChannelId,
+) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        if let Wish::SendContent { content, message: Some(shown), .. } = row.wish {
+            outbox::unseal(work, row.number)?;
+            move_content(work, row.number, *next, content, Some(shown))?;
+        }
+    }
+    Ok(())
+}
+
+/// This device is stuck in one group of a direct chat: the chat goes on in another one, if it can
+/// (spec: LNK-094).
+pub(crate) fn stuck(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+) -> Result<(), StoreError> {
+    let is_open = |group: &GroupRecord| group.opened && group.state == GroupState::Member;
+    let others = groups_of(work, chat)?.into_iter().filter(|(_, group)| is_open(group));
+    let Some(next) = others.map(|(other, _)| other).min() else {
+        return chats::set_state(work, chat, ChatState::Stuck);
+    };
+    move_texts(work, channel, &next)?;
+    let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
+    if record.channel == Some(*channel) {
+        record.carry(next);
+        chats::save(work, chat, &record)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn move_content(
@@ -167,8 +196,14 @@ pub(crate) fn opened(
             .map(|_| current),
         None => None,
     };
-    record.carry(current.map_or(*channel, |current| current.min(*channel)));
+    let carries = current.map_or(*channel, |current| current.min(*channel));
+    record.carry(carries);
     chats::save(work, chat, &record)?;
+    for (other, group) in groups_of(work, chat)? {
+        if group.state == GroupState::Stuck {
+            move_texts(work, &other, &carries)?;
+        }
+    }
     chats::set_state(work, chat, ChatState::Open)?;
     wake_additions(work, &group)
 }

@@ -88,9 +88,13 @@ pub(crate) fn set_state(
     group.state = state;
     save(work, channel, &group)?;
     work.effects.channels.insert(*channel);
-    match (state, group.purpose.chat()) {
-        (GroupState::Stuck, Some(chat)) => chats::set_state(work, chat, ChatState::Stuck),
-        _ => Ok(()),
+    match group.purpose {
+        _ if state != GroupState::Stuck => Ok(()),
+        PurposeRecord::Direct { chat, .. } => direct::stuck(work, channel, chat),
+        purpose => match purpose.chat() {
+            Some(chat) => chats::set_state(work, chat, ChatState::Stuck),
+            None => Ok(()),
+        },
     }
 }
 

@@ -97,7 +97,24 @@ impl World {
         let again = Happening::Answers { client, chat, request, answer };
         let command = Command::GroupAnswer { chat, request, answer };
         self.note(|| format!("device {client}: {command:?}"));
+        if answer == RequestAnswer::Approve {
+            self.counts_as_added(client, chat, request);
+        }
         self.insist(client, command, again);
+    }
+
+    /// Who was out is in again by a member's word.
+    fn counts_as_added(&mut self, client: usize, chat: ChatNumber, request: RequestNumber) {
+        let Some(Reply::GroupRequests(requests)) = self.look(client, Command::GroupRequests(chat))
+        else {
+            return;
+        };
+        let Some(asked) = requests.into_iter().find(|asked| asked.number == request) else {
+            return;
+        };
+        if let Some(key) = self.key_of(client, chat) {
+            *self.ledger.additions.entry((key, asked.fingerprint)).or_default() += 2;
+        }
     }
 
     /// Forms a group anew, perhaps without somebody.

@@ -7,10 +7,11 @@ use hushwire_engine::{
 use hushwire_wire::{
     error::{Code, Refusal},
     frame::AnswerFrame,
+    id::ChannelId,
     message::Answer,
 };
 
-use crate::world::{Who, World};
+use crate::world::{Who, World, past::Damage};
 
 /// No channel opens any more.
 fn deny_channels(mut frame: AnswerFrame) -> Option<AnswerFrame> {
@@ -247,4 +248,53 @@ fn strangers_do_not_keep_out_the_relay_of_somebody_who_is_sought() {
     world.ask(friend, add);
     world.pass(60_000);
     assert_eq!(world.chat(bob, "Crew").state, ChatState::Open);
+}
+
+/// Two people who began their chat at once, and so have two groups for it: the one that carries it
+/// comes first.
+fn two_groups(world: &mut World) -> ([Who; 2], [ChannelId; 2]) {
+    let people = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    let [alice, bob] = people;
+    let [to_bob, to_alice] = [bob, alice].map(|who| world.link(who, LinkUse::Single));
+    for who in people {
+        world.set_online(who, false);
+    }
+    add(world, alice, to_bob).unwrap();
+    add(world, bob, to_alice).unwrap();
+    for who in people {
+        world.set_online(who, true);
+    }
+    world.pass(120_000);
+    let of_bob = world.channels(bob);
+    let shared: Vec<_> =
+        world.channels(alice).into_iter().filter(|id| of_bob.contains(id)).collect();
+    (people, shared.try_into().unwrap())
+}
+
+#[test]
+fn of_two_groups_the_one_that_goes_on_carries_the_chat() {
+    // spec: LNK-094, CNT-045
+    let mut world = World::new(1);
+    let ([alice, bob], [first, _]) = two_groups(&mut world);
+    let (hers, his) = (world.chats(alice)[0].number, world.chats(bob)[0].number);
+    world.set_online(bob, false);
+    // The relay has it, and its answer is lost.
+    world.set_tamper(|frame| (!matches!(frame.answer, Answer::Appended(_))).then_some(frame));
+    world.say(alice, hers, "under way");
+    world.settle();
+    world.set_online(alice, false);
+    world.set_tamper(Some);
+    world.damage(alice, &first, Damage::Lost);
+    assert_eq!(world.chats(alice)[0].state, ChatState::Open);
+    world.set_online(alice, true);
+    world.settle();
+    assert_eq!(world.states(alice, hers), [MessageState::Stored]);
+    world.set_online(bob, true);
+    world.pass(120_000);
+    world.say(bob, his, "and back");
+    world.pass(120_000);
+    for (who, chat) in [(alice, hers), (bob, his)] {
+        assert_eq!(world.texts(who, chat), ["under way", "and back"], "{who:?}");
+        assert_eq!(waiting(&mut world, who), 0);
+    }
 }
