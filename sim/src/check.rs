@@ -35,6 +35,8 @@ pub enum Violation {
     Plaintext(String),
     /// Something waits for ever.
     Stuck(String),
+    /// A device asks its relay without end.
+    Restless(String),
     /// An app missed an event, or has one twice.
     EventGap(String),
     /// A store was found damaged.
@@ -70,6 +72,7 @@ impl fmt::Display for Violation {
             Self::FromNowhere(what) => write!(f, "from nowhere: {what}"),
             Self::Plaintext(what) => write!(f, "plaintext at a relay: {what}"),
             Self::Stuck(what) => write!(f, "stuck: {what}"),
+            Self::Restless(what) => write!(f, "restless: {what}"),
             Self::EventGap(what) => write!(f, "a gap in the events: {what}"),
             Self::Damaged(what) => write!(f, "damaged store: {what}"),
             Self::Unnoticed(what) => write!(f, "unnoticed: {what}"),

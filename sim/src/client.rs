@@ -23,6 +23,10 @@ use crate::{
 /// The stream of a device's seed that its network is drawn from.
 const NETWORK: u64 = 3;
 
+const HOUR_MS: u64 = 60 * 60 * 1000;
+/// Requests of a device within an hour: more than the busiest world gives cause for.
+const REQUESTS_PER_HOUR_MAX: u32 = 10_000;
+
 /// How far a device is in an identity's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -63,7 +67,27 @@ pub(crate) struct Client {
     pub(crate) dice: Dice,
     /// How relays lie to it.
     pub(crate) deception: Deception,
+    pub(crate) asked: Asked,
     seed: u64,
+}
+
+/// What a device asked of relays within an hour.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Asked {
+    hour: u64,
+    times: u32,
+}
+
+impl Asked {
+    /// Counts one more request, and says whether these are too many.
+    pub(crate) fn is_too_often(&mut self, now: Timestamp) -> bool {
+        let hour = now.0 / HOUR_MS;
+        if self.hour != hour {
+            *self = Self { hour, times: 0 };
+        }
+        self.times += 1;
+        self.times > REQUESTS_PER_HOUR_MAX
+    }
 }
 
 impl Client {
@@ -86,6 +110,7 @@ impl Client {
             lives: 0,
             dice: Dice::new(seed, NETWORK),
             deception: Deception::default(),
+            asked: Asked::default(),
             seed,
         }
     }

@@ -52,6 +52,11 @@ impl World {
         if self.detail == Detail::Frames {
             self.frame(client, &format!("{line:?} asks {:?} {:?}", frame.id, frame.request));
         }
+        if self.clients[client].asked.is_too_often(now) {
+            let what = format!("device {client} asks {:?}", frame.request);
+            self.violation = Some(Violation::Restless(what));
+            return;
+        }
         let Some(link) = self.network.links.get_mut(&id) else { return };
         if line == Line::Whole {
             let at = link.request_at(now, delay, lane, frame.id);

@@ -210,7 +210,7 @@ impl<S: Store> Engine<S> {
         let log::Opened::ReadFrom(from) =
             self.transact(|work| log::opened(work, &channel, &epoch, opened))?
         else {
-            self.rest_watch(key, session, Some(handle));
+            self.dispute_watch(key, session, handle);
             return Ok(());
         };
         if opened.next == from {
@@ -277,7 +277,15 @@ impl<S: Store> Engine<S> {
             if let (Some(request), Some(at)) = (request, self.sessions.get_mut(&session)) {
                 at.settle(request);
             }
-            self.rest_watch(key, session, Some(handle));
+            self.dispute_watch(key, session, handle);
+        }
+    }
+
+    /// Nothing can be said there either before the next look.
+    fn dispute_watch(&mut self, key: WatchKey, session: SessionNumber, handle: Handle) {
+        self.rest_watch(key, session, Some(handle));
+        if let Some(live) = self.watches.get_mut(&key) {
+            live.watched.say_at = live.watched.say_at.map(|at| at.max(live.look_at));
         }
     }
 

@@ -14,7 +14,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::{
     error::Code,
-    id::EntryId,
+    id::{EntryId, Sequence},
     message::Answer,
     transcript::{Cut, Operation},
 };
@@ -191,6 +191,29 @@ fn what_cannot_be_read_of_the_past_is_not_watched_and_all_else_goes_on() {
     crew.world.pass(2 * HOUR_MS);
     assert!(crew.causes(MEMBER).is_empty());
     assert_together(&mut crew, "damaged");
+}
+
+#[test]
+fn a_relay_that_contradicts_itself_about_the_common_epoch_is_asked_ever_less() {
+    // spec: CLI-190
+    for number in 0..2 {
+        let mut crew = crew_of(number);
+        let common = crew.world.steal(crew.people[INSIDER], &crew.channel.clone()).epoch;
+        crew.world.set_tamper(move |mut frame| {
+            if let Answer::ChannelOpened(opened) = &mut frame.answer
+                && opened.epoch == common
+            {
+                opened.next = Sequence(0);
+            }
+            Some(frame)
+        });
+        part(&mut crew);
+        crew.world.pass(HOUR_MS);
+        for place in [OWNER, MEMBER] {
+            let opens = crew.world.opens(crew.people[place], crew.channel);
+            assert!((2..100).contains(&opens), "{number}, {place}: {opens}");
+        }
+    }
 }
 
 #[test]
