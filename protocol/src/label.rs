@@ -110,6 +110,8 @@ labels! {
     AppliedStatement = "hushwire/1 applied statement";
     /// Signature of a leaf: this group goes on there.
     Successor = "hushwire/1 successor";
+    /// Signature of the same leaf: by this link members of the group before come in.
+    SuccessorOffer = "hushwire/1 successor offer";
     /// Key: what the chunks of an attachment are sealed with.
     AttachmentKey = "hushwire/1 attachment key";
     /// Key: the beginning of the nonces of an attachment's chunks.

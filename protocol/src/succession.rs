@@ -127,21 +127,40 @@ pub struct SuccessorOffer {
     pub secret: LinkSecret,
     /// Who made that link.
     pub maker: Fingerprint,
+    signature: Signature,
 }
 
 impl SuccessorOffer {
-    /// The one encoding.
-    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        Writer::with_capacity(SUCCESSOR_BYTES_MAX + 96)
+    /// Says by which link members of the group before come in; the device is the one that signed the
+    /// successor. A link that somebody else puts in its place would lead them elsewhere.
+    pub fn sign(successor: Successor, link: &ContactLink, device: &DeviceKey) -> Self {
+        let mut offer = Self {
+            successor,
+            inbox: link.inbox,
+            secret: LinkSecret::from_bytes(*link.secret.expose()),
+            maker: link.identity,
+            signature: Signature::from_bytes([0; 64]),
+        };
+        offer.signature = device.sign(Label::SuccessorOffer, &offer.fields().into_secret());
+        offer
+    }
+
+    fn fields(&self) -> Writer {
+        Writer::with_capacity(SUCCESSOR_BYTES_MAX + 160)
             .short(VERSION)
             .variable(&self.successor.to_bytes())
             .fixed(self.inbox)
             .fixed(self.secret.expose())
             .fixed(self.maker)
-            .into_secret()
     }
 
-    /// Reads the one encoding, and verifies the successor in it.
+    /// The one encoding.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        self.fields().fixed(self.signature).into_secret()
+    }
+
+    /// Reads the one encoding, and verifies the successor in it, and that the same key signed the offer
+    /// (spec: GRP-141).
     ///
     /// # Errors
     /// [`SuccessorError`].
@@ -152,8 +171,13 @@ impl SuccessorOffer {
         let inbox = InboxId::from_bytes(reader.array()?);
         let secret = LinkSecret::from_bytes(reader.array()?);
         let maker = Fingerprint::from_bytes(reader.array()?);
+        let signature = Signature::from_bytes(reader.array()?);
         reader.finish()?;
-        Ok(Self { successor: Successor::from_bytes(successor)?, inbox, secret, maker })
+        let successor = Successor::from_bytes(successor)?;
+        let offer = Self { successor, inbox, secret, maker, signature };
+        let key = &offer.successor.key;
+        Label::SuccessorOffer.verify(key, &offer.fields().into_secret(), &offer.signature)?;
+        Ok(offer)
     }
 
     /// The link by which members of the group before come in.
@@ -242,12 +266,15 @@ mod tests {
     }
 
     fn offer() -> SuccessorOffer {
-        SuccessorOffer {
-            successor: successor(),
+        let successor = successor();
+        let link = ContactLink {
+            target: LinkTarget::Group,
+            relay: successor.relay.clone(),
             inbox: InboxId::from_bytes([4; 16]),
             secret: LinkSecret::from_bytes([5; 32]),
-            maker: Fingerprint::from_bytes([6; 32]),
-        }
+            identity: Fingerprint::from_bytes([6; 32]),
+        };
+        SuccessorOffer::sign(successor, &link, &DeviceKey::from_bytes(&[3; 32]))
     }
 
     #[test]
@@ -279,7 +306,14 @@ mod tests {
         assert_eq!(SuccessorOffer::from_bytes(&bytes).unwrap(), offer);
         for length in 0..bytes.len() {
             assert!(SuccessorOffer::from_bytes(&bytes[..length]).is_err());
+            let mut changed = bytes.to_vec();
+            changed[length] ^= 1;
+            assert!(SuccessorOffer::from_bytes(&changed).is_err(), "{length}");
         }
+        let other = DeviceKey::from_bytes(&[4; 32]);
+        let by_another = SuccessorOffer::sign(successor(), &offer.link(), &other).to_bytes();
+        let refused = SuccessorOffer::from_bytes(&by_another).unwrap_err();
+        assert_eq!(refused, SuccessorError::BadSignature);
         let link = offer.link();
         assert_eq!((link.target, link.identity), (LinkTarget::Group, offer.maker));
         assert_eq!(link.relay, offer.successor.relay);

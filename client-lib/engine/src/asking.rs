@@ -270,6 +270,12 @@ fn request(
     link: &ContactLink,
     terms: &DoorTerms,
 ) -> Result<Progress, StoreError> {
+    // spec: CLI-201
+    if let Some(before) = &record.before
+        && !succession::leads_to(work, before, &terms.channel)?
+    {
+        return failed(work, number, chat, FailureReason::IdentityNotProven);
+    }
     let known = groups::record(work, &terms.channel)?;
     if known.is_some_and(|group| group.state.is_in()) {
         return failed(work, number, chat, FailureReason::AlreadyInGroup);
@@ -365,6 +371,11 @@ pub(crate) fn answered_by(
         }
     }
     Ok(None)
+}
+
+/// Whether it is asked for the group in which a chat goes on (spec: CLI-201).
+pub(crate) fn follows(work: &Work<'_>, chat: ChatNumber) -> Result<bool, StoreError> {
+    Ok(work.tx.load::<AskedRecord>(&key(chat))?.is_some_and(|record| record.before.is_some()))
 }
 
 /// This device is in the group that it asked for. What others of its devices were sent is still on its

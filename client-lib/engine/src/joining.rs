@@ -31,7 +31,7 @@ use crate::{
     inbox::Fault,
     log, outbox, own_group, profile, readmission,
     record::{GroupRecord, GroupState, PurposeRecord},
-    refreshing, rejoin, shelf,
+    refreshing, rejoin, revoking, shelf,
     store::StoreError,
     stuck,
     succession::{self, Standing},
@@ -408,6 +408,7 @@ fn enter(
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
+    revoking::wish_out(work, &channel, &members)?;
     if !from_me {
         let members = joined.group.members().map_err(log::store_error)?;
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
@@ -521,11 +522,15 @@ fn group_purpose(
     asked: Option<ChatNumber>,
 ) -> Result<PurposeRecord, Fault> {
     let name = joined.group.state().name.clone();
-    if let Some(asked) = asked {
-        asking::entered(work, asked)?;
-    }
     let channel = &invitation.group.channel;
     let standing = succession::standing(work, &joined.group, channel, &invitation.group.relay)?;
+    if let Some(asked) = asked {
+        let goes_on = matches!(standing, Standing::Follows { chat } if chat == asked);
+        if asking::follows(work, asked)? && !goes_on {
+            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+        }
+        asking::entered(work, asked)?;
+    }
     let carried = match standing {
         Standing::Follows { chat } => {
             asking::entered(work, chat)?;

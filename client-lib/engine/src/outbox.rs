@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use hushwire_protocol::{
-    content::Content as MimiContent,
+    content::{Content as MimiContent, ControlKind, Piece},
     epoch::EpochKeys,
     group::{
         CommitBasis, CommitIntent, GroupError, JoinerWelcome, KeyPackageReference, LogPlace,
@@ -30,6 +30,7 @@ use crate::{
     log::{self, epoch_state},
     messages, own_group, pins,
     record::{Invitee, SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number, id},
+    revoking,
     store::{StoreError, Table},
     succession,
     uploads::{self, Upload},
@@ -143,18 +144,25 @@ pub(crate) fn send_content(
     let (epoch, keys) = epoch_state(work, channel, &view.epoch)?;
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
+    let said = MimiContent::decode(content).map_err(|_| StoreError::Damaged)?;
     // spec: CLI-205
     if for_people.is_some()
         && let Some(until) = succession::gathers_until(work, &group)?
     {
         return Ok(Step::Later(until));
     }
+    // spec: IDN-057
+    if for_people.is_none() && tells_card(&said) {
+        let members = group.members().map_err(log::store_error)?;
+        if revoking::wish_out(work, channel, &members)? {
+            return Ok(Step::Later(work.now.plus_ms(revoking::OWN_GROUP_REST_MS)));
+        }
+    }
     if own_group::is_empty_yet(work, channel, &group)? {
         return Ok(Step::Later(work.now.plus_ms(EMPTY_REST_MS)));
     }
     // spec: CLI-151
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    let said = MimiContent::decode(content).map_err(|_| StoreError::Damaged)?;
     if judge_content(group.state(), &me, &said).is_err() {
         wish::fail(work, number, FailureReason::NoRight)?;
         return Ok(Step::Settled);
@@ -224,6 +232,14 @@ fn forget(work: &Work<'_>, row: &SealedRecord) {
     work.tx.remove(Table::Sealed, &by_number(row.wish));
     uploads::forget_progress(work, WishNumber(row.wish));
     work.tx.remove(Table::OwnEntry, row.entry.as_bytes());
+}
+
+/// Whether content says how to write to this identity.
+fn tells_card(content: &MimiContent) -> bool {
+    content.shown().iter().any(|part| {
+        matches!(&part.piece, Piece::Control(entries)
+            if entries.entries().iter().any(|entry| entry.kind == ControlKind::ContactCard))
+    })
 }
 
 /// Commits what a wish wants, unless it is true already.

@@ -3,10 +3,16 @@
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
+    group::Member,
     identity::{DeviceEntry, DeviceListVersion},
     seal::InboxKey,
 };
-use hushwire_wire::{SigningKey, id::Timestamp, message::Request, transcript};
+use hushwire_wire::{
+    SigningKey,
+    id::{ChannelId, Timestamp},
+    message::Request,
+    transcript,
+};
 
 use crate::{
     capabilities::{self, Uses},
@@ -15,7 +21,7 @@ use crate::{
     record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
-    wish::{Desk, Step},
+    wish::{self, Desk, Step},
     work::Work,
 };
 
@@ -60,7 +66,8 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
     work.wish(Wish::DropSlot { slot: revoked.slot })?;
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
-        if matches!(group.state, GroupState::Member | GroupState::Creating) {
+        // Where this device is stuck, once it is back.
+        if matches!(group.state, GroupState::Member | GroupState::Creating | GroupState::Stuck) {
             work.wish(Wish::RemoveDevice { channel, device: revoked.device })?;
         }
         // The revoked one may have had others to bring in.
@@ -71,6 +78,28 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
     }
     links::put_again(work)?;
     devices::send_cards(work)
+}
+
+/// Wishes out of a group the leaves of own devices that were revoked, whoever revoked them; says whether
+/// there are any: what is new and secret is not told there before (spec: IDN-057).
+pub(crate) fn wish_out(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    members: &[Member],
+) -> Result<bool, StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let mut found = false;
+    for leaf in members.iter().filter(|leaf| leaf.identity() == me) {
+        let device = leaf.device();
+        if !devices::is_revoked(work, &device)? {
+            continue;
+        }
+        found = true;
+        if !wish::removes(work, channel, &device)? {
+            work.wish(Wish::RemoveDevice { channel: *channel, device })?;
+        }
+    }
+    Ok(found)
 }
 
 /// Draws new keys for the inbox and wishes them to be known to the relay. A device that was linked and

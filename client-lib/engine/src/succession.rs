@@ -180,7 +180,7 @@ pub(crate) fn take(
         true => rank_of(work, &offer.successor)?,
         false => None,
     };
-    let Some(rank) = rank else {
+    let Some(rank) = rank.filter(|rank| rank.identity == offer.maker) else {
         let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
         return work.event(Event::Warning(Warning::EntryRejected { chat, code }));
     };
@@ -245,6 +245,15 @@ fn ask(work: &mut Work<'_>, before: &ChannelId, chat: ChatNumber) -> Result<(), 
     record.stage = Stage::Asking;
     save(work, before, &record)?;
     asking::follow(work, chat, *before, &offer.link())
+}
+
+/// Whether a door is that of the group which this device follows (spec: CLI-201).
+pub(crate) fn leads_to(
+    work: &Work<'_>,
+    before: &ChannelId,
+    channel: &ChannelId,
+) -> Result<bool, StoreError> {
+    Ok(load(work, before)?.is_some_and(|record| record.channel == *channel))
 }
 
 /// This device cannot go on in a group: what an admin offered is a way on (spec: CLI-200).

@@ -430,6 +430,18 @@ pub(crate) fn adds(
         .any(|row| matches!(&row.wish, Wish::AddDevice { device, .. } if device == wanted)))
 }
 
+/// Whether the removal of a device from a group is under way.
+pub(crate) fn removes(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    wanted: &DeviceId,
+) -> Result<bool, StoreError> {
+    let rows = of_channel(work, channel)?;
+    Ok(rows
+        .iter()
+        .any(|row| matches!(&row.wish, Wish::RemoveDevice { device, .. } if device == wanted)))
+}
+
 /// A wish with its number.
 pub(crate) struct Numbered {
     pub(crate) number: WishNumber,

@@ -112,7 +112,12 @@ pub(super) fn successor(key: [u8; 32], signer: u8) -> Vec<u8> {
 }
 
 fn offer(successor: &[u8]) -> Vec<u8> {
-    [&[0, 1][..], &variable(successor), &INBOX, &SECRET, &MAKER].concat()
+    offer_by(LEAF, successor)
+}
+
+fn offer_by(signer: u8, successor: &[u8]) -> Vec<u8> {
+    let fields = [&[0, 1][..], &variable(successor), &INBOX, &SECRET, &MAKER].concat();
+    [&fields[..], &sign(signer, "successor offer", &fields)].concat()
 }
 
 /// The input of a note in which this stands behind version and kind.
@@ -177,7 +182,12 @@ fn refusals() -> Group {
             offer(&[&whole[..], &[0]].concat()),
             "TRAILING_BYTES",
         ),
-        ("signature changed", "offer", offer(&flipped(&whole, whole.len() - 1)), "BAD_SIGNATURE"),
+        ("successor's changed", "offer", offer(&flipped(&whole, whole.len() - 1)), "BAD_SIGNATURE"),
+        ("another inbox", "offer", flipped(&offered, offered.len() - 130), "BAD_SIGNATURE"),
+        ("another link", "offer", flipped(&offered, offered.len() - 97), "BAD_SIGNATURE"),
+        ("another maker", "offer", flipped(&offered, offered.len() - 65), "BAD_SIGNATURE"),
+        ("signature changed", "offer", flipped(&offered, offered.len() - 1), "BAD_SIGNATURE"),
+        ("another key signed", "offer", offer_by(32, &whole), "BAD_SIGNATURE"),
     ] {
         group = group.test(comment, &[], input(operation, &bytes), refused(name));
     }
@@ -187,6 +197,7 @@ fn refusals() -> Group {
 fn notes() -> Group {
     let offered = offer(&successor(public(LEAF), LEAF));
     let forged = offer(&flipped(&successor(public(LEAF), LEAF), 2));
+    let another_link = flipped(&offered, offered.len() - 97);
     let cut_off = &offered[..offered.len() - 1];
     let longer = [&offered[..], &[0]].concat();
     let group = Group::new("refused offers in notes", &["GRP-141"]);
@@ -196,6 +207,7 @@ fn notes() -> Group {
         ("a byte follows", noted(NOTE, &longer), Rejection::MalformedStatement),
         ("nothing follows", noted(NOTE, &[]), Rejection::MalformedStatement),
         ("another group before", noted(NOTE, &forged), Rejection::BadStatement),
+        ("another link", noted(NOTE, &another_link), Rejection::BadStatement),
     ]
     .into_iter()
     .fold(group, |group, (comment, input, rejection)| {

@@ -239,7 +239,7 @@ mod tests {
     use crate::address::RelayAddress;
     use crate::group::{PastMember, Role};
     use crate::identity::{DeviceKey, Fingerprint};
-    use crate::link::LinkSecret;
+    use crate::link::{ContactLink, LinkSecret, LinkTarget};
     use crate::storage::MemoryMlsStore;
     use crate::succession::{NewPlace, Successor};
 
@@ -310,13 +310,17 @@ mod tests {
         let relay = RelayId::from_bytes([7; 32]);
         let relay = RelayAddress::new(Host::parse("relay.example.org").unwrap(), 4433, relay);
         let channel = ChannelId::from_bytes([8; 32]);
-        let place = NewPlace { channel, relay: relay.unwrap() };
-        SuccessorOffer {
-            successor: Successor::sign(CHANNEL, place, Timestamp(1_000), &device(0)),
+        let relay = relay.unwrap();
+        let link = ContactLink {
+            target: LinkTarget::Group,
+            relay: relay.clone(),
             inbox: InboxId::from_bytes([4; 16]),
             secret: LinkSecret::from_bytes([5; 32]),
-            maker: Fingerprint::from_bytes([6; 32]),
-        }
+            identity: Fingerprint::from_bytes([6; 32]),
+        };
+        let place = NewPlace { channel, relay };
+        let successor = Successor::sign(CHANNEL, place, Timestamp(1_000), &device(0));
+        SuccessorOffer::sign(successor, &link, &device(0))
     }
 
     #[test]

@@ -79,12 +79,8 @@ pub(crate) fn begin(
     let terms =
         GroupLinkTerms { admission: LinkAdmission::Former, uses: None, expires_in_ms: None };
     let made = door::links::make_in(work, chat, &channel, terms)?;
-    let offer = SuccessorOffer {
-        successor,
-        inbox: made.link.inbox,
-        secret: made.link.secret,
-        maker: outline.me,
-    };
+    let device = profile::device(work)?;
+    let offer = SuccessorOffer::sign(successor, &made.link, &device.key);
     note_offer(work, &outline, &offer)?;
     for person in &outline.people {
         let comes = *person != outline.me && !outline.left_out.contains(person);

@@ -1,10 +1,16 @@
 //! Devices that are shut out of everything, and those that go on.
 
+use std::{cell::Cell, rc::Rc};
+
 use hushwire_engine::{
-    command::{Command, CommandError, LinkUse, Reply, ThisDevice},
+    command::{ChatState, Command, CommandError, LinkUse, Reply, ThisDevice},
     event::{Event, Warning},
 };
-use hushwire_wire::{error::Code, message::Answer};
+use hushwire_wire::{
+    error::Code,
+    message::{Answer, Entry, EntryBody},
+    transcript::Operation,
+};
 
 use crate::{
     devices::{assert_reachable, devices, link, number_of},
@@ -102,6 +108,59 @@ fn whom_a_revoked_device_was_to_bring_in_is_brought_in_by_who_revokes_it() {
         world.settle();
         assert_eq!(world.texts(phone, theirs), ["hello"], "{name}");
     }
+}
+
+#[test]
+fn a_device_that_is_revoked_by_one_that_is_stuck_goes_out_all_the_same() {
+    // spec: IDN-057
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    let (hers, his) = world.befriend(alice, bob);
+    let laptop = link(&mut world, alice);
+    let lost = world.chat(laptop, "Bob").number;
+    world.set_barred(alice, true);
+    world.restart(alice);
+    world.settle();
+    assert_eq!(world.chats(alice)[0].state, ChatState::Stuck);
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
+    world.set_barred(alice, false);
+    world.pass(60 * 60_000);
+    world.say(bob, his, "after");
+    world.settle();
+    assert_eq!(world.texts(alice, hers), ["after"]);
+    assert_eq!(world.texts(laptop, lost), [""; 0]);
+}
+
+#[test]
+fn a_revoked_device_does_not_read_the_new_card() {
+    // spec: IDN-057
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    world.befriend(alice, bob);
+    let laptop = link(&mut world, alice);
+    let of_bob = world.channels(bob);
+    let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
+    // No commit of hers gets to the relay for a while, and every message does.
+    let epoch = world.steal(laptop, &channel).epoch;
+    let told = Rc::new(Cell::new(0));
+    let count = Rc::clone(&told);
+    world.set_tamper(move |frame| {
+        let message = matches!(&frame.answer, Answer::Entry(Entry {
+            epoch: at, body: EntryBody::Whole { operation: Operation::Message, .. }, ..
+        }) if *at == epoch);
+        count.set(count.get() + u32::from(message));
+        Some(frame)
+    });
+    world.set_commits_lost(alice, true);
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
+    world.pass(60_000);
+    assert_eq!(told.get(), 0);
+    world.set_commits_lost(alice, false);
+    world.pass(180_000);
+    assert_eq!(told.get(), 0);
+    assert_reachable(&mut world, &[alice]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ use hushwire_wire::{
     id::{ChannelId, EpochId, Sequence, Timestamp},
     limit::Limits,
     message::{Answer, Entry, EntryBody, EpochEnd, Request, RequestId},
-    transcript,
+    transcript::{self, Operation},
 };
 
 pub(crate) mod ages;
@@ -64,6 +64,8 @@ struct Person {
     links: BTreeMap<SessionNumber, Link>,
     /// What the person asks vanishes on its way.
     mute: bool,
+    /// What the person commits vanishes on its way.
+    commits_lost: bool,
     /// Relays say that they know none of its epochs.
     barred: bool,
     settings: Settings,
@@ -162,6 +164,11 @@ impl World {
         self.people[who.0].mute = mute;
     }
 
+    /// What a device commits is lost on its way, or is not any more.
+    pub(crate) fn set_commits_lost(&mut self, who: Who, lost: bool) {
+        self.people[who.0].commits_lost = lost;
+    }
+
     /// Relays tell a device that they know none of its epochs, or do not any more.
     pub(crate) fn set_barred(&mut self, who: Who, barred: bool) {
         self.people[who.0].barred = barred;
@@ -237,6 +244,7 @@ impl World {
             skew_ms,
             links: BTreeMap::new(),
             mute: false,
+            commits_lost: false,
             barred: false,
             settings: Settings::default(),
             readings: BTreeMap::new(),
@@ -458,7 +466,11 @@ impl World {
         if let Request::ChannelRead { epoch, .. } = &frame.request {
             person.readings.insert(*epoch, Asked { session, id: frame.id });
         }
-        if person.mute {
+        let commits = matches!(
+            frame.request,
+            Request::Append { operation: Operation::Commit(_), .. }
+        );
+        if person.mute || (commits && person.commits_lost) {
             return;
         }
         let bytes = encode_request(&frame);
