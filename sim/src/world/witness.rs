@@ -79,6 +79,7 @@ impl World {
             Event::GroupLinksChanged(chat) => self.give_group_links(client, chat),
             Event::JoinRequested { chat, request } => self.hear_knock(client, chat, request),
             Event::GroupSucceeded { chat, .. } => {
+                self.stuck.remove(&(client, Some(chat)));
                 self.goes_on(client, chat);
                 self.chat_moved(client, chat);
                 self.compare(client, chat)?;
@@ -100,6 +101,7 @@ impl World {
             }
             // What was said between, it cannot read.
             Event::GroupRejoined { chat: Some(chat), .. } => {
+                self.stuck.remove(&(client, Some(chat)));
                 let now = self.now;
                 if let Some(key) = self.key_of(client, chat) {
                     let view = self.ledger.view(client, &key);
