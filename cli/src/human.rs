@@ -279,6 +279,9 @@ fn stuck(cause: Option<&str>) -> &'static str {
         }
         Some("state_damaged") => "stuck: its file is damaged here; it asks to be added again",
         Some("added_again") => "stuck: it was added again, and waits for the invitation",
+        Some("other_branch") => {
+            "stuck: members were parted, and the others went on; it asks to be added again"
+        }
         _ => "stuck",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hushwire::command::{CommandError, FailureReason};
+use hushwire::command::{CommandError, FailureReason, StuckCause};
 use serde::de::DeserializeOwned;
 
 const TABLE: &str = include_str!("../../../docs/user.md");
@@ -38,6 +38,19 @@ fn variants<T: DeserializeOwned + std::fmt::Debug>() -> Vec<T> {
     let made =
         |name| unit(name).or_else(|_| holding(name, number())).or_else(|_| holding(name, fields()));
     names.map(|name| made(name).unwrap()).collect()
+}
+
+#[test]
+fn there_are_words_for_every_cause_of_being_stuck() {
+    let words = include_str!("../../src/human.rs");
+    for cause in variants::<StuckCause>() {
+        let name: String = format!("{cause:?}")
+            .chars()
+            .flat_map(|letter| letter.is_uppercase().then_some('_').into_iter().chain([letter]))
+            .collect();
+        let name = name.trim_start_matches('_').to_lowercase();
+        assert!(words.contains(&format!("Some(\"{name}\") =>")), "{name}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //!
 //! A group is *open* once the other side is in it; before that nothing is sealed for it, because
 //! the other side could not read it. Of several open groups the one with the lowest channel id is
-//! written to; all are read (spec: CLI-016).
+//! written to, but for those in which this device is stuck; all are read (spec: CLI-016, LNK-094).
 
 use hushwire_protocol::{group::GroupKind, identity::Fingerprint};
 use hushwire_wire::id::ChannelId;
