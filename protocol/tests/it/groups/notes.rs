@@ -2,12 +2,14 @@
 
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_protocol::group::{
-    CommitIntent, LeafIndex, Note, PastMember, PastRoster, Rank, Rejection, Role, Statement,
+    CommitIntent, LeafIndex, Note, Opened, PastMember, PastRoster, Rank, Rejection, Role,
+    Statement, VerifiedStatement,
 };
 use hushwire_protocol::provider::Suite;
 use hushwire_wire::id::{ChannelId, EntryId};
+use hushwire_wire::transcript::Operation;
 
-use super::world::{CHANNEL, Device, group_of, spread};
+use super::world::{CHANNEL, Device, Entry, group_of, spread};
 
 const CANDIDATE: EntryId = EntryId::from_bytes([7; 32]);
 
@@ -45,12 +47,19 @@ fn a_note_is_read_where_its_writer_was_a_member() {
     let mut members = group_of(3, Suite::Classical);
     let leaf = members[1].group().own_leaf();
     let note = noted(&mut members[1], leaf);
+    let rank = Rank { role: Role::Member, leaf };
+    let expected = Ok(Note::Applied(VerifiedStatement { candidate: CANDIDATE, rank }));
+    let (operation, envelope) = (Operation::Note, note.clone());
+    let entry = Entry { epoch: members[2].epoch, operation, envelope };
+    let Ok(Opened::Note(opened)) = members[2].open(&entry) else { panic!("expected a note") };
+    assert_eq!(Ok(opened), expected);
+
     let common = roster(&mut members[2]);
     let epoch = members[2].epoch;
     let keys = members[2].keys.as_ref().unwrap().to_secret_bytes();
     let keys = EpochKeys::from_secret_bytes(&keys);
 
-    // The group goes on, where the writer is an admin.
+    // The group goes on, where the writer is an admin: there it counts as what it was here.
     let promoted = members[1].identity();
     let mut state = members[0].group().state().clone();
     state.set_role(promoted, Role::Admin);
@@ -58,10 +67,7 @@ fn a_note_is_read_where_its_writer_was_a_member() {
     let commit = members[0].begin(intent);
     spread(&mut members, 0, commit, &mut []);
 
-    let Ok(Note::Applied(said)) = Note::open(&keys, &CHANNEL, &epoch, &common, &note) else {
-        panic!("expected a statement")
-    };
-    assert_eq!((said.candidate, said.rank), (CANDIDATE, Rank { role: Role::Member, leaf }));
+    assert_eq!(Note::open(&keys, &CHANNEL, &epoch, &common, &note), expected);
     let elsewhere = ChannelId::from_bytes([8; 32]);
     let later = members[2].keys.as_ref().unwrap();
     for (keys, channel, epoch) in [
