@@ -280,10 +280,15 @@ mod tests {
     #[test]
     fn a_group_that_was_formed_anew_names_the_one_before() {
         // spec: GRP-010, GRP-140
-        let before = Some(Box::new(successor()));
         let owner = Fingerprint::from_bytes([6; 32]);
-        let state = GroupState { before, ..GroupState::new(GroupKind::Group, owner) };
-        assert_eq!(GroupState::from_bytes(&state.to_bytes()), Ok(state));
+        for kind in [GroupKind::Group, GroupKind::OwnDevices, GroupKind::Direct] {
+            let before = Some(Box::new(successor()));
+            let state = GroupState { before, ..GroupState::new(kind, owner) };
+            let read = GroupState::from_bytes(&state.to_bytes());
+            let direct = kind == GroupKind::Direct;
+            let expected = if direct { Err(DecodeError::UndefinedValue) } else { Ok(state) };
+            assert_eq!(read, expected, "{kind:?}");
+        }
     }
 
     #[test]

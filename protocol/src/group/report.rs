@@ -106,3 +106,62 @@ impl UnverifiedReport {
         Ok(VerifiedReport { report: self.report, reporter: reporter.clone() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::group::{GroupKind, GroupState};
+    use crate::identity::{
+        DeviceCredential, DeviceId, DeviceSerial, ManagerCounter, ManagerKey, RootKey,
+    };
+
+    const CHANNEL: ChannelId = ChannelId::from_bytes([1; 32]);
+    const EPOCH: EpochId = EpochId::from_bytes([2; 32]);
+
+    fn device(seed: u8) -> DeviceKey {
+        DeviceKey::from_bytes(&[seed; 32])
+    }
+
+    /// Two people, at the leaves 0 and 1, with the device keys 0 and 1.
+    fn roster() -> Roster {
+        let credential = |seed: u8| {
+            let manager = ManagerKey::from_bytes(&[9; 32]);
+            let statement =
+                RootKey::from_bytes(&[seed; 32]).state_manager(manager.public(), ManagerCounter(1));
+            let id = DeviceId::from_bytes([seed; 16]);
+            let key = device(seed).public();
+            let certificate = manager.certify(&statement, id, key, DeviceSerial(1));
+            DeviceCredential::new(statement, certificate).unwrap()
+        };
+        let state = GroupState::new(GroupKind::Group, credential(0).identity());
+        Roster::new([0, 1].map(|seed| (LeafIndex(seed.into()), credential(seed))), state)
+    }
+
+    #[test]
+    fn a_report_is_its_leafs_at_its_place_only() {
+        // spec: GRP-060
+        let report = Report::new(EntryId::from_bytes([3; 32]), Rejection::NoRight);
+        let verify = |bytes: &[u8], channel: &ChannelId, epoch: &EpochId| {
+            UnverifiedReport::parse(bytes).unwrap().verify(channel, epoch, &roster())
+        };
+        let good = report.sign(&CHANNEL, &EPOCH, LeafIndex(1), &device(1));
+        let verified = verify(&good, &CHANNEL, &EPOCH).unwrap();
+        assert_eq!((verified.report, verified.reporter.leaf), (report, LeafIndex(1)));
+        let bad = Err(Rejection::BadReport);
+        assert_eq!(verify(&good, &ChannelId::from_bytes([7; 32]), &EPOCH), bad);
+        assert_eq!(verify(&good, &CHANNEL, &EpochId::from_bytes([7; 32])), bad);
+        for (leaf, seed) in [(1, 0), (5, 1)] {
+            let other = report.sign(&CHANNEL, &EPOCH, LeafIndex(leaf), &device(seed));
+            assert_eq!(verify(&other, &CHANNEL, &EPOCH), bad, "{leaf} {seed}");
+        }
+        for index in 2..good.len() {
+            let mut changed = good.clone();
+            changed[index] ^= 1;
+            assert_eq!(verify(&changed, &CHANNEL, &EPOCH), bad, "{index}");
+        }
+        for length in 0..good.len() {
+            let error = UnverifiedReport::parse(&good[..length]).unwrap_err();
+            assert_eq!(error, DecodeError::Truncated);
+        }
+    }
+}

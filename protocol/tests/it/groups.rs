@@ -5,6 +5,7 @@ mod candidates;
 mod joining;
 mod leaving;
 mod life;
+mod notes;
 mod replay;
 mod rights;
 mod rule_versions;

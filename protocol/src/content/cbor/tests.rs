@@ -174,7 +174,7 @@ proptest! {
     fn a_second_implementation_agrees(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
         // What this reader takes, ciborium writes again as the same bytes, if it reads it at all: it
         // has no unassigned simple values, and takes undefined for null.
-        prop_assume!(bytes != [0xf7]);
+        prop_assume!(!bytes.contains(&0xf7));
         let value = ciborium::from_reader::<ciborium::Value, _>(&bytes[..]);
         if let (Ok(()), Ok(value)) = (any_item(&bytes), value) {
             let mut again = Vec::new();

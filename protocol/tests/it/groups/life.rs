@@ -43,6 +43,18 @@ fn every_member_commits_in_turn() {
 }
 
 #[test]
+fn every_epoch_has_its_authenticator() {
+    // spec: GRP-054
+    let mut members = group_of(2, Suite::Classical);
+    let before = members[0].group().epoch_authenticator();
+    let commit = members[1].begin(CommitIntent::default());
+    spread(&mut members, 1, commit, &mut []);
+    let after = members[0].group().epoch_authenticator();
+    assert_eq!((before.len(), after.len()), (32, 32));
+    assert_ne!(before, after);
+}
+
+#[test]
 fn a_removed_member_is_shut_out() {
     // spec: GRP-033
     let mut members = group_of(4, Suite::Hybrid);

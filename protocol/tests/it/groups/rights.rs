@@ -3,11 +3,15 @@
 
 use std::sync::LazyLock;
 
+use hushwire_protocol::address::RelayAddress;
 use hushwire_protocol::group::{
     Avatar, Change, GroupKind, GroupState, LeafIndex, Life, Rejection, Right, Role, RoleEntry,
     Roster, judge,
 };
-use hushwire_protocol::identity::{DeviceCredential, Fingerprint};
+use hushwire_protocol::identity::{DeviceCredential, DeviceKey, Fingerprint};
+use hushwire_protocol::succession::{NewPlace, Successor};
+use hushwire_wire::address::Host;
+use hushwire_wire::id::{ChannelId, RelayId, Timestamp};
 use hushwire_wire::transcript::Cut;
 
 use super::world::credential;
@@ -246,6 +250,29 @@ fn somebody_owns_a_group_after_every_commit() {
     };
     assert_eq!(judged(3, &before, leaving), Err(Rejection::LastOwner));
     assert_eq!(judged(3, &group(), leaving), Ok(()));
+}
+
+#[test]
+fn nobody_changes_what_a_group_is_for_or_takes_the_place_of() {
+    // spec: GRP-012, GRP-140
+    let changes: [fn(&mut Change); 2] = [
+        |change| change.state.kind = GroupKind::OwnDevices,
+        |change| change.state.before = Some(Box::new(successor())),
+    ];
+    for role in Role::ALL {
+        for does in changes {
+            let found = judged(committer(role), &group(), does);
+            assert_eq!(found, Err(Rejection::BadGroupState), "{role:?}");
+        }
+    }
+}
+
+fn successor() -> Successor {
+    let relay = RelayId::from_bytes([7; 32]);
+    let relay = RelayAddress::new(Host::parse("relay.example.org").unwrap(), 4433, relay).unwrap();
+    let place = NewPlace { channel: ChannelId::from_bytes([2; 32]), relay };
+    let device = DeviceKey::from_bytes(&[3; 32]);
+    Successor::sign(ChannelId::from_bytes([1; 32]), place, Timestamp(1_000), &device)
 }
 
 #[test]

@@ -50,9 +50,11 @@ fn without_a_valid_capability_all_is_denied_alike() {
     let mut friend = relay.connect();
     let expires_at = Some(relay.now.plus_ms(100));
     relay.ask(&mut owner, put(handle, 2, None, expires_at));
-    relay.ask(&mut friend, send_by(2, "in time"));
+    let answer = relay.ask(&mut friend, send_by(2, "in time"));
+    assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");
     relay.wait_ms(99);
-    relay.ask(&mut friend, card(2));
+    let answer = relay.ask(&mut friend, card(2));
+    assert!(matches!(answer, Answer::Card { .. }), "{answer:?}");
     relay.wait_ms(1);
     let capability = transcript::capability_id(&secret(1));
     for _ in 0..2 {

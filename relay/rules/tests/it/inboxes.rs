@@ -157,6 +157,22 @@ fn a_change_of_owner_shuts_out_what_the_old_key_opened() {
 }
 
 #[test]
+fn a_handle_of_a_key_that_was_replaced_stays_shut_when_its_session_replaces_the_next() {
+    // spec: INB-011
+    let mut relay = Relay::default();
+    let (mut one, of_first) = inbox(&mut relay);
+    let (mut other, (of_other, ..)) = device(&mut relay, 2);
+    let request = rotate(&relay, &other, of_other, 6, 6);
+    assert_eq!(relay.ask(&mut other, request), Answer::Done);
+    let request = open_inbox(&relay, &one, 1, 6);
+    let (of_second, ..) = opened(relay.ask(&mut one, request));
+    let request = rotate(&relay, &one, of_second, 7, 7);
+    assert_eq!(relay.ask(&mut one, request), Answer::Done);
+    assert_eq!(relay.ask(&mut one, advance(of_second, 0)), Answer::Done);
+    assert_eq!(relay.code(&mut one, advance(of_first, 0)), Code::Denied);
+}
+
+#[test]
 fn items_are_read_in_order_and_followed() {
     // spec: INB-013
     let mut relay = Relay::default();

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use hushwire_relay_rules::{
     Group, MemoryStore, News, Outcome, Progress, Reading, Session, Signer, Source, Step,
-    WaitingRoom, Write, store::ReadLimit, store::Store as _,
+    WaitingRoom, Wake, Write, store::ReadLimit, store::Store as _,
 };
 use hushwire_wire::{
     SigningKey,
@@ -195,13 +195,19 @@ impl Relay {
         }
     }
 
-    /// Shows all news so far to a reading, and takes what it says.
+    /// Shows all news so far to a reading, and takes what it says if any of them concern it.
     pub(crate) fn poll(&mut self, client: &mut Client, id: RequestId) -> Vec<Answer> {
         let reading = client.readings.get_mut(&id).expect("the reading goes on");
+        let mut wake = Wake::Unconcerned;
         for news in &self.news {
-            reading.wake(news);
+            if reading.wake(news) == Wake::Due {
+                wake = Wake::Due;
+            }
         }
-        self.drain(client, id)
+        match wake {
+            Wake::Due => self.drain(client, id),
+            Wake::Unconcerned => Vec::new(),
+        }
     }
 
     /// The reading goes on in steps of the relay's budget.
