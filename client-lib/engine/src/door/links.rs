@@ -28,7 +28,7 @@ use crate::{
     revoking,
     store::{StoreError, Table},
     succession,
-    wish::{Desk, Progress, Step},
+    wish::{self, Desk, Progress, Step},
     work::Work,
 };
 
@@ -210,7 +210,7 @@ pub(crate) fn make_in(
     let capability = record.capability()?;
     work.tx.save(&key(channel, &capability), &record)?;
     control::send(work, channel, vec![record.told()?])?;
-    work.wish(Wish::PutDoorLink { channel: *channel, capability })?;
+    ask_anew(work, channel, Wish::PutDoorLink { channel: *channel, capability })?;
     work.event(Event::GroupLinksChanged(chat))?;
     Ok(Made { link: record.link(work, channel)?, info })
 }
@@ -292,7 +292,8 @@ fn end(
     work.tx.save(&key(channel, capability), &record)?;
     requests::link_over(work, channel, capability)?;
     if super::kept(work, channel)?.is_some() {
-        work.wish(Wish::RevokeDoorLink { channel: *channel, capability: *capability })?;
+        let revoke = Wish::RevokeDoorLink { channel: *channel, capability: *capability };
+        ask_anew(work, channel, revoke)?;
     }
     chat.map_or(Ok(()), |chat| work.event(Event::GroupLinksChanged(chat)))
 }
@@ -393,6 +394,28 @@ pub(crate) fn door_changed(
     put_again(work, channel)
 }
 
+/// Wishes for what is asked of the relay for a link. The same wish of before gives way, whether it waits
+/// or is asked with what held then (spec: GRP-116).
+fn ask_anew(work: &mut Work<'_>, channel: &ChannelId, wish: Wish) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        let same = match (&row.wish, &wish) {
+            (
+                Wish::PutDoorLink { capability: before, .. },
+                Wish::PutDoorLink { capability, .. },
+            )
+            | (
+                Wish::RevokeDoorLink { capability: before, .. },
+                Wish::RevokeDoorLink { capability, .. },
+            ) => before == capability,
+            _ => false,
+        };
+        if same {
+            work.settle(row.number);
+        }
+    }
+    work.wish(wish).map(|_| ())
+}
+
 /// Puts the cards of this identity's links again: they say something else by now, or the relay may not
 /// have them.
 pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
@@ -403,7 +426,7 @@ pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
     for link in all(work, channel)? {
         if !link.is_over() && link.maker == me {
             let capability = link.capability()?;
-            work.wish(Wish::PutDoorLink { channel: *channel, capability })?;
+            ask_anew(work, channel, Wish::PutDoorLink { channel: *channel, capability })?;
         }
     }
     Ok(())
@@ -419,7 +442,7 @@ pub(super) fn revoke_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(
         let capability = row.key.get(prefix.len()..).unwrap_or_default();
         let capability = CapabilityId::from_slice(capability).map_err(|_| StoreError::Damaged)?;
         if row.record.is_over() {
-            work.wish(Wish::RevokeDoorLink { channel: *channel, capability })?;
+            ask_anew(work, channel, Wish::RevokeDoorLink { channel: *channel, capability })?;
         }
     }
     Ok(())
