@@ -5,10 +5,12 @@ use std::{cell::Cell, rc::Rc};
 use hushwire_engine::command::{Command, LinkAdmission, LinkState, Reply};
 use hushwire_wire::{
     error::{Code, Refusal},
+    id::InboxId,
     message::Answer,
 };
 
 use super::house::*;
+use crate::world::door::door_entry;
 
 #[test]
 fn a_relay_that_denies_what_it_makes_is_asked_ever_less_often() {
@@ -38,4 +40,39 @@ fn a_relay_that_denies_what_it_makes_is_asked_ever_less_often() {
     house.world.set_tamper(Some);
     house.world.pass(10 * 60_000);
     assert_eq!(house.links(house.alice)[0].state, LinkState::Active);
+}
+
+#[test]
+fn keys_of_a_generation_far_above_are_passed_over() {
+    // spec: GRP-110
+    let mut house = house();
+    house.link(LinkAdmission::Open);
+    let (alice, bob, chat) = (house.alice, house.bob, house.his);
+    let before = house.world.door_keys(alice);
+    for generation in [u64::MAX, 1 + 1_025] {
+        let entry = door_entry(before.inbox(), generation);
+        house.world.tell_at_door(bob, chat, vec![entry]);
+        house.world.settle();
+        assert_eq!(house.world.door_keys(alice), before, "{generation}");
+    }
+    house.world.tell_at_door(bob, chat, vec![door_entry(before.inbox(), 1 + 1_024)]);
+    house.world.settle();
+    assert_ne!(house.world.door_keys(alice), before);
+    // Better ones can be drawn all the same.
+    let told = house.world.door_keys(alice);
+    house.remove(bob);
+    house.world.pass(120_000);
+    assert_ne!(house.world.door_keys(alice), told);
+}
+
+#[test]
+fn who_knows_no_door_takes_one_of_many_generations_but_not_of_any() {
+    // spec: GRP-110
+    for (generation, taken) in [(u64::MAX, false), ((1 << 32) + 1, false), (1 << 32, true)] {
+        let mut house = house();
+        let inbox = InboxId::from_bytes([3; 16]);
+        house.world.tell_at_door(house.bob, house.his, vec![door_entry(inbox, generation)]);
+        house.world.settle();
+        assert_eq!(!house.world.has_no_door(house.alice), taken, "{generation}");
+    }
 }
