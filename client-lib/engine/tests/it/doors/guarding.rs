@@ -2,7 +2,9 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use hushwire_engine::command::{Command, LinkAdmission, LinkState, Reply};
+use hushwire_engine::command::{
+    Command, CommandError, GroupLinkTerms, LinkAdmission, LinkState, Reply,
+};
 use hushwire_wire::{
     error::{Code, Refusal},
     id::InboxId,
@@ -74,5 +76,31 @@ fn who_knows_no_door_takes_one_of_many_generations_but_not_of_any() {
         house.world.tell_at_door(house.bob, house.his, vec![door_entry(inbox, generation)]);
         house.world.settle();
         assert_eq!(!house.world.has_no_door(house.alice), taken, "{generation}");
+    }
+}
+
+#[test]
+fn links_that_have_ended_leave_room_for_others() {
+    // spec: GRP-113
+    let mut house = house();
+    let brief = GroupLinkTerms {
+        admission: LinkAdmission::Approval,
+        uses: None,
+        expires_in_ms: Some(DAY_MS),
+    };
+    for _ in 0..32 {
+        house.link_of(house.alice, brief);
+    }
+    let (chat, terms) = (house.hers, GroupLinkTerms { expires_in_ms: None, ..brief });
+    let refused = house.world.try_ask(house.alice, Command::GroupLinkMake { chat, terms });
+    assert!(matches!(refused, Err(CommandError::TooManyLinks)));
+    house.world.pass(2 * DAY_MS);
+    let fresh = house.link_of(house.alice, terms);
+    let his = house.links(house.bob);
+    assert!(his.iter().any(|link| link.text == fresh), "told to the others");
+    assert_eq!(his.len(), 33, "those that ended are shown for a while");
+    house.world.pass(40 * DAY_MS);
+    for who in [house.alice, house.bob] {
+        assert_eq!(house.links(who).len(), 1);
     }
 }
