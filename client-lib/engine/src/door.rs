@@ -47,6 +47,10 @@ const ROTATION_SPAN_MS: u64 = 60_000;
 const COMMITTER_SPAN_MS: u64 = 1_000;
 /// How long a door is denied until it counts as lost, in milliseconds.
 const LOST_AFTER_MS: u64 = 10 * 60 * 1000;
+/// How far above the generation that is known the one of keys may be.
+const GENERATION_STEP_MAX: u64 = 1_024;
+/// The highest generation of keys that is taken where none is known: two to the 32nd.
+const GENERATION_FIRST_MAX: u64 = 4_294_967_296;
 /// Control entries in one message.
 const ENTRIES_PER_MESSAGE: usize = 32;
 
@@ -148,8 +152,10 @@ pub(crate) fn kept(
 /// knew its keys has changed them there (spec: GRP-114).
 pub(crate) fn ensure(work: &mut Work<'_>, channel: &ChannelId) -> Result<DoorRecord, StoreError> {
     let generation = match record(work, channel)? {
-        Some(door) if !door.is_lost(work.now) => return Ok(door),
-        Some(door) => door.generation.saturating_add(1),
+        Some(door) => match door.generation.checked_add(1) {
+            Some(next) if door.is_lost(work.now) => next,
+            _ => return Ok(door),
+        },
         None => 1,
     };
     let inbox = InboxId::from_bytes(work.random());
@@ -235,6 +241,10 @@ pub(crate) fn take(
 /// order they hear of them.
 fn take_keys(work: &mut Work<'_>, channel: &ChannelId, payload: &[u8]) -> Result<(), StoreError> {
     let Ok(keys) = DoorKeys::decode(payload) else { return Ok(()) };
+    let known = record(work, channel)?;
+    if keys.generation.0 > known.as_ref().map_or(GENERATION_FIRST_MAX, DoorRecord::reach) {
+        return Ok(());
+    }
     let until_ms = revoking::old_key_end(work.now).0;
     let mut door = DoorRecord {
         inbox: keys.inbox,
@@ -255,7 +265,7 @@ fn take_keys(work: &mut Work<'_>, channel: &ChannelId, payload: &[u8]) -> Result
         telling: None,
         denied_since_ms: None,
     };
-    let Some(mut known) = record(work, channel)? else { return save(work, channel, &door) };
+    let Some(mut known) = known else { return save(work, channel, &door) };
     if known.owner_key == door.owner_key {
         return Ok(());
     }
@@ -295,6 +305,11 @@ impl DoorRecord {
             (reversed, *door.inbox.as_bytes(), door.owner_key.expose().to_vec())
         };
         place(self) < place(other)
+    }
+
+    /// The highest generation that may follow: nobody takes the numbers that others still need.
+    const fn reach(&self) -> u64 {
+        self.generation.saturating_add(GENERATION_STEP_MAX)
     }
 
     fn keep_earlier(&mut self, door: &Self, until_ms: u64) {
@@ -427,7 +442,8 @@ pub(crate) fn rotate(
     let mut before = door.clone();
     before.keep_earlier(&door, revoking::old_key_end(now).0);
     let earlier = before.earlier;
-    let drawn = draw(work, channel, door.inbox, door.generation.saturating_add(1), earlier)?;
+    let Some(generation) = door.generation.checked_add(1) else { return Ok(Step::Settled) };
+    let drawn = draw(work, channel, door.inbox, generation, earlier)?;
     links::door_changed(work, channel, &drawn)?;
     Ok(Step::Settled)
 }

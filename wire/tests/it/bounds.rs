@@ -23,6 +23,8 @@ const BETWEEN_CLIENTS: &[(&str, &str, &str)] = &[
     ("group_avatar_bytes_max", "protocol/src/group/avatar.rs", "AVATAR_BYTES_MAX"),
     ("reaction_bytes_max", "protocol/src/group/message_rights.rs", "REACTION_BYTES_MAX"),
     ("door_keys_earlier_max", "protocol/src/door/notice.rs", "EARLIER_KEYS_MAX"),
+    ("door_generation_step_max", "client-lib/engine/src/door.rs", "GENERATION_STEP_MAX"),
+    ("door_generation_first_max", "client-lib/engine/src/door.rs", "GENERATION_FIRST_MAX"),
     ("pins_max", "client-lib/engine/src/pins.rs", "PINS_MAX"),
     ("chat_rooms_max", "client-lib/engine/src/record/chat.rs", "CHAT_ROOMS_MAX"),
     ("roles_max", "protocol/src/group/state.rs", "ROLES_MAX"),

@@ -69,17 +69,18 @@ pub(crate) fn take(
         return Ok(DoorItem::Over);
     };
     let person = request.card.identity();
-    let Some(link) = link_of(work, channel, &door, &request, &person)? else {
-        // By a link that is known, the proof of another is wrong; else others may know it.
-        let known = links::load(work, channel, &item.capability)?.is_some();
-        return Ok(if known { DoorItem::Over } else { DoorItem::Unclear });
-    };
     let item_id = transcript::item_id(&door.inbox, &item.item);
     let request_item = DoorItem::Request { person, item: item_id };
     let known = load(work, channel, &person)?;
+    // Also when its link is forgotten by now.
     if known.as_ref().is_some_and(|known| known.item == item_id) {
         return Ok(request_item);
     }
+    let Some(link) = link_of(work, channel, &door, &request, &person)? else {
+        // By a link that is known, the proof of another is wrong; else others may know it.
+        let is_known = links::load(work, channel, &item.capability)?.is_some();
+        return Ok(if is_known { DoorItem::Over } else { DoorItem::Unclear });
+    };
     if link.record.is_over() || link.record.had_ended(item.stored_at) {
         return Ok(DoorItem::Over);
     }

@@ -28,7 +28,7 @@ use crate::{
     revoking,
     store::{StoreError, Table},
     succession,
-    wish::{Desk, Progress, Step},
+    wish::{self, Desk, Progress, Step},
     work::Work,
 };
 
@@ -67,6 +67,11 @@ fn key(channel: &ChannelId, capability: &CapabilityId) -> Vec<u8> {
     [&prefix(channel)[..], capability.as_bytes()].concat()
 }
 
+fn capability_in(channel: &ChannelId, key: &[u8]) -> Result<CapabilityId, StoreError> {
+    let capability = key.get(prefix(channel).len()..).unwrap_or_default();
+    CapabilityId::from_slice(capability).map_err(|_| StoreError::Damaged)
+}
+
 impl GroupLinkRecord {
     pub(crate) fn secret(&self) -> Result<LinkSecret, StoreError> {
         self.secret.array().map(LinkSecret::from_bytes).ok_or(StoreError::Damaged)
@@ -87,6 +92,17 @@ impl GroupLinkRecord {
     /// Whether what the relay stored at this time came too late.
     pub(crate) fn had_ended(&self, at: Timestamp) -> bool {
         self.ends_at_ms.is_some_and(|end| end <= at.0)
+    }
+
+    /// Whether somebody may still ask by it.
+    pub(crate) fn can_be_used(&self, now: Timestamp) -> bool {
+        !self.is_over() && !self.had_ended(now)
+    }
+
+    /// Whether it was revoked, or had ended, so long ago that nothing comes by it any more.
+    fn is_long_over(&self, now: Timestamp) -> bool {
+        let since = self.over_since_ms.or(self.ends_at_ms);
+        since.is_some_and(|since| revoking::old_key_end(Timestamp(since)) <= now)
     }
 
     /// The link itself.
@@ -135,6 +151,11 @@ pub(crate) fn all(
 ) -> Result<Vec<GroupLinkRecord>, StoreError> {
     let rows = work.tx.list::<GroupLinkRecord>(&prefix(channel), usize::MAX)?;
     Ok(rows.into_iter().map(|row| row.record).collect())
+}
+
+/// How many links of a group can be used.
+fn usable(work: &Work<'_>, channel: &ChannelId) -> Result<usize, StoreError> {
+    Ok(all(work, channel)?.iter().filter(|link| link.can_be_used(work.now)).count())
 }
 
 pub(crate) fn load(
@@ -189,8 +210,7 @@ pub(crate) fn make_in(
     if terms.uses.is_some_and(|uses| !(1..=USES_MAX).contains(&uses)) {
         return Err(CommandError::BadUses);
     }
-    let usable = all(work, channel)?.iter().filter(|link| !link.is_over()).count();
-    if usable >= LINKS_MAX {
+    if usable(work, channel)? >= LINKS_MAX {
         return Err(CommandError::TooManyLinks);
     }
     let door = super::ensure(work, channel)?;
@@ -210,7 +230,7 @@ pub(crate) fn make_in(
     let capability = record.capability()?;
     work.tx.save(&key(channel, &capability), &record)?;
     control::send(work, channel, vec![record.told()?])?;
-    work.wish(Wish::PutDoorLink { channel: *channel, capability })?;
+    ask_anew(work, channel, Wish::PutDoorLink { channel: *channel, capability })?;
     work.event(Event::GroupLinksChanged(chat))?;
     Ok(Made { link: record.link(work, channel)?, info })
 }
@@ -292,7 +312,8 @@ fn end(
     work.tx.save(&key(channel, capability), &record)?;
     requests::link_over(work, channel, capability)?;
     if super::kept(work, channel)?.is_some() {
-        work.wish(Wish::RevokeDoorLink { channel: *channel, capability: *capability })?;
+        let revoke = Wish::RevokeDoorLink { channel: *channel, capability: *capability };
+        ask_anew(work, channel, revoke)?;
     }
     chat.map_or(Ok(()), |chat| work.event(Event::GroupLinksChanged(chat)))
 }
@@ -308,10 +329,10 @@ pub(crate) fn take_made(
     let Ok(link) = DoorLink::decode(payload) else { return Ok(()) };
     let capability = transcript::capability_id(&link.secret.capability());
     let here = super::record(work, channel)?.is_some_and(|door| door.inbox == link.inbox);
-    let usable = all(work, channel)?.iter().filter(|link| !link.is_over()).count();
     let is_member = mls.state().allows(&link.maker, Right::Invite) == Allowed::Yes
         && mls.members().map_err(log::store_error)?.iter().any(|it| it.identity() == link.maker);
-    if load(work, channel, &capability)?.is_some() || !here || !is_member || usable >= LINKS_MAX {
+    let known = load(work, channel, &capability)?.is_some();
+    if known || !here || !is_member || usable(work, channel)? >= LINKS_MAX {
         return Ok(());
     }
     let record = GroupLinkRecord {
@@ -330,6 +351,10 @@ pub(crate) fn take_made(
         published: true,
         over_since_ms: None,
     };
+    // It went some time after it had ended; nobody brings it back.
+    if record.is_long_over(work.now) {
+        return Ok(());
+    }
     work.tx.save(&key(channel, &capability), &record)?;
     // What came by a link that was not known is looked at again.
     work.effects.doors.insert(*channel);
@@ -393,6 +418,28 @@ pub(crate) fn door_changed(
     put_again(work, channel)
 }
 
+/// Wishes for what is asked of the relay for a link. The same wish of before gives way, whether it waits
+/// or is asked with what held then (spec: GRP-116).
+fn ask_anew(work: &mut Work<'_>, channel: &ChannelId, wish: Wish) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        let same = match (&row.wish, &wish) {
+            (
+                Wish::PutDoorLink { capability: before, .. },
+                Wish::PutDoorLink { capability, .. },
+            )
+            | (
+                Wish::RevokeDoorLink { capability: before, .. },
+                Wish::RevokeDoorLink { capability, .. },
+            ) => before == capability,
+            _ => false,
+        };
+        if same {
+            work.settle(row.number);
+        }
+    }
+    work.wish(wish).map(|_| ())
+}
+
 /// Puts the cards of this identity's links again: they say something else by now, or the relay may not
 /// have them.
 pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
@@ -401,9 +448,9 @@ pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
         return Ok(());
     }
     for link in all(work, channel)? {
-        if !link.is_over() && link.maker == me {
+        if link.can_be_used(work.now) && link.maker == me {
             let capability = link.capability()?;
-            work.wish(Wish::PutDoorLink { channel: *channel, capability })?;
+            ask_anew(work, channel, Wish::PutDoorLink { channel: *channel, capability })?;
         }
     }
     Ok(())
@@ -414,12 +461,10 @@ pub(super) fn revoke_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(
     if super::kept(work, channel)?.is_none() {
         return Ok(());
     }
-    let prefix = prefix(channel);
-    for row in work.tx.list::<GroupLinkRecord>(&prefix, usize::MAX)? {
-        let capability = row.key.get(prefix.len()..).unwrap_or_default();
-        let capability = CapabilityId::from_slice(capability).map_err(|_| StoreError::Damaged)?;
+    for row in work.tx.list::<GroupLinkRecord>(&prefix(channel), usize::MAX)? {
+        let capability = capability_in(channel, &row.key)?;
         if row.record.is_over() {
-            work.wish(Wish::RevokeDoorLink { channel: *channel, capability })?;
+            ask_anew(work, channel, Wish::RevokeDoorLink { channel: *channel, capability })?;
         }
     }
     Ok(())
@@ -431,7 +476,7 @@ pub(crate) fn entries(
     channel: &ChannelId,
 ) -> Result<Vec<ControlEntry>, StoreError> {
     let links = all(work, channel)?;
-    let usable = links.iter().filter(|link| !link.is_over() && !link.had_ended(work.now));
+    let usable = links.iter().filter(|link| link.can_be_used(work.now));
     usable.map(GroupLinkRecord::told).collect()
 }
 
@@ -442,11 +487,11 @@ pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreEr
     Ok(())
 }
 
-/// Forgets links that were revoked long ago.
-pub(crate) fn tend(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+/// Forgets links that were revoked, or had ended, long ago, with what still waits that came by them.
+pub(crate) fn tend(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     for row in work.tx.list::<GroupLinkRecord>(&prefix(channel), usize::MAX)? {
-        let over = row.record.over_since_ms;
-        if over.is_some_and(|since| revoking::old_key_end(Timestamp(since)) <= work.now) {
+        if row.record.is_long_over(work.now) {
+            requests::link_over(work, channel, &capability_in(channel, &row.key)?)?;
             work.tx.remove(Table::Profile, &row.key);
         }
     }
@@ -463,7 +508,7 @@ pub(crate) fn put(
     channel: &ChannelId,
     capability: &CapabilityId,
 ) -> Result<Step, StoreError> {
-    let link = load(work, channel, capability)?.filter(|link| !link.is_over());
+    let link = load(work, channel, capability)?.filter(|link| link.can_be_used(work.now));
     let door = super::record(work, channel)?;
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let (Some(link), Some(door), Some(manager)) = (link, door, identity.manager_key()) else {

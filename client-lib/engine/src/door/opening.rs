@@ -61,14 +61,24 @@ fn signing_key(key: &SecretBytes) -> Result<SigningKey, StoreError> {
     key.array().map(|seed| SigningKey::from_bytes(&seed)).ok_or(StoreError::Damaged)
 }
 
+/// Whether the relay had the inbox of a door before it made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Made {
+    First,
+    Again,
+}
+
 /// The relay has the inbox. Where it had one before, it was put back to an old copy, and has none of the
-/// links (spec: GRP-116).
-pub(crate) fn created(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let Some(mut door) = record(work, channel)? else { return Ok(()) };
+/// links; until it opens, it may only say so (spec: GRP-116).
+pub(crate) fn created(work: &mut Work<'_>, channel: &ChannelId) -> Result<Made, StoreError> {
+    let Some(mut door) = record(work, channel)? else { return Ok(Made::First) };
     if core::mem::replace(&mut door.created, true) {
-        return links::put_again(work, channel);
+        links::put_again(work, channel)?;
+        denied(work, channel)?;
+        return Ok(Made::Again);
     }
-    work.tx.save(&key(channel), &door)
+    work.tx.save(&key(channel), &door)?;
+    Ok(Made::First)
 }
 
 /// The relay had the inbox already; says whether this device knew that: then by none of its keys.

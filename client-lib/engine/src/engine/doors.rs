@@ -18,7 +18,7 @@ use crate::{
     door::{
         self,
         knocks::{self, DoorItem},
-        opening::{self, Opening},
+        opening::{self, Made, Opening},
         requests,
     },
     groups,
@@ -246,7 +246,11 @@ impl<S: Store> Engine<S> {
             }
             Answer::Done => {
                 self.first_attempt(&channel);
-                self.transact(|work| opening::created(work, &channel))?;
+                if self.transact(|work| opening::created(work, &channel))? == Made::Again {
+                    // One that denies what it makes is not asked without rest.
+                    self.rest_door(&channel, ToldRest::NONE);
+                    return Ok(());
+                }
             }
             _ => {
                 self.rest_door(&channel, ToldRest::of(answer));

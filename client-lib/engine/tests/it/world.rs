@@ -30,7 +30,7 @@ use hushwire_wire::{
 
 pub(crate) mod ages;
 mod doings;
-mod door;
+pub(crate) mod door;
 pub(crate) mod insider;
 pub(crate) mod past;
 pub(crate) mod puppet;

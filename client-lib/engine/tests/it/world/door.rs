@@ -38,6 +38,10 @@ pub(crate) struct StolenDoor {
 }
 
 impl StolenDoor {
+    pub(crate) const fn inbox(&self) -> InboxId {
+        self.inbox
+    }
+
     pub(crate) fn inbox_key(&self) -> InboxKey {
         InboxKey::from_bytes(self.seal)
     }
@@ -150,17 +154,18 @@ impl World {
 
     /// A member says in its group that the door is another one.
     pub(crate) fn claim_door(&mut self, who: Who, chat: ChatNumber) {
-        let door = self.door_keys(who);
-        let keys = DoorKeys {
-            inbox: door.inbox,
-            generation: DoorGeneration(1_000),
-            owner: OwnerKeySeed::from_bytes([7; 32]),
-            inbox_key: InboxKey::from_bytes([8; 32]),
-            earlier: Vec::new(),
-        };
-        let entry = ControlEntry { kind: ControlKind::Door, payload: keys.to_bytes().to_vec() };
-        let message = ControlMessage::new(vec![entry]).unwrap();
-        let content = Content::control(Salt::from_bytes([4; 16]), &message);
+        let inbox = self.door_keys(who).inbox;
+        self.tell_at_door(who, chat, vec![door_entry(inbox, 1_000)]);
+    }
+
+    /// A member says something of the door in its group, whatever its client would say to it.
+    pub(crate) fn tell_at_door(&mut self, who: Who, chat: ChatNumber, entries: Vec<ControlEntry>) {
+        let message = ControlMessage::new(entries).unwrap();
+        // No two messages are the same.
+        self.now = self.now.plus_ms(1);
+        let mut salt = [4; 16];
+        salt[..8].copy_from_slice(&self.now.0.to_be_bytes());
+        let content = Content::control(Salt::from_bytes(salt), &message);
         let channel = self.channel_of(who, chat);
         self.smuggle(who, &channel, &content);
     }
@@ -176,7 +181,12 @@ impl World {
 
     /// Somebody whom nobody has seen before asks at a door.
     pub(crate) fn ask_at_door(&mut self, link: &ContactLink, key: &InboxPublicKey) {
-        let mut rng = ChaCha20Rng::seed_from_u64(self.relays[0].last_session);
+        self.ask_at_door_as(self.relays[0].last_session, link, key);
+    }
+
+    /// The same, by somebody who may ask again.
+    pub(crate) fn ask_at_door_as(&mut self, seed: u64, link: &ContactLink, key: &InboxPublicKey) {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut seed = [0; 32];
         rng.fill_bytes(&mut seed);
         let root = RootKey::from_bytes(&seed);
@@ -199,10 +209,23 @@ impl World {
         let proof = link.secret.join_proof(&link.inbox, &credential.identity());
         let content = InboxContent::JoinRequest(Box::new(JoinRequest { proof, card }));
         let sender = ItemSender { credential: &credential, key: &device };
+        let mut rng = ChaCha20Rng::seed_from_u64(self.relays[0].last_session);
         let item = seal_item(&link.inbox, key, sender, &content.to_bytes(), &mut rng).unwrap();
         let (inbox, secret) = (link.inbox, link.secret.capability());
         let item = Bytes::from(item);
         let answer = self.ask_relay(0, Request::InboxSend { inbox, secret, item });
         assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");
     }
+}
+
+/// The keys of a door as a member tells them.
+pub(crate) fn door_entry(inbox: InboxId, generation: u64) -> ControlEntry {
+    let keys = DoorKeys {
+        inbox,
+        generation: DoorGeneration(generation),
+        owner: OwnerKeySeed::from_bytes([7; 32]),
+        inbox_key: InboxKey::from_bytes([8; 32]),
+        earlier: Vec::new(),
+    };
+    ControlEntry { kind: ControlKind::Door, payload: keys.to_bytes().to_vec() }
 }

@@ -1,0 +1,106 @@
+//! Stories of what a relay, a keeper who means harm and a stranger can not do to a door.
+
+use std::{cell::Cell, rc::Rc};
+
+use hushwire_engine::command::{
+    Command, CommandError, GroupLinkTerms, LinkAdmission, LinkState, Reply,
+};
+use hushwire_wire::{
+    error::{Code, Refusal},
+    id::InboxId,
+    message::Answer,
+};
+
+use super::house::*;
+use crate::world::door::door_entry;
+
+#[test]
+fn a_relay_that_denies_what_it_makes_is_asked_ever_less_often() {
+    // spec: GRP-116
+    let mut house = house();
+    let denials = Rc::new(Cell::new(0));
+    let counted = Rc::clone(&denials);
+    house.world.set_tamper(move |mut frame| {
+        match &frame.answer {
+            Answer::InboxOpened { .. } => {
+                counted.set(counted.get() + 1);
+                frame.answer = Answer::Refused(Refusal::from(Code::Denied));
+            }
+            Answer::Refused(refusal) if refusal.code == Code::AlreadyExists => {
+                frame.answer = Answer::Done;
+            }
+            _ => {}
+        }
+        Some(frame)
+    });
+    house.link(LinkAdmission::Open);
+    house.world.pass(30 * 60_000);
+    assert!(denials.get() < 200, "{}", denials.get());
+    // The link waits once for the door, however often that was made.
+    let Reply::Status(status) = house.world.ask(house.alice, Command::Status) else { panic!() };
+    assert!(status.waiting <= 1, "{}", status.waiting);
+    house.world.set_tamper(Some);
+    house.world.pass(10 * 60_000);
+    assert_eq!(house.links(house.alice)[0].state, LinkState::Active);
+}
+
+#[test]
+fn keys_of_a_generation_far_above_are_passed_over() {
+    // spec: GRP-110
+    let mut house = house();
+    house.link(LinkAdmission::Open);
+    let (alice, bob, chat) = (house.alice, house.bob, house.his);
+    let before = house.world.door_keys(alice);
+    for generation in [u64::MAX, 1 + 1_025] {
+        let entry = door_entry(before.inbox(), generation);
+        house.world.tell_at_door(bob, chat, vec![entry]);
+        house.world.settle();
+        assert_eq!(house.world.door_keys(alice), before, "{generation}");
+    }
+    house.world.tell_at_door(bob, chat, vec![door_entry(before.inbox(), 1 + 1_024)]);
+    house.world.settle();
+    assert_ne!(house.world.door_keys(alice), before);
+    // Better ones can be drawn all the same.
+    let told = house.world.door_keys(alice);
+    house.remove(bob);
+    house.world.pass(120_000);
+    assert_ne!(house.world.door_keys(alice), told);
+}
+
+#[test]
+fn who_knows_no_door_takes_one_of_many_generations_but_not_of_any() {
+    // spec: GRP-110
+    for (generation, taken) in [(u64::MAX, false), ((1 << 32) + 1, false), (1 << 32, true)] {
+        let mut house = house();
+        let inbox = InboxId::from_bytes([3; 16]);
+        house.world.tell_at_door(house.bob, house.his, vec![door_entry(inbox, generation)]);
+        house.world.settle();
+        assert_eq!(!house.world.has_no_door(house.alice), taken, "{generation}");
+    }
+}
+
+#[test]
+fn links_that_have_ended_leave_room_for_others() {
+    // spec: GRP-113
+    let mut house = house();
+    let brief = GroupLinkTerms {
+        admission: LinkAdmission::Approval,
+        uses: None,
+        expires_in_ms: Some(DAY_MS),
+    };
+    for _ in 0..32 {
+        house.link_of(house.alice, brief);
+    }
+    let (chat, terms) = (house.hers, GroupLinkTerms { expires_in_ms: None, ..brief });
+    let refused = house.world.try_ask(house.alice, Command::GroupLinkMake { chat, terms });
+    assert!(matches!(refused, Err(CommandError::TooManyLinks)));
+    house.world.pass(2 * DAY_MS);
+    let fresh = house.link_of(house.alice, terms);
+    let his = house.links(house.bob);
+    assert!(his.iter().any(|link| link.text == fresh), "told to the others");
+    assert_eq!(his.len(), 33, "those that ended are shown for a while");
+    house.world.pass(40 * DAY_MS);
+    for who in [house.alice, house.bob] {
+        assert_eq!(house.links(who).len(), 1);
+    }
+}
