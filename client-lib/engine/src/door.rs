@@ -229,7 +229,9 @@ pub(crate) fn take(
     }
     match entry.kind {
         ControlKind::Door => take_keys(work, channel, &entry.payload),
-        ControlKind::DoorLinkMade => links::take_made(work, channel, chat, mls, &entry.payload),
+        ControlKind::DoorLinkMade => {
+            links::take_made(work, channel, chat, mls, sender, &entry.payload)
+        }
         ControlKind::DoorLinkRevoked => links::take_revoked(work, channel, chat, &entry.payload),
         ControlKind::JoinDeclined => requests::take_declined(work, channel, chat, &entry.payload),
         ControlKind::ApprovalNeeded => requests::take_needed(work, channel, &entry.payload),
@@ -371,7 +373,7 @@ pub(crate) fn members_changed(
     requests::went(work, channel, change.went)?;
     let Some(mut door) = record(work, channel)? else { return Ok(()) };
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    links::makers_gone(work, channel, change.went)?;
+    links::makers_gone(work, channel, &me, change.went)?;
     let stays = |gone: &&Member| change.added.iter().any(|leaf| leaf.device() == gone.device());
     let out = change.removed.iter().any(|gone| !stays(&gone));
     if out {

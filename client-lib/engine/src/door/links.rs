@@ -46,6 +46,9 @@ pub(crate) struct GroupLinkRecord {
     secret: SecretBytes,
     #[serde(with = "id")]
     maker: Fingerprint,
+    /// Who told of it; none: a build before did not note that.
+    #[serde(with = "id::option", default)]
+    teller: Option<Fingerprint>,
     admission: LinkAdmission,
     uses: Option<u64>,
     ends_at_ms: Option<u64>,
@@ -83,6 +86,11 @@ impl GroupLinkRecord {
 
     pub(crate) const fn is_over(&self) -> bool {
         self.over_since_ms.is_some()
+    }
+
+    /// Whether its maker told of it. What another says of a link lasts no longer than they are there.
+    fn is_makers_word(&self) -> bool {
+        self.teller.is_none_or(|teller| teller == self.maker)
     }
 
     pub(crate) const fn admission(&self) -> LinkAdmission {
@@ -220,6 +228,7 @@ pub(crate) fn make_in(
         inbox: door.inbox,
         secret: SecretBytes::new(secret.expose()),
         maker: identity.fingerprint(),
+        teller: Some(identity.fingerprint()),
         admission: terms.admission,
         uses: terms.uses,
         ends_at_ms: terms.expires_in_ms.map(|span| work.now.plus_ms(span).0),
@@ -324,6 +333,7 @@ pub(crate) fn take_made(
     channel: &ChannelId,
     chat: ChatNumber,
     mls: &Group,
+    sender: &Fingerprint,
     payload: &[u8],
 ) -> Result<(), StoreError> {
     let Ok(link) = DoorLink::decode(payload) else { return Ok(()) };
@@ -331,8 +341,14 @@ pub(crate) fn take_made(
     let here = super::record(work, channel)?.is_some_and(|door| door.inbox == link.inbox);
     let is_member = mls.state().allows(&link.maker, Right::Invite) == Allowed::Yes
         && mls.members().map_err(log::store_error)?.iter().any(|it| it.identity() == link.maker);
-    let known = load(work, channel, &capability)?.is_some();
-    if known || !here || !is_member || usable(work, channel)? >= LINKS_MAX {
+    if let Some(mut known) = load(work, channel, &capability)? {
+        if *sender == known.maker && !known.is_makers_word() {
+            known.teller = Some(*sender);
+            work.tx.save(&key(channel, &capability), &known)?;
+        }
+        return Ok(());
+    }
+    if !here || !is_member || usable(work, channel)? >= LINKS_MAX {
         return Ok(());
     }
     let record = GroupLinkRecord {
@@ -340,6 +356,7 @@ pub(crate) fn take_made(
         inbox: link.inbox,
         secret: SecretBytes::new(link.secret.expose()),
         maker: link.maker,
+        teller: Some(*sender),
         admission: match link.admission {
             Admission::Open => LinkAdmission::Open,
             Admission::Approval => LinkAdmission::Approval,
@@ -378,6 +395,7 @@ pub(crate) fn take_revoked(
         inbox: door.inbox,
         secret: SecretBytes::new(&[0; 32]),
         maker: Fingerprint::from_bytes([0; 32]),
+        teller: None,
         admission: LinkAdmission::Approval,
         uses: None,
         ends_at_ms: None,
@@ -387,16 +405,23 @@ pub(crate) fn take_revoked(
     work.tx.save(&key(channel, &capability), &unknown)
 }
 
-/// Who made a link is out of the group: the link is over (spec: GRP-113).
+/// Who made a link is out of the group: the link is over. Who only told of it: it is over for who is
+/// named as its maker, and unknown to the others, until its maker tells of it (spec: GRP-113).
 pub(crate) fn makers_gone(
     work: &mut Work<'_>,
     channel: &ChannelId,
+    me: &Fingerprint,
     went: &[Fingerprint],
 ) -> Result<(), StoreError> {
     for link in all(work, channel)? {
-        if went.contains(&link.maker) {
+        let hearsay = link.teller.is_some_and(|teller| went.contains(&teller));
+        let mine = hearsay && link.maker == *me;
+        let capability = link.capability()?;
+        if went.contains(&link.maker) || mine {
             let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
-            end(work, channel, &link.capability()?, chat)?;
+            end(work, channel, &capability, chat)?;
+        } else if hearsay && !link.is_over() {
+            work.tx.remove(Table::Profile, &key(channel, &capability));
         }
     }
     Ok(())
@@ -448,7 +473,7 @@ pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
         return Ok(());
     }
     for link in all(work, channel)? {
-        if link.can_be_used(work.now) && link.maker == me {
+        if link.can_be_used(work.now) && link.maker == me && link.is_makers_word() {
             let capability = link.capability()?;
             ask_anew(work, channel, Wish::PutDoorLink { channel: *channel, capability })?;
         }

@@ -3,7 +3,13 @@
 use std::{cell::Cell, rc::Rc};
 
 use hushwire_engine::command::{
-    Command, CommandError, GroupLinkTerms, LinkAdmission, LinkState, Reply,
+    Command, CommandError, GroupEdit, GroupLinkTerms, LinkAdmission, LinkState, Reply,
+};
+use hushwire_protocol::{
+    content::{ControlEntry, ControlKind},
+    door::{Admission, DoorLink},
+    identity::Fingerprint,
+    link::LinkSecret,
 };
 use hushwire_wire::{
     error::{Code, Refusal},
@@ -12,7 +18,7 @@ use hushwire_wire::{
 };
 
 use super::house::*;
-use crate::world::door::door_entry;
+use crate::world::{Who, World, door::door_entry};
 
 #[test]
 fn a_relay_that_denies_what_it_makes_is_asked_ever_less_often() {
@@ -103,4 +109,65 @@ fn links_that_have_ended_leave_room_for_others() {
     for who in [house.alice, house.bob] {
         assert_eq!(house.links(who).len(), 1);
     }
+}
+
+/// A link to a house's door in somebody's name, as whoever keeps the door could tell it.
+fn forged(house: &mut House, maker: Who, secret: u8) -> ControlEntry {
+    let link = DoorLink {
+        inbox: house.world.door_keys(house.alice).inbox(),
+        secret: LinkSecret::from_bytes([secret; 32]),
+        maker: person(&mut house.world, maker),
+        admission: Admission::Open,
+        uses: None,
+        ends_at: None,
+    };
+    ControlEntry { kind: ControlKind::DoorLinkMade, payload: link.to_bytes().to_vec() }
+}
+
+fn person(world: &mut World, who: Who) -> Fingerprint {
+    Fingerprint::from_hex(&fingerprint(world, who)).unwrap()
+}
+
+#[test]
+fn a_link_in_anothers_name_goes_with_who_told_of_it() {
+    // spec: GRP-113
+    let mut house = house();
+    let carol = house.world.person("Carol", 0);
+    house.world.befriend(house.alice, carol);
+    house.add(carol);
+    house.promote(carol);
+    house.link(LinkAdmission::Approval);
+    let (alice, bob, chat) = (house.alice, house.bob, house.his);
+    let entry = forged(&mut house, alice, 9);
+    house.world.tell_at_door(bob, chat, vec![entry]);
+    house.world.settle();
+    assert_eq!(house.links(alice).len(), 2);
+    house.remove(bob);
+    house.world.pass(120_000);
+    let states: Vec<LinkState> = house.links(alice).into_iter().map(|link| link.state).collect();
+    assert_eq!(states, [LinkState::Active, LinkState::Revoked]);
+    // Her own link goes on at Carol's, the other is no more.
+    let chat = house.world.chat(carol, "House").number;
+    let Reply::GroupLinks(links) = house.world.ask(carol, Command::GroupLinks(chat)) else {
+        panic!()
+    };
+    let usable = links.iter().filter(|link| link.state != LinkState::Revoked);
+    assert_eq!(usable.count(), 1);
+}
+
+#[test]
+fn nobody_signs_for_a_link_that_another_made_in_their_name() {
+    // spec: GRP-113, LNK-096
+    let mut house = house();
+    house.link(LinkAdmission::Approval);
+    let (alice, bob, chat) = (house.alice, house.bob, house.his);
+    let entry = forged(&mut house, alice, 9);
+    house.world.tell_at_door(bob, chat, vec![entry]);
+    house.world.settle();
+    let forged = house.links(alice).remove(1).text;
+    // The name changes, so makers put their cards again.
+    house.edit(GroupEdit { name: Some("Home".into()), ..GroupEdit::default() });
+    house.world.settle();
+    let answer = fetch(&mut house.world, &forged);
+    assert!(!matches!(answer, Answer::Card { .. }), "{answer:?}");
 }
