@@ -466,10 +466,8 @@ impl World {
         if let Request::ChannelRead { epoch, .. } = &frame.request {
             person.readings.insert(*epoch, Asked { session, id: frame.id });
         }
-        let commits = matches!(
-            frame.request,
-            Request::Append { operation: Operation::Commit(_), .. }
-        );
+        let commits =
+            matches!(frame.request, Request::Append { operation: Operation::Commit(_), .. });
         if person.mute || (commits && person.commits_lost) {
             return;
         }
