@@ -154,9 +154,9 @@ pub(crate) fn follow(
     link: &ContactLink,
 ) -> Result<(), StoreError> {
     if let Some(known) = work.tx.load::<AskedRecord>(&key(chat))? {
-        forget(work, chat)?;
         capabilities::revoke(work, known.capability()?)?;
     }
+    forget(work, chat)?;
     let text = link.to_text().map_err(|_| StoreError::Damaged)?;
     let record = AskedRecord {
         link: Some(SecretBytes::new(text.as_bytes())),

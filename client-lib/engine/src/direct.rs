@@ -13,8 +13,8 @@ use crate::{
     command::{ChatNumber, ChatState, CommandError, ContactNumber, FailureReason},
     contacts, devices,
     event::Event,
-    groups, messages, outbox,
-    record::{GroupRecord, GroupState, PurposeRecord, Shown, Wish, WishNumber},
+    groups, outbox,
+    record::{GroupRecord, GroupState, PurposeRecord, Wish},
     store::{StoreError, Table},
     wish,
     work::Work,
@@ -87,27 +87,11 @@ fn channel_before(work: &mut Work<'_>, first: Option<ChannelId>) -> ChannelId {
 /// Ends a group that the chat does without: texts that wait go to the other channel, and what was
 /// about the group itself means nothing any more.
 fn let_go(work: &mut Work<'_>, channel: &ChannelId, next: &ChannelId) -> Result<(), StoreError> {
-    move_texts(work, channel, next)?;
+    outbox::move_texts(work, channel, next)?;
     for row in wish::of_channel(work, channel)? {
         work.settle(row.number);
     }
     groups::drop_group(work, channel)
-}
-
-/// Says in another group of the chat what waits in one: what was sealed may be in that log, and is
-/// known again by who read it there (spec: CNT-045).
-fn move_texts(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    next: &ChannelId,
-) -> Result<(), StoreError> {
-    for row in wish::of_channel(work, channel)? {
-        if let Wish::SendContent { content, message: Some(shown), .. } = row.wish {
-            outbox::unseal(work, row.number)?;
-            move_content(work, row.number, *next, content, Some(shown))?;
-        }
-    }
-    Ok(())
 }
 
 /// This device is stuck in one group of a direct chat: the chat goes on in another one, if it can
@@ -122,30 +106,12 @@ pub(crate) fn stuck(
     let Some(next) = others.map(|(other, _)| other).min() else {
         return chats::set_state(work, chat, ChatState::Stuck);
     };
-    move_texts(work, channel, &next)?;
+    outbox::move_texts(work, channel, &next)?;
     let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
     if record.channel == Some(*channel) {
         record.carry(next);
         chats::save(work, chat, &record)?;
     }
-    Ok(())
-}
-
-pub(crate) fn move_content(
-    work: &mut Work<'_>,
-    number: WishNumber,
-    channel: ChannelId,
-    content: Vec<u8>,
-    message: Option<Shown>,
-) -> Result<(), StoreError> {
-    if let Some(shown) = message {
-        // The id of a message names its group (spec: CNT-012).
-        messages::rename(work, shown, &channel, &content)?;
-    }
-    let moved = Wish::SendContent { channel, content, message };
-    work.file_wish(number, &moved)?;
-    work.update_wish(number, moved)?;
-    work.effects.wished.push(number);
     Ok(())
 }
 
@@ -201,7 +167,7 @@ pub(crate) fn opened(
     chats::save(work, chat, &record)?;
     for (other, group) in groups_of(work, chat)? {
         if group.state == GroupState::Stuck {
-            move_texts(work, &other, &carries)?;
+            outbox::move_texts(work, &other, &carries)?;
         }
     }
     chats::set_state(work, chat, ChatState::Open)?;
@@ -253,7 +219,7 @@ pub(crate) fn give_up(
     for row in wish::of_channel(work, channel)? {
         match (row.wish, record.channel) {
             (Wish::SendContent { content, message, .. }, Some(channel)) if open => {
-                move_content(work, row.number, channel, content, message)?;
+                outbox::move_content(work, row.number, channel, content, message)?;
             }
             (Wish::SendContent { .. }, _) => wish::fail(work, row.number, reason)?,
             // What was about the group means nothing without it.

@@ -88,13 +88,13 @@ pub(crate) fn set_state(
     group.state = state;
     save(work, channel, &group)?;
     work.effects.channels.insert(*channel);
+    if state != GroupState::Stuck {
+        return Ok(());
+    }
     match group.purpose {
-        _ if state != GroupState::Stuck => Ok(()),
         PurposeRecord::Direct { chat, .. } => direct::stuck(work, channel, chat),
-        purpose => match purpose.chat() {
-            Some(chat) => chats::set_state(work, chat, ChatState::Stuck),
-            None => Ok(()),
-        },
+        PurposeRecord::Group { chat } => chats::set_state(work, chat, ChatState::Stuck),
+        PurposeRecord::Former { .. } | PurposeRecord::OwnDevices => Ok(()),
     }
 }
 

@@ -348,8 +348,7 @@ pub(crate) fn put_by(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreE
     handled::note(work, &id(work, item)?)?;
     match open(work, item) {
         Ok(Some(opened)) => joining::hold(work, item, &opened.sender, &opened.content),
-        Ok(None) => Ok(()),
-        Err(_) => Ok(()),
+        Ok(None) | Err(_) => Ok(()),
     }
 }
 

@@ -410,7 +410,6 @@ fn enter(
     work.effects.channels.insert(channel);
     revoking::wish_out(work, &channel, &members)?;
     if !from_me {
-        let members = joined.group.members().map_err(log::store_error)?;
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
     }
     if purpose == PurposeRecord::OwnDevices {

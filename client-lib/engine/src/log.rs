@@ -28,9 +28,8 @@ use crate::{
     advance::{self, HeadRow},
     backoff,
     command::StuckCause,
-    door,
     event::{Event, Warning},
-    forks, groups, inbox, leaving, outbox, received,
+    forks, groups, leaving, outbox, received,
     record::{
         CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Verdict,
         Wish, by_channel,
@@ -158,8 +157,7 @@ pub(crate) fn denied(
     }
     // An epoch that the relay no longer knows cannot be read on from (spec: CHN-017).
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
-    inbox::doubt(work, &record.relay)?;
-    door::opening::doubt(work, channel)?;
+    anew::relay_lost(work, channel, &record.relay)?;
     stuck::stick(work, channel, StuckCause::EpochGone)
 }
 
@@ -519,10 +517,8 @@ pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), Stor
 /// The wait is over and no valid candidate has come: this device offers one.
 pub(crate) fn contest(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     // A commit that is wished for anyway contests as well as an empty one.
-    let wished = wish::of_channel(work, channel)?
-        .iter()
-        .any(|row| matches!(row.wish, Wish::Contest { .. } | Wish::ChangeGroup { .. }));
-    if !wished {
+    let contests = |wish: &Wish| matches!(wish, Wish::Contest { .. } | Wish::ChangeGroup { .. });
+    if !wish::waits(work, channel, contests)? {
         work.wish(Wish::Contest { channel: *channel })?;
     }
     // It is looked at again then, should nothing have come of it.

@@ -234,6 +234,41 @@ fn forget(work: &Work<'_>, row: &SealedRecord) {
     work.tx.remove(Table::OwnEntry, row.entry.as_bytes());
 }
 
+/// Says in another group of the chat what waits in one: what was sealed may be in that log, and is
+/// known again by who read it there (spec: CNT-045).
+pub(crate) fn move_texts(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    next: &ChannelId,
+) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        if let Wish::SendContent { content, message: Some(shown), .. } = row.wish {
+            unseal(work, row.number)?;
+            move_content(work, row.number, *next, content, Some(shown))?;
+        }
+    }
+    Ok(())
+}
+
+/// Has a message go out in another group than the one that it was written for.
+pub(crate) fn move_content(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    channel: ChannelId,
+    content: Vec<u8>,
+    message: Option<Shown>,
+) -> Result<(), StoreError> {
+    if let Some(shown) = message {
+        // The id of a message names its group (spec: CNT-012).
+        messages::rename(work, shown, &channel, &content)?;
+    }
+    let moved = Wish::SendContent { channel, content, message };
+    work.file_wish(number, &moved)?;
+    work.update_wish(number, moved)?;
+    work.effects.wished.push(number);
+    Ok(())
+}
+
 /// Whether content says how to write to this identity.
 fn tells_card(content: &MimiContent) -> bool {
     content.shown().iter().any(|part| {

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     command::StuckCause,
-    devices, direct,
+    devices,
     event::{Event, InvitationRefusal},
     groups,
     inbox::{self, Fault},
@@ -266,7 +266,7 @@ fn move_wishes(
     for row in wish::of_channel(work, before)? {
         match row.wish {
             Wish::SendContent { content, message, .. } => {
-                direct::move_content(work, row.number, channel, content, message)?;
+                outbox::move_content(work, row.number, channel, content, message)?;
             }
             Wish::RemoveDevice { device, .. } => {
                 work.settle(row.number);
@@ -297,7 +297,7 @@ pub(crate) fn is_empty_yet(
         return Ok(false);
     }
     let adds = |wish: &Wish| matches!(wish, Wish::AddDevice { .. } | Wish::CommitAdditions { .. });
-    Ok(wish::of_channel(work, channel)?.iter().any(|row| adds(&row.wish)))
+    wish::waits(work, channel, adds)
 }
 
 // --- following ------------------------------------------------------------------------------
@@ -330,8 +330,7 @@ pub(crate) fn put_by(work: &mut Work<'_>, invitation: &Invitation) -> Result<(),
     }
     work.tx.remove(Table::Profile, ReadRecord::KEY);
     let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    let is_wished = |row: &wish::Numbered| matches!(row.wish, Wish::ReadOwnGroup { .. });
-    if !wish::of_channel(work, &channel)?.iter().any(is_wished) {
+    if !wish::waits(work, &channel, |wish| matches!(wish, Wish::ReadOwnGroup { .. }))? {
         work.wish(Wish::ReadOwnGroup { channel })?;
     }
     Ok(())

@@ -131,10 +131,7 @@ pub(crate) fn due(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreE
         let at_ms = work.now.plus_ms(wait_ms).0;
         Refresh { at_ms, span_ms, stage: Refreshing::Late, ..refresh }
     } else {
-        let wished = wish::of_channel(work, channel)?
-            .iter()
-            .any(|row| matches!(row.wish, Wish::RefreshLeaf { .. }));
-        if !wished {
+        if !wish::waits(work, channel, |wish| matches!(wish, Wish::RefreshLeaf { .. }))? {
             work.wish(Wish::RefreshLeaf { channel: *channel, cause: Cause::Age })?;
         }
         Refresh { since_ms: refresh.since_ms, ..next(work, leaves) }
@@ -214,8 +211,9 @@ pub(crate) fn draw_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
 /// Whether this device's leaf in a group is still to be renewed because its person asked: what is
 /// secret and new is not told there before (spec: IDN-076).
 pub(crate) fn waits(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
-    let rows = wish::of_channel(work, channel)?;
-    Ok(rows.iter().any(|row| matches!(row.wish, Wish::RefreshLeaf { cause: Cause::Person, .. })))
+    wish::waits(work, channel, |wish| {
+        matches!(wish, Wish::RefreshLeaf { cause: Cause::Person, .. })
+    })
 }
 
 /// A renewal will not be: this device is out of the group.

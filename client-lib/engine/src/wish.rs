@@ -418,16 +418,22 @@ pub(crate) fn additions_of(
     all_of(work, |wish| matches!(wish, Wish::AddDevice { device, .. } if device == wanted))
 }
 
+/// Whether such a wish for a channel waits.
+pub(crate) fn waits(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    wanted: impl Fn(&Wish) -> bool,
+) -> Result<bool, StoreError> {
+    Ok(of_channel(work, channel)?.iter().any(|row| wanted(&row.wish)))
+}
+
 /// Whether it is wished to have a device of this identity in this group.
 pub(crate) fn adds(
     work: &Work<'_>,
     channel: &ChannelId,
     wanted: &DeviceId,
 ) -> Result<bool, StoreError> {
-    let rows = of_channel(work, channel)?;
-    Ok(rows
-        .iter()
-        .any(|row| matches!(&row.wish, Wish::AddDevice { device, .. } if device == wanted)))
+    waits(work, channel, |wish| matches!(wish, Wish::AddDevice { device, .. } if device == wanted))
 }
 
 /// Whether the removal of a device from a group is under way.
@@ -436,10 +442,11 @@ pub(crate) fn removes(
     channel: &ChannelId,
     wanted: &DeviceId,
 ) -> Result<bool, StoreError> {
-    let rows = of_channel(work, channel)?;
-    Ok(rows
-        .iter()
-        .any(|row| matches!(&row.wish, Wish::RemoveDevice { device, .. } if device == wanted)))
+    waits(
+        work,
+        channel,
+        |wish| matches!(wish, Wish::RemoveDevice { device, .. } if device == wanted),
+    )
 }
 
 /// A wish with its number.

@@ -134,8 +134,7 @@ fn speak(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(unsettled) = &mut group.unsettled else { return Ok(()) };
     unsettled.caution = Caution::Speaks;
     groups::save(work, channel, &group)?;
-    let renews = |row: &wish::Numbered| matches!(row.wish, Wish::RefreshLeaf { .. });
-    if !wish::of_channel(work, channel)?.iter().any(renews) {
+    if !wish::waits(work, channel, |wish| matches!(wish, Wish::RefreshLeaf { .. }))? {
         work.wish(Wish::RefreshLeaf { channel: *channel, cause: Cause::Age })?;
     }
     Ok(())

@@ -112,6 +112,17 @@ pub(super) fn back_to_sure(
     Ok(record)
 }
 
+/// The relay of a group does not have any more what it had: nor may it what belongs to the own inbox, or to
+/// the group's door (spec: CLI-182, GRP-116).
+pub(super) fn relay_lost(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    relay: &str,
+) -> Result<(), StoreError> {
+    inbox::doubt(work, relay)?;
+    door::opening::doubt(work, channel)
+}
+
 /// The relay goes on contradicting what it has signed: what it has now is read from the epoch's
 /// beginning, and is the log (spec: CLI-177).
 pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
@@ -122,8 +133,7 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
         EpochRecord { sure: 0, acknowledged: 0, candidates: Vec::new(), anew: true, ..record };
     save_epoch(work, channel, &group.epoch, &record)?;
     groups::save(work, channel, &GroupRecord { contest: None, ..group.clone() })?;
-    inbox::doubt(work, &group.relay)?;
-    door::opening::doubt(work, channel)?;
+    relay_lost(work, channel, &group.relay)?;
     work.effects.channels.insert(*channel);
     match group.purpose.chat() {
         Some(chat) => work.event(Event::HistoryReadAnew(chat)),

@@ -6,7 +6,7 @@ use hushwire_wire::id::{ChannelId, Timestamp};
 use crate::{
     chats,
     command::{ChatNumber, FailureReason},
-    direct, door, groups, log, outbox,
+    door, groups, log, outbox,
     record::{GroupRecord, PurposeRecord, Wish},
     rejoin,
     store::StoreError,
@@ -70,13 +70,7 @@ pub(crate) fn left_behind(work: &mut Work<'_>, channel: &ChannelId) -> Result<()
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let PurposeRecord::Former { chat, .. } = group.purpose else { return Ok(()) };
     let Some(next) = chats::load(work, chat)?.and_then(|chat| chat.channel) else { return Ok(()) };
-    for row in wish::of_channel(work, channel)? {
-        if let Wish::SendContent { content, message: Some(shown), .. } = row.wish {
-            outbox::unseal(work, row.number)?;
-            direct::move_content(work, row.number, next, content, Some(shown))?;
-        }
-    }
-    Ok(())
+    outbox::move_texts(work, channel, &next)
 }
 
 /// What a person still waits for goes with the chat; what was about the group before means nothing
@@ -94,7 +88,7 @@ fn move_wishes(
             Wish::SendContent { message: Some(_), .. } if under_way && log == Log::GoesOn => {}
             Wish::SendContent { content, message: Some(shown), .. } => {
                 outbox::unseal(work, row.number)?;
-                direct::move_content(work, row.number, channel, content, Some(shown))?;
+                outbox::move_content(work, row.number, channel, content, Some(shown))?;
             }
             Wish::ChangeGroup { change, .. } if under_way => {
                 work.wish(Wish::ChangeGroup { channel, change })?;
