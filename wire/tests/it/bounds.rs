@@ -152,6 +152,13 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
         "HELD_OF_CAPABILITY_MAX",
     ),
     ("invitations_held_ms", "client-lib/engine/src/joining/held.rs", "HELD_LIFE_MS"),
+    (
+        "invitations_unread_of_one_max",
+        "client-lib/engine/src/joining/unread.rs",
+        "UNREAD_OF_ONE_MAX",
+    ),
+    ("invitations_unread_max", "client-lib/engine/src/joining/unread.rs", "UNREAD_MAX"),
+    ("successor_read_ms", "client-lib/engine/src/succession/telling.rs", "READ_MS"),
     ("door_links_max", "client-lib/engine/src/door/links.rs", "LINKS_MAX"),
     ("former_life_ms", "client-lib/engine/src/succession/former.rs", "FORMER_LIFE_MS"),
     ("succession_settle_ms", "client-lib/engine/src/succession.rs", "SETTLE_MS"),
