@@ -453,7 +453,7 @@ pub(crate) fn rotate(
 /// This device is out of the group: it keeps nothing of the door.
 pub(crate) fn forget(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     work.tx.remove(Table::Profile, &key(channel));
-    succession::forget_roles(work, channel);
+    succession::forget_group(work, channel)?;
     links::forget(work, channel)?;
     requests::forget(work, channel)?;
     work.effects.doors.insert(*channel);

@@ -31,7 +31,7 @@ use hushwire_wire::id::{ChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
-    beginning::{begin, came, forget_roles},
+    beginning::{begin, came},
     former::{is_former, left_behind, retire, tend},
     offering::{link_is_there, offer, offer_target, offered, tell_again},
     telling::{tell, tell_later},
@@ -297,6 +297,12 @@ pub(crate) fn not_let_in(work: &Work<'_>, before: &ChannelId) -> Result<(), Stor
         save(work, before, &record)?;
     }
     Ok(())
+}
+
+/// A group is over for this device: nobody gets anything back there, and it is offered to nobody.
+pub(crate) fn forget_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    beginning::forget_roles(work, channel);
+    offering::end(work, channel)
 }
 
 // --- coming in ------------------------------------------------------------------------------

@@ -384,6 +384,14 @@ pub(crate) fn reaching(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumb
     all_of(work, |wish| matches!(wish, Wish::ReachContact { chat: of, .. } if *of == chat))
 }
 
+/// Wishes to offer a group to who was in the one before.
+pub(crate) fn offers_of(
+    work: &Work<'_>,
+    wanted: &ChannelId,
+) -> Result<Vec<WishNumber>, StoreError> {
+    all_of(work, |wish| matches!(wish, Wish::OfferSuccessor { channel, .. } if channel == wanted))
+}
+
 /// Wishes to ask to be let into the group of a chat.
 pub(crate) fn askings(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumber>, StoreError> {
     all_of(work, |wish| matches!(wish, Wish::AskToJoin { chat: of, .. } if *of == chat))

@@ -221,7 +221,7 @@ pub(crate) fn came(
     Ok(())
 }
 
-/// A group is over for this device: nobody gets anything back there.
-pub(crate) fn forget_roles(work: &Work<'_>, channel: &ChannelId) {
+/// Nobody gets anything back in a group that is over for this device.
+pub(super) fn forget_roles(work: &Work<'_>, channel: &ChannelId) {
     work.tx.remove(Table::Profile, &roles_key(channel));
 }

@@ -107,6 +107,14 @@ pub(crate) fn offer_target(
     }
 }
 
+/// Whoever has left a group, or formed it anew again, offers it to nobody any more.
+pub(super) fn end(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for number in wish::offers_of(work, channel)? {
+        work.settle(number);
+    }
+    Ok(())
+}
+
 /// The relay has the note, or takes none in this epoch: then the message has to do.
 pub(crate) fn offered(
     work: &Work<'_>,

@@ -198,6 +198,7 @@ fn new_keys_for_a_device_that_has_not_read_its_invitation_end_the_linking() {
     world.pass(10_000);
     world.set_online(laptop, false);
     world.set_commits_lost(alice, false);
+    world.restart(alice);
     world.pass(60_000);
     // It is in the group by now, and does not know.
     assert_eq!(failures(&mut world, alice), []);

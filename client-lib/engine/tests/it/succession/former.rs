@@ -3,7 +3,7 @@
 use hushwire_engine::command::{Command, GroupEdit, MessageState, Reply};
 use hushwire_wire::{frame::AnswerFrame, message::Answer};
 
-use super::{ALICE, BOB, CAROL};
+use super::{ALICE, BOB, CAROL, succeeded};
 use crate::rejoining::crew;
 
 #[test]
@@ -21,6 +21,22 @@ fn what_waits_in_the_old_group_is_said_in_the_new_one() {
         assert_eq!(crew.texts(place), ["written on the road"], "{place}");
     }
     crew.assert_together("after");
+}
+
+#[test]
+fn who_leaves_what_it_formed_offers_it_to_nobody() {
+    // spec: CLI-202
+    let mut crew = crew();
+    let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
+    crew.world.set_mute(alice, true);
+    crew.succeed(ALICE, &[]).unwrap();
+    crew.world.ask(alice, Command::GroupLeave(chat));
+    crew.world.set_mute(alice, false);
+    crew.world.restart(alice);
+    crew.world.pass(300_000);
+    let Reply::Status(status) = crew.world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+    assert_eq!(succeeded(&mut crew.world, crew.people[BOB]), 0);
 }
 
 /// What is stored is, and nobody hears of it.
