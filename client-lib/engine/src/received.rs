@@ -32,7 +32,7 @@ pub(crate) fn take(
     entry: &Entry,
     message: &OpenedMessage,
 ) -> Result<(), StoreError> {
-    if direct::devices::is_passed_over(work, group, &message.sender)? {
+    if direct::devices::is_passed_over(work, channel, group, &message.sender)? {
         return Ok(());
     }
     let sender = message.sender.identity();

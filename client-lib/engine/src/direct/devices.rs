@@ -116,17 +116,18 @@ pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<
     Ok(gone && credential.manager_counter().0 <= record.manager_counter)
 }
 
-/// Whether what somebody says in a group is passed over: it is a direct chat's, and they speak for its
-/// person no more (spec: LNK-111).
+/// Whether what somebody says in a group is passed over: they speak for its person no more, and nobody
+/// else was heard there since (spec: LNK-112).
 pub(crate) fn is_passed_over(
     work: &Work<'_>,
+    channel: &ChannelId,
     group: &GroupRecord,
     sender: &Member,
 ) -> Result<bool, StoreError> {
-    match group.purpose {
-        PurposeRecord::Direct { .. } => is_gone(work, &sender.credential),
-        _ => Ok(false),
-    }
+    let is_direct = matches!(group.purpose, PurposeRecord::Direct { .. });
+    Ok(is_direct
+        && standing(work, channel)? == Standing::Doubtful
+        && is_gone(work, &sender.credential)?)
 }
 
 /// An entry of a member of a group was opened.

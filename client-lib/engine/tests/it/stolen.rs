@@ -160,6 +160,27 @@ fn a_stolen_device_does_not_keep_the_chat_when_it_was_revoked() {
 }
 
 #[test]
+fn a_stolen_device_that_is_revoked_at_once_with_another_is_known_too() {
+    // spec: LNK-110, LNK-111
+    let mut theft = theft();
+    let [laptop, tablet] = [(); 2].map(|()| link(&mut theft.world, theft.alice));
+    theft.lure([0, 0, 0, 0, 0, 0, 1, 1], Company::Ghosts);
+    let (alice, bob) = (theft.alice, theft.bob);
+    for (revoking, revoked) in [(alice, tablet), (laptop, theft.stolen)] {
+        theft.world.set_online(revoking, false);
+        let number = number_of(&mut theft.world, revoking, revoked);
+        theft.world.ask(revoking, Command::DeviceRevoke(number));
+    }
+    theft.world.set_online(alice, true);
+    theft.world.pass(60_000);
+    theft.world.set_online(laptop, true);
+    theft.world.pass(180_000);
+    theft.world.say(bob, theft.his, "for Alice");
+    theft.world.pass(60_000);
+    assert_eq!(theft.texts(alice).last().unwrap(), "for Alice");
+}
+
+#[test]
 fn a_device_that_is_linked_later_does_not_come_into_the_groups_of_a_stolen_one() {
     // spec: LNK-112
     let mut theft = theft();

@@ -1,6 +1,7 @@
 //! Groups that are formed anew: who does it, who comes along, and who does not.
 
 mod former;
+mod removed;
 
 use std::collections::BTreeSet;
 
