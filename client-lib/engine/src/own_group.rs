@@ -353,7 +353,8 @@ pub(crate) fn entered(
 ) -> Result<(), StoreError> {
     let made_at = Formation::of(group, channel).made_at;
     if work.identity()?.ok_or(StoreError::Damaged)?.own_group == *channel {
-        return note_formation(work, made_at);
+        note_formation(work, made_at)?;
+        return devices::tell_name(work);
     }
     take_place(work, channel, made_at)?;
     devices::add_absent(work, channel, members)?;
