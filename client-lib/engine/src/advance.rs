@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use crate::{
     additions, changing, chats,
     command::{ChatState, FailureReason, StuckCause},
+    direct,
     door::{self, Committer},
     entered,
     event::Event,
@@ -169,6 +170,7 @@ pub(crate) fn apply_theirs(
         Outcome::Stays(keys) => {
             let moved = Moved::from(&applied);
             move_on(work, channel, group, entry, &mls, keys, &moved, &leaving)?;
+            direct::devices::heard(work, channel, group, &applied.committer)?;
         }
         Outcome::Removed => {
             removed(work, channel, group, mls, &applied.committer.identity())?;

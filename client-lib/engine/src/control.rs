@@ -10,7 +10,7 @@ use hushwire_protocol::{
 use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices, door, groups, invitations, messages, pins,
+    contacts, devices, direct, door, groups, inbox, invitations, messages, pins,
     record::{GroupRecord, GroupState, PurposeRecord, Wish, WishNumber},
     store::StoreError,
     succession,
@@ -32,6 +32,9 @@ pub(crate) fn take(
         match (entry.kind, group.purpose) {
             (ControlKind::ContactCard, PurposeRecord::Direct { .. }) if *sender != me => {
                 take_card(work, sender, &entry.payload)?;
+            }
+            (ControlKind::Devices, PurposeRecord::Direct { .. }) if *sender != me => {
+                direct::devices::take_list(work, channel, sender, &entry.payload)?;
             }
             // Own devices speak in their own group only (spec: CNT-042).
             (kind, PurposeRecord::OwnDevices) if *sender == me => {
@@ -75,15 +78,17 @@ fn take_card(work: &mut Work<'_>, sender: &Fingerprint, payload: &[u8]) -> Resul
     }
 }
 
-/// Sends this identity's card to the other side of a direct chat.
+/// Sends this identity's card to the other side of a direct chat, with what its devices are
+/// (spec: LNK-110).
 pub(crate) fn send_card(
     work: &mut Work<'_>,
     channel: &ChannelId,
     person: &Fingerprint,
 ) -> Result<(), StoreError> {
     let card = invitations::own_card(work, person)?;
-    let payload = card.to_bytes().to_vec();
-    send(work, channel, vec![ControlEntry { kind: ControlKind::ContactCard, payload }])
+    let card = ControlEntry { kind: ControlKind::ContactCard, payload: card.to_bytes().to_vec() };
+    let payload = inbox::required(work)?.device_list;
+    send(work, channel, vec![card, ControlEntry { kind: ControlKind::Devices, payload }])
 }
 
 /// Sends control entries to a group.

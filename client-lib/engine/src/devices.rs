@@ -22,6 +22,7 @@ use crate::{
         Verification,
     },
     contacts, control,
+    direct::{self, devices::Standing},
     event::Event,
     groups, inbox,
     linking::granted,
@@ -356,8 +357,10 @@ pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), Stor
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
         let here = matches!(group.state, GroupState::Member | GroupState::Creating);
-        // Direct groups that wait for the other side get own devices once that has come in.
-        if here && group.opened && channel != own_group {
+        // Direct groups that wait for the other side, or for a word of its, get own devices once that has
+        // come (spec: LNK-112).
+        let plain = direct::devices::standing(work, &channel)? == Standing::Plain;
+        if here && group.opened && plain && channel != own_group {
             add_device(work, &channel, entry)?;
         }
     }
@@ -369,14 +372,37 @@ pub(crate) fn send_cards(work: &mut Work<'_>) -> Result<(), StoreError> {
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
         let PurposeRecord::Direct { contact, .. } = group.purpose else { continue };
-        // Who waits for new keys there is told by them (spec: IDN-076).
-        let safe = !refreshing::waits(work, &channel)?;
-        if group.opened && group.state == GroupState::Member && safe {
+        let plain = direct::devices::standing(work, &channel)? == Standing::Plain;
+        if group.opened && group.state == GroupState::Member && plain {
             let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
-            control::send_card(work, &channel, &person)?;
+            send_safe_card(work, &channel, &person)?;
         }
     }
     Ok(())
+}
+
+/// Who waits for new keys in a group is told by them (spec: IDN-076).
+fn send_safe_card(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), StoreError> {
+    if refreshing::waits(work, channel)? {
+        return Ok(());
+    }
+    control::send_card(work, channel, person)
+}
+
+/// The other side was heard in a direct group that was doubtful: what was held back there is done, own
+/// devices that came meanwhile are added, and the card is sent (spec: LNK-112).
+pub(crate) fn catch_up(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), StoreError> {
+    let members = groups::members_of(&log::load_group(work, channel)?)?;
+    add_absent(work, channel, &members)?;
+    send_safe_card(work, channel, person)
 }
 
 /// The group of own devices moved on.

@@ -3,15 +3,22 @@
 //!
 //! A group is *open* once the other side is in it; before that nothing is sealed for it, because
 //! the other side could not read it. Of several open groups the one with the lowest channel id is
-//! written to, but for those in which this device is stuck; all are read (spec: CLI-016, LNK-094).
+//! written to, but for those in which this device is stuck, and for doubtful ones; all are read
+//! (spec: CLI-016, LNK-094, LNK-112).
 
-use hushwire_protocol::{group::GroupKind, identity::Fingerprint};
+pub(crate) mod devices;
+
+use hushwire_protocol::{
+    group::GroupKind,
+    identity::{DeviceId, Fingerprint},
+};
 use hushwire_wire::id::ChannelId;
 
+use self::devices::Standing;
 use crate::{
     chats,
     command::{ChatNumber, ChatState, CommandError, ContactNumber, FailureReason},
-    contacts, devices,
+    contacts,
     event::Event,
     groups, outbox,
     record::{GroupRecord, GroupState, PurposeRecord, Wish},
@@ -23,6 +30,8 @@ use crate::{
 /// Groups of a direct chat that this device is in at a time: two carry one that both sides began at
 /// once, and one that was begun anew has one more.
 const DIRECT_GROUPS_MAX: usize = 4;
+/// Bytes at the beginning of a channel id that are not all zero: below it, others can be drawn.
+const LOWER_BYTES: usize = 8;
 
 /// Whether one more group of a direct chat is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +60,12 @@ pub(crate) fn begin_anew(work: &mut Work<'_>, chat: ChatNumber) -> Result<Channe
         return Err(CommandError::AlreadyAContact);
     }
     let before = groups_of(work, chat)?;
-    let first = before.iter().map(|(channel, _)| *channel).min();
+    let mut first = None;
+    for (channel, _) in &before {
+        if devices::standing(work, channel)? == Standing::Plain {
+            first = Some(first.map_or(*channel, |first: ChannelId| first.min(*channel)));
+        }
+    }
     let channel = channel_before(work, first);
     for (old, group) in before {
         if group.state != GroupState::Out {
@@ -67,21 +81,56 @@ pub(crate) fn begin_anew(work: &mut Work<'_>, chat: ChatNumber) -> Result<Channe
     Ok(channel)
 }
 
-/// A random channel id, below that one.
+/// A random channel id, below that one and not the last (spec: LNK-113).
 fn channel_before(work: &mut Work<'_>, first: Option<ChannelId>) -> ChannelId {
     let mut bytes: [u8; ChannelId::LENGTH] = work.random();
-    let Some(first) = first else { return ChannelId::from_bytes(bytes) };
-    for (byte, bound) in bytes.iter_mut().zip(first.as_bytes()) {
-        // As long as it is not below yet, no byte is above.
-        match bound {
-            0 => *byte = 0,
-            bound => {
-                *byte %= bound;
-                break;
-            }
-        }
-    }
+    let Some((head, _)) = bytes.split_first_chunk_mut::<LOWER_BYTES>() else {
+        return ChannelId::from_bytes(bytes);
+    };
+    let bound = first.as_ref().and_then(|first| first.as_bytes().first_chunk::<LOWER_BYTES>());
+    let bound = bound.map_or(u64::MAX, |bound| u64::from_be_bytes(*bound));
+    // No invitation leads below this, so that one can be drawn.
+    let span = bound.saturating_sub(1).max(1);
+    *head = (u64::from_be_bytes(*head) % span).saturating_add(1).to_be_bytes();
     ChannelId::from_bytes(bytes)
+}
+
+/// Whether no lower channel id could be drawn: the chat could not be begun anew (spec: LNK-113).
+pub(crate) fn is_last(channel: &ChannelId) -> bool {
+    channel.as_bytes().first_chunk::<LOWER_BYTES>() == Some(&[0; LOWER_BYTES])
+}
+
+/// Which of some groups of a chat goes before the others (spec: CLI-016, LNK-112).
+fn first(
+    work: &Work<'_>,
+    groups: impl IntoIterator<Item = ChannelId>,
+) -> Result<Option<ChannelId>, StoreError> {
+    let mut best: Option<(Standing, ChannelId)> = None;
+    for channel in groups {
+        let this = (devices::standing(work, &channel)?, channel);
+        best = Some(best.map_or(this, |best| best.min(this)));
+    }
+    Ok(best.map(|(_, channel)| channel))
+}
+
+/// How the groups of a chat stand has changed: it goes on in the first of them, with what waits.
+fn carry_on(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
+    let is_open = |group: &GroupRecord| group.opened && group.state == GroupState::Member;
+    let open = groups_of(work, chat)?.into_iter().filter(|(_, group)| is_open(group));
+    let open: Vec<ChannelId> = open.map(|(channel, _)| channel).collect();
+    let (Some(next), Some(mut record)) = (first(work, open)?, chats::load(work, chat)?) else {
+        return Ok(());
+    };
+    if record.channel == Some(next) {
+        return Ok(());
+    }
+    if let Some(before) = record.channel {
+        outbox::move_texts(work, &before, &next)?;
+    }
+    record.carry(next);
+    chats::save(work, chat, &record)?;
+    work.effects.channels.insert(next);
+    work.event(Event::ChatChanged(chat))
 }
 
 /// Ends a group that the chat does without: texts that wait go to the other channel, and what was
@@ -91,6 +140,7 @@ fn let_go(work: &mut Work<'_>, channel: &ChannelId, next: &ChannelId) -> Result<
     for row in wish::of_channel(work, channel)? {
         work.settle(row.number);
     }
+    devices::forget(work, channel);
     groups::drop_group(work, channel)
 }
 
@@ -103,7 +153,7 @@ pub(crate) fn stuck(
 ) -> Result<(), StoreError> {
     let is_open = |group: &GroupRecord| group.opened && group.state == GroupState::Member;
     let others = groups_of(work, chat)?.into_iter().filter(|(_, group)| is_open(group));
-    let Some(next) = others.map(|(other, _)| other).min() else {
+    let Some(next) = first(work, others.map(|(other, _)| other))? else {
         return chats::set_state(work, chat, ChatState::Stuck);
     };
     outbox::move_texts(work, channel, &next)?;
@@ -116,21 +166,35 @@ pub(crate) fn stuck(
 }
 
 /// Room for one more group of a chat: a contact that begins anew again and again has the last of the
-/// groups before given up, by the order in which they are written to (spec: LNK-065). Says whether
-/// there is room.
+/// groups before given up, by the order in which they are written to (spec: LNK-065). The first in which
+/// another device than the inviting one was heard stays: one device does not take the chat from the
+/// others (spec: LNK-114). Says whether there is room.
 pub(crate) fn make_room(
     work: &mut Work<'_>,
     mut open: Vec<ChannelId>,
     channel: &ChannelId,
+    inviter: &DeviceId,
 ) -> Result<Room, StoreError> {
     open.retain(|open| open != channel);
-    open.sort_unstable();
+    let mut shared = Vec::new();
+    for open in &open {
+        if devices::is_shared(work, open, inviter)? {
+            shared.push(*open);
+        }
+    }
+    let stays = first(work, shared)?;
     while open.len() >= DIRECT_GROUPS_MAX {
-        let (Some(last), Some(first)) = (open.pop(), open.first().copied()) else { break };
-        if last < *channel {
+        let mut last: Option<(Standing, ChannelId)> = None;
+        for open in open.iter().filter(|open| Some(**open) != stays) {
+            last = last.max(Some((devices::standing(work, open)?, *open)));
+        }
+        let Some((standing, last)) = last else { break };
+        if standing == Standing::Plain && last < *channel {
             return Ok(Room::None);
         }
-        let_go(work, &last, &first.min(*channel))?;
+        open.retain(|open| *open != last);
+        let next = first(work, open.iter().copied().chain([*channel]))?.unwrap_or(*channel);
+        let_go(work, &last, &next)?;
         // Or a contact who begins for ever would fill the store.
         work.tx.remove(Table::Group, last.as_bytes());
     }
@@ -150,7 +214,7 @@ pub(crate) fn opened(
     }
     if !group.opened {
         // Own devices come in after the other side, so that they see whose chat it is.
-        devices::add_own_devices(work, channel)?;
+        crate::devices::add_own_devices(work, channel)?;
     }
     group.opened = true;
     groups::save(work, channel, &group)?;
@@ -162,7 +226,7 @@ pub(crate) fn opened(
             .map(|_| current),
         None => None,
     };
-    let carries = current.map_or(*channel, |current| current.min(*channel));
+    let carries = first(work, current.into_iter().chain([*channel]))?.unwrap_or(*channel);
     record.carry(carries);
     chats::save(work, chat, &record)?;
     for (other, group) in groups_of(work, chat)? {

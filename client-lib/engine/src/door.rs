@@ -161,6 +161,7 @@ pub(crate) fn ensure(work: &mut Work<'_>, channel: &ChannelId) -> Result<DoorRec
     let inbox = InboxId::from_bytes(work.random());
     let door = draw(work, channel, inbox, generation, Vec::new())?;
     links::door_changed(work, channel, &door)?;
+    requests::forget_places(work, channel)?;
     let known = requests::entries(work, channel)?;
     for part in known.chunks(ENTRIES_PER_MESSAGE) {
         control::send(work, channel, part.to_vec())?;
@@ -288,6 +289,8 @@ fn take_keys(work: &mut Work<'_>, channel: &ChannelId, payload: &[u8]) -> Result
         for keys in told {
             door.add_earlier(keys);
         }
+    } else {
+        requests::forget_places(work, channel)?;
     }
     save(work, channel, &door)?;
     links::door_changed(work, channel, &door)

@@ -369,6 +369,9 @@ impl<S: Store> Engine<S> {
         for channel in effects.channels.union(&effects.doors) {
             self.door_moved(*channel)?;
         }
+        for channel in &effects.doors_clearer {
+            self.look_again_at_door(channel);
+        }
         self.held_due |= effects.contacts;
         if let Some(inbox) = self.inbox.as_mut().filter(|_| effects.shelf) {
             inbox.shelf.look(self.now);

@@ -193,7 +193,7 @@ fn follow(
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
     if whose == Whose::Others && invitation.purpose == Purpose::Direct {
-        check_direct(work, &channel, &sender.identity())?;
+        check_direct(work, &channel, sender)?;
     }
     if own_group::standing(work, &joined.group, invitation)? == own_group::Standing::Outranked {
         shelf::used(work, &joined.package)?;
@@ -298,10 +298,13 @@ fn check_purpose(
 fn check_direct(
     work: &mut Work<'_>,
     channel: &ChannelId,
-    person: &Fingerprint,
+    sender: &DeviceCredential,
 ) -> Result<(), Fault> {
-    let open = device::open_channels(work, person)?;
-    match direct::make_room(work, open, channel)? {
+    if direct::is_last(channel) {
+        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    let open = direct::devices::open_channels(work, &sender.identity())?;
+    match direct::make_room(work, open, channel, &sender.device())? {
         Room::There => Ok(()),
         Room::None => Err(Fault::Refused(InvitationRefusal::TooManyGroups)),
     }

@@ -28,6 +28,7 @@ use crate::{
     advance::{self, HeadRow},
     backoff,
     command::StuckCause,
+    direct,
     event::{Event, Warning},
     forks, groups, leaving, outbox, received,
     record::{
@@ -285,6 +286,7 @@ fn take_message(
                 forks::heard(work, channel)?;
             }
             received::take(work, channel, group, &mls, entry, &message)?;
+            direct::devices::heard(work, channel, group, &message.sender)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
         OpenedEntry::Commit(_) | OpenedEntry::Note(_) => {

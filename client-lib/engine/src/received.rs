@@ -13,7 +13,7 @@ use hushwire_wire::{id::ChannelId, message::Entry};
 use crate::{
     chats,
     command::ChatNumber,
-    control,
+    control, direct,
     event::Warning,
     groups,
     linking::granted,
@@ -34,6 +34,9 @@ pub(crate) fn take(
     entry: &Entry,
     message: &OpenedMessage,
 ) -> Result<(), StoreError> {
+    if direct::devices::is_passed_over(work, channel, group, &message.sender)? {
+        return Ok(());
+    }
     let sender = message.sender.identity();
     let room = RoomUri::from_channel(*channel);
     let uri = SenderUri::from_fingerprint(sender.as_bytes());

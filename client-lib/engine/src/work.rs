@@ -45,6 +45,9 @@ pub(crate) struct Effects {
     pub(crate) settled: Vec<WishNumber>,
     /// Groups of which the door, its links or its requests changed.
     pub(crate) doors: BTreeSet<ChannelId>,
+    /// Groups of whose door items can be judged now that could not be: more of its links is known, or
+    /// there is room for requests.
+    pub(crate) doors_clearer: BTreeSet<ChannelId>,
     /// Channels whose group moved on, came, or went.
     pub(crate) channels: BTreeSet<ChannelId>,
     /// A linking began, or is over.

@@ -48,10 +48,11 @@ pub fn suite() -> Suite {
 }
 
 /// Every kind of the registry, those beside the ranges of own devices and doors, and large ones.
-const CONTROL_KINDS: [u32; 30] = [
+const CONTROL_KINDS: [u32; 31] = [
     0,
     1,
     2,
+    3,
     15,
     16,
     17,

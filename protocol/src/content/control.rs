@@ -30,6 +30,8 @@ pub enum ControlKind {
     ContactCard,
     /// A message is pinned, or not any more ([`super::Pin`]).
     Pin,
+    /// The sender's device list ([`crate::identity::DeviceList`]).
+    Devices,
     /// A contact was added or changed.
     ContactAdded,
     /// A link was made.
@@ -74,9 +76,10 @@ pub enum ControlKind {
 
 impl ControlKind {
     /// The kinds of this version.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::ContactCard,
         Self::Pin,
+        Self::Devices,
         Self::ContactAdded,
         Self::LinkMade,
         Self::LinkRevoked,
@@ -103,6 +106,7 @@ impl ControlKind {
         match self {
             Self::ContactCard => 1,
             Self::Pin => 2,
+            Self::Devices => 3,
             Self::ContactAdded => 16,
             Self::LinkMade => 17,
             Self::LinkRevoked => 18,
@@ -131,6 +135,7 @@ impl ControlKind {
         match number {
             1 => Self::ContactCard,
             2 => Self::Pin,
+            3 => Self::Devices,
             16 => Self::ContactAdded,
             17 => Self::LinkMade,
             18 => Self::LinkRevoked,

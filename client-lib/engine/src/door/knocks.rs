@@ -76,6 +76,10 @@ pub(crate) fn take(
     if known.as_ref().is_some_and(|known| known.item == item_id) {
         return Ok(request_item);
     }
+    // Of one person the latest alone counts.
+    if known.as_ref().is_some_and(|known| known.outdates(item.sequence)) {
+        return Ok(DoorItem::Over);
+    }
     let Some(link) = link_of(work, channel, &door, &request, &person)? else {
         // By a link that is known, the proof of another is wrong; else others may know it.
         let is_known = links::load(work, channel, &item.capability)?.is_some();
@@ -87,11 +91,14 @@ pub(crate) fn take(
     if is_in(work, channel, &person)? || known.as_ref().is_some_and(|it| rests(work.now, it)) {
         return Ok(DoorItem::Over);
     }
-    let waits = known.as_ref().is_some_and(|known| !known.stage.is_over());
-    if !waits && !has_room(work, channel, &link.capability)? {
+    if !has_room(work, channel, &link.capability, &person)? {
         return Ok(DoorItem::Unclear);
     }
-    requests::note(work, channel, &link, &request.card, item_id, item.stored_at)?;
+    // The link by which they asked before has room for another.
+    if known.is_some_and(|known| !known.stage.is_over() && known.link != link.capability) {
+        work.effects.doors_clearer.insert(*channel);
+    }
+    requests::note(work, channel, &link, &request.card, item_id, item)?;
     Ok(request_item)
 }
 
@@ -144,10 +151,17 @@ fn rests(now: Timestamp, record: &RequestRecord) -> bool {
             .is_some_and(|since| now.ms_since(Timestamp(since)) < REQUEST_REST_MS)
 }
 
-/// Whether one more request by a link is kept (spec: LNK-105).
-fn has_room(work: &Work<'_>, channel: &ChannelId, link: &CapabilityId) -> Result<bool, StoreError> {
+/// Whether a request of somebody by a link is kept, in the place of the one before if they had one
+/// (spec: LNK-105).
+fn has_room(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    link: &CapabilityId,
+    person: &Fingerprint,
+) -> Result<bool, StoreError> {
+    let own = requests::key(channel, person);
     let rows = work.tx.list::<RequestRecord>(&requests::prefix(channel), usize::MAX)?;
-    let waiting = || rows.iter().filter(|row| !row.record.stage.is_over());
+    let waiting = || rows.iter().filter(|row| row.key != own && !row.record.stage.is_over());
     let of_link = waiting().filter(|row| row.record.link == *link).count();
     Ok(of_link < REQUESTS_OF_LINK_MAX && waiting().count() < REQUESTS_MAX)
 }

@@ -319,6 +319,7 @@ fn end(
     }
     record.over_since_ms = Some(work.now.0);
     work.tx.save(&key(channel, capability), &record)?;
+    work.effects.doors_clearer.insert(*channel);
     requests::link_over(work, channel, capability)?;
     if super::kept(work, channel)?.is_some() {
         let revoke = Wish::RevokeDoorLink { channel: *channel, capability: *capability };
@@ -374,7 +375,7 @@ pub(crate) fn take_made(
     }
     work.tx.save(&key(channel, &capability), &record)?;
     // What came by a link that was not known is looked at again.
-    work.effects.doors.insert(*channel);
+    work.effects.doors_clearer.insert(*channel);
     work.event(Event::GroupLinksChanged(chat))
 }
 
@@ -402,6 +403,7 @@ pub(crate) fn take_revoked(
         published: false,
         over_since_ms: Some(work.now.0),
     };
+    work.effects.doors_clearer.insert(*channel);
     work.tx.save(&key(channel, &capability), &unknown)
 }
 

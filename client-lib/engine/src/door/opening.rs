@@ -8,7 +8,7 @@ use hushwire_wire::{
     transcript,
 };
 
-use super::{Way, key, links, record};
+use super::{Way, key, links, record, requests};
 use crate::{
     event::{Event, Warning},
     groups,
@@ -74,6 +74,7 @@ pub(crate) fn created(work: &mut Work<'_>, channel: &ChannelId) -> Result<Made, 
     let Some(mut door) = record(work, channel)? else { return Ok(Made::First) };
     if core::mem::replace(&mut door.created, true) {
         links::put_again(work, channel)?;
+        requests::forget_places(work, channel)?;
         denied(work, channel)?;
         return Ok(Made::Again);
     }
@@ -93,6 +94,7 @@ pub(crate) fn exists(work: &Work<'_>, channel: &ChannelId) -> Result<bool, Store
 /// those that are over revoked again (spec: GRP-116).
 pub(crate) fn doubt(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     links::put_again(work, channel)?;
+    requests::forget_places(work, channel)?;
     links::revoke_again(work, channel)
 }
 

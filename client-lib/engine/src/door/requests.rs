@@ -19,7 +19,10 @@ use hushwire_protocol::{
     identity::Fingerprint,
     invitation::{ContactCard, InboxContent, JoinDecline},
 };
-use hushwire_wire::id::{CapabilityId, ChannelId, ItemId, Timestamp};
+use hushwire_wire::{
+    id::{CapabilityId, ChannelId, ItemId, Sequence, Timestamp},
+    message::InboxItem,
+};
 use serde::{Deserialize, Serialize};
 
 use super::links;
@@ -55,6 +58,9 @@ pub(super) struct RequestRecord {
     pub(super) link: CapabilityId,
     #[serde(with = "id")]
     pub(super) item: ItemId,
+    /// Where that stands at the door: the same person's items in front of it are over.
+    #[serde(default)]
+    place: u64,
     /// How to reach them; empty when that is of no use any more.
     card: SecretBytes,
     asked_at_ms: u64,
@@ -65,6 +71,14 @@ pub(super) struct RequestRecord {
 
 impl Record for RequestRecord {
     const TABLE: Table = Table::Profile;
+}
+
+impl RequestRecord {
+    /// Whether an item of the same person at this place is over, since a later one is known
+    /// (spec: LNK-105).
+    pub(super) const fn outdates(&self, place: Sequence) -> bool {
+        place.0 < self.place
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,7 +111,7 @@ pub(super) fn prefix(channel: &ChannelId) -> Vec<u8> {
     [b"request ", &channel.as_bytes()[..]].concat()
 }
 
-fn key(channel: &ChannelId, person: &Fingerprint) -> Vec<u8> {
+pub(super) fn key(channel: &ChannelId, person: &Fingerprint) -> Vec<u8> {
     [&prefix(channel)[..], person.as_bytes()].concat()
 }
 
@@ -136,6 +150,15 @@ fn chat_of(work: &Work<'_>, channel: &ChannelId) -> Result<Option<ChatNumber>, S
     Ok(groups::record(work, channel)?.and_then(|group| group.purpose.chat()))
 }
 
+/// The relay has the door's inbox anew, or may have lost some of it: its places count anew.
+pub(crate) fn forget_places(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    for Keyed { key, mut record } in work.tx.list::<RequestRecord>(&prefix(channel), usize::MAX)? {
+        record.place = 0;
+        work.tx.save(&key, &record)?;
+    }
+    Ok(())
+}
+
 /// The link that a request proves.
 pub(super) struct FoundLink {
     pub(super) capability: CapabilityId,
@@ -149,7 +172,7 @@ pub(super) fn note(
     link: &FoundLink,
     card: &ContactCard,
     item: ItemId,
-    asked_at: Timestamp,
+    at: &InboxItem,
 ) -> Result<(), StoreError> {
     let person = card.identity();
     let open = match link.record.admission() {
@@ -164,8 +187,9 @@ pub(super) fn note(
         number,
         link: link.capability,
         item,
+        place: at.sequence.0,
         card: SecretBytes::new(&card.to_bytes()),
-        asked_at_ms: asked_at.0,
+        asked_at_ms: at.stored_at.0,
         stage: if approved { Stage::Admitting } else { Stage::Waiting },
         over_since_ms: None,
     };
@@ -268,6 +292,8 @@ fn settle(
 ) -> Result<(), StoreError> {
     record.stage = stage;
     record.over_since_ms = Some(work.now.0);
+    // There is room for another.
+    work.effects.doors_clearer.insert(*channel);
     // An invitation may still have to be sealed anew for who came in.
     if stage != Stage::In {
         record.card = SecretBytes::new(&[]);
@@ -315,6 +341,7 @@ pub(crate) fn take_declined(
                 number: 0,
                 link: CapabilityId::from_bytes([0; 32]),
                 item: declined.item,
+                place: 0,
                 card: SecretBytes::new(&[]),
                 asked_at_ms: 0,
                 stage: Stage::Declined,

@@ -73,6 +73,8 @@ struct Reading {
     /// The place that the relay was told.
     told: Sequence,
     advance: Advance,
+    /// When it is read again, for what could not be judged.
+    again: Option<Timestamp>,
     /// Items from the place on.
     items: VecDeque<PlacedItem>,
 }
@@ -109,6 +111,7 @@ impl DoorLive {
     pub(super) const fn deadline(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Waiting { until } => Some(until),
+            Phase::Reading(Reading { again, .. }) => again,
             _ => None,
         }
     }
@@ -204,6 +207,10 @@ impl<S: Store> Engine<S> {
         if matches!(live.phase, Phase::Waiting { until } if until <= now) {
             live.phase = Phase::Closed;
         }
+        if matches!(&live.phase, Phase::Reading(Reading { again: Some(at), .. }) if *at <= now) {
+            self.leave_door(channel);
+        }
+        let Some(live) = self.doors.get_mut(channel) else { return Ok(()) };
         if !matches!(live.phase, Phase::Closed) {
             return Ok(());
         }
@@ -343,6 +350,7 @@ impl<S: Store> Engine<S> {
             place: from,
             told: from,
             advance: Advance::Told,
+            again: None,
             items: VecDeque::new(),
         };
         let Some(live) = self.doors.get_mut(&channel) else { return };
@@ -429,17 +437,21 @@ impl<S: Store> Engine<S> {
         self.advance_door(channel)
     }
 
-    /// What is known of a door, of its links or of its requests has changed. What this device could not
-    /// judge before is looked at again.
+    /// What is known of a door, of its links or of its requests has changed.
     pub(super) fn door_moved(&mut self, channel: ChannelId) -> Result<(), StoreError> {
         self.load_door(channel)?;
-        self.advance_door(&channel)?;
-        let unclear = |reading: &mut Reading| {
-            reading.items.iter().any(|placed| placed.item == DoorItem::Unclear)
-        };
-        if self.door_reading(&channel).is_some_and(unclear) {
-            self.leave_door(&channel);
+        self.advance_door(&channel)
+    }
+
+    /// What this device could not judge is read again, after a rest: it may be much, and change again
+    /// at once (spec: LNK-106).
+    pub(super) fn look_again_at_door(&mut self, channel: &ChannelId) {
+        let rest = backoff::REFUSED_REST_MS + backoff::wait_ms(0, &mut *self.rng);
+        let at = self.now().plus_ms(rest);
+        if let Some(reading) = self.door_reading(channel)
+            && reading.items.iter().any(|placed| placed.item == DoorItem::Unclear)
+        {
+            reading.again.get_or_insert(at);
         }
-        Ok(())
     }
 }

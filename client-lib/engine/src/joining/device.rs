@@ -5,16 +5,9 @@
 //! and this is what is asked (spec: LNK-058).
 
 use hushwire_protocol::identity::{DeviceCredential, Fingerprint};
-use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices,
-    event::InvitationRefusal,
-    inbox::Fault,
-    log, profile,
-    record::{GroupRecord, PurposeRecord},
-    store::StoreError,
-    work::Work,
+    devices, direct, event::InvitationRefusal, inbox::Fault, profile, store::StoreError, work::Work,
 };
 
 /// Refuses a device that is none of its person's, as far as this device knows them.
@@ -32,52 +25,28 @@ pub(super) fn check(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<()
 }
 
 /// A contact's devices are those in the direct chat. Before it has begun, any device begins it; and
-/// one of a newer manager key counts more than all that are there (spec: IDN-021).
+/// one of a newer manager key counts more than all that are there (spec: IDN-021). One that is gone
+/// counts no more, wherever it is (spec: LNK-111).
 fn is_known(
     work: &mut Work<'_>,
     person: &Fingerprint,
     sender: &DeviceCredential,
 ) -> Result<bool, StoreError> {
+    if direct::devices::is_gone(work, sender)? {
+        return Ok(false);
+    }
     let mut newest = None;
-    for channel in &open_channels(work, person)? {
-        for credential in credentials(work, channel, person)? {
+    for channel in &direct::devices::open_channels(work, person)? {
+        for credential in direct::devices::credentials(work, channel, person)? {
             if credential == *sender {
                 return Ok(true);
+            }
+            if direct::devices::is_gone(work, &credential)? {
+                continue;
             }
             newest = newest.max(Some(credential.manager_counter()));
         }
     }
     // Where no device of theirs is, the chat is over, and any begins it anew.
     Ok(newest.is_none_or(|newest| sender.manager_counter() > newest))
-}
-
-/// The devices of somebody in a group.
-fn credentials(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    person: &Fingerprint,
-) -> Result<Vec<DeviceCredential>, StoreError> {
-    let members = log::load_group(work, channel)?.members().map_err(log::store_error)?;
-    let theirs = members.into_iter().filter(|member| member.identity() == *person);
-    Ok(theirs.map(|member| member.credential).collect())
-}
-
-/// The channels of the direct chat with somebody that can carry it.
-pub(super) fn open_channels(
-    work: &Work<'_>,
-    person: &Fingerprint,
-) -> Result<Vec<ChannelId>, StoreError> {
-    let Some(number) = contacts::load(work, person)?.map(|contact| contact.number) else {
-        return Ok(Vec::new());
-    };
-    let carries = |group: &GroupRecord| {
-        group.opened
-            && group.state.is_in()
-            && matches!(group.purpose, PurposeRecord::Direct { contact, .. } if contact.0 == number)
-    };
-    let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.iter()
-        .filter(|row| carries(&row.record))
-        .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
-        .collect()
 }

@@ -40,5 +40,6 @@ mod rights;
 mod rule_versions;
 mod sessions;
 mod shelves;
+mod stolen;
 mod succession;
 mod world;

@@ -2,14 +2,19 @@
 
 use std::{cell::Cell, rc::Rc};
 
-use hushwire_engine::command::{
-    Command, CommandError, GroupEdit, GroupLinkTerms, LinkAdmission, LinkState, Reply,
+use hushwire_engine::{
+    command::{
+        Command, CommandError, GroupEdit, GroupLinkTerms, LinkAdmission, LinkState, Reply,
+        RequestAnswer, SecretText,
+    },
+    event::Event,
 };
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
-    door::{Admission, DoorLink},
+    door::{Admission, DoorCard, DoorLink},
     identity::Fingerprint,
-    link::LinkSecret,
+    link::{ContactLink, LinkSecret},
+    seal::InboxPublicKey,
 };
 use hushwire_wire::{
     error::{Code, Refusal},
@@ -170,4 +175,72 @@ fn nobody_signs_for_a_link_that_another_made_in_their_name() {
     house.world.settle();
     let answer = fetch(&mut house.world, &forged);
     assert!(!matches!(answer, Answer::Card { .. }), "{answer:?}");
+}
+
+/// What requests by a link are sealed to.
+fn door_key(house: &mut House, link: &SecretText) -> InboxPublicKey {
+    let parsed = ContactLink::parse(link.expose()).unwrap();
+    let Answer::Card { card, .. } = fetch(&mut house.world, link) else { panic!() };
+    let key = parsed.secret.card_key();
+    let card = DoorCard::open(&key, &parsed.inbox, &capability(link), &parsed.identity, &card);
+    card.unwrap().into_terms().inbox_key
+}
+
+#[test]
+fn who_asks_twice_where_there_is_no_room_keeps_nobody_busy() {
+    // spec: LNK-105, LNK-106
+    let mut house = house();
+    let link = house.link(LinkAdmission::Approval);
+    let parsed = ContactLink::parse(link.expose()).unwrap();
+    let key = door_key(&mut house, &link);
+    for asker in 1..=64 {
+        house.world.ask_at_door_as(asker, &parsed, &key);
+    }
+    house.world.settle();
+    assert_eq!(house.requests(house.alice).len(), 64);
+    house.world.ask_at_door_as(65, &parsed, &key);
+    house.world.settle();
+    let alice = house.alice;
+    let asked = |world: &mut World| {
+        let events = world.events(alice).into_iter();
+        events.filter(|event| matches!(event, Event::JoinRequested { .. })).count()
+    };
+    let before = asked(&mut house.world);
+    house.world.ask_at_door_as(64, &parsed, &key);
+    house.world.pass(10 * 60_000);
+    assert_eq!(asked(&mut house.world), before + 1);
+    // Who had no room comes in its turn, when there is some.
+    let request = house.requests(alice).remove(0);
+    let (chat, request) = (request.chat, request.number);
+    let answer = RequestAnswer::Decline;
+    house.world.ask(alice, Command::GroupAnswer { chat, request, answer });
+    house.world.pass(60_000);
+    assert_eq!(house.requests(alice).len(), 64);
+    assert_eq!(asked(&mut house.world), before + 2);
+}
+
+#[test]
+fn who_asks_by_another_link_as_well_takes_no_room_there_that_is_not() {
+    // spec: LNK-105
+    let mut house = house();
+    let [full, other] = [(); 2].map(|()| house.link(LinkAdmission::Approval));
+    let text = full.clone();
+    let [full, other] = [full, other].map(|link| ContactLink::parse(link.expose()).unwrap());
+    let key = door_key(&mut house, &text);
+    for asker in 1..=64 {
+        house.world.ask_at_door_as(asker, &full, &key);
+    }
+    house.world.ask_at_door_as(65, &other, &key);
+    house.world.settle();
+    let before = house.requests(house.alice);
+    assert_eq!(before.len(), 65);
+    house.world.ask_at_door_as(65, &full, &key);
+    house.world.pass(60_000);
+    assert_eq!(house.requests(house.alice), before);
+    // One of those goes to the other link: the one who waited for room by the full one has it.
+    house.world.ask_at_door_as(1, &other, &key);
+    house.world.pass(60_000);
+    let after = house.requests(house.alice);
+    let by_other = after.iter().filter(|request| request.link == before[64].link).count();
+    assert_eq!((after.len(), by_other), (65, 1));
 }

@@ -68,7 +68,8 @@ fn a_word_for_what_is_no_candidate_moves_nobody() {
 fn a_lie_holds_up_those_below_until_somebody_above_is_back() {
     // spec: GRP-123, CLI-192, CLI-193, CLI-198
     let mut held_up = 0;
-    for number in 0..HALF_SEAL_WORLDS {
+    // Whose path is broken is by chance, and here it has to be the member's in one of them.
+    for number in 0..2 * HALF_SEAL_WORLDS {
         let mut crew = crew_of(number);
         crew.world.set_online(crew.people[OWNER], false);
         let (stolen, entry) = part(&mut crew);

@@ -1,0 +1,266 @@
+//! The devices of a contact in the direct chat with them: which of them their person has told of, which
+//! are gone, and who was heard in which of the chat's groups.
+//!
+//! A thief who has a device of somebody can make groups of a direct chat in that person's name, with the
+//! lowest channel ids, and put the person's other devices there without a word to them. When the person
+//! revokes the device they tell their device list where that device is not any more. By it this side
+//! knows the thief, and the groups in which nobody but the thief was ever heard.
+
+use hushwire_protocol::{
+    group::Member,
+    identity::{
+        DeviceCredential, DeviceId, DeviceList, DeviceListRank, DeviceListVersion, Fingerprint,
+        ManagerCounter,
+    },
+};
+use hushwire_wire::id::ChannelId;
+use serde::{Deserialize, Serialize};
+use serde_bytes::ByteArray;
+
+use super::{carry_on, let_go};
+use crate::{
+    contacts, devices, log,
+    record::{GroupRecord, PurposeRecord, Record},
+    store::{StoreError, Table},
+    work::Work,
+};
+
+/// Length of a device id, in bytes.
+const DEVICE_ID_BYTES: usize = 16;
+/// Devices that are noted as heard in a group: one of two is always another than the one that invites.
+const HEARD_MAX: usize = 2;
+
+/// What a contact's devices said of their list. Key: `listed `, fingerprint.
+#[derive(Default, Serialize, Deserialize)]
+struct ListedRecord {
+    manager_counter: u64,
+    version: u64,
+    /// Those that were in the direct chat when it came, and that it does not name.
+    gone: Vec<ByteArray<DEVICE_ID_BYTES>>,
+}
+
+impl Record for ListedRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+/// Who was heard in a group of a direct chat. Key: `heard `, channel.
+#[derive(Default, Serialize, Deserialize)]
+struct HeardRecord {
+    /// Devices of the contact, the first few.
+    devices: Vec<ByteArray<DEVICE_ID_BYTES>>,
+    standing: Standing,
+}
+
+impl Record for HeardRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+/// What a group of a direct chat is worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    /// As far as is known, the contact is there.
+    #[default]
+    Plain,
+    /// One of their devices that are gone is there, and since that is known no other was heard.
+    Doubtful,
+}
+
+fn listed_key(person: &Fingerprint) -> Vec<u8> {
+    [b"listed ", &person.as_bytes()[..]].concat()
+}
+
+fn heard_key(channel: &ChannelId) -> Vec<u8> {
+    [b"heard ", &channel.as_bytes()[..]].concat()
+}
+
+fn plain(device: &DeviceId) -> Result<ByteArray<DEVICE_ID_BYTES>, StoreError> {
+    let bytes: [u8; DEVICE_ID_BYTES] =
+        device.as_ref().try_into().map_err(|_| StoreError::Damaged)?;
+    Ok(ByteArray::new(bytes))
+}
+
+fn listed(work: &Work<'_>, person: &Fingerprint) -> Result<ListedRecord, StoreError> {
+    Ok(work.tx.load(&listed_key(person))?.unwrap_or_default())
+}
+
+fn heard_in(work: &Work<'_>, channel: &ChannelId) -> Result<HeardRecord, StoreError> {
+    Ok(work.tx.load(&heard_key(channel))?.unwrap_or_default())
+}
+
+/// How a group of a direct chat stands.
+pub(crate) fn standing(work: &Work<'_>, channel: &ChannelId) -> Result<Standing, StoreError> {
+    Ok(heard_in(work, channel)?.standing)
+}
+
+/// Whether another device than the one that invites was heard in a group: then the chat is not that
+/// device's alone (spec: LNK-114).
+pub(crate) fn is_shared(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    inviter: &DeviceId,
+) -> Result<bool, StoreError> {
+    let inviter = plain(inviter)?;
+    let record = heard_in(work, channel)?;
+    Ok(record.devices.iter().any(|device| *device != inviter))
+}
+
+/// Nothing more is heard in a group.
+pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) {
+    work.tx.remove(Table::Profile, &heard_key(channel));
+}
+
+/// Whether a device of a contact is none of theirs any more (spec: LNK-111).
+pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<bool, StoreError> {
+    let record = listed(work, &credential.identity())?;
+    let gone = record.gone.contains(&plain(&credential.device())?);
+    Ok(gone && credential.manager_counter().0 <= record.manager_counter)
+}
+
+/// Whether what somebody says in a group is passed over: they speak for its person no more, and nobody
+/// else was heard there since (spec: LNK-112).
+pub(crate) fn is_passed_over(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    sender: &Member,
+) -> Result<bool, StoreError> {
+    let is_direct = matches!(group.purpose, PurposeRecord::Direct { .. });
+    Ok(is_direct
+        && standing(work, channel)? == Standing::Doubtful
+        && is_gone(work, &sender.credential)?)
+}
+
+/// An entry of a member of a group was opened.
+pub(crate) fn heard(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    sender: &Member,
+) -> Result<(), StoreError> {
+    let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(()) };
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    if sender.identity() == me || is_gone(work, &sender.credential)? {
+        return Ok(());
+    }
+    let device = plain(&sender.device())?;
+    let mut record = heard_in(work, channel)?;
+    let new = record.devices.len() < HEARD_MAX && !record.devices.contains(&device);
+    let before = core::mem::take(&mut record.standing);
+    if new {
+        record.devices.push(device);
+    }
+    if new || before == Standing::Doubtful {
+        work.tx.save(&heard_key(channel), &record)?;
+    }
+    if before == Standing::Doubtful {
+        devices::catch_up(work, channel, &sender.identity())?;
+        carry_on(work, chat)?;
+    }
+    Ok(())
+}
+
+/// Takes what a contact says of their devices, if it is the newest word on that (spec: LNK-111). Said in
+/// the group of `channel`, which is not given up while it is read.
+pub(crate) fn take_list(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+    payload: &[u8],
+) -> Result<(), StoreError> {
+    let Ok(list) = DeviceList::decode(payload, person) else { return Ok(()) };
+    let before = listed(work, person)?;
+    let rank = DeviceListRank {
+        manager_counter: ManagerCounter(before.manager_counter),
+        version: DeviceListVersion(before.version),
+    };
+    if list.rank() <= rank {
+        return Ok(());
+    }
+    let groups = open_channels(work, person)?;
+    let mut record = ListedRecord {
+        manager_counter: list.rank().manager_counter.0,
+        version: list.rank().version.0,
+        gone: Vec::new(),
+    };
+    for group in &groups {
+        for credential in credentials(work, group, person)? {
+            let device = plain(&credential.device())?;
+            let named = list.devices().iter().any(|entry| entry.device == credential.device());
+            if !named && !record.gone.contains(&device) {
+                record.gone.push(device);
+            }
+        }
+    }
+    work.tx.save(&listed_key(person), &record)?;
+    sort_out(work, channel, person, groups)
+}
+
+/// Groups in which all devices of a contact are gone are given up; where one of them is gone, others
+/// have to be heard (spec: LNK-112).
+fn sort_out(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+    groups: Vec<ChannelId>,
+) -> Result<(), StoreError> {
+    let mut lost = Vec::new();
+    let mut kept = Vec::new();
+    for group in groups {
+        let theirs = credentials(work, &group, person)?;
+        let mut there = 0;
+        for credential in &theirs {
+            there += usize::from(!is_gone(work, credential)?);
+        }
+        if there < theirs.len() {
+            let mut record = heard_in(work, &group)?;
+            record.standing = Standing::Doubtful;
+            work.tx.save(&heard_key(&group), &record)?;
+        }
+        if there == 0 && !theirs.is_empty() && group != *channel {
+            lost.push(group);
+        } else {
+            kept.push(group);
+        }
+    }
+    let Some(chat) = contacts::load(work, person)?.and_then(|contact| contact.chat) else {
+        return Ok(());
+    };
+    let Some(next) = super::first(work, kept)? else { return Ok(()) };
+    for group in &lost {
+        let_go(work, group, &next)?;
+        // Its id is no reason for a lower one any more (spec: LNK-070).
+        work.tx.remove(Table::Group, group.as_bytes());
+    }
+    carry_on(work, chat)
+}
+
+/// The devices of somebody in a group.
+pub(crate) fn credentials(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<Vec<DeviceCredential>, StoreError> {
+    let members = log::load_group(work, channel)?.members().map_err(log::store_error)?;
+    let theirs = members.into_iter().filter(|member| member.identity() == *person);
+    Ok(theirs.map(|member| member.credential).collect())
+}
+
+/// The channels of the direct chat with somebody that can carry it.
+pub(crate) fn open_channels(
+    work: &Work<'_>,
+    person: &Fingerprint,
+) -> Result<Vec<ChannelId>, StoreError> {
+    let Some(number) = contacts::load(work, person)?.map(|contact| contact.number) else {
+        return Ok(Vec::new());
+    };
+    let carries = |group: &GroupRecord| {
+        group.opened
+            && group.state.is_in()
+            && matches!(group.purpose, PurposeRecord::Direct { contact, .. } if contact.0 == number)
+    };
+    let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
+    rows.iter()
+        .filter(|row| carries(&row.record))
+        .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
+        .collect()
+}
