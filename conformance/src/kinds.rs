@@ -9,6 +9,7 @@ pub mod commit_policy;
 pub mod commit_report;
 pub mod content;
 pub mod control;
+pub mod control_payload;
 pub mod credential;
 pub mod device_list;
 pub mod door;
@@ -21,11 +22,14 @@ pub mod group_code;
 pub mod identity;
 pub mod inbox;
 pub mod inbox_content;
+pub mod key_package;
 pub mod link;
 pub mod linking;
 pub mod message_policy;
 pub mod message_status;
+pub mod mls;
 pub mod padding;
+pub mod safe_export;
 pub mod safety_number;
 pub mod seal;
 pub mod sealed_box;
@@ -33,6 +37,7 @@ pub mod session;
 pub mod statement;
 pub mod successor;
 pub mod transcript;
+pub mod welcome;
 pub mod wire_frame;
 pub mod wire_splitter;
 
@@ -64,6 +69,9 @@ pub const ALL: &[Kind] = &[
     Kind { name: padding::NAME, suite: padding::suite, run: padding::run },
     Kind { name: envelope::NAME, suite: envelope::suite, run: envelope::run },
     Kind { name: epoch_keys::NAME, suite: epoch_keys::suite, run: epoch_keys::run },
+    Kind { name: safe_export::NAME, suite: safe_export::suite, run: safe_export::run },
+    Kind { name: key_package::NAME, suite: key_package::suite, run: key_package::run },
+    Kind { name: welcome::NAME, suite: welcome::suite, run: welcome::run },
     Kind { name: commit_policy::NAME, suite: commit_policy::suite, run: commit_policy::run },
     Kind { name: message_policy::NAME, suite: message_policy::suite, run: message_policy::run },
     Kind { name: group_binding::NAME, suite: group_binding::suite, run: group_binding::run },
@@ -78,6 +86,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: content::NAME, suite: content::suite, run: content::run },
     Kind { name: message_status::NAME, suite: message_status::suite, run: message_status::run },
     Kind { name: control::NAME, suite: control::suite, run: control::run },
+    Kind { name: control_payload::NAME, suite: control_payload::suite, run: control_payload::run },
     Kind { name: attachment::NAME, suite: attachment::suite, run: attachment::run },
     Kind { name: identity::NAME, suite: identity::suite, run: identity::run },
     Kind { name: credential::NAME, suite: credential::suite, run: credential::run },

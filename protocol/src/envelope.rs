@@ -64,7 +64,7 @@ pub enum EnvelopeKind {
 }
 
 impl EnvelopeKind {
-    const fn of(code: u8) -> Option<Self> {
+    pub(crate) const fn of(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Message),
             2 => Some(Self::Commit),

@@ -62,6 +62,8 @@ pub use state::{
     DESCRIPTION_BYTES_MAX, GroupKind, GroupState, Life, NAME_BYTES_MAX, ROLES_MAX, RoleEntry,
     RuleVersion,
 };
+#[cfg(test)]
+pub(crate) use statement::is_note_kind;
 pub use statement::{
     Note, Standpoint, Statement, UnverifiedStatement, VerifiedStatement, seal_offer,
 };

@@ -5,15 +5,23 @@
 
 use hushwire_wire::id::{ChannelId, EpochId};
 use hushwire_wire::transcript::{Cut, Operation};
+use openmls::prelude::{KeyPackage, KeyPackageBundle, OpenMlsProvider as _};
+use openmls_traits::storage::StorageProvider as _;
+use openmls_traits::types::HpkePrivateKey;
 use rand_core::CryptoRng;
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use crate::envelope::{EnvelopeContent, EnvelopeError, Place, seal};
 use crate::epoch::EpochKeys;
-use crate::group::{CommitBasis, CommitIntent, Group, GroupError, PendingCommit, Scrutiny};
+use crate::group::{
+    CommitBasis, CommitIntent, Group, GroupError, KeyPackageReference, OwnKeyPackage,
+    PendingCommit, Scrutiny, UnverifiedKeyPackage,
+};
 use crate::identity::DeviceKey;
-use crate::provider::Provider;
-use crate::storage::MlsStore;
+use crate::provider::{Provider, Suite};
+use crate::storage::{MlsStore, MlsStoreError};
 
 /// How an operation seals secrets to others: in the path of a commit, and in a Welcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +74,50 @@ impl Group {
     ) -> Result<PendingCommit, GroupError> {
         self.make_commit(provider, device, epoch, keys, intent, basis, Scrutiny::Nobody(cut))
     }
+}
+
+impl OwnKeyPackage {
+    /// Stores a KeyPackage that was made elsewhere, with its private parts: of its init key, and of its
+    /// leaf's encryption key. So a test joins with keys that stand in it.
+    ///
+    /// # Errors
+    /// [`GroupError::WouldBeRejected`] for one that nobody would add, [`GroupError::Store`].
+    pub fn import(
+        provider: &Provider<'_>,
+        suite: Suite,
+        bytes: &[u8],
+        init_key: &[u8],
+        leaf_key: &[u8],
+    ) -> Result<KeyPackageReference, GroupError> {
+        let package = UnverifiedKeyPackage::parse(bytes).and_then(|package| package.verify(suite));
+        let package = package.map_err(GroupError::WouldBeRejected)?;
+        let stored = StoredKeyPackage {
+            key_package: &package.package,
+            private_init_key: init_key.to_vec().into(),
+            private_encryption_key: StoredKey { key: leaf_key.to_vec().into() },
+        };
+        // openmls gives no other way to one than through what it stores.
+        let malformed = |_| GroupError::Store(MlsStoreError::Malformed);
+        let stored = Zeroizing::new(rmp_serde::to_vec_named(&stored).map_err(|_| GroupError::Mls)?);
+        let bundle: KeyPackageBundle = rmp_serde::from_slice(&stored).map_err(malformed)?;
+        let reference =
+            package.package.hash_ref(provider.0.crypto()).map_err(|_| GroupError::Mls)?;
+        provider.0.storage().write_key_package(&reference, &bundle)?;
+        Ok(package.reference())
+    }
+}
+
+/// What openmls stores of an own KeyPackage.
+#[derive(Serialize)]
+struct StoredKeyPackage<'a> {
+    key_package: &'a KeyPackage,
+    private_init_key: HpkePrivateKey,
+    private_encryption_key: StoredKey,
+}
+
+#[derive(Serialize)]
+struct StoredKey {
+    key: HpkePrivateKey,
 }
 
 /// Seals any content for any place of an epoch, as every member of it can.

@@ -41,10 +41,13 @@ pub mod invitation;
 pub mod label;
 pub mod link;
 pub mod linking;
+pub mod own_devices;
 pub mod padding;
 pub mod profile;
 pub mod provider;
 pub mod random;
+#[cfg(test)]
+mod registry;
 pub mod safety_number;
 pub mod seal;
 pub mod sealed_box;

@@ -53,8 +53,8 @@ pub(crate) fn fault(desk: &Desk, wish: &Wish, answer: &Answer) -> Option<RelayFa
         Wish::SendItem { inbox, item, .. } => return receipt_fault(desk, inbox, item, answer),
         // What is asked for a transfer or a snapshot is answered to its live half.
         Wish::Upload { .. } | Wish::Download { .. } | Wish::JoinGroup { .. } => true,
-        // Its requests are wishes of their own; a reading is none.
-        Wish::Rejoin { .. } | Wish::ReadOwnGroup { .. } => false,
+        // Its requests are wishes of their own; a reading is none, nor is a word to the person.
+        Wish::Rejoin { .. } | Wish::ReadGroup { .. } | Wish::TellSuccessor { .. } => false,
     };
     (!expected).then_some(RelayFault::AnswerNotExpected)
 }

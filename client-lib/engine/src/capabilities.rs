@@ -8,6 +8,7 @@
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
     identity::DeviceId,
+    own_devices::CapabilityMade,
 };
 use hushwire_wire::{
     id::{CapabilityId, Timestamp},
@@ -33,8 +34,6 @@ const RENEW_ITEMS_LEFT: u64 = 500;
 /// How long a rotated capability still works, in milliseconds: 30 days (spec: IDN-062).
 const RETIRE_AFTER_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// Length of a device id, in bytes.
-const DEVICE_ID_BYTES: usize = 16;
 const OWN_PREFIX: &[u8] = b"capability ";
 const TOLD_PREFIX: &[u8] = b"told capability ";
 
@@ -225,7 +224,7 @@ fn tell(work: &mut Work<'_>, capability: &CapabilityId) -> Result<(), StoreError
 
 /// Layout: device, capability id (spec: IDN-055).
 fn entry(device: &DeviceId, capability: &CapabilityId) -> ControlEntry {
-    let payload = [device.as_ref(), capability.as_bytes()].concat();
+    let payload = CapabilityMade { device: *device, capability: *capability }.to_payload();
     ControlEntry { kind: ControlKind::CapabilityMade, payload }
 }
 
@@ -244,12 +243,7 @@ pub(crate) fn entries(work: &Work<'_>) -> Result<Vec<ControlEntry>, StoreError> 
 
 /// Another own device says that a capability is there.
 pub(crate) fn take_told(work: &Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let Some((device, capability)) = payload.split_at_checked(DEVICE_ID_BYTES) else {
-        return Ok(());
-    };
-    let (Ok(device), Ok(capability)) =
-        (DeviceId::try_from(device), CapabilityId::from_slice(capability))
-    else {
+    let Some(CapabilityMade { device, capability }) = CapabilityMade::of_payload(payload) else {
         return Ok(());
     };
     let me = work.identity()?.ok_or(StoreError::Damaged)?.device;

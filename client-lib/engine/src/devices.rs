@@ -7,6 +7,7 @@ use hushwire_protocol::{
     group::Member,
     identity::{DeviceEntry, DeviceId, DeviceList, DeviceListVersion, Fingerprint},
     invitation::ContactCard,
+    own_devices::{Comparison, ContactCompared, DeviceNamed},
     profile::ProfileName,
 };
 use hushwire_wire::{id::ChannelId, message::Request};
@@ -37,8 +38,6 @@ use crate::{
     work::Work,
 };
 
-/// Length of a device id, in bytes.
-const DEVICE_ID_BYTES: usize = 16;
 /// Control entries in one message of this client; contact cards have some kilobytes each.
 const ENTRIES_PER_MESSAGE: usize = 16;
 
@@ -453,7 +452,7 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
         let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
         let Some(named) = named else { continue };
         let name = ProfileName::from_stored(&named.name);
-        let payload = [entry.device.as_ref(), name.as_str().as_bytes()].concat();
+        let payload = DeviceNamed { device: entry.device, name }.to_payload();
         entries.push(ControlEntry { kind: ControlKind::DeviceNamed, payload });
     }
     for row in work.tx.list::<ContactRecord>(&[], usize::MAX)? {
@@ -579,24 +578,22 @@ fn take_revoked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
 }
 
 fn take_name(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let Some((device, name)) = payload.split_at_checked(DEVICE_ID_BYTES) else { return Ok(()) };
-    let name = core::str::from_utf8(name).ok().and_then(|name| chats::check_name(name).ok());
-    match (DeviceId::try_from(device), name) {
-        (Ok(device), Some(name)) => name_device(work, &device, &name),
-        _ => Ok(()),
+    let Some(named) = DeviceNamed::of_payload(payload) else { return Ok(()) };
+    match chats::check_name(named.name.as_str()) {
+        Ok(name) => name_device(work, &named.device, &name),
+        Err(_) => Ok(()),
     }
 }
 
 fn take_verified(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let verification = match payload.last() {
-        Some(0) => Verification::Unverified,
-        Some(1) => Verification::Verified,
-        _ => return Ok(()),
+    let Some(ContactCompared { person, comparison }) = ContactCompared::of_payload(payload) else {
+        return Ok(());
     };
-    let person = payload.split_last().map(|(_, person)| person).unwrap_or_default();
-    let Ok(person) = Fingerprint::try_from(person) else { return Ok(()) };
     let Some(mut contact) = contacts::load(work, &person)? else { return Ok(()) };
-    contact.verification = verification;
+    contact.verification = match comparison {
+        Comparison::Open => Verification::Unverified,
+        Comparison::Equal => Verification::Verified,
+    };
     contacts::save(work, &person, &contact)?;
     work.event(Event::ContactChanged(ContactNumber(contact.number)))
 }

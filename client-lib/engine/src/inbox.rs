@@ -26,7 +26,9 @@ use crate::{
     command::LinkUse,
     devices, door,
     event::{Event, InvitationRefusal, Warning},
-    handled, invitations, joining, linking, links,
+    handled, invitations,
+    joining::{self, Unread},
+    linking, links,
     pending::Pending,
     readmission,
     record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, Way, WishNumber, by_number},
@@ -54,6 +56,8 @@ pub(crate) enum Fault {
     Refused(InvitationRefusal),
     /// It is an invitation to a later epoch of a group that this device is in, as far as it has read.
     Early,
+    /// It is an invitation that a group which this device has not read to its end may speak against.
+    Unread(Unread),
     /// It is an invitation to a group whose rules this program does not know.
     NewerRules,
 }
@@ -276,7 +280,8 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
     let Some(opened) = open(work, item)? else { return Ok(()) };
     handled::note(work, &id(work, item)?)?;
     links::used(work, &item.capability)?;
-    joining::take(work, &opened.sender, &opened.content, Some(&item.capability))
+    let came = joining::Came { by: Some(&item.capability), read: false };
+    joining::take(work, &opened.sender, &opened.content, came)
 }
 
 fn id(work: &Work<'_>, item: &InboxItem) -> Result<ItemId, StoreError> {
@@ -348,6 +353,24 @@ pub(crate) fn put_by(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreE
     handled::note(work, &id(work, item)?)?;
     match open(work, item) {
         Ok(Some(opened)) => joining::hold(work, item, &opened.sender, &opened.content),
+        Ok(None) | Err(_) => Ok(()),
+    }
+}
+
+/// An invitation is kept until a group was read to its end (spec: CLI-187, IDN-078).
+pub(crate) fn put_by_unread(
+    work: &mut Work<'_>,
+    item: &InboxItem,
+    unread: &Unread,
+) -> Result<(), StoreError> {
+    move_cursor(work, item)?;
+    capabilities::used(work, &item.capability)?;
+    handled::note(work, &id(work, item)?)?;
+    match open(work, item) {
+        Ok(Some(opened)) => {
+            let came_by = Some(item.capability);
+            joining::hold_unread(work, unread, &opened.sender, &opened.content, came_by)
+        }
         Ok(None) | Err(_) => Ok(()),
     }
 }

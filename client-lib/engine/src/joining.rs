@@ -8,6 +8,7 @@
 mod device;
 mod held;
 mod relays;
+mod unread;
 mod waiting;
 
 use hushwire_protocol::{
@@ -34,11 +35,14 @@ use crate::{
     refreshing, rejoin, revoking, shelf,
     store::StoreError,
     stuck,
-    succession::{self, Standing},
+    succession::{self, Ground, Standing},
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
 pub(crate) use relays::has_room as has_relay_room;
+pub(crate) use unread::{
+    Unread, Word, has_unread, hold_unread, still_unread, wait_unread, was_read,
+};
 pub(crate) use waiting::{
     Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
 };
@@ -48,13 +52,13 @@ pub(crate) fn take(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
     content: &[u8],
-    came_by: Option<&CapabilityId>,
+    came: Came<'_>,
 ) -> Result<(), Fault> {
     let said = InboxContent::decode(content).map_err(|_| Fault::Rejected("ITEM_NOT_UNDERSTOOD"))?;
     match said {
         InboxContent::Invitation(invitation) => {
             work.effects.shelf = true;
-            follow(work, sender, &invitation, Given::Item { content, came_by })
+            follow(work, sender, &invitation, Given::Item { content, came })
         }
         InboxContent::ContactCardUpdate(card) => {
             check_contact(work, &sender.identity())?;
@@ -78,7 +82,7 @@ pub(crate) fn take(
         // That is for doors.
         InboxContent::JoinRequest(_) => Err(Fault::Rejected("ITEM_NOT_UNDERSTOOD")),
         InboxContent::JoinDecline(decline) => {
-            Ok(asking::declined(work, &decline.channel, came_by)?)
+            Ok(asking::declined(work, &decline.channel, came.by)?)
         }
     }
 }
@@ -111,13 +115,31 @@ fn check_contact(work: &Work<'_>, person: &Fingerprint) -> Result<(), Fault> {
     }
 }
 
+/// How an item came.
+#[derive(Clone, Copy)]
+pub(crate) struct Came<'a> {
+    /// The capability that it came by, as far as it is known.
+    pub(crate) by: Option<&'a CapabilityId>,
+    /// Whether the group that an invitation leads on from was read to its end since.
+    pub(crate) read: bool,
+}
+
 /// What there is of an invitation.
 #[derive(Clone, Copy)]
 enum Given<'a> {
-    /// The item's content, and the capability that it came by.
-    Item { content: &'a [u8], came_by: Option<&'a CapabilityId> },
+    /// The item's content.
+    Item { content: &'a [u8], came: Came<'a> },
     /// That, and the snapshot that it names.
-    Snapshot(&'a GroupSnapshot),
+    Snapshot { snapshot: &'a GroupSnapshot, read: bool },
+}
+
+impl<'a> Given<'a> {
+    const fn came(&self) -> Came<'a> {
+        match *self {
+            Self::Item { came, .. } => came,
+            Self::Snapshot { read, .. } => Came { by: None, read },
+        }
+    }
 }
 
 /// Whether this device may follow an invitation, as far as its group does not have to be looked at.
@@ -145,24 +167,21 @@ fn follow(
 ) -> Result<(), Fault> {
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?.map(forks::as_asked);
-    let came_by = match given {
-        Given::Item { came_by, .. } => came_by,
-        Given::Snapshot(_) => None,
-    };
-    let (whose, asked) = match admit(work, sender, invitation, known.as_ref(), came_by)? {
+    let came = given.came();
+    let (whose, asked) = match admit(work, sender, invitation, known.as_ref(), came.by)? {
         Admission::There => return Ok(()),
         Admission::Own => (Whose::Mine, asking::answered_by(work, invitation, None)?),
         Admission::Theirs => (Whose::Others, None),
         Admission::Asked(chat) => (Whose::Others, Some(chat)),
     };
-    if let (Whose::Mine, Given::Item { .. }) = (whose, given) {
+    if let (Whose::Mine, false) = (whose, came.read) {
         own_group::check_read(work, invitation)?;
     }
     // spec: LNK-046, LNK-082: nothing is fetched before this.
     let snapshot = match (&invitation.snapshot, given) {
-        (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot(snapshot)) => snapshot,
-        (SnapshotPlace::Blob(at), Given::Item { content, .. }) => {
-            return waiting::begin(work, sender, invitation, at, content);
+        (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot { snapshot, .. }) => snapshot,
+        (SnapshotPlace::Blob(at), Given::Item { content, came }) => {
+            return waiting::begin(work, sender, invitation, at, content, came.read);
         }
     };
     let Some(joined) = join(work, invitation, snapshot, known.as_ref())? else { return Ok(()) };
@@ -181,7 +200,7 @@ fn follow(
         shelf::used(work, &joined.package)?;
         return Ok(stuck::erase_keys(work, &channel)?);
     }
-    enter(work, sender, invitation, &joined, Before { record: known, asked })
+    enter(work, sender, invitation, &joined, Before { record: known, asked, read: came.read })
 }
 
 /// Joins the group, unless the invitation is for another device of this identity.
@@ -348,6 +367,8 @@ struct Before {
     record: Option<GroupRecord>,
     /// The chat of an asking that the invitation answers.
     asked: Option<ChatNumber>,
+    /// Whether what it leads on from was read to its end since the invitation came.
+    read: bool,
 }
 
 fn enter(
@@ -357,7 +378,7 @@ fn enter(
     joined: &Joined,
     before: Before,
 ) -> Result<(), Fault> {
-    let Before { record: known, asked } = before;
+    let Before { record: known, asked, read } = before;
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let from_me = sender.identity() == me;
     // Who lets somebody in by a link does not become a contact by that (spec: LNK-101).
@@ -368,7 +389,14 @@ fn enter(
     let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
         Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,
-        Purpose::Group => group_purpose(work, invitation, joined, known_purpose, asked)?,
+        Purpose::Group => {
+            let ground = match from_me {
+                _ if read || asked.is_some() => Ground::Read,
+                true => Ground::OwnDevice,
+                false => Ground::Invitation,
+            };
+            group_purpose(work, invitation, joined, known_purpose, asked, ground)?
+        }
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
     let channel = invitation.group.channel;
@@ -520,10 +548,12 @@ fn group_purpose(
     joined: &Joined,
     known: Option<PurposeRecord>,
     asked: Option<ChatNumber>,
+    ground: Ground,
 ) -> Result<PurposeRecord, Fault> {
     let name = joined.group.state().name.clone();
     let channel = &invitation.group.channel;
-    let standing = succession::standing(work, &joined.group, channel, &invitation.group.relay)?;
+    let relay = &invitation.group.relay;
+    let standing = succession::standing(work, &joined.group, channel, relay, ground)?;
     if let Some(asked) = asked {
         let goes_on = matches!(standing, Standing::Follows { chat } if chat == asked);
         if asking::follows(work, asked)? && !goes_on {
@@ -537,6 +567,7 @@ fn group_purpose(
             succession::retire(work, channel, chat)?;
             Some(chat)
         }
+        Standing::Unread(unread) => return Err(Fault::Unread(unread)),
         Standing::Outranked => return Err(Fault::Refused(InvitationRefusal::Outranked)),
         Standing::NotFollowed => return Err(Fault::Refused(InvitationRefusal::NotFollowed)),
         Standing::Left if asked.is_none() => {

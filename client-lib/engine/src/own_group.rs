@@ -33,15 +33,13 @@ use crate::{
     event::{Event, InvitationRefusal},
     groups,
     inbox::{self, Fault},
+    joining::Unread,
     outbox, profile,
-    record::{
-        GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish, WishNumber, id,
-    },
+    record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish, id},
     refreshing, rejoin,
     session::CLOCK_OFF_MS,
     store::{StoreError, Table},
-    stuck,
-    wish::{self, Step},
+    stuck, wish,
     work::Work,
 };
 
@@ -67,18 +65,6 @@ impl Record for FormationRecord {
 
 impl FormationRecord {
     const KEY: &[u8] = b"own group formed";
-}
-
-/// The own group was read to its end since an invitation to another one came. Key: fixed.
-#[derive(Serialize, Deserialize)]
-struct ReadRecord {}
-
-impl Record for ReadRecord {
-    const TABLE: Table = Table::Profile;
-}
-
-impl ReadRecord {
-    const KEY: &[u8] = b"own group read";
 }
 
 /// An own device that asks to be added again, since this one is stuck too. Key: `own asking `, device.
@@ -343,40 +329,22 @@ fn leads_elsewhere(work: &Work<'_>, invitation: &Invitation) -> Result<bool, Sto
     Ok(invitation.purpose == Purpose::OwnDevices && invitation.group.channel != own_group)
 }
 
-/// Whether this device can go on in the group that it has.
-fn is_well(work: &Work<'_>) -> Result<bool, StoreError> {
+/// The group that this device has, if it can go on there.
+pub(crate) fn well(work: &Work<'_>) -> Result<Option<ChannelId>, StoreError> {
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    Ok(groups::record(work, &own_group)?.is_some_and(|group| group.state == GroupState::Member))
+    let group = groups::record(work, &own_group)?;
+    Ok(group.filter(|group| group.state == GroupState::Member).map(|_| own_group))
 }
 
 /// Puts by an invitation to another own group until this one was read to its end: who was revoked there
 /// takes nobody along (spec: IDN-078).
 pub(crate) fn check_read(work: &Work<'_>, invitation: &Invitation) -> Result<(), Fault> {
-    let wait = leads_elsewhere(work, invitation)?
-        && is_well(work)?
-        && work.tx.load::<ReadRecord>(ReadRecord::KEY)?.is_none();
-    if wait { Err(Fault::Early) } else { Ok(()) }
-}
-
-/// An invitation was put by: if it waits for the own group to be read to its end, that is wished.
-pub(crate) fn put_by(work: &mut Work<'_>, invitation: &Invitation) -> Result<(), StoreError> {
-    if !leads_elsewhere(work, invitation)? || !is_well(work)? {
-        return Ok(());
+    match well(work)? {
+        Some(channel) if leads_elsewhere(work, invitation)? => {
+            Err(Fault::Unread(Unread { channel, word: None }))
+        }
+        _ => Ok(()),
     }
-    work.tx.remove(Table::Profile, ReadRecord::KEY);
-    let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    if !wish::waits(work, &channel, |wish| matches!(wish, Wish::ReadOwnGroup { .. }))? {
-        work.wish(Wish::ReadOwnGroup { channel })?;
-    }
-    Ok(())
-}
-
-/// The own group is read to its end: what was put by is looked at again.
-pub(crate) fn was_read(work: &mut Work<'_>, number: WishNumber) -> Result<Step, StoreError> {
-    work.tx.save(ReadRecord::KEY, &ReadRecord {})?;
-    work.effects.contacts = true;
-    work.settle(number);
-    Ok(Step::Settled)
 }
 
 /// Whether this device goes along to an own group that it was invited to.
@@ -420,7 +388,6 @@ pub(crate) fn entered(
     if work.identity()?.ok_or(StoreError::Damaged)?.own_group == *channel {
         return note_formation(work, &formed);
     }
-    work.tx.remove(Table::Profile, ReadRecord::KEY);
     take_place(work, &formed)?;
     devices::add_absent(work, channel, members)?;
     devices::tell_everything(work)

@@ -5,6 +5,7 @@ use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
     group::Member,
     identity::{DeviceEntry, DeviceListVersion},
+    own_devices::InboxKeys,
     seal::InboxKey,
 };
 use hushwire_wire::{
@@ -25,7 +26,7 @@ use crate::{
     work::Work,
 };
 
-/// Length of each key that own devices are told, in bytes.
+/// Length of each key that is drawn, in bytes.
 const KEY_BYTES: usize = 32;
 /// How long what waits for the own group rests, in milliseconds.
 pub(crate) const OWN_GROUP_REST_MS: u64 = 5_000;
@@ -240,11 +241,13 @@ fn has_others(record: &InboxRecord, theirs: [&SecretBytes; 3]) -> bool {
 /// Takes the new keys from the device that drew them. If this device was about to rotate as well, it
 /// was too late: what it drew counts nothing, and it rotates anew (spec: IDN-063).
 pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let keys: Vec<SecretBytes> = payload.chunks(KEY_BYTES).map(SecretBytes::new).collect();
-    let [owner, seal, shelf, capability] = keys.as_slice() else { return Ok(()) };
-    if capability.array::<KEY_BYTES>().is_none() {
-        return Ok(());
-    }
+    let Ok(keys) = InboxKeys::of_payload(payload) else { return Ok(()) };
+    let [owner, seal, shelf, capability] = &[
+        SecretBytes::new(keys.owner.expose()),
+        SecretBytes::new(keys.inbox_key.expose()),
+        SecretBytes::new(keys.shelf_key.expose()),
+        SecretBytes::new(keys.capability.expose()),
+    ];
     let mut record = inbox::required(work)?;
     let next = record.next_owner_key.take();
     // Both put the same key in place again (spec: CLI-181).

@@ -6,16 +6,19 @@
 //! | none | an offer of an owner | asking | asks at the new group's door |
 //! | none | an offer of an admin | offered | the person is told |
 //! | offered | the person follows, or the group is stuck here | asking | |
-//! | none, offered, asking | an invitation to the new group | followed | the chat goes on there |
+//! | none, offered, asking | an invitation to the new group | unread | the group before is read |
+//! | unread | nothing there speaks against it, or the person follows | followed | the chat goes on there |
+//! | unread | a minute passes | unread | the person is told |
 //! | asking | not let in | offered | the person is told |
 //! | any | a word of more weight | as from none | |
 //!
 //! Who begins one is in `beginning`, how the others hear of it in `offering`, and what becomes of the
-//! group before in `former`.
+//! group before in `former`; `telling` speaks to the person of an invitation that waits.
 
 mod beginning;
 mod former;
 mod offering;
+mod telling;
 
 use hushwire_protocol::{
     address::RelayAddress,
@@ -31,12 +34,15 @@ pub(crate) use self::{
     beginning::{begin, came, forget_roles},
     former::{is_former, left_behind, retire, tend},
     offering::{link_is_there, offer, offer_target, offered, tell_again},
+    telling::{tell, tell_later},
 };
 use crate::{
     asking, chats, clock,
     command::{ChatNumber, ChatState, CommandError, Reply},
     event::{Event, Warning},
-    groups, joining, log,
+    groups,
+    joining::{self, Unread, Word},
+    log, own_group,
     record::{GroupRecord, GroupState, PurposeRecord, Record, SecretBytes, id},
     session::CLOCK_OFF_MS,
     store::{StoreError, Table},
@@ -312,7 +318,8 @@ pub(crate) fn follow(work: &mut Work<'_>, chat: ChatNumber) -> Result<Reply, Com
     if chat_of(&group).is_none() {
         return Err(CommandError::WrongChatKind);
     }
-    if load(work, &channel)?.is_none_or(|record| record.stage == Stage::Followed) {
+    let offered = load(work, &channel)?.is_some_and(|record| record.stage != Stage::Followed);
+    if !offered && !joining::has_unread(work, chat)? {
         return Err(CommandError::NoSuccessor);
     }
     group.follows_admins = true;
@@ -358,6 +365,17 @@ pub(crate) fn leads_on(
     Ok(None)
 }
 
+/// What an invitation has for it, besides who wrote it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// Nothing.
+    Invitation,
+    /// An own device wrote it.
+    OwnDevice,
+    /// The group before speaks for it, as far as it was read to its end since; or the person does.
+    Read,
+}
+
 /// What a group that this device comes into takes the place of.
 pub(crate) enum Standing {
     /// Of no group that this device knows, by a word that counts: it is a group like any other.
@@ -368,6 +386,8 @@ pub(crate) enum Standing {
     Follows { chat: ChatNumber },
     /// Of one by an admin's word, which the person has not followed (spec: CLI-200).
     NotFollowed,
+    /// Of one in which something may stand that speaks against it (spec: CLI-187).
+    Unread(Unread),
     /// Of one that the person has left.
     Left,
 }
@@ -378,6 +398,7 @@ pub(crate) fn standing(
     joined: &Group,
     channel: &ChannelId,
     relay: &RelayAddress,
+    ground: Ground,
 ) -> Result<Standing, StoreError> {
     let Some(successor) = joined.state().before.clone() else { return Ok(Standing::Plain) };
     if successor.channel != *channel || successor.relay != *relay {
@@ -399,6 +420,12 @@ pub(crate) fn standing(
     }
     if !may_follow(work, &before, &group, &rank, relay)? {
         return Ok(Standing::NotFollowed);
+    }
+    if ground != Ground::Read && !group.follows_admins {
+        // What an own device does is this person's word, if it is one still.
+        let own = if ground == Ground::OwnDevice { own_group::well(work)? } else { None };
+        let word = Some(Word { chat, by: rank.identity });
+        return Ok(Standing::Unread(Unread { channel: own.unwrap_or(before), word }));
     }
     let mut record = SuccessionRecord::new(work, rank, &successor, None, Stage::Followed);
     if let Some(known) = known.filter(|known| known.channel == *channel) {

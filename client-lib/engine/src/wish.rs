@@ -16,8 +16,8 @@ use crate::{
     command::ChatNumber,
     contacts, devices, door,
     event::RelayFault,
-    files, groups, inbox, invitations, joining, leaving, links, outbox, own_group, packages,
-    readmission, receipts,
+    files, groups, inbox, invitations, joining, leaving, links, outbox, packages, readmission,
+    receipts,
     record::{Packages, TransferNumber, Wish, WishNumber, WishRecord, by_number, number_of},
     rejoin, revoking,
     session::{ServerLimits, SessionNumber},
@@ -160,7 +160,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         | Wish::Leave { channel }
         | Wish::CommitLeave { channel, .. }
         | Wish::LeaveEpoch { channel, .. }
-        | Wish::ReadOwnGroup { channel }
+        | Wish::ReadGroup { channel }
         | Wish::RefreshLeaf { channel, .. }
         | Wish::Contest { channel } => groups::channel_target(work, channel),
         Wish::OfferSuccessor { before, channel, .. } => {
@@ -177,7 +177,7 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
             readmission::target(work, channel, person, packages)
         }
         // What comes of it comes there.
-        Wish::Rejoin { .. } => Ok(Target::Inbox),
+        Wish::Rejoin { .. } | Wish::TellSuccessor { .. } => Ok(Target::Inbox),
         Wish::ReachContact { link, .. } => contacts::link_target(link),
         // An item that was sealed to no inbox key is a message of a linking (spec: LNK-062).
         Wish::SendItem { relay, letter: None, .. } => {
@@ -233,7 +233,10 @@ pub(crate) fn step(
         | Wish::RefreshLeaf { .. }
         | Wish::Contest { .. } => outbox::send_commit(work, number, desk, &wish),
         Wish::OfferSuccessor { .. } => succession::offer(work, number, desk, wish),
-        Wish::ReadOwnGroup { .. } => own_group::was_read(work, number),
+        Wish::ReadGroup { channel } => joining::was_read(work, number, &channel),
+        Wish::TellSuccessor { chat, by, not_before_ms } => {
+            succession::tell(work, number, chat, &by, not_before_ms)
+        }
         Wish::Rejoin { .. } => rejoin::step(work, number, wish),
         Wish::Readmit { .. } => readmission::step(work, number, desk, &wish),
         Wish::Leave { channel } => leaving::send(work, number, desk, &channel),
@@ -341,7 +344,8 @@ pub(crate) fn answered(
         Wish::Upload { .. }
         | Wish::Download { .. }
         | Wish::JoinGroup { .. }
-        | Wish::ReadOwnGroup { .. }
+        | Wish::ReadGroup { .. }
+        | Wish::TellSuccessor { .. }
         | Wish::Rejoin { .. } => Ok(Progress::Next),
     }
 }
@@ -475,7 +479,7 @@ impl Wish {
             | Self::PutDoorLink { channel, .. }
             | Self::RevokeDoorLink { channel, .. }
             | Self::LeaveEpoch { channel, .. }
-            | Self::ReadOwnGroup { channel }
+            | Self::ReadGroup { channel }
             | Self::Rejoin { channel, .. }
             | Self::Readmit { channel, .. }
             | Self::RefreshLeaf { channel, .. }

@@ -45,7 +45,7 @@ pub fn derive(secret: &[u8], label: &str, context: &[u8], length: usize) -> Vec<
 }
 
 /// HMAC-SHA256 (RFC 2104) with a key of 32 bytes.
-fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
+pub fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
     let pad = |byte: u8| {
         let mut block = [byte; 64];
         block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);

@@ -1,10 +1,12 @@
 //! Messages.
 
+mod expiries;
 mod refusals;
 
 use hushwire_protocol::content::{
     Action, Content, ContentError, MessageId, Piece, RoomUri, SenderUri, Shown,
 };
+use hushwire_wire::id::Timestamp;
 use serde_json::{Value, json};
 
 use crate::{
@@ -27,6 +29,12 @@ pub fn run(input: &Value) -> Outcome {
     };
     if let Err(error) = content.check_address(&sender, &room) {
         return refused(Phase::Authenticate, error);
+    }
+    if input.has("now_ms")
+        && let Some(expiry) = content.expires
+        && let Err(error) = expiry.check(Timestamp(input.integer("now_ms")))
+    {
+        return refused(Phase::Decode, error);
     }
     let encoded = content.encode().expect("what is decoded is encoded");
     assert_eq!(encoded.as_bytes(), bytes, "a message has one encoding");
@@ -94,6 +102,7 @@ pub fn suite() -> Suite {
         .group(refusals::extensions())
         .group(refusals::body())
         .group(refusals::address())
+        .group(expiries::expiries())
 }
 
 /// A message that has to be accepted; its id was computed by another program, from the spec.

@@ -47,9 +47,43 @@ pub fn suite() -> Suite {
     Suite::new(NAME).group(taken()).group(refusals())
 }
 
+/// Every kind of the registry, those beside the ranges of own devices and doors, and large ones.
+const CONTROL_KINDS: [u32; 30] = [
+    0,
+    1,
+    2,
+    15,
+    16,
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23,
+    24,
+    25,
+    26,
+    27,
+    28,
+    31,
+    32,
+    33,
+    34,
+    35,
+    36,
+    47,
+    48,
+    49,
+    255,
+    256,
+    65_536,
+    u32::MAX,
+];
+
 fn taken() -> Group {
     let mut group = Group::new("entries that count", &["CNT-040", "CNT-041", "CNT-042"]);
-    for kind in [0, 1, 2, 15, 16, 20, 21, 22, 23, 24, 26, 31, 32, 255, 65_536, u32::MAX] {
+    for kind in CONTROL_KINDS {
         let control = format!("81 82 {} 43010203", unsigned(kind));
         let listed = entry(kind, &[1, 2, 3]);
         let own = json!({ "entries": [listed] });

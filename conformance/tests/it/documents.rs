@@ -135,6 +135,28 @@ fn kinds_of_control_entries_and_media_types_are_the_registered_ones() {
 }
 
 #[test]
+fn each_kind_of_control_entry_has_a_row_where_payloads_are_told() {
+    // spec: CNT-040, CNT-041
+    let mut told: Vec<u32> = Vec::new();
+    for row in rows("content.md", "## Control") {
+        for numbers in row[0].split(", ") {
+            let (first, last) = numbers.split_once(" to ").unwrap_or((numbers, numbers));
+            told.extend(first.parse::<u32>().unwrap()..=last.parse().unwrap());
+        }
+    }
+    told.sort_unstable();
+    let mut registered: Vec<u32> = Vec::new();
+    for row in rows("registries.md", "## Kinds").iter().filter(|row| row[0] == "control entry") {
+        let (first, last) = row[1].split_once(" to ").unwrap_or((&row[1], &row[1]));
+        registered.extend(first.parse::<u32>().unwrap()..=last.parse().unwrap());
+    }
+    assert_eq!(told, registered);
+    for kind in ControlKind::ALL {
+        assert!(told.contains(&kind.number()), "{kind:?}");
+    }
+}
+
+#[test]
 fn codes_of_rejected_entries_are_the_documented_ones() {
     // spec: GRP-030
     let text = spec("groups.md");

@@ -1,6 +1,7 @@
 //! KeyPackages: our own for the shelf, and those of others, parsed and then proved.
 
 use hushwire_wire::id::ChannelId;
+use openmls::key_packages::errors::KeyPackageVerifyError;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
     BasicCredential, CredentialWithKey, Extension, Extensions, KeyPackage, KeyPackageIn,
@@ -12,6 +13,7 @@ use openmls_traits::storage::StorageProvider as _;
 use super::error::{GroupError, Rejection};
 use super::members::verify_credential;
 use super::profile::{capabilities, unlimited};
+use super::receive::classify_lifetime;
 use super::state::EXTENSION_TYPE;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::identity::{DeviceCredential, DeviceKey};
@@ -151,17 +153,21 @@ impl UnverifiedKeyPackage {
             .map_err(|_| Rejection::MalformedMessage)
     }
 
-    /// Verifies signatures, credential, suite, lifetime and capabilities. What needs a clock or a
-    /// device list (freshness, revocation) is checked by the adder, beside this, and only by it.
+    /// Verifies signatures, credential, suite, lifetime and capabilities (spec: GRP-127). What needs a
+    /// clock or a device list (freshness, revocation) is checked by the adder, beside this, and only
+    /// by it.
     ///
     /// # Errors
     /// [`Rejection`].
     pub fn verify(self, suite: Suite) -> Result<VerifiedKeyPackage, Rejection> {
         let crypto = Crypto::verifying();
-        let package = self
-            .0
-            .validate(&crypto, ProtocolVersion::Mls10)
-            .map_err(|_| Rejection::BadSignature)?;
+        let package =
+            self.0.validate(&crypto, ProtocolVersion::Mls10).map_err(|error| match error {
+                KeyPackageVerifyError::LifetimeError(error) => classify_lifetime(&error),
+                KeyPackageVerifyError::InvalidSignature
+                | KeyPackageVerifyError::InvalidLeafNodeSignature => Rejection::BadSignature,
+                _ => Rejection::BadLeaf,
+            })?;
         if package.ciphersuite() != suite.ciphersuite() {
             return Err(Rejection::BadLeaf);
         }

@@ -13,12 +13,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use hushwire_wire::id::{ChainHead, EpochId, Sequence};
 use hushwire_wire::transcript::{CommitMark, Operation};
 use openmls::framing::errors::MessageDecryptionError;
-use openmls::group::{ProcessMessageError, StageCommitError, ValidationError};
+use openmls::group::{
+    ProcessMessageError, ProposalValidationError, StageCommitError, ValidationError,
+};
+use openmls::key_packages::errors::KeyPackageVerifyError;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _, ProcessedMessage,
     ProcessedMessageContent, Proposal, ProtocolMessage, Sender, StagedCommit, WireFormat,
 };
+use openmls::treesync::errors::{LeafNodeValidationError, LifetimeError};
 use zeroize::Zeroizing;
 
 use super::Group;
@@ -487,6 +491,9 @@ fn classify(error: ProcessMessageError<MlsStoreError>) -> OpenError {
         ProcessMessageError::InvalidCommit(StageCommitError::MissingDecryptionKey) => {
             return GroupError::Store(MlsStoreError::Malformed).into();
         }
+        ProcessMessageError::InvalidCommit(StageCommitError::ProposalValidationError(
+            ProposalValidationError::LeafNodeValidation(LeafNodeValidationError::Lifetime(error)),
+        )) => classify_lifetime(&error),
         ProcessMessageError::InvalidCommit(_) | ProcessMessageError::LibraryError(_) => {
             Rejection::InvalidCommit
         }
@@ -519,6 +526,21 @@ const fn classify_invalid(error: &ValidationError) -> Rejection {
         | ValidationError::InvalidMembershipTag
         | ValidationError::MissingMembershipTag
         | ValidationError::InvalidLeafNodeSignature => Rejection::BadSignature,
+        ValidationError::KeyPackageVerifyError(KeyPackageVerifyError::LifetimeError(error)) => {
+            classify_lifetime(error)
+        }
+        _ => Rejection::InvalidCommit,
+    }
+}
+
+/// openmls asks the clock whether a lifetime is over. That it is limited is what matters, by every
+/// clock the same (spec: GRP-023, GRP-031). A clock from before 1970 says this of any lifetime, also of
+/// one that is not limited: then this device cannot judge the commit.
+pub(super) const fn classify_lifetime(error: &LifetimeError) -> Rejection {
+    match error {
+        LifetimeError::Expired { .. } | LifetimeError::NotValidYet { .. } => {
+            Rejection::LifetimeNotUnlimited
+        }
         _ => Rejection::InvalidCommit,
     }
 }
@@ -526,6 +548,26 @@ const fn classify_invalid(error: &ValidationError) -> Rejection {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limited_lifetime_has_one_code_whether_it_is_over_or_not() {
+        // spec: GRP-023, GRP-031
+        let over = || LifetimeError::Expired { not_after: 1, now: 2 };
+        let to_come = LifetimeError::NotValidYet { not_before: 2, now: 1 };
+        let of_package = |error: LifetimeError| {
+            let error = KeyPackageVerifyError::LifetimeError(error);
+            classify_invalid(&ValidationError::KeyPackageVerifyError(error))
+        };
+        assert_eq!(of_package(over()), Rejection::LifetimeNotUnlimited);
+        assert_eq!(of_package(to_come), Rejection::LifetimeNotUnlimited);
+        let unknown = LifetimeError::SystemTimeBeforeUnixEpoch;
+        assert_eq!(of_package(unknown), Rejection::InvalidCommit);
+        let of_leaf = LeafNodeValidationError::Lifetime(over());
+        let of_leaf = ProposalValidationError::LeafNodeValidation(of_leaf);
+        let of_leaf = StageCommitError::ProposalValidationError(of_leaf);
+        let found = classify(ProcessMessageError::InvalidCommit(of_leaf));
+        assert_eq!(found, Rejection::LifetimeNotUnlimited.into());
+    }
 
     #[test]
     fn every_failure_of_the_library_has_its_code() {

@@ -53,6 +53,17 @@ pub enum GroupKind {
     OwnDevices = 3,
 }
 
+impl GroupKind {
+    pub(crate) const fn of(code: u8) -> Result<Self, DecodeError> {
+        match code {
+            1 => Ok(Self::Direct),
+            2 => Ok(Self::Group),
+            3 => Ok(Self::OwnDevices),
+            _ => Err(DecodeError::UndefinedValue),
+        }
+    }
+}
+
 /// Whether a group goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -212,12 +223,7 @@ impl GroupState {
         if rules < RuleVersion::V1 {
             return Err(DecodeError::UnknownVersion);
         }
-        let kind = match reader.byte()? {
-            1 => GroupKind::Direct,
-            2 => GroupKind::Group,
-            3 => GroupKind::OwnDevices,
-            _ => return Err(DecodeError::UndefinedValue),
-        };
+        let kind = GroupKind::of(reader.byte()?)?;
         let name = reader.text(NAME_BYTES_MAX)?.to_owned();
         let description = reader.text(DESCRIPTION_BYTES_MAX)?.to_owned();
         // One byte before the picture names its format.

@@ -161,6 +161,13 @@ impl Note {
     }
 }
 
+/// Whether a note of this kind says something to this version.
+#[cfg(test)]
+pub(crate) fn is_note_kind(code: u8) -> bool {
+    let found = UnverifiedStatement::parse(&[0, 1, code]);
+    code == SUCCESSOR || !matches!(found, Err(DecodeError::UndefinedValue))
+}
+
 fn read_offer(said: &[u8]) -> Result<SuccessorOffer, Rejection> {
     let mut reader = Reader::new(said);
     reader.version(VERSION).map_err(|_| Rejection::MalformedStatement)?;

@@ -73,7 +73,7 @@ impl DeviceKind {
         }
     }
 
-    const fn from_code(code: u8) -> Result<Self, DecodeError> {
+    pub(crate) const fn from_code(code: u8) -> Result<Self, DecodeError> {
         match code {
             1 => Ok(Self::Linked),
             2 => Ok(Self::Manager),

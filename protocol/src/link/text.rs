@@ -82,7 +82,7 @@ impl LinkKind {
         }
     }
 
-    const fn from_code(code: u8) -> Option<Self> {
+    pub(crate) const fn from_code(code: u8) -> Option<Self> {
         match code {
             1 => Some(Self::Contact),
             2 => Some(Self::Group),

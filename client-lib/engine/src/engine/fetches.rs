@@ -140,6 +140,9 @@ impl<S: Store> Engine<S> {
                 self.unasked(wish);
                 Ok(())
             }
+            Err(Fault::Unread(unread)) => {
+                self.transact(|work| joining::wait_unread(work, wish, &unread))
+            }
             // It waits for a newer program to open this store (spec: CLI-174).
             Err(Fault::NewerRules) => {
                 self.progressed(wish, Progress::AwaitOthers);

@@ -278,6 +278,9 @@ impl<S: Store> Engine<S> {
                 self.transact(|work| inbox::refuse(work, item, reason))?;
             }
             Err(inbox::Fault::Early) => self.transact(|work| inbox::put_by(work, item))?,
+            Err(inbox::Fault::Unread(unread)) => {
+                self.transact(|work| inbox::put_by_unread(work, item, &unread))?;
+            }
             Err(inbox::Fault::NewerRules) => {
                 self.transact(|work| inbox::put_by_for_later(work, item))?;
             }
@@ -323,6 +326,9 @@ impl<S: Store> Engine<S> {
                 // Still no contact, or not known, or in: it goes on waiting.
                 Err(inbox::Fault::Refused(reason)) if reason.may_pass() => {}
                 Err(inbox::Fault::Early | inbox::Fault::NewerRules) => {}
+                Err(inbox::Fault::Unread(unread)) => {
+                    self.transact(|work| joining::still_unread(work, &key, &unread))?;
+                }
                 Err(inbox::Fault::Store(error)) => return Err(error),
                 Err(inbox::Fault::Rejected(_)) => {
                     self.transact(|work| joining::forget_held(work, &key))?;

@@ -20,6 +20,16 @@ use crate::{
 /// first of them waits for another's word too.
 const ENOUGH: usize = 2;
 
+/// Least wait before an owner's statement, and span that is drawn from and added, in milliseconds.
+const OWNER_WAIT_MS: u64 = 500;
+const OWNER_SPAN_MS: u64 = 2_500;
+/// The same of an admin.
+const ADMIN_WAIT_MS: u64 = 3_000;
+const ADMIN_SPAN_MS: u64 = 4_000;
+/// The same of a member.
+const MEMBER_WAIT_MS: u64 = 7_000;
+const MEMBER_SPAN_MS: u64 = 10_000;
+
 /// Plans this device's statement: the highest first, so that few have to speak.
 pub(super) fn plan(work: &mut Work<'_>, record: &mut EpochRecord, roster: &PastRoster) {
     let Some(left) = &mut record.left else { return };
@@ -31,12 +41,12 @@ pub(super) fn plan(work: &mut Work<'_>, record: &mut EpochRecord, roster: &PastR
     }
 }
 
-/// Least wait and span before a statement, by role, in milliseconds.
+/// Least wait and span before a statement, by role.
 const fn turn(role: Role) -> (u64, u64) {
     match role {
-        Role::Owner => (500, 2_500),
-        Role::Admin => (3_000, 4_000),
-        Role::Member => (7_000, 10_000),
+        Role::Owner => (OWNER_WAIT_MS, OWNER_SPAN_MS),
+        Role::Admin => (ADMIN_WAIT_MS, ADMIN_SPAN_MS),
+        Role::Member => (MEMBER_WAIT_MS, MEMBER_SPAN_MS),
     }
 }
 

@@ -8,15 +8,16 @@ use hushwire_protocol::{
     invitation::InboxContent,
 };
 use hushwire_wire::{
-    id::{CapabilityId, ChannelId},
+    id::{CapabilityId, ChannelId, Timestamp},
     message::InboxItem,
 };
 use serde::{Deserialize, Serialize};
 
+use super::Came;
 use crate::{
+    command::ChatNumber,
     event::{Event, InvitationRefusal, Warning},
     inbox::Fault,
-    own_group,
     record::{Record, SecretBytes, by_number, id},
     shelf,
     store::{StoreError, Table},
@@ -31,20 +32,30 @@ const HELD_OF_CAPABILITY_MAX: usize = 4;
 const HELD_OF_ONE_MAX: usize = 2;
 /// How long one is kept, in milliseconds: 30 days.
 const HELD_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-const PREFIX: &[u8] = b"held ";
+pub(super) const PREFIX: &[u8] = b"held ";
 
-/// An invitation that waits. Key: `held `, place of its item in the inbox.
+/// An invitation that waits. Key: `held `, place of its item in the inbox; of one that waits for what is
+/// not read, `held `, channel that it leads to, signature key of its sender.
 #[derive(Serialize, Deserialize)]
-struct HeldRecord {
+pub(super) struct HeldRecord {
     #[serde(with = "serde_bytes")]
-    sender: Vec<u8>,
-    content: SecretBytes,
+    pub(super) sender: Vec<u8>,
+    pub(super) content: SecretBytes,
     /// What it came by; none in a row of a build before.
     #[serde(with = "id::option", default)]
-    capability: Option<CapabilityId>,
+    pub(super) capability: Option<CapabilityId>,
     /// When it is not kept any more; zero in a row of a build before.
     #[serde(default)]
-    until_ms: u64,
+    pub(super) until_ms: u64,
+    /// The group that is read to its end before it is followed; none: it waits for something else.
+    #[serde(with = "id::option", default)]
+    pub(super) unread: Option<ChannelId>,
+    /// The chat that it leads on, if it waits for what is not read there.
+    #[serde(default)]
+    pub(super) chat: Option<ChatNumber>,
+    /// Whether that was read since it came.
+    #[serde(default)]
+    pub(super) read: bool,
 }
 
 impl Record for HeldRecord {
@@ -70,16 +81,23 @@ pub(crate) fn hold(
         sender: sender.to_bytes(),
         content: SecretBytes::new(content),
         capability: Some(item.capability),
-        until_ms: work.now.plus_ms(HELD_LIFE_MS).0,
+        until_ms: until(work).0,
+        unread: None,
+        chat: None,
+        read: false,
     };
-    work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)?;
-    own_group::put_by(work, &invitation)
+    work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)
+}
+
+/// Until when one that comes now is kept.
+pub(super) fn until(work: &Work<'_>) -> Timestamp {
+    work.now.plus_ms(HELD_LIFE_MS)
 }
 
 /// None is kept longer than one that comes now; nor is one of a build before, that noted no end
 /// (spec: CLI-137).
 pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
-    let latest_ms = work.now.plus_ms(HELD_LIFE_MS).0;
+    let latest_ms = until(work).0;
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if row.record.until_ms == 0 || row.record.until_ms > latest_ms {
             work.tx.save(&row.key, &HeldRecord { until_ms: latest_ms, ..row.record })?;
@@ -90,7 +108,7 @@ pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
 
 /// Whether one more is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Room {
+pub(super) enum Room {
     Made,
     None,
 }
@@ -107,6 +125,8 @@ fn make_room(
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if row.record.until_ms <= work.now.0 {
             forget_held(work, &row.key)?;
+        } else if row.record.unread.is_some() {
+            // They have a room of their own.
         } else if credential(&row.record)?.identity() == sender.identity() {
             of_sender.push(row);
         } else {
@@ -126,7 +146,7 @@ fn make_room(
     Ok(Room::Made)
 }
 
-fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreError> {
+pub(super) fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreError> {
     UnverifiedCredential::parse(&record.sender)
         .and_then(UnverifiedCredential::verify)
         .map_err(|_| StoreError::Damaged)
@@ -143,7 +163,8 @@ pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
     let sender = credential(&record)?;
     forget_held(work, key)?;
-    super::take(work, &sender, record.content.expose(), record.capability.as_ref())
+    let came = Came { by: record.capability.as_ref(), read: record.read };
+    super::take(work, &sender, record.content.expose(), came)
 }
 
 /// An invitation that waited is not followed.
@@ -212,6 +233,9 @@ mod tests {
             content: SecretBytes::new(b"invitation"),
             capability: Some(CapabilityId::from_bytes([by; 32])),
             until_ms,
+            unread: None,
+            chat: None,
+            read: false,
         };
         work.tx.save(&[PREFIX, &by_number(place)].concat(), &record).unwrap();
     }

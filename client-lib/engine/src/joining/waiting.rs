@@ -6,6 +6,7 @@
 //! | – | an invitation that could be followed, for this device | wanted |
 //! | wanted | the blob came whole and is genuine | joined, or refused by the rules of any invitation |
 //! | wanted | the relay does not have it, or gives another | wanted; given up at the last try |
+//! | wanted | the blob came, and another group is to be read first | unread (`unread`) |
 //! | wanted | the session or the process ends | wanted |
 //! | wanted | this device is in the group by another invitation to the same epoch | over |
 //! | wanted | the person left the group | over |
@@ -60,6 +61,7 @@ pub(super) fn begin(
     invitation: &Invitation,
     at: &SnapshotBlob,
     content: &[u8],
+    read: bool,
 ) -> Result<(), Fault> {
     let package = joiner_of(&invitation.secrets);
     let package = package.map_err(|_| Fault::Rejected("INVITATION_NOT_VALID"))?;
@@ -77,6 +79,7 @@ pub(super) fn begin(
         sender: sender.to_bytes(),
         content: SecretBytes::new(content),
         tries: 0,
+        read,
     })?;
     Ok(())
 }
@@ -103,7 +106,7 @@ fn make_room(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<(), Store
     Ok(())
 }
 
-fn credential(bytes: &[u8]) -> Result<DeviceCredential, StoreError> {
+pub(super) fn credential(bytes: &[u8]) -> Result<DeviceCredential, StoreError> {
     UnverifiedCredential::parse(bytes)
         .and_then(UnverifiedCredential::verify)
         .map_err(|_| StoreError::Damaged)
@@ -178,14 +181,14 @@ pub(crate) fn arrived(
     number: WishNumber,
     bytes: &[u8],
 ) -> Result<Arrived, Fault> {
-    let Some(Wish::JoinGroup { sender, content, .. }) = wish::load(work, number)? else {
+    let Some(Wish::JoinGroup { sender, content, read, .. }) = wish::load(work, number)? else {
         return Ok(Arrived::Settled);
     };
     let sender = credential(&sender)?;
     let invitation = invitation_in(&content)?;
     let SnapshotPlace::Blob(at) = &invitation.snapshot else { return Ok(Arrived::Settled) };
     let Some(snapshot) = open(&at.seal, bytes)? else { return Ok(Arrived::NotGenuine) };
-    follow(work, &sender, &invitation, Given::Snapshot(&snapshot))?;
+    follow(work, &sender, &invitation, Given::Snapshot { snapshot: &snapshot, read })?;
     work.settle(number);
     // Others to the same epoch say nothing more.
     for other in numbers(work, &channel_prefix(&invitation.group.channel))? {
@@ -220,14 +223,15 @@ pub(crate) fn missed(
     number: WishNumber,
     reason: InvitationRefusal,
 ) -> Result<Missed, StoreError> {
-    let Some(Wish::JoinGroup { channel, relay, sender, content, tries }) =
+    let Some(Wish::JoinGroup { channel, relay, sender, content, tries, read }) =
         wish::load(work, number)?
     else {
         return Ok(Missed::GivenUp);
     };
     let tries = tries.saturating_add(1);
     if tries < TRIES_MAX {
-        work.update_wish(number, Wish::JoinGroup { channel, relay, sender, content, tries })?;
+        let again = Wish::JoinGroup { channel, relay, sender, content, tries, read };
+        work.update_wish(number, again)?;
         return Ok(Missed::Again);
     }
     give_up(work, number, Warning::InvitationRefused { reason })?;

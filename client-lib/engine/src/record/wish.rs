@@ -105,6 +105,9 @@ pub(crate) enum Wish {
         content: SecretBytes,
         /// How often the relay did not give the snapshot.
         tries: u8,
+        /// Whether what it leads on from was read to its end since it came (spec: CLI-187).
+        #[serde(default)]
+        read: bool,
     },
     /// A device of this identity is not in the group.
     RemoveDevice {
@@ -180,10 +183,18 @@ pub(crate) enum Wish {
         #[serde(with = "id")]
         epoch: EpochId,
     },
-    /// The own group is read to its end: another one may take its place (spec: IDN-078).
-    ReadOwnGroup {
+    /// A group is read to its end: what leads on from there waits for that (spec: IDN-078, CLI-187).
+    #[serde(alias = "ReadOwnGroup")]
+    ReadGroup {
         #[serde(with = "id")]
         channel: ChannelId,
+    },
+    /// The person is told of a successor, unless the group before was read by then (spec: CLI-188).
+    TellSuccessor {
+        chat: ChatNumber,
+        #[serde(with = "id")]
+        by: Fingerprint,
+        not_before_ms: u64,
     },
     /// This device goes on in a group where it cannot by itself.
     Rejoin {

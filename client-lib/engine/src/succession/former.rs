@@ -106,6 +106,7 @@ fn move_wishes(
                 wish::fail(work, row.number, FailureReason::NotAMember)?;
             }
             Wish::SendReceipts { .. }
+            | Wish::ReadGroup { .. }
             | Wish::Upload { .. }
             | Wish::Download { .. }
             | Wish::OfferSuccessor { .. }

@@ -117,7 +117,8 @@ const fn can_fail(wish: &Wish) -> bool {
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
         | Wish::LeaveEpoch { .. }
-        | Wish::ReadOwnGroup { .. }
+        | Wish::ReadGroup { .. }
+        | Wish::TellSuccessor { .. }
         | Wish::Rejoin { .. }
         | Wish::Readmit { .. }
         | Wish::RefreshLeaf { .. }
@@ -198,7 +199,8 @@ pub(crate) fn fail(
         | Wish::PutDoorLink { .. }
         | Wish::RevokeDoorLink { .. }
         | Wish::LeaveEpoch { .. }
-        | Wish::ReadOwnGroup { .. }
+        | Wish::ReadGroup { .. }
+        | Wish::TellSuccessor { .. }
         | Wish::Rejoin { .. }
         // Another member may do it.
         | Wish::Readmit { .. }

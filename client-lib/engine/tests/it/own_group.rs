@@ -387,7 +387,7 @@ fn a_revoked_device_that_reads_the_inbox_on_learns_no_new_keys_there() {
 
 #[test]
 fn a_group_of_which_all_are_in_a_lost_epoch_is_told_and_formed_anew_by_its_owner() {
-    // spec: CLI-160, CLI-200, CLI-202
+    // spec: CLI-160, CLI-187, CLI-188, CLI-200, CLI-202
     let mut crew = crew();
     let copy = crew.world.backup(0);
     crew.say(0, "before");
@@ -407,6 +407,15 @@ fn a_group_of_which_all_are_in_a_lost_epoch_is_told_and_formed_anew_by_its_owner
     assert_ne!(refused.err(), Some(CommandError::Internal));
     let succeed = Command::GroupSucceed { chat, without: Vec::new() };
     crew.world.ask(alice, succeed);
+    crew.world.pass(10 * MINUTE_MS);
+    // Whether its owner is that still can be read nowhere: each person says so, once.
+    for place in 1..3 {
+        let offered = |event: &&Event| matches!(event, Event::SuccessorOffered { .. });
+        assert_eq!(crew.events(place).iter().filter(offered).count(), 1, "{place}");
+        assert_eq!(crew.state(place), ChatState::Stuck);
+        let chat = crew.chats[place];
+        crew.world.ask(crew.people[place], Command::GroupFollow(chat));
+    }
     crew.world.pass(10 * MINUTE_MS);
     crew.say(0, "after");
     crew.world.pass(MINUTE_MS);

@@ -2,6 +2,7 @@
 
 mod former;
 mod left_out;
+mod removed;
 
 use std::collections::BTreeSet;
 

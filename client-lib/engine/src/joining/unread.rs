@@ -1,0 +1,170 @@
+//! Invitations that another group may speak against: who was removed there takes nobody along. They
+//! wait until that group was read to its end, or the person says to follow.
+//!
+//! | state | input | next |
+//! |---|---|---|
+//! | – | an invitation that would be followed, but for what is not read | unread |
+//! | unread | the group was read to its end, or is none of this device's any more | judged again |
+//! | unread | the offer is read there, or the person follows | judged again |
+//! | unread | it is kept for too long, or the sender has too many later ones | passed over |
+//!
+//! A device that is stuck in that group reads it when it is back (spec: CLI-187).
+
+use hushwire_protocol::{
+    group::joiner_of,
+    identity::{DeviceCredential, Fingerprint},
+    invitation::{InboxContent, Invitation},
+};
+use hushwire_wire::id::{CapabilityId, ChannelId};
+
+use super::held::{self, HeldRecord, PREFIX};
+use crate::{
+    command::ChatNumber,
+    record::{SecretBytes, Wish, WishNumber},
+    shelf,
+    store::StoreError,
+    succession,
+    wish::{self, Step},
+    work::Work,
+};
+
+/// The most that wait so of one identity; its oldest gives way (spec: CLI-187).
+const UNREAD_OF_ONE_MAX: usize = 16;
+/// The most that wait so (spec: CLI-187).
+const UNREAD_MAX: usize = 64;
+
+/// What has to be read before an invitation is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unread {
+    /// The group that is read to its end first.
+    pub(crate) channel: ChannelId,
+    /// Whose word leads on from there, in which chat; none in the group of own devices.
+    pub(crate) word: Option<Word>,
+}
+
+/// Somebody's word that a chat goes on in another group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Word {
+    pub(crate) chat: ChatNumber,
+    pub(crate) by: Fingerprint,
+}
+
+/// Keeps an invitation until a group was read to its end. Where there is no room it is passed over:
+/// what leads on from a group is offered there too (spec: CLI-202).
+pub(crate) fn hold_unread(
+    work: &mut Work<'_>,
+    unread: &Unread,
+    sender: &DeviceCredential,
+    content: &[u8],
+    capability: Option<CapabilityId>,
+) -> Result<(), StoreError> {
+    let Ok(InboxContent::Invitation(invitation)) = InboxContent::decode(content) else {
+        return Ok(());
+    };
+    // Own devices read one inbox.
+    let Ok(package) = joiner_of(&invitation.secrets) else { return Ok(()) };
+    if !shelf::has(work, &package)? || make_room(work, sender)? == held::Room::None {
+        return Ok(());
+    }
+    let record = HeldRecord {
+        sender: sender.to_bytes(),
+        content: SecretBytes::new(content),
+        capability,
+        until_ms: held::until(work).0,
+        unread: Some(unread.channel),
+        chat: unread.word.map(|word| word.chat),
+        read: false,
+    };
+    if let Some(word) = unread.word
+        && !has_unread(work, word.chat)?
+    {
+        succession::tell_later(work, word)?;
+    }
+    work.tx.save(&key(&invitation, sender), &record)?;
+    read(work, &unread.channel)
+}
+
+/// The latest of a device to a channel is the one that counts.
+fn key(invitation: &Invitation, sender: &DeviceCredential) -> Vec<u8> {
+    [PREFIX, invitation.group.channel.as_bytes(), sender.signature_key().as_bytes()].concat()
+}
+
+/// Forgets the oldest of a sender that has too many.
+fn make_room(work: &Work<'_>, sender: &DeviceCredential) -> Result<held::Room, StoreError> {
+    let (mut of_sender, mut others) = (Vec::new(), 0_usize);
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if row.record.unread.is_none() {
+            continue;
+        }
+        if held::credential(&row.record)?.identity() == sender.identity() {
+            of_sender.push((row.record.until_ms, row.key));
+        } else {
+            others += 1;
+        }
+    }
+    of_sender.sort_unstable();
+    let surplus = (of_sender.len() + 1).saturating_sub(UNREAD_OF_ONE_MAX);
+    if others + of_sender.len() - surplus >= UNREAD_MAX {
+        return Ok(held::Room::None);
+    }
+    for (_, oldest) in of_sender.iter().take(surplus) {
+        held::forget_held(work, oldest)?;
+    }
+    Ok(held::Room::Made)
+}
+
+/// A group is to be read to its end.
+fn read(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    if !wish::waits(work, channel, |wish| matches!(wish, Wish::ReadGroup { .. }))? {
+        work.wish(Wish::ReadGroup { channel: *channel })?;
+    }
+    Ok(())
+}
+
+/// An invitation that was looked at again has to go on waiting; another group may be the own one by now.
+pub(crate) fn still_unread(
+    work: &mut Work<'_>,
+    key: &[u8],
+    unread: &Unread,
+) -> Result<(), StoreError> {
+    if let Some(record) = work.tx.load::<HeldRecord>(key)? {
+        work.tx.save(key, &HeldRecord { unread: Some(unread.channel), read: false, ..record })?;
+    }
+    read(work, &unread.channel)
+}
+
+/// The snapshot of an invitation came, and shows what has to be read first.
+pub(crate) fn wait_unread(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    unread: &Unread,
+) -> Result<(), StoreError> {
+    if let Some(Wish::JoinGroup { sender, content, .. }) = wish::load(work, number)? {
+        let sender = super::waiting::credential(&sender)?;
+        hold_unread(work, unread, &sender, content.expose(), None)?;
+    }
+    work.settle(number);
+    Ok(())
+}
+
+/// A group was read to its end: what waited for that is looked at again.
+pub(crate) fn was_read(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    channel: &ChannelId,
+) -> Result<Step, StoreError> {
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if row.record.unread == Some(*channel) {
+            work.tx.save(&row.key, &HeldRecord { read: true, ..row.record })?;
+        }
+    }
+    work.effects.contacts = true;
+    work.settle(number);
+    Ok(Step::Settled)
+}
+
+/// Whether somebody's word that a chat goes on elsewhere waits for what is not read.
+pub(crate) fn has_unread(work: &Work<'_>, chat: ChatNumber) -> Result<bool, StoreError> {
+    let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX)?;
+    Ok(rows.iter().any(|row| row.record.chat == Some(chat)))
+}

@@ -1,0 +1,97 @@
+//! Who was removed, and forms the group anew by what it knew before.
+
+use hushwire_engine::{
+    command::{ChatState, Command, MemberRole},
+    event::Event,
+};
+
+use hushwire_wire::message::Answer;
+
+use super::{ALICE, BOB, CAROL, succeeded};
+use crate::{
+    doors::house::state,
+    rejoining::{Crew, crew},
+};
+
+const MINUTE_MS: u64 = 60_000;
+
+/// Bob, an owner, is removed while he and Carol are away.
+fn remove(crew: &mut Crew) {
+    crew.give(BOB, MemberRole::Owner);
+    for place in [BOB, CAROL] {
+        crew.world.set_online(crew.people[place], false);
+    }
+    let (chat, member) = (crew.chats[ALICE], crew.fingerprint(BOB));
+    crew.world.ask(crew.people[ALICE], Command::GroupRemove { chat, member });
+    crew.world.pass(MINUTE_MS);
+}
+
+/// He forms the group anew before he reads of that.
+fn form_anew(crew: &mut Crew) {
+    crew.succeed(BOB, &[]).unwrap();
+    crew.world.set_online(crew.people[BOB], true);
+    crew.world.pass(5 * MINUTE_MS);
+}
+
+/// Carol is with Alice, in the chat that she had, and Bob is not.
+fn assert_without_bob(crew: &mut Crew) {
+    let (carol, chat) = (crew.people[CAROL], crew.chats[CAROL]);
+    assert_eq!(succeeded(&mut crew.world, carol), 0);
+    assert_eq!(state(&mut crew.world, carol, chat), ChatState::Open);
+    let bob = crew.fingerprint(BOB);
+    assert!(crew.members(CAROL).iter().all(|member| member.fingerprint != bob));
+    crew.say(ALICE, "without him");
+    crew.world.pass(MINUTE_MS);
+    assert_eq!(crew.texts_in_chat(CAROL), ["without him"]);
+    assert!(crew.texts_in_chat(BOB).is_empty());
+}
+
+impl Crew {
+    fn texts_in_chat(&mut self, place: usize) -> Vec<String> {
+        self.world.texts(self.people[place], self.chats[place])
+    }
+}
+
+#[test]
+fn a_removed_owner_takes_nobody_along_who_was_away() {
+    // spec: CLI-187, GRP-142
+    let mut crew = crew();
+    remove(&mut crew);
+    form_anew(&mut crew);
+    // What waits for her in her inbox comes before what stands in the log.
+    let carol = crew.people[CAROL];
+    crew.world.set_tamper(|frame| (!matches!(frame.answer, Answer::Entry(_))).then_some(frame));
+    crew.world.set_online(carol, true);
+    crew.world.pass(MINUTE_MS / 2);
+    assert_eq!(succeeded(&mut crew.world, carol), 0);
+    crew.world.set_online(carol, false);
+    crew.world.set_tamper(Some);
+    crew.world.set_online(carol, true);
+    crew.world.pass(5 * MINUTE_MS);
+    assert_without_bob(&mut crew);
+    let offered = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
+    assert!(!crew.events(CAROL).iter().any(offered), "there is nothing to follow");
+}
+
+#[test]
+fn a_removed_owner_takes_nobody_along_who_is_stuck() {
+    // spec: CLI-187, CLI-188
+    let mut crew = crew();
+    remove(&mut crew);
+    // She is stuck before she reads of it, and nobody lets her back in for now.
+    let (carol, chat) = (crew.people[CAROL], crew.chats[CAROL]);
+    crew.world.set_commits_lost(crew.people[ALICE], true);
+    crew.world.set_barred(carol, true);
+    crew.world.set_online(carol, true);
+    crew.world.pass(MINUTE_MS);
+    crew.world.set_barred(carol, false);
+    form_anew(&mut crew);
+    assert_eq!(state(&mut crew.world, carol, chat), ChatState::Stuck);
+    assert_eq!(succeeded(&mut crew.world, carol), 0);
+    let told = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
+    assert_eq!(crew.events(CAROL).into_iter().filter(told).count(), 1);
+    // Alice does: she reads of it that he is out.
+    crew.world.set_commits_lost(crew.people[ALICE], false);
+    crew.world.pass(30 * MINUTE_MS);
+    assert_without_bob(&mut crew);
+}
