@@ -184,6 +184,7 @@ fn drop_additions(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreErr
 
 /// A device is revoked: no list names it any more, and nobody adds it.
 pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+    granted::arrived(work, device);
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
     drop_additions(work, device)
 }
@@ -202,14 +203,15 @@ pub(crate) fn has_unlisted(work: &mut Work<'_>) -> Result<bool, StoreError> {
     Ok(!members.iter().all(|member| listed(member.device())))
 }
 
-/// The inbox gets other keys while a device that was linked is not in the own group: what it was granted
-/// opens nothing any more. The linking has failed (spec: IDN-063).
+/// The inbox gets other keys while a device that was linked has not spoken in the own group: what it was
+/// granted opens nothing any more, and its invitation may still lie in the inbox. The linking has failed
+/// (spec: IDN-063).
 pub(crate) fn withdraw_unfinished(work: &mut Work<'_>) -> Result<(), StoreError> {
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let list = device_list(work)?;
     let mut kept = Vec::new();
     for entry in list.devices() {
-        if wish::adds(work, &own_group, &entry.device)? {
+        if wish::adds(work, &own_group, &entry.device)? || granted::waits(work, &entry.device)? {
             forget_device(work, &entry.device)?;
             // For a commit that is under way.
             work.wish(Wish::RemoveDevice { channel: own_group, device: entry.device })?;
@@ -382,9 +384,6 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
     if moved.added.is_empty() && moved.removed.is_empty() {
         return Ok(());
     }
-    for member in &moved.added {
-        granted::arrived(work, &member.device());
-    }
     // Who was added again is no less a device than before.
     let is_back = |device| moved.readmitted.iter().any(|back| back.device() == device);
     let gone: Vec<DeviceId> = moved.removed.iter().map(Member::device).collect();
@@ -466,6 +465,17 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
     send_all(work, &entries)?;
     revoking::tell_keys(work)
+}
+
+/// This device came into the own group: it says its name there, by which the others know that it has
+/// read its invitation (spec: IDN-055).
+pub(crate) fn tell_name(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
+    let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&device))?;
+    let Some(named) = named else { return Ok(()) };
+    let name = ProfileName::from_stored(&named.name);
+    let payload = DeviceNamed { device, name }.to_payload();
+    send_all(work, &[ControlEntry { kind: ControlKind::DeviceNamed, payload }])
 }
 
 /// Layout: fingerprint, 0 or 1 (spec: IDN-055).

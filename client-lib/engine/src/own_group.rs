@@ -386,7 +386,8 @@ pub(crate) fn entered(
 ) -> Result<(), StoreError> {
     let formed = Formation::of(group, channel);
     if work.identity()?.ok_or(StoreError::Damaged)?.own_group == *channel {
-        return note_formation(work, &formed);
+        note_formation(work, &formed)?;
+        return devices::tell_name(work);
     }
     take_place(work, &formed)?;
     devices::add_absent(work, channel, members)?;

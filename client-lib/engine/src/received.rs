@@ -15,10 +15,12 @@ use crate::{
     command::ChatNumber,
     control,
     event::Warning,
-    groups, log,
+    groups,
+    linking::granted,
+    log,
     messages::{self, ReadMark},
     profile, receipts,
-    record::{BodyRecord, FileRecord, GroupRecord, MessageRecord, Shown},
+    record::{BodyRecord, FileRecord, GroupRecord, MessageRecord, PurposeRecord, Shown},
     store::StoreError,
     work::Work,
 };
@@ -55,6 +57,9 @@ pub(crate) fn take(
     let Ok(encoded) = content.encode() else { return Ok(()) };
     let id = encoded.message_id(&uri, &room);
     let from = Origin { channel, group, mls, sender, id, stored_at_ms: entry.stored_at.0 };
+    if group.purpose == PurposeRecord::OwnDevices {
+        granted::arrived(work, &message.sender.device());
+    }
     let mut shown = false;
     for part in content.shown() {
         match part.piece {

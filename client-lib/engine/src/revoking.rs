@@ -18,7 +18,7 @@ use hushwire_wire::{
 use crate::{
     capabilities::{self, Uses},
     command::{CommandError, DeviceNumber},
-    contacts, control, devices, groups, inbox, links, log, profile,
+    contacts, control, devices, groups, inbox, links, log, own_group, profile,
     record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
@@ -148,7 +148,7 @@ pub(crate) fn rotate(
         work.settle(number);
         return Ok(Step::Settled);
     };
-    if inbox::waits_for_own_group(work, &record)? {
+    if inbox::waits_for_own_group(work, &record)? || waits_for_renewal(work)? {
         return Ok(Step::Later(work.now.plus_ms(OWN_GROUP_REST_MS)));
     }
     let seed = next.array().ok_or(StoreError::Damaged)?;
@@ -158,6 +158,14 @@ pub(crate) fn rotate(
         transcript::inbox_rotate(&desk.relay, &desk.session, &record.inbox, &next_owner_key);
     let signature = signed.sign(&next);
     Ok(inbox::request(desk, |handle| Request::InboxRotate { handle, next_owner_key, signature }))
+}
+
+/// Whether the others would wait for keys that are drawn because a person asked: who is stuck before its
+/// renewal is applied asks in the inbox to be added again, and there they would not read it. Where a
+/// device is shut out nothing waits (spec: IDN-075).
+fn waits_for_renewal(work: &mut Work<'_>) -> Result<bool, StoreError> {
+    let Some(own_group) = own_group::well(work)? else { return Ok(false) };
+    Ok(refreshing::waits(work, &own_group)? && !devices::has_unlisted(work)?)
 }
 
 /// The relay took the next owner key.

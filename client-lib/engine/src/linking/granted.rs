@@ -1,5 +1,5 @@
-//! Devices that this one granted and that are not in the own group yet: one that never comes is
-//! revoked (spec: IDN-072).
+//! Devices that this one granted and that have not spoken in the own group yet: one that never comes is
+//! revoked (spec: IDN-072), and one that keys change for is withdrawn (spec: IDN-063).
 
 use hushwire_protocol::identity::DeviceId;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::{
 /// How long a device that was linked has until key packages of it are there, in milliseconds.
 const GRANT_WAIT_MS: u64 = 60 * 60 * 1000;
 
-/// A device that this one linked and that is not in the own group yet. Key: `granted `, device id.
+/// A device that this one linked and that was not heard in the own group yet. Key: `granted `, device id.
 #[derive(Serialize, Deserialize)]
 struct GrantedRecord {
     at_ms: u64,
@@ -36,7 +36,12 @@ pub(crate) fn note(work: &Work<'_>, device: &DeviceId) -> Result<(), StoreError>
     work.tx.save(&granted_key(device), &GrantedRecord { at_ms: work.now.0 })
 }
 
-/// A device came into the own group.
+/// Whether a device was granted here and not heard yet: the invitation may still lie in the inbox.
+pub(crate) fn waits(work: &Work<'_>, device: &DeviceId) -> Result<bool, StoreError> {
+    Ok(work.tx.load::<GrantedRecord>(&granted_key(device))?.is_some())
+}
+
+/// A device spoke in the own group, or is not waited for any more.
 pub(crate) fn arrived(work: &Work<'_>, device: &DeviceId) {
     work.tx.remove(Table::Profile, &granted_key(device));
 }

@@ -107,7 +107,7 @@ fn a_second_device_writes_and_reads_in_every_chat() {
         world.say(alice, at_old, "from the first");
         world.settle();
         world.set_online(laptop, true);
-        world.settle();
+        world.pass(60_000);
         let expected = ["to both", "from the laptop", "from the first"];
         assert_eq!(world.texts(bob, of_bob), expected);
         assert_eq!(world.texts(alice, at_old), expected);

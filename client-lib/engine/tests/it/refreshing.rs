@@ -2,7 +2,7 @@
 
 use hushwire_engine::{
     command::{Command, FailureReason, LinkUse, Reply},
-    event::Event,
+    event::{Event, Warning},
 };
 use hushwire_wire::{id::ChannelId, message::Answer, transcript::Operation};
 
@@ -184,6 +184,60 @@ fn new_keys_for_who_linked_a_device_just_now_are_told_to_it_or_end_the_linking()
     assert_eq!(devices(&mut world, alice).len(), 1);
     let again = link(&mut world, alice);
     assert_reachable(&mut world, &[alice, again]);
+}
+
+#[test]
+fn new_keys_for_a_device_that_has_not_read_its_invitation_end_the_linking() {
+    // spec: IDN-055, IDN-063
+    let mut world = World::new(1);
+    let (alice, _, _) = pair(&mut world);
+    let laptop = compare(&mut world, alice);
+    world.set_commits_lost(alice, true);
+    confirm(&mut world, alice);
+    confirm(&mut world, laptop);
+    world.pass(10_000);
+    world.set_online(laptop, false);
+    world.set_commits_lost(alice, false);
+    world.pass(60_000);
+    // It is in the group by now, and does not know.
+    assert_eq!(failures(&mut world, alice), []);
+    world.ask(alice, Command::RefreshKeys);
+    world.pass(60_000);
+    world.set_online(laptop, true);
+    world.pass(300_000);
+    assert_eq!(failures(&mut world, alice), [FailureReason::DevicesChanged]);
+    assert_eq!(devices(&mut world, alice).len(), 1);
+    let again = link(&mut world, alice);
+    assert_reachable(&mut world, &[alice, again]);
+    // Who has spoken is in, however long it was silent.
+    world.set_online(again, false);
+    world.ask(alice, Command::RefreshKeys);
+    world.pass(300_000);
+    world.set_online(again, true);
+    world.pass(300_000);
+    assert_eq!(failures(&mut world, alice), [FailureReason::DevicesChanged]);
+    assert_reachable(&mut world, &[alice, again]);
+}
+
+#[test]
+fn the_inbox_opens_for_the_others_while_the_renewal_among_them_waits() {
+    // spec: IDN-075
+    let mut world = World::new(1);
+    let (alice, _, _) = pair(&mut world);
+    let laptop = link(&mut world, alice);
+    world.set_commits_lost(alice, true);
+    world.ask(alice, Command::RefreshKeys);
+    world.pass(60_000);
+    world.restart(laptop);
+    world.pass(15 * 60_000);
+    let denied = |event: &Event| matches!(event, Event::Warning(Warning::InboxDenied { .. }));
+    assert!(!world.events(laptop).iter().any(denied));
+    world.set_commits_lost(alice, false);
+    world.restart(alice);
+    world.pass(300_000);
+    assert_eq!(world.inbox_keys(laptop), world.inbox_keys(alice));
+    assert!(world.events(alice).contains(&Event::KeysRefreshed));
+    assert_reachable(&mut world, &[alice, laptop]);
 }
 
 #[test]
