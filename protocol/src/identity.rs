@@ -22,7 +22,9 @@ pub mod root;
 
 pub use credential::{CredentialError, DeviceCredential, UnverifiedCredential};
 pub use device::{CertificateHash, DeviceCertificate, DeviceId, DeviceKey, DeviceSerial};
-pub use device_list::{DeviceEntry, DeviceKind, DeviceList, DeviceListRank, DeviceListVersion};
+pub use device_list::{
+    CLOCK_SKEW_MS, DeviceEntry, DeviceKind, DeviceList, DeviceListRank, DeviceListVersion,
+};
 pub use fingerprint::Fingerprint;
 pub use manager::{ManagerCounter, ManagerKey, ManagerStatement};
 pub use phrase::{PhraseError, RecoveryPhrase};

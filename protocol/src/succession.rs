@@ -20,8 +20,13 @@ use crate::label::Label;
 use crate::link::{ContactLink, LinkSecret, LinkTarget};
 
 const VERSION: u16 = 1;
-/// Longest encoding of a successor, in bytes: its fields, and a relay's name of 255 bytes.
-pub(crate) const SUCCESSOR_BYTES_MAX: usize = 2 + 32 + 32 + 2 + 255 + 2 + 32 + 8 + 32 + 64;
+/// Most identities that a successor leaves out (spec: GRP-145).
+pub const LEFT_OUT_MAX: usize = 256;
+const LEFT_OUT_BYTES_MAX: usize = LEFT_OUT_MAX * Fingerprint::LENGTH;
+/// Longest encoding of a successor, in bytes: its fields, a relay's name of 255 bytes, and whom it
+/// leaves out.
+pub(crate) const SUCCESSOR_BYTES_MAX: usize =
+    2 + 32 + 32 + 2 + 255 + 2 + 32 + 8 + 4 + LEFT_OUT_BYTES_MAX + 32 + 64;
 
 /// "This group goes on there": the word of a device that was in it (spec: GRP-140).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +40,9 @@ pub struct Successor {
     /// When this was said, by the clock of who said it: later words of one identity take the place of
     /// earlier ones.
     pub made_at: Timestamp,
+    /// Who is not to come along without a member's word, in ascending order, none twice
+    /// (spec: GRP-145).
+    pub left_out: Vec<Fingerprint>,
     /// The signature key of a leaf of the group before.
     pub key: PublicKey,
     signature: Signature,
@@ -50,26 +58,36 @@ pub struct NewPlace {
 }
 
 impl Successor {
-    /// Says where the group on channel `before` goes on.
+    /// Says where the group on channel `before` goes on, and who is left out.
     pub fn sign(
         before: ChannelId,
         place: NewPlace,
         made_at: Timestamp,
+        mut left_out: Vec<Fingerprint>,
         device: &DeviceKey,
     ) -> Self {
         let NewPlace { channel, relay } = place;
+        left_out.sort_unstable();
+        left_out.dedup();
         let signature = Signature::from_bytes([0; 64]);
-        let mut said = Self { before, channel, relay, made_at, key: device.public(), signature };
+        let key = device.public();
+        let mut said = Self { before, channel, relay, made_at, left_out, key, signature };
         said.signature = device.sign(Label::Successor, said.fields().as_bytes());
         said
     }
 
     fn fields(&self) -> Writer {
-        let writer = Writer::with_capacity(SUCCESSOR_BYTES_MAX)
-            .short(VERSION)
-            .fixed(self.before)
-            .fixed(self.channel);
-        address::write(&self.relay, writer).integer(self.made_at.0).fixed(self.key)
+        let left_out = self.left_out.iter().fold(Writer::default(), Writer::fixed);
+        let writer = Writer::default().short(VERSION).fixed(self.before).fixed(self.channel);
+        address::write(&self.relay, writer)
+            .integer(self.made_at.0)
+            .variable(left_out.as_bytes())
+            .fixed(self.key)
+    }
+
+    /// Whether somebody comes along by a member's word only (spec: GRP-145).
+    pub fn leaves_out(&self, person: &Fingerprint) -> bool {
+        self.left_out.binary_search(person).is_ok()
     }
 
     /// The one encoding.
@@ -89,6 +107,7 @@ impl Successor {
             channel: ChannelId::from_bytes(reader.array()?),
             relay: address::read(&mut reader)?,
             made_at: Timestamp(reader.integer()?),
+            left_out: read_left_out(reader.variable(LEFT_OUT_BYTES_MAX)?)?,
             key: PublicKey::from_bytes(reader.array()?),
             signature: Signature::from_bytes(reader.array()?),
         };
@@ -96,6 +115,19 @@ impl Successor {
         Label::Successor.verify(&said.key, said.fields().as_bytes(), &said.signature)?;
         Ok(said)
     }
+}
+
+fn read_left_out(bytes: &[u8]) -> Result<Vec<Fingerprint>, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let mut people: Vec<Fingerprint> = Vec::new();
+    while !reader.is_empty() {
+        let person = Fingerprint::from_bytes(reader.array()?);
+        if people.last().is_some_and(|last| *last >= person) {
+            return Err(DecodeError::NotInOrder);
+        }
+        people.push(person);
+    }
+    Ok(people)
 }
 
 /// Why a successor is not one.
@@ -146,9 +178,10 @@ impl SuccessorOffer {
     }
 
     fn fields(&self) -> Writer {
-        Writer::with_capacity(SUCCESSOR_BYTES_MAX + 160)
+        let successor = self.successor.to_bytes();
+        Writer::with_capacity(successor.len() + 256)
             .short(VERSION)
-            .variable(&self.successor.to_bytes())
+            .variable(&successor)
             .fixed(self.inbox)
             .fixed(self.secret.expose())
             .fixed(self.maker)
@@ -242,7 +275,42 @@ mod tests {
         let channel = ChannelId::from_bytes([2; 32]);
         let place = NewPlace { channel, relay: relay.unwrap() };
         let device = DeviceKey::from_bytes(&[3; 32]);
-        Successor::sign(ChannelId::from_bytes([1; 32]), place, Timestamp(1_000), &device)
+        let left_out = [9, 8, 9].map(|byte| Fingerprint::from_bytes([byte; 32])).to_vec();
+        Successor::sign(ChannelId::from_bytes([1; 32]), place, Timestamp(1_000), left_out, &device)
+    }
+
+    #[test]
+    fn who_is_left_out_is_named_in_order_and_nobody_twice() {
+        // spec: GRP-145
+        let people = |bytes: &[u8]| -> Vec<Fingerprint> {
+            bytes.iter().map(|byte| Fingerprint::from_bytes([*byte; 32])).collect()
+        };
+        assert_eq!(successor().left_out, people(&[8, 9]));
+        for (person, is_out) in [(7, false), (8, true), (9, true), (10, false)] {
+            assert_eq!(successor().leaves_out(&people(&[person])[0]), is_out, "{person}");
+        }
+        let device = DeviceKey::from_bytes(&[3; 32]);
+        for (named, refused) in [
+            (people(&[9, 8]), DecodeError::NotInOrder),
+            (people(&[8, 8]), DecodeError::NotInOrder),
+            (vec![people(&[1])[0]; LEFT_OUT_MAX + 1], DecodeError::TooLong),
+        ] {
+            let mut said = successor();
+            said.left_out = named;
+            said.signature = device.sign(Label::Successor, said.fields().as_bytes());
+            let read = Successor::from_bytes(&said.to_bytes());
+            assert_eq!(read, Err(SuccessorError::Malformed(refused)));
+        }
+        let many = (0..LEFT_OUT_MAX).map(|place| {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&u64::try_from(place).unwrap().to_be_bytes());
+            Fingerprint::from_bytes(bytes)
+        });
+        let mut most = successor();
+        most.left_out = many.collect();
+        most.signature = device.sign(Label::Successor, most.fields().as_bytes());
+        assert!(most.to_bytes().len() <= SUCCESSOR_BYTES_MAX);
+        assert_eq!(Successor::from_bytes(&most.to_bytes()), Ok(most));
     }
 
     #[test]
@@ -279,14 +347,24 @@ mod tests {
 
     #[test]
     fn a_group_that_was_formed_anew_names_the_one_before() {
-        // spec: GRP-010, GRP-140
+        // spec: GRP-010, GRP-140, GRP-145
         let owner = Fingerprint::from_bytes([6; 32]);
-        for kind in [GroupKind::Group, GroupKind::OwnDevices, GroupKind::Direct] {
-            let before = Some(Box::new(successor()));
+        let device = DeviceKey::from_bytes(&[3; 32]);
+        let Successor { before, channel, relay, made_at, .. } = successor();
+        let place = NewPlace { channel, relay };
+        let of_all = Successor::sign(before, place, made_at, Vec::new(), &device);
+        for (kind, before, valid) in [
+            (GroupKind::Group, successor(), true),
+            (GroupKind::Group, of_all.clone(), true),
+            (GroupKind::OwnDevices, successor(), false),
+            (GroupKind::OwnDevices, of_all.clone(), true),
+            (GroupKind::Direct, successor(), false),
+            (GroupKind::Direct, of_all, false),
+        ] {
+            let before = Some(Box::new(before));
             let state = GroupState { before, ..GroupState::new(kind, owner) };
             let read = GroupState::from_bytes(&state.to_bytes());
-            let direct = kind == GroupKind::Direct;
-            let expected = if direct { Err(DecodeError::UndefinedValue) } else { Ok(state) };
+            let expected = if valid { Ok(state) } else { Err(DecodeError::UndefinedValue) };
             assert_eq!(read, expected, "{kind:?}");
         }
     }

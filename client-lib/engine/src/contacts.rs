@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hushwire_protocol::{
     card::{Card, CardError},
-    identity::{DeviceListRank, DeviceListVersion, Fingerprint, ManagerCounter},
+    identity::{CLOCK_SKEW_MS, DeviceListRank, DeviceListVersion, Fingerprint, ManagerCounter},
     invitation::ContactCard,
     link::{ContactLink, LinkTarget, text::LinkError},
     safety_number::SafetyNumber,
@@ -119,6 +119,10 @@ pub(crate) fn ensure(
     person: &Fingerprint,
     card: Option<&ContactCard>,
 ) -> Result<ContactNumber, StoreError> {
+    // spec: IDN-082
+    let beyond =
+        |card: &&ContactCard| card.device_list_minimum.version.is_beyond(work.now, CLOCK_SKEW_MS);
+    let card = card.filter(|card| !beyond(card));
     work.effects.contacts |= card.is_some();
     let Some(mut record) = load(work, person)? else {
         let number = work.count(|counters| &mut counters.contact)?;

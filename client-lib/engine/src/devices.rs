@@ -33,7 +33,7 @@ use crate::{
         PurposeRecord, Record, Wish,
     },
     refreshing, revoking,
-    session::OwnClock,
+    session::{CLOCK_OFF_MS, OwnClock},
     store::{StoreError, Table},
     wish::{self, Desk, Step},
     work::Work,
@@ -558,6 +558,10 @@ pub(crate) fn take_state(
 fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     let Ok(theirs) = DeviceList::decode(payload, &me) else { return Ok(()) };
+    // spec: IDN-082
+    if theirs.rank().version.is_beyond(work.now, CLOCK_OFF_MS) {
+        return Ok(());
+    }
     let mine = device_list(work)?;
     let (rank, other) = (mine.rank(), theirs.rank());
     if other.manager_counter != rank.manager_counter {
@@ -629,3 +633,6 @@ fn take_verified(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> 
     contacts::save(work, &person, &contact)?;
     work.event(Event::ContactChanged(ContactNumber(contact.number)))
 }
+
+#[cfg(test)]
+mod tests;

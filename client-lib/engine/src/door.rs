@@ -234,8 +234,10 @@ pub(crate) fn take(
             links::take_made(work, channel, chat, mls, sender, &entry.payload)
         }
         ControlKind::DoorLinkRevoked => links::take_revoked(work, channel, chat, &entry.payload),
-        ControlKind::JoinDeclined => requests::take_declined(work, channel, chat, &entry.payload),
-        ControlKind::ApprovalNeeded => requests::take_needed(work, channel, &entry.payload),
+        ControlKind::JoinDeclined => {
+            requests::take_declined(work, channel, chat, mls, sender, &entry.payload)
+        }
+        ControlKind::ApprovalNeeded => requests::take_needed(work, channel, mls, &entry.payload),
         _ => Ok(()),
     }
 }

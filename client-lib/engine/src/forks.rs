@@ -27,6 +27,7 @@ mod watching;
 use hushwire_protocol::group::{LeafIndex, Note, PastRoster, Standpoint, VerifiedStatement};
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, Timestamp},
+    limit::Limits,
     message::{Content, Entry, EntryBody},
     transcript::{self, Operation},
 };
@@ -133,11 +134,7 @@ pub(crate) fn take(
     record.next = record.next.saturating_add(1);
     if let EntryBody::Whole { operation, content } = &entry.body {
         match (operation, content) {
-            (Operation::Commit(_), _) => record.candidates.push(CandidateRecord {
-                entry: id,
-                verdict: Verdict::Late,
-                stored_ms: entry.stored_at.0,
-            }),
+            (Operation::Commit(_), _) => add_late(&mut record, id, entry.stored_at.0),
             (Operation::Note, Content::Inline(envelope)) => {
                 hear(work, channel, &entry.epoch, &mut record, envelope)?;
             }
@@ -147,6 +144,13 @@ pub(crate) fn take(
     log::save_epoch(work, channel, &entry.epoch, &record)?;
     review(work, channel, &entry.epoch)?;
     Ok(log::Taken::Next)
+}
+
+/// No relay stores more candidates of an epoch than so many (spec: CLI-209).
+fn add_late(record: &mut EpochRecord, entry: EntryId, stored_ms: u64) {
+    if record.candidates.len() < usize::from(Limits::V1.candidates_max) {
+        record.candidates.push(CandidateRecord { entry, verdict: Verdict::Late, stored_ms });
+    }
 }
 
 fn hear(
@@ -328,3 +332,6 @@ pub(crate) fn exchanged(
     log::save_epoch(work, channel, &unsettled.epoch, &record)?;
     abandon(work, channel, group, &left)
 }
+
+#[cfg(test)]
+mod tests;

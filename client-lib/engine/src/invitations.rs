@@ -1,6 +1,7 @@
 //! Invitations: telling a new member's devices where the group is. `joining` has the other side.
 
 use hushwire_protocol::{
+    address::RelayAddress,
     card::ShelfKey,
     group::Group,
     identity::{DeviceListRank, DeviceListVersion, Fingerprint},
@@ -303,6 +304,11 @@ fn sender_card(
         return own_card(work, person);
     }
     let relay = groups::with_relay(work, channel)?.ok_or(StoreError::Damaged)?.relay;
+    card_to_nowhere(work, relay)
+}
+
+/// A card that says who this is, and nothing of how to reach them.
+fn card_to_nowhere(work: &mut Work<'_>, relay: RelayAddress) -> Result<ContactCard, StoreError> {
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let statement = identity.statement()?;
     Ok(ContactCard {
@@ -320,17 +326,18 @@ fn sender_card(
     })
 }
 
-/// How `person` writes to this identity: by a capability of their own.
+/// How `person` writes to this identity: by a capability of their own. Own devices know it, and what
+/// goes to them may be sealed to a key that a revoked one has too (spec: IDN-080).
 pub(crate) fn own_card(
     work: &mut Work<'_>,
     person: &Fingerprint,
 ) -> Result<ContactCard, StoreError> {
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
-    let capability = if *person == identity.fingerprint() {
-        inbox::required(work)?.own_capability
-    } else {
-        given_capability(work, person)?
-    };
+    if *person == identity.fingerprint() {
+        let relay = inbox::required(work)?.relay.parse().map_err(|_| StoreError::Damaged)?;
+        return card_to_nowhere(work, relay);
+    }
+    let capability = given_capability(work, person)?;
     card_with(work, inbox::capability(&capability)?)
 }
 

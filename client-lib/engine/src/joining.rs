@@ -71,6 +71,7 @@ pub(crate) fn take(
             }
             check_card(sender, request.sender())?;
             device::check(work, sender)?;
+            // spec: IDN-080
             if is_from_me(work, sender)? {
                 return readmission::take(work, sender, &request);
             }

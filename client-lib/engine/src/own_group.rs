@@ -35,8 +35,9 @@ use crate::{
     inbox::{self, Fault},
     joining::Unread,
     outbox, profile,
-    record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish},
+    record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish, id},
     refreshing, rejoin,
+    session::CLOCK_OFF_MS,
     store::{StoreError, Table},
     stuck, wish,
     work::Work,
@@ -53,6 +54,9 @@ const GATHER_MS: u64 = 60_000;
 #[derive(Serialize, Deserialize)]
 struct FormationRecord {
     made_at_ms: u64,
+    /// The group whose place it took.
+    #[serde(with = "id::option", default)]
+    before: Option<ChannelId>,
 }
 
 impl Record for FormationRecord {
@@ -79,18 +83,46 @@ fn asking_key(device: &DeviceId) -> Vec<u8> {
     [ASKING_PREFIX, device.as_ref()].concat()
 }
 
-/// What an own group weighs: one that was formed anew is above the first, a later one above an earlier,
-/// and then the one with the lower channel (spec: IDN-078).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How an own group came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Formation {
+    channel: ChannelId,
+    /// When it was formed anew, if it was.
     made_at: Option<Timestamp>,
-    channel: Reverse<ChannelId>,
+    /// The group whose place it took then.
+    before: Option<ChannelId>,
 }
 
 impl Formation {
     fn of(group: &Group, channel: &ChannelId) -> Self {
-        let made_at = group.state().before.as_ref().map(|before| before.made_at);
-        Self { made_at, channel: Reverse(*channel) }
+        let successor = group.state().before.as_ref();
+        Self {
+            channel: *channel,
+            made_at: successor.map(|successor| successor.made_at),
+            before: successor.map(|successor| successor.before),
+        }
+    }
+
+    /// Whether it is the one to be in. A group that takes the place of another one is above that,
+    /// whenever it was made (spec: IDN-081); else one that was formed anew is above the first, a later
+    /// one above an earlier, and then the one with the lower channel (spec: IDN-078).
+    fn is_above(&self, other: &Self) -> bool {
+        let replaces = |one: &Self, another: &Self| one.before == Some(another.channel);
+        match (replaces(self, other), replaces(other, self)) {
+            (true, false) => true,
+            (false, true) => false,
+            _ => {
+                let place = |it: &Self| (it.made_at, Reverse(it.channel));
+                place(self) > place(other)
+            }
+        }
+    }
+
+    /// When a group that takes its place says that it was made: later, unless a wrong clock said when
+    /// this one was (spec: IDN-077, IDN-081).
+    fn next_made_at(&self, now: Timestamp) -> Timestamp {
+        let near = self.made_at.filter(|made_at| *made_at <= now.plus_ms(CLOCK_OFF_MS));
+        now.max(near.map_or(Timestamp(0), |made_at| made_at.plus_ms(1)))
     }
 }
 
@@ -98,8 +130,11 @@ impl Formation {
 fn formation(work: &Work<'_>) -> Result<Formation, StoreError> {
     let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let known: Option<FormationRecord> = work.tx.load(FormationRecord::KEY)?;
-    let made_at = known.map(|known| Timestamp(known.made_at_ms));
-    Ok(Formation { made_at, channel: Reverse(channel) })
+    Ok(Formation {
+        channel,
+        made_at: known.as_ref().map(|known| Timestamp(known.made_at_ms)),
+        before: known.and_then(|known| known.before),
+    })
 }
 
 // --- asking and forming ---------------------------------------------------------------------
@@ -190,32 +225,28 @@ pub(crate) fn form_anew(work: &mut Work<'_>) -> Result<(), StoreError> {
         inbox::required(work)?.relay.parse().map_err(|_| StoreError::Damaged)?;
     let device = profile::device(work)?;
     let channel = ChannelId::from_bytes(work.random());
-    // A clock that is behind does not put it below the one before.
-    let next = formation(work)?.made_at.map_or(Timestamp(0), |made_at| made_at.plus_ms(1));
-    let made_at = work.now.max(next);
+    let made_at = formation(work)?.next_made_at(work.now);
     let place = NewPlace { channel, relay };
-    let before = Successor::sign(identity.own_group, place, made_at, &device.key);
+    let before = Successor::sign(identity.own_group, place, made_at, Vec::new(), &device.key);
     let agreed = Agreed {
         before: Some(Box::new(before)),
         ..Agreed::new(GroupKind::OwnDevices, identity.fingerprint())
     };
     groups::form_as(work, channel, agreed, PurposeRecord::OwnDevices)
         .map_err(|_| StoreError::Failed)?;
-    take_place(work, &channel, Some(made_at))?;
+    let formed = Formation { channel, made_at: Some(made_at), before: Some(identity.own_group) };
+    take_place(work, &formed)?;
     devices::add_own_devices(work, &channel)
 }
 
 /// A group is the own one from now on; the one before is forgotten, and what waited there goes along
 /// (spec: IDN-079).
-fn take_place(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    made_at: Option<Timestamp>,
-) -> Result<(), StoreError> {
+fn take_place(work: &mut Work<'_>, formed: &Formation) -> Result<(), StoreError> {
+    let channel = &formed.channel;
     let mut identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let before = core::mem::replace(&mut identity.own_group, *channel);
     work.tx.save(IdentityRecord::KEY, &identity)?;
-    note_formation(work, made_at)?;
+    note_formation(work, formed)?;
     let rejoined_ms = match groups::record(work, &before)? {
         Some(group) => rejoin::counted(work, &group),
         None => vec![work.now.0],
@@ -230,10 +261,12 @@ fn take_place(
     work.event(Event::OwnGroupFormedAnew)
 }
 
-fn note_formation(work: &Work<'_>, made_at: Option<Timestamp>) -> Result<(), StoreError> {
+fn note_formation(work: &Work<'_>, formed: &Formation) -> Result<(), StoreError> {
+    let Formation { made_at, before, .. } = *formed;
     match made_at {
         Some(made_at) => {
-            work.tx.save(FormationRecord::KEY, &FormationRecord { made_at_ms: made_at.0 })
+            let record = FormationRecord { made_at_ms: made_at.0, before };
+            work.tx.save(FormationRecord::KEY, &record)
         }
         None => {
             work.tx.remove(Table::Profile, FormationRecord::KEY);
@@ -340,7 +373,7 @@ pub(crate) fn standing(
     if formed.is_some_and(|before| !is_there(before)) || theirs.made_at.max(own.made_at).is_none() {
         return Err(Fault::Refused(InvitationRefusal::OtherPurpose));
     }
-    Ok(if theirs > own { Standing::Ours } else { Standing::Outranked })
+    Ok(if theirs.is_above(&own) { Standing::Ours } else { Standing::Outranked })
 }
 
 /// This device came into the own group. If that takes the place of the one it had, what it knows of what
@@ -351,12 +384,12 @@ pub(crate) fn entered(
     group: &Group,
     members: &[Member],
 ) -> Result<(), StoreError> {
-    let made_at = Formation::of(group, channel).made_at;
+    let formed = Formation::of(group, channel);
     if work.identity()?.ok_or(StoreError::Damaged)?.own_group == *channel {
-        note_formation(work, made_at)?;
+        note_formation(work, &formed)?;
         return devices::tell_name(work);
     }
-    take_place(work, channel, made_at)?;
+    take_place(work, &formed)?;
     devices::add_absent(work, channel, members)?;
     devices::tell_everything(work)
 }
@@ -369,8 +402,9 @@ mod tests {
     fn a_later_formation_is_above_an_earlier_and_then_the_lower_channel() {
         // spec: IDN-078
         let formation = |made_at: Option<u64>, channel: u8| Formation {
+            channel: ChannelId::from_bytes([channel; 32]),
             made_at: made_at.map(Timestamp),
-            channel: Reverse(ChannelId::from_bytes([channel; 32])),
+            before: None,
         };
         let ascending = [
             formation(None, 9),
@@ -380,6 +414,35 @@ mod tests {
             formation(Some(5), 2),
             formation(Some(6), 9),
         ];
-        assert!(ascending.windows(2).all(|pair| pair[0] < pair[1]));
+        for (place, lower) in ascending.iter().enumerate() {
+            assert!(!lower.is_above(lower));
+            for upper in &ascending[place + 1..] {
+                assert!(upper.is_above(lower) && !lower.is_above(upper), "{lower:?} {upper:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_takes_a_groups_place_is_above_it_whatever_clock_it_was_made_by() {
+        // spec: IDN-077, IDN-081
+        let channel = |byte: u8| ChannelId::from_bytes([byte; 32]);
+        let now = Timestamp(1_800_000_000_000);
+        let formation = |number, made_at, before: u8| Formation {
+            channel: channel(number),
+            made_at: Some(made_at),
+            before: Some(channel(before)),
+        };
+        // Of the last time that there is, and on the lowest channel.
+        let last = formation(0, Timestamp(u64::MAX), 9);
+        let next = formation(5, last.next_made_at(now), 0);
+        assert_eq!(next.made_at, Some(now));
+        assert!(next.is_above(&last) && !last.is_above(&next));
+        // Who takes each other's place is told apart as others are.
+        let mutual = formation(0, Timestamp(u64::MAX), 5);
+        assert!(mutual.is_above(&next) && !next.is_above(&mutual));
+        // A clock that is a little behind is not seen.
+        let near = formation(7, now.plus_ms(CLOCK_OFF_MS), 9);
+        assert_eq!(near.next_made_at(now), now.plus_ms(CLOCK_OFF_MS + 1));
+        assert_eq!(formation(7, Timestamp(5), 9).next_made_at(now), now);
     }
 }

@@ -106,6 +106,9 @@ fn add(
         messages::set_place(work, shown, &from.id);
         return owe(work, from, &me);
     }
+    if changes_anothers(work, from, chat, content)? {
+        return owe(work, from, &me);
+    }
     let body = match (content.action(), piece) {
         (Action::Post | Action::Reply(_), Piece::Text { text, .. }) => {
             BodyRecord::Text((*text).to_owned())
@@ -134,6 +137,23 @@ fn add(
     };
     messages::add(work, chat, &record)?;
     owe(work, from, &me)
+}
+
+/// Whether a message would change one of another sender, or of another chat: nobody does, whatever their
+/// role, and nothing is shown of it (spec: CNT-046).
+fn changes_anothers(
+    work: &Work<'_>,
+    from: &Origin<'_>,
+    chat: ChatNumber,
+    content: &Content,
+) -> Result<bool, StoreError> {
+    let (Action::Edit(target) | Action::Delete(target)) = content.action() else {
+        return Ok(false);
+    };
+    let Some(place) = messages::place(work, &target)? else { return Ok(false) };
+    let Some(message) = messages::load(work, place)? else { return Ok(false) };
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    Ok(place.chat != chat || message.sender.unwrap_or(me) != from.sender)
 }
 
 /// Where a message stands that came in another group of this chat before: its sender said it again

@@ -39,12 +39,12 @@ pub(crate) use self::{
 use crate::{
     asking, chats, clock,
     command::{ChatNumber, ChatState, CommandError, Reply},
-    door::requests,
     event::{Event, Warning},
     groups,
     joining::{self, Unread, Word},
     log, own_group,
     record::{GroupRecord, GroupState, PurposeRecord, Record, SecretBytes, id},
+    session::CLOCK_OFF_MS,
     store::{StoreError, Table},
     work::Work,
 };
@@ -71,6 +71,9 @@ struct SuccessionRecord {
     stage: Stage,
     /// When this was noted.
     since_ms: u64,
+    /// Whom it leaves out (spec: GRP-145).
+    #[serde(default)]
+    left_out: Vec<serde_bytes::ByteArray<32>>,
     /// Who was in the group where it was said, if it was read there; whoever comes into that group later
     /// was not (spec: LNK-109).
     roster: Option<Vec<serde_bytes::ByteArray<32>>>,
@@ -88,7 +91,13 @@ enum Stage {
 }
 
 impl SuccessionRecord {
-    fn new(work: &Work<'_>, rank: SuccessorRank, offer: Option<SecretBytes>, stage: Stage) -> Self {
+    fn new(
+        work: &Work<'_>,
+        rank: SuccessorRank,
+        said: &Successor,
+        offer: Option<SecretBytes>,
+        stage: Stage,
+    ) -> Self {
         Self {
             offer,
             role: rank.role as u8,
@@ -97,14 +106,21 @@ impl SuccessionRecord {
             channel: rank.channel,
             stage,
             since_ms: work.now.0,
+            left_out: bytes_of(&said.left_out),
             roster: None,
         }
     }
 
     fn with_roster(mut self, people: &[Fingerprint]) -> Self {
-        let bytes = people.iter().map(|person| serde_bytes::ByteArray::new(*person.as_bytes()));
-        self.roster = Some(bytes.collect());
+        self.roster = Some(bytes_of(people));
         self
+    }
+
+    /// Whether this word leaves out whose rank that is. Nobody leaves out who is above them
+    /// (spec: GRP-144).
+    fn leaves_out(&self, rank: &SuccessorRank) -> bool {
+        let named = self.left_out.iter().any(|person| **person == *rank.identity.as_bytes());
+        named && rank.role as u8 <= self.role
     }
 
     fn rank(&self) -> Result<SuccessorRank, StoreError> {
@@ -116,10 +132,33 @@ impl SuccessionRecord {
         })
     }
 
+    /// Whether this word counts more than another one. One from the future, which this device does not
+    /// follow, keeps none of the same identity from being followed (spec: CLI-210).
+    fn is_above(&self, rank: &SuccessorRank, now: Timestamp) -> Result<bool, StoreError> {
+        let own = self.rank()?;
+        let ahead = is_ahead(own.made_at, now);
+        if self.stage != Stage::Followed
+            && own.identity == rank.identity
+            && ahead != is_ahead(rank.made_at, now)
+        {
+            return Ok(!ahead);
+        }
+        Ok(own > *rank)
+    }
+
     fn offer(&self) -> Result<Option<SuccessorOffer>, StoreError> {
         let Some(bytes) = &self.offer else { return Ok(None) };
         SuccessorOffer::from_bytes(bytes.expose()).map(Some).map_err(|_| StoreError::Damaged)
     }
+}
+
+/// Whether a word was said at a time that has not come (spec: CLI-210).
+fn is_ahead(made_at: Timestamp, now: Timestamp) -> bool {
+    made_at > now.plus_ms(CLOCK_OFF_MS)
+}
+
+fn bytes_of(people: &[Fingerprint]) -> Vec<serde_bytes::ByteArray<32>> {
+    people.iter().map(|person| serde_bytes::ByteArray::new(*person.as_bytes())).collect()
 }
 
 const PREFIX: &[u8] = b"successor ";
@@ -155,7 +194,7 @@ fn rank_of(
 }
 
 /// Whether a word is followed without a person's: an owner can do anything to a group anyhow; an admin
-/// is followed where this device has no other way on (spec: CLI-200).
+/// is followed where this device has no other way on (spec: CLI-200, CLI-210).
 fn may_follow(
     work: &Work<'_>,
     before: &ChannelId,
@@ -165,6 +204,10 @@ fn may_follow(
 ) -> Result<bool, StoreError> {
     // What an own device does is this person's word.
     let own = work.identity()?.is_some_and(|me| me.fingerprint() == rank.identity);
+    // A clock is wrong: by such a word nobody can put the last one.
+    if is_ahead(rank.made_at, work.now) {
+        return Ok(group.follows_admins);
+    }
     let follows = own
         || rank.role == Role::Owner
         || group.state == GroupState::Stuck
@@ -182,8 +225,9 @@ pub(crate) fn take(
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let Some(chat) = chat_of(&group) else { return Ok(()) };
-    let rank = match offer.successor.before == *channel {
-        true => rank_of(work, &offer.successor)?,
+    let said = &offer.successor;
+    let rank = match said.before == *channel {
+        true => rank_of(work, said)?,
         false => None,
     };
     let Some(rank) = rank.filter(|rank| rank.identity == offer.maker) else {
@@ -198,17 +242,17 @@ pub(crate) fn take(
             known.offer = Some(bytes);
             return save(work, channel, &known.with_roster(&roster));
         }
-        Some(known) if known.rank()? >= rank => return Ok(()),
-        Some(known) if stays(work, &known, &rank)? => {
+        Some(known) if known.rank()? == rank || known.is_above(&rank, work.now)? => return Ok(()),
+        Some(known) if stays(work, &known, &rank) => {
             return work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() });
         }
         _ => {}
     }
-    let record = SuccessionRecord::new(work, rank, Some(bytes), Stage::Offered);
+    let record = SuccessionRecord::new(work, rank, said, Some(bytes), Stage::Offered);
     save(work, channel, &record.with_roster(&roster))?;
     // An invitation there may have come before.
     work.effects.contacts = true;
-    if may_follow(work, channel, &group, &rank, &offer.successor.relay)? {
+    if may_follow(work, channel, &group, &rank, &said.relay)? {
         return ask(work, channel, chat);
     }
     work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() })
@@ -216,17 +260,13 @@ pub(crate) fn take(
 
 /// Whether a device that has followed a successor stays there, though another one ranks higher: who is
 /// left out does not undo that, and after a while nobody of the same role does (spec: GRP-144).
-fn stays(
-    work: &Work<'_>,
-    known: &SuccessionRecord,
-    rank: &SuccessorRank,
-) -> Result<bool, StoreError> {
+fn stays(work: &Work<'_>, known: &SuccessionRecord, rank: &SuccessorRank) -> bool {
     if known.stage != Stage::Followed || known.identity == rank.identity {
-        return Ok(false);
+        return false;
     }
     let until = Timestamp(known.since_ms).plus_ms(SETTLE_MS);
     let settled = known.role == rank.role as u8 && clock::is_over(work.now, until.0, SETTLE_MS);
-    Ok(settled || requests::needs_approval(work, &known.channel, &rank.identity)?)
+    settled || known.leaves_out(rank)
 }
 
 /// The chat of a group of several, now or before.
@@ -380,7 +420,7 @@ pub(crate) fn standing(
     let Some(rank) = rank_of(work, &successor)? else { return Ok(Standing::Plain) };
     let known = load(work, &before)?;
     if let Some(known) = &known
-        && (known.rank()? > rank || stays(work, known, &rank)?)
+        && (known.is_above(&rank, work.now)? || stays(work, known, &rank))
     {
         return Ok(Standing::Outranked);
     }
@@ -393,7 +433,7 @@ pub(crate) fn standing(
         let word = Some(Word { chat, by: rank.identity });
         return Ok(Standing::Unread(Unread { channel: own.unwrap_or(before), word }));
     }
-    let mut record = SuccessionRecord::new(work, rank, None, Stage::Followed);
+    let mut record = SuccessionRecord::new(work, rank, &successor, None, Stage::Followed);
     if let Some(known) = known.filter(|known| known.channel == *channel) {
         record.offer = known.offer;
         record.roster = known.roster;
@@ -420,6 +460,17 @@ pub(crate) fn gathers_until(
     let expected = groups::last_roster(work, &successor.before, &before)?;
     let all_here = expected.iter().all(|person| here.contains(person));
     Ok((!all_here).then(|| until.min(work.now.plus_ms(GATHER_LOOK_MS))))
+}
+
+/// Whether somebody comes into a group by a member's word only, since who formed it anew leaves them
+/// out (spec: GRP-145).
+pub(crate) fn leaves_out(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<bool, StoreError> {
+    let group = log::load_group(work, channel)?;
+    Ok(group.state().before.as_ref().is_some_and(|successor| successor.leaves_out(person)))
 }
 
 /// Whether somebody was in the group that this one takes the place of, where it was said that it goes
@@ -455,3 +506,6 @@ pub(crate) fn is_expected(work: &Work<'_>, channel: &ChannelId) -> Result<bool, 
 const fn is_out(group: &GroupRecord) -> bool {
     matches!(group.state, GroupState::Out | GroupState::Leaving)
 }
+
+#[cfg(test)]
+mod tests;

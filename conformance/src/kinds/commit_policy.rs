@@ -10,7 +10,7 @@ use crate::{
     kinds::{
         chain::{Chain, public},
         envelope::rejected,
-        successor::successor,
+        successor::{leaving_out, successor},
     },
     suite::{Group, Outcome, Suite},
 };
@@ -435,6 +435,7 @@ fn before() -> Cases {
     let bad = Some(Rejection::BadGroupState);
     let direct = State { before: whole, ..kind(1) };
     let (formed, first) = (State { before: whole, ..kind(3) }, kind(3));
+    let leaving: &'static [u8] = leaving_out(&[3; 32], public(31), 31).leak();
     let devices = |state: &State| Case { members: vec![(1, 11), (1, 12)], ..Case::new(state, 0) };
     vec![
         (
@@ -449,6 +450,12 @@ fn before() -> Cases {
         ("one that is cut off", Case::new(&group(), 0).then(with(&whole[..whole.len() - 1])), bad),
         ("in a direct group", Case::new(&kind(1), 0).then(direct), bad),
         ("own devices: one more, and it stays", devices(&formed).add(1, 13), None),
+        (
+            "somebody is left out, and it stays",
+            Case::new(&with(leaving), 0).then(State { name: "hikes", ..with(leaving) }),
+            None,
+        ),
+        ("another is left out", Case::new(&with(whole), 0).then(with(leaving)), bad),
         ("own devices: it is added", devices(&first).then(formed.clone()), bad),
         ("own devices: it is taken away", devices(&formed).then(first), bad),
     ]

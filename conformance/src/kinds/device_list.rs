@@ -49,7 +49,12 @@ pub fn run(input: &Value) -> Outcome {
 
 /// The tests.
 pub fn suite() -> Suite {
-    Suite::new(NAME).group(valid()).group(refusals()).group(fresh()).group(listed())
+    Suite::new(NAME)
+        .group(valid())
+        .group(refusals())
+        .group(fresh())
+        .group(numbered())
+        .group(listed())
 }
 
 fn varint(length: usize) -> Vec<u8> {
@@ -150,6 +155,22 @@ fn fresh() -> Group {
         let comment = format!("at {now}, at least {counter}/{version}");
         let outcome = name.map_or(Outcome::valid(json!({ "device_count": "1" })), refused);
         group = group.test(&comment, &[], input, outcome);
+    }
+    group
+}
+
+fn numbered() -> Group {
+    let of = |version| list_of(Chain::OURS, version, &entries(Chain::OURS, &[4], 1));
+    let mut group = Group::new("versions at 1,500,000", &["IDN-082"]);
+    for (version, name) in
+        [(2_100_000, None), (2_100_001, Some("NOT_YET_VALID")), (u64::MAX, Some("NOT_YET_VALID"))]
+    {
+        let mut input = input(&of(version));
+        input["now_ms"] = "1500000".into();
+        input["minimum_manager_counter"] = "0".into();
+        input["minimum_list_version"] = "0".into();
+        let outcome = name.map_or(Outcome::valid(json!({ "device_count": "1" })), refused);
+        group = group.test(&format!("version {version}"), &[], input, outcome);
     }
     group
 }

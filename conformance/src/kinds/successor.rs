@@ -85,6 +85,7 @@ fn describe(successor: &Successor) -> Value {
         "channel": hex::encode(successor.channel),
         "relay": successor.relay.to_string(),
         "made_at": successor.made_at.0.to_string(),
+        "left_out": successor.left_out.iter().map(hex::encode).collect::<Vec<_>>(),
         "key": hex::encode(successor.key),
     })
 }
@@ -103,12 +104,23 @@ fn followed(input: Input<'_>) -> Outcome {
     Outcome::valid(json!({ "channel": hex::encode(highest.channel) }))
 }
 
-/// A successor at `relay.example.org`, signed with the key of seed `signer`.
+/// A successor at `relay.example.org` that leaves out nobody, signed with the key of seed `signer`.
 pub(super) fn successor(key: [u8; 32], signer: u8) -> Vec<u8> {
+    leaving_out(&[], key, signer)
+}
+
+/// The same, with what names those who are left out.
+pub(super) fn leaving_out(left_out: &[u8], key: [u8; 32], signer: u8) -> Vec<u8> {
     let relay = [&variable(b"relay.example.org")[..], &4433u16.to_be_bytes(), &RELAY].concat();
     let made_at = 9u64.to_be_bytes();
-    let fields = [&[0, 1][..], &BEFORE, &CHANNEL, &relay, &made_at, &key].concat();
+    let left_out = variable(left_out);
+    let fields = [&[0, 1][..], &BEFORE, &CHANNEL, &relay, &made_at, &left_out, &key].concat();
     [&fields[..], &sign(signer, "successor", &fields)].concat()
+}
+
+/// Fingerprints of one byte each, one after the other.
+fn people(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().flat_map(|byte| [*byte; 32]).collect()
 }
 
 fn offer(successor: &[u8]) -> Vec<u8> {
@@ -146,14 +158,19 @@ fn taken() -> Group {
         "channel": hex::encode(CHANNEL),
         "relay": format!("relay.example.org:4433#{}", base64url(&RELAY)),
         "made_at": "9",
+        "left_out": [],
         "key": hex::encode(public(LEAF)),
     });
+    let mut without = outputs.clone();
+    without["left_out"] = json!([hex::encode([3; 32]), hex::encode([4; 32])]);
     let mut offered = outputs.clone();
     offered["inbox"] = hex::encode(INBOX).into();
     offered["secret"] = hex::encode(SECRET).into();
     offered["maker"] = hex::encode(MAKER).into();
-    Group::new("successors and offers", &["GRP-140", "GRP-141"])
+    let leaves = leaving_out(&people(&[3, 4]), public(LEAF), LEAF);
+    Group::new("successors and offers", &["GRP-140", "GRP-141", "GRP-145"])
         .valid("a successor", input("successor", &whole), outputs)
+        .valid("two are left out", input("successor", &leaves), without)
         .valid("an offer", input("offer", &offer(&whole)), offered.clone())
         .valid("an offer as a note", noted(NOTE, &offer(&whole)), offered)
 }
@@ -161,7 +178,9 @@ fn taken() -> Group {
 fn refusals() -> Group {
     let whole = successor(public(LEAF), LEAF);
     let offered = offer(&whole);
-    let mut group = Group::new("refused successors and offers", &["GRP-140", "GRP-141"]);
+    let leaves = |left_out: &[u8]| leaving_out(left_out, public(LEAF), LEAF);
+    let rules = ["GRP-140", "GRP-141", "GRP-145"];
+    let mut group = Group::new("refused successors and offers", &rules);
     for (comment, operation, bytes, name) in [
         ("nothing", "successor", Vec::new(), "TRUNCATED"),
         ("another version", "successor", flipped(&whole, 1), "UNKNOWN_VERSION"),
@@ -169,6 +188,11 @@ fn refusals() -> Group {
         ("a byte follows", "successor", [&whole[..], &[0]].concat(), "TRAILING_BYTES"),
         ("another group before", "successor", flipped(&whole, 2), "BAD_SIGNATURE"),
         ("another channel", "successor", flipped(&whole, 34), "BAD_SIGNATURE"),
+        ("left out in another order", "successor", leaves(&people(&[4, 3])), "NOT_IN_ORDER"),
+        ("left out twice", "successor", leaves(&people(&[3, 3])), "NOT_IN_ORDER"),
+        ("left out, cut off", "successor", leaves(&people(&[3, 4])[..63]), "TRUNCATED"),
+        ("too many left out", "successor", leaves(&[5; 257 * 32]), "TOO_LONG"),
+        ("another is left out", "successor", flipped(&leaves(&people(&[3])), 129), "BAD_SIGNATURE"),
         ("another key signed", "successor", successor(public(LEAF), 32), "BAD_SIGNATURE"),
         ("a key that is no point", "successor", successor([2; 32], LEAF), "BAD_SIGNATURE"),
         ("signature changed", "successor", flipped(&whole, whole.len() - 1), "BAD_SIGNATURE"),

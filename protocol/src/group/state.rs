@@ -239,8 +239,9 @@ impl GroupState {
         reader.finish()?;
         let plain = roles.is_empty() && life == Life::Open;
         let (of_several, direct) = (kind == GroupKind::Group, kind == GroupKind::Direct);
-        // spec: GRP-140
-        if (!of_several && !plain) || (direct && before.is_some()) {
+        // spec: GRP-140, GRP-145
+        let leaves_out = before.as_ref().is_some_and(|before| !before.left_out.is_empty());
+        if (!of_several && (!plain || leaves_out)) || (direct && before.is_some()) {
             return Err(DecodeError::UndefinedValue);
         }
         Ok(Self { rules, kind, name, description, avatar, life, roles, rights, before })

@@ -326,7 +326,7 @@ mod tests {
             identity: Fingerprint::from_bytes([6; 32]),
         };
         let place = NewPlace { channel, relay };
-        let successor = Successor::sign(CHANNEL, place, Timestamp(1_000), &device(0));
+        let successor = Successor::sign(CHANNEL, place, Timestamp(1_000), Vec::new(), &device(0));
         SuccessorOffer::sign(successor, &link, &device(0))
     }
 

@@ -24,6 +24,15 @@ const ENTRY_BYTES: usize = 16 + 16 + 32 + 1;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceListVersion(pub u64);
 
+impl DeviceListVersion {
+    /// Whether no identity can have signed so many lists: one for each millisecond since the epoch of
+    /// time, and for so many more. What is left above it grows with time, so nobody can use up the
+    /// versions (spec: IDN-082).
+    pub const fn is_beyond(self, now: Timestamp, spare_ms: u64) -> bool {
+        self.0 > now.plus_ms(spare_ms).0
+    }
+}
+
 /// Where a list stands among all lists of an identity: a higher manager counter wins, then a higher
 /// version (spec: IDN-033).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,7 +195,7 @@ impl DeviceList {
 
     /// Whether the list may be used to add devices now: it is not behind `minimum`, and its time
     /// has come and is not over. For whoever adds; members who judge a commit never ask
-    /// (spec: IDN-033, IDN-034).
+    /// (spec: IDN-033, IDN-034, IDN-082).
     ///
     /// # Errors
     /// [`DeviceListError::Superseded`], [`DeviceListError::Expired`],
@@ -202,7 +211,8 @@ impl DeviceList {
         if now >= self.terms.expires_at {
             return Err(DeviceListError::Expired);
         }
-        if now.plus_ms(CLOCK_SKEW_MS) < self.terms.issued_at {
+        let beyond = self.terms.version.is_beyond(now, CLOCK_SKEW_MS);
+        if beyond || now.plus_ms(CLOCK_SKEW_MS) < self.terms.issued_at {
             return Err(DeviceListError::NotYetValid);
         }
         Ok(())
@@ -422,6 +432,25 @@ mod tests {
                 assert_eq!(verdict, expected, "{place} {other}");
             }
         }
+    }
+
+    #[test]
+    fn nobody_signs_more_lists_than_there_were_milliseconds() {
+        // spec: IDN-082
+        let signer = signer(1, 2, 3);
+        let now = Timestamp(1_500_000);
+        let most = now.0 + CLOCK_SKEW_MS;
+        for (version, verdict) in [
+            (most, Ok(())),
+            (most + 1, Err(DeviceListError::NotYetValid)),
+            (u64::MAX, Err(DeviceListError::NotYetValid)),
+        ] {
+            let list = signer.list(version, &[5]);
+            assert_eq!(list.check_fresh(DeviceListRank::default(), now), verdict, "{version}");
+        }
+        let next = signer.list(most + 1, &[5]);
+        let a_moment_later = Timestamp(now.0 + 1);
+        assert_eq!(next.check_fresh(DeviceListRank::default(), a_moment_later), Ok(()));
     }
 
     #[test]

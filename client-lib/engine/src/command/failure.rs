@@ -149,6 +149,9 @@ pub enum CommandError {
     /// More owners and admins than a group can have.
     #[error("a group has at most 256 owners and admins")]
     TooManyRoles,
+    /// More people are to be left out of a group that is formed anew than it can name.
+    #[error("a group that is formed anew leaves out at most 256 people")]
+    TooManyLeftOut,
     /// The picture is longer than a group's may be, or of another format.
     #[error("a group's picture is a PNG, JPEG or WebP of at most 8,192 bytes")]
     BadPicture,

@@ -34,6 +34,9 @@ use crate::{
 
 /// Links of one group that can be used at a time.
 const LINKS_MAX: usize = 32;
+/// Links of one group that are over, and such that were revoked before they were heard of, that are
+/// remembered of each sort.
+const LINKS_OVER_MAX: usize = 1_024;
 /// Requests that a link is good for (`capability_items`).
 const USES_MAX: u64 = 1_000;
 
@@ -222,6 +225,7 @@ pub(crate) fn make_in(
         return Err(CommandError::TooManyLinks);
     }
     let door = super::ensure(work, channel)?;
+    make_room(work, channel, |link| link.number > 0)?;
     let secret = LinkSecret::generate(work.rng);
     let record = GroupLinkRecord {
         number: work.count(|counters| &mut counters.group_link)?,
@@ -373,10 +377,31 @@ pub(crate) fn take_made(
     if record.is_long_over(work.now) {
         return Ok(());
     }
+    make_room(work, channel, |link| link.number > 0)?;
     work.tx.save(&key(channel, &capability), &record)?;
     // What came by a link that was not known is looked at again.
     work.effects.doors_clearer.insert(*channel);
     work.event(Event::GroupLinksChanged(chat))
+}
+
+/// The first of these links that was over gives way to another one. It could only come back by a
+/// member's word, and a member who keeps the door can make another link as well (spec: GRP-148).
+fn make_room(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    wanted: fn(&GroupLinkRecord) -> bool,
+) -> Result<(), StoreError> {
+    let mut rows = work.tx.list::<GroupLinkRecord>(&prefix(channel), usize::MAX)?;
+    rows.retain(|row| wanted(&row.record) && !row.record.can_be_used(work.now));
+    if rows.len() < LINKS_OVER_MAX {
+        return Ok(());
+    }
+    let since = |link: &GroupLinkRecord| link.over_since_ms.or(link.ends_at_ms);
+    if let Some(first) = rows.iter().min_by_key(|row| since(&row.record)) {
+        requests::link_over(work, channel, &capability_in(channel, &first.key)?)?;
+        work.tx.remove(Table::Profile, &first.key);
+    }
+    Ok(())
 }
 
 /// A member revoked a link. One that is not known yet is not taken any more.
@@ -391,6 +416,7 @@ pub(crate) fn take_revoked(
         return end(work, channel, &capability, Some(chat));
     }
     let Some(door) = super::record(work, channel)? else { return Ok(()) };
+    make_room(work, channel, |link| link.number == 0)?;
     let unknown = GroupLinkRecord {
         number: 0,
         inbox: door.inbox,

@@ -15,7 +15,7 @@
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
     door::Declined,
-    group::{Allowed, Right},
+    group::{Allowed, Group, Right},
     identity::Fingerprint,
     invitation::{ContactCard, InboxContent, JoinDecline},
 };
@@ -49,6 +49,8 @@ const ADMISSION_SPAN_MS: u64 = 5_000;
 const REQUEST_MEMORY_MS: u64 = 91 * 24 * 60 * 60 * 1000;
 /// People of whom it is remembered that a member has to approve them.
 const NEEDED_MAX: usize = 1_024;
+/// Requests that are remembered only because a member declined them elsewhere.
+const DECLINES_TOLD_MAX: usize = 1_024;
 
 /// Somebody's latest request. Key: `request `, channel, fingerprint.
 #[derive(Serialize, Deserialize)]
@@ -101,7 +103,22 @@ impl Stage {
 
 /// Somebody whom a member has to approve. Key: `approval `, channel, fingerprint.
 #[derive(Serialize, Deserialize)]
-struct NeededRecord {}
+struct NeededRecord {
+    #[serde(default)]
+    source: Source,
+    #[serde(default)]
+    since_ms: u64,
+}
+
+/// How it is known that somebody has to be approved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Source {
+    /// A member said so.
+    Told,
+    /// They went out of the group, or were declined here, as this device saw.
+    #[default]
+    Seen,
+}
 
 impl Record for NeededRecord {
     const TABLE: Table = Table::Profile;
@@ -181,7 +198,9 @@ pub(super) fn note(
         // spec: LNK-109
         LinkAdmission::Former => succession::was_in(work, channel, &person)?,
     };
-    let approved = open && !needs_approval(work, channel, &person)?;
+    let named =
+        needs_approval(work, channel, &person)? || succession::leaves_out(work, channel, &person)?;
+    let approved = open && !named;
     let number = work.count(|counters| &mut counters.request)?;
     let record = RequestRecord {
         number,
@@ -280,7 +299,7 @@ fn decline(
         invitations::send_to_guest(work, &card, &content)?;
     }
     settle(work, channel, person, record, Stage::Declined)?;
-    need_approval(work, channel, person)
+    need_approval(work, channel, person, Source::Seen)
 }
 
 fn settle(
@@ -320,16 +339,21 @@ fn give_up(
     Ok(())
 }
 
-/// A member declined a request.
+/// A member declined a request. Only who could have let them in says no for all (spec: LNK-104).
 pub(crate) fn take_declined(
     work: &mut Work<'_>,
     channel: &ChannelId,
     chat: ChatNumber,
+    mls: &Group,
+    sender: &Fingerprint,
     payload: &[u8],
 ) -> Result<(), StoreError> {
+    if mls.state().allows(sender, Right::Add) != Allowed::Yes {
+        return Ok(());
+    }
     let Ok(declined) = Declined::decode(payload) else { return Ok(()) };
     let person = declined.person;
-    need_approval(work, channel, &person)?;
+    need_approval(work, channel, &person, Source::Told)?;
     match load(work, channel, &person)? {
         Some(record) if record.item == declined.item && !record.stage.is_over() => {
             settle(work, channel, &person, record, Stage::Declined)?;
@@ -347,22 +371,51 @@ pub(crate) fn take_declined(
                 stage: Stage::Declined,
                 over_since_ms: Some(work.now.0),
             };
+            make_room(work, channel)?;
             save(work, channel, &person, &record)
         }
     }
 }
 
-/// Somebody is let in by a member's word only from here on (spec: LNK-102).
-pub(crate) fn need_approval(
+/// The oldest decline that a member told of gives way to a new one. Should its request come again, it
+/// waits for a member (spec: GRP-147).
+fn make_room(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    let mut rows = work.tx.list::<RequestRecord>(&prefix(channel), usize::MAX)?;
+    rows.retain(|row| row.record.number == 0);
+    if rows.len() < DECLINES_TOLD_MAX {
+        return Ok(());
+    }
+    if let Some(oldest) = rows.iter().min_by_key(|row| row.record.over_since_ms) {
+        work.tx.remove(Table::Profile, &oldest.key);
+    }
+    Ok(())
+}
+
+/// Somebody is let in by a member's word only from here on (spec: LNK-102). What a member says takes
+/// the place of nothing; what this device saw takes that of what was told, then of what it saw first
+/// (spec: GRP-146).
+fn need_approval(
     work: &Work<'_>,
     channel: &ChannelId,
     person: &Fingerprint,
+    source: Source,
 ) -> Result<(), StoreError> {
-    let known = work.tx.list::<NeededRecord>(&needed_prefix(channel), NEEDED_MAX)?;
-    if known.len() >= NEEDED_MAX {
-        return Ok(());
+    let key = needed_key(channel, person);
+    let record = NeededRecord { source, since_ms: work.now.0 };
+    if let Some(known) = work.tx.load::<NeededRecord>(&key)? {
+        return if source > known.source { work.tx.save(&key, &record) } else { Ok(()) };
     }
-    work.tx.save(&needed_key(channel, person), &NeededRecord {})
+    let known = work.tx.list::<NeededRecord>(&needed_prefix(channel), usize::MAX)?;
+    if known.len() >= NEEDED_MAX {
+        if source == Source::Told {
+            return Ok(());
+        }
+        let first = known.iter().min_by_key(|row| (row.record.source, row.record.since_ms));
+        if let Some(first) = first {
+            work.tx.remove(Table::Profile, &first.key);
+        }
+    }
+    work.tx.save(&key, &record)
 }
 
 /// Whether somebody is let in by a member's word only.
@@ -374,16 +427,20 @@ pub(crate) fn needs_approval(
     Ok(work.tx.load::<NeededRecord>(&needed_key(channel, person))?.is_some())
 }
 
-/// A member says that somebody is let in by a member's word only.
+/// A member says that somebody is let in by a member's word only. Of who is in the group it says
+/// nothing: once they are out, this device has seen that (spec: GRP-146).
 pub(crate) fn take_needed(
     work: &Work<'_>,
     channel: &ChannelId,
+    mls: &Group,
     payload: &[u8],
 ) -> Result<(), StoreError> {
-    match Fingerprint::try_from(payload) {
-        Ok(person) => need_approval(work, channel, &person),
-        Err(_) => Ok(()),
+    let Ok(person) = Fingerprint::try_from(payload) else { return Ok(()) };
+    let members = mls.members().map_err(log::store_error)?;
+    if members.iter().any(|leaf| leaf.identity() == person) {
+        return Ok(());
     }
+    need_approval(work, channel, &person, Source::Told)
 }
 
 /// What somebody who comes in has to know of the requests.
@@ -427,7 +484,7 @@ pub(crate) fn went(
     people: &[Fingerprint],
 ) -> Result<(), StoreError> {
     for person in people {
-        need_approval(work, channel, person)?;
+        need_approval(work, channel, person, Source::Seen)?;
         // The card of a request is over; who is added again is reached by that of the contact.
         if let Some(mut record) = load(work, channel, person)?
             && record.stage == Stage::In

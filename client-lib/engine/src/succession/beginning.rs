@@ -3,12 +3,12 @@
 use hushwire_protocol::{
     group::{Group, Life, Member, Role, RoleEntry},
     identity::Fingerprint,
-    succession::{NewPlace, Successor, SuccessorOffer, SuccessorRank},
+    succession::{LEFT_OUT_MAX, NewPlace, Successor, SuccessorOffer, SuccessorRank},
 };
 use hushwire_wire::id::{ChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Stage, SuccessionRecord, former, load, offering, save};
+use super::{Stage, SuccessionRecord, former, is_ahead, load, offering, save};
 use crate::{
     changing, chats,
     command::{
@@ -73,9 +73,6 @@ pub(crate) fn begin(
     chats::set_channel(work, chat, &channel)?;
     chats::set_state(work, chat, ChatState::Open)?;
     devices::add_own_devices(work, &channel)?;
-    for person in &outline.left_out {
-        door::requests::need_approval(work, &channel, person)?;
-    }
     let terms =
         GroupLinkTerms { admission: LinkAdmission::Former, uses: None, expires_in_ms: None };
     let made = door::links::make_in(work, chat, &channel, terms)?;
@@ -136,6 +133,9 @@ fn parse(
     left_out: &[String],
 ) -> Result<Vec<Fingerprint>, CommandError> {
     let state = group.state();
+    if left_out.len() > LEFT_OUT_MAX {
+        return Err(CommandError::TooManyLeftOut);
+    }
     let mut parsed = Vec::new();
     for text in left_out {
         let person = changing::member(members, text)?;
@@ -156,13 +156,18 @@ fn sign(
     let relay = inbox.relay.parse().map_err(|_| CommandError::StoreDamaged)?;
     // A clock that was put back does not make an earlier word of this identity the later one.
     let known = match load(work, &outline.before)? {
-        Some(known) if known.identity == outline.me => known.made_at_ms.saturating_add(1),
+        Some(known)
+            if known.identity == outline.me && !is_ahead(known.rank()?.made_at, work.now) =>
+        {
+            known.made_at_ms.saturating_add(1)
+        }
         _ => 0,
     };
     let made_at = Timestamp(work.now.0.max(known));
     let device = profile::device(work)?;
     let place = NewPlace { channel, relay };
-    Ok(Successor::sign(outline.before, place, made_at, &device.key))
+    let left_out = outline.left_out.clone();
+    Ok(Successor::sign(outline.before, place, made_at, left_out, &device.key))
 }
 
 fn note_offer(
@@ -177,7 +182,8 @@ fn note_offer(
         channel: offer.successor.channel,
     };
     let bytes = SecretBytes::new(&offer.to_bytes());
-    let record = SuccessionRecord::new(work, rank, Some(bytes), Stage::Followed);
+    let said = &offer.successor;
+    let record = SuccessionRecord::new(work, rank, said, Some(bytes), Stage::Followed);
     save(work, &outline.before, &record.with_roster(&outline.people))
 }
 

@@ -1,5 +1,6 @@
 //! Stories of links of groups: who asks by one, and who lets them in.
 
+mod crowding;
 mod guarding;
 pub(crate) mod house;
 mod keeping;

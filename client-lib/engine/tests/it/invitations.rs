@@ -8,6 +8,7 @@ use hushwire_engine::{
 };
 use hushwire_protocol::{
     group::GroupSnapshot,
+    identity::DeviceListVersion,
     invitation::{
         ContactCard, GroupAddress, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode,
     },
@@ -247,6 +248,27 @@ fn an_older_card_does_not_replace_a_newer_one() {
     let bytes = equal.to_bytes();
     send(&mut world, bob, alice, InboxContent::ContactCardUpdate(Box::new(equal)));
     assert_eq!(world.known_card(alice, &of_bob).to_bytes(), bytes);
+}
+
+#[test]
+fn a_card_with_a_minimum_beyond_all_versions_is_passed_over() {
+    // spec: IDN-082
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let bob = world.person("Bob", 0);
+    world.befriend(bob, alice);
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let of_bob = contacts[0].fingerprint.clone();
+    let before = world.known_card(alice, &of_bob).to_bytes();
+    let now_ms = world.now().0;
+    for (version, taken) in [(u64::MAX, false), (now_ms + 700_000, false), (now_ms, true)] {
+        let mut card = world.known_card(alice, &of_bob);
+        card.device_list_minimum.version = DeviceListVersion(version);
+        let bytes = card.to_bytes();
+        send(&mut world, bob, alice, InboxContent::ContactCardUpdate(Box::new(card)));
+        let known = world.known_card(alice, &of_bob).to_bytes();
+        assert_eq!(known, if taken { bytes } else { before.clone() }, "{version}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod contests;
 mod devices;
 mod disk;
 mod doors;
+mod edits;
 mod files;
 mod forgetting;
 mod forks;

@@ -2,10 +2,13 @@
 
 mod feigned;
 
+use std::{cell::RefCell, rc::Rc};
+
 use hushwire_engine::{
     command::{ChatState, Command, CommandError, Reply, StuckCause, Verification},
     event::{Event, Warning},
 };
+use hushwire_protocol::invitation::InboxContent;
 use hushwire_relay_rules::MemoryStore;
 use hushwire_wire::{id::ChannelId, message::Answer};
 
@@ -335,6 +338,51 @@ fn a_revoked_device_forms_no_group_for_the_others() {
         }
         assert_reachable(&mut home.world, &[first, third]);
     }
+}
+
+#[test]
+fn a_revoked_device_that_reads_the_inbox_on_learns_no_new_keys_there() {
+    // spec: IDN-080, LNK-088
+    let mut home = home(2);
+    let first = home.first;
+    let others: Vec<Who> = home.devices.iter().copied().filter(|who| *who != first).collect();
+    let [revoked, third] = others[..] else { panic!() };
+    let items = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&items);
+    home.world.set_tamper(move |frame| {
+        if let Answer::InboxItem(it) = &frame.answer {
+            seen.borrow_mut().push(it.item.to_vec());
+        }
+        Some(frame)
+    });
+    // It has nothing of the own group any more, and nobody is there to add it again, when it revokes.
+    home.befriend();
+    home.world.damage(first, &home.channel, Damage::Lost);
+    home.tell(third);
+    assert_eq!(home.count(first, stuck), 1);
+    home.world.set_online(third, false);
+    home.world.set_online(revoked, false);
+    let number = number_of(&mut home.world, first, revoked);
+    home.world.ask(first, Command::DeviceRevoke(number));
+    home.world.pass(3 * MINUTE_MS);
+    // Whoever opens the inbox still sees what is written there, by the owner key that stands.
+    assert_eq!(home.world.inbox_keys(revoked)[0], home.world.inbox_keys(first)[0]);
+    let capability = home.world.own_capability(first);
+    let known = home.world.card(first, capability);
+    let items = items.borrow().clone();
+    let mut read = 0;
+    for item in &items {
+        let Some(content) = home.world.try_open_item(revoked, item) else { continue };
+        let Ok(InboxContent::RejoinRequest(request)) = InboxContent::decode(&content) else {
+            continue;
+        };
+        read += 1;
+        let card = request.sender();
+        assert_ne!(card.capability.expose(), known.capability.expose());
+        assert_ne!(card.shelf_key.expose(), known.shelf_key.expose());
+        assert_ne!(card.inbox, known.inbox);
+    }
+    assert!(read > 0);
 }
 
 #[test]

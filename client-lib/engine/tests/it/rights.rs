@@ -147,7 +147,7 @@ fn named(name: &str) -> GroupEdit {
     GroupEdit { name: Some(name.to_owned()), ..GroupEdit::default() }
 }
 
-fn granted(right: GroupRight, least: MemberRole) -> GroupEdit {
+pub(crate) fn granted(right: GroupRight, least: MemberRole) -> GroupEdit {
     GroupEdit { rights: vec![RightGrant { right, least }], ..GroupEdit::default() }
 }
 

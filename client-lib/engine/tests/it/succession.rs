@@ -1,6 +1,7 @@
 //! Groups that are formed anew: who does it, who comes along, and who does not.
 
 mod former;
+mod left_out;
 mod removed;
 
 use std::collections::BTreeSet;
@@ -192,7 +193,8 @@ fn where_no_commit_can_be_stored_any_more_a_note_tells() {
     house.world.settle();
     house.world.say(dave, chat, "stuck");
     house.world.say(alice, house.hers, "stuck too");
-    house.world.pass(10_000);
+    // Who was away for so long connects a minute later at most.
+    house.world.pass(70_000);
     assert_eq!(house.world.texts(bob, house.his), Vec::<String>::new());
     for who in [alice, bob] {
         let full = |event: &Event| matches!(event, Event::Warning(Warning::EpochFull { .. }));

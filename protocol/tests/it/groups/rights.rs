@@ -272,7 +272,7 @@ fn successor() -> Successor {
     let relay = RelayAddress::new(Host::parse("relay.example.org").unwrap(), 4433, relay).unwrap();
     let place = NewPlace { channel: ChannelId::from_bytes([2; 32]), relay };
     let device = DeviceKey::from_bytes(&[3; 32]);
-    Successor::sign(ChannelId::from_bytes([1; 32]), place, Timestamp(1_000), &device)
+    Successor::sign(ChannelId::from_bytes([1; 32]), place, Timestamp(1_000), Vec::new(), &device)
 }
 
 #[test]

@@ -29,6 +29,8 @@ struct Before {
     /// The channel that it names as its own.
     channel: ChannelId,
     made_at: Timestamp,
+    /// The group whose place it takes; none: that of the device that makes it.
+    replaces: Option<ChannelId>,
 }
 
 /// Invites one device to a group of own devices that another one made on this channel.
@@ -42,7 +44,9 @@ fn feign(world: &mut World, from: Who, to: Who, channel: ChannelId, before: Opti
     let package = card.shelf_key.open_package(&card.inbox, &slot, &package).unwrap();
     let successor = before.map(|before| {
         let place = NewPlace { channel: before.channel, relay: card.relay.clone() };
-        Box::new(Successor::sign(own_group, place, before.made_at, &device.key))
+        let nobody = Vec::new();
+        let replaced = before.replaces.unwrap_or(own_group);
+        Box::new(Successor::sign(replaced, place, before.made_at, nobody, &device.key))
     });
     let own = GroupState::new(GroupKind::OwnDevices, device.credential.identity());
     let state = GroupState { before: successor, ..own };
@@ -83,7 +87,8 @@ fn a_group_that_takes_the_place_of_none_is_refused() {
     let (channel, made_at) = (ChannelId::from_bytes([1; 32]), home.world.now());
     feign(&mut home.world, from, to, channel, None);
     assert_eq!(refusals(&mut home.world, to), [InvitationRefusal::OtherPurpose]);
-    let elsewhere = Before { channel: ChannelId::from_bytes([9; 32]), made_at };
+    let channel = ChannelId::from_bytes([9; 32]);
+    let elsewhere = Before { channel, made_at, replaces: None };
     feign(&mut home.world, from, to, ChannelId::from_bytes([2; 32]), Some(elsewhere));
     assert_eq!(refusals(&mut home.world, to), [InvitationRefusal::OtherPurpose; 2]);
     assert_eq!(home.world.own_group(to), home.channel);
@@ -101,9 +106,28 @@ fn a_group_of_lower_rank_is_passed_over_and_one_of_higher_followed() {
         let [channel, ends] = [channel, ends].map(|byte| ChannelId::from_bytes([byte; 32]));
         let made_at = now.plus_ms(later_ms);
         // Whoever reads it cannot go on there: no relay has it.
-        feign(&mut home.world, from, to, channel, Some(Before { channel, made_at }));
+        let before = Before { channel, made_at, replaces: None };
+        feign(&mut home.world, from, to, channel, Some(before));
         assert_eq!(home.world.own_group(to), ends, "{channel:?}");
         assert_eq!(refusals(&mut home.world, to), []);
     }
     assert_eq!(home.count(to, anew), 2);
+}
+
+#[test]
+fn what_takes_the_place_of_ones_own_group_is_followed_whatever_its_time() {
+    // spec: IDN-081
+    let mut home = home(1);
+    let [from, to] = home.devices[..] else { panic!() };
+    let now = home.world.now();
+    let last = Timestamp(u64::MAX);
+    // The channel, when it was made, whose place it takes, and where the device is then.
+    for (channel, made_at, replaces, ends) in
+        [(1, last, None, 1), (2, now, None, 1), (3, now, Some(1), 3), (4, last, Some(9), 4)]
+    {
+        let [channel, ends] = [channel, ends].map(|byte| ChannelId::from_bytes([byte; 32]));
+        let replaces = replaces.map(|byte| ChannelId::from_bytes([byte; 32]));
+        feign(&mut home.world, from, to, channel, Some(Before { channel, made_at, replaces }));
+        assert_eq!(home.world.own_group(to), ends, "{channel:?}");
+    }
 }

@@ -197,10 +197,16 @@ impl World {
 
     /// Opens an item of somebody's inbox with their key.
     pub(crate) fn open_item(&mut self, of: Who, item: &[u8]) -> Vec<u8> {
+        self.try_open_item(of, item).unwrap()
+    }
+
+    /// The same, if it is sealed to that key.
+    pub(crate) fn try_open_item(&mut self, of: Who, item: &[u8]) -> Option<Vec<u8>> {
         let inbox: StoredInbox = self.row(of, Table::Profile, b"inbox");
         let id = InboxId::from_bytes(array(&inbox.inbox));
         let key = InboxKey::from_bytes(array(&inbox.seal_key));
-        hushwire_protocol::seal::open_item(&id, &key, item).unwrap().content.to_vec()
+        let opened = hushwire_protocol::seal::open_item(&id, &key, item).ok()?;
+        Some(opened.content.to_vec())
     }
 
     /// Takes a key package from somebody's shelf, by their card.
