@@ -31,7 +31,9 @@ fn who_comes_days_later_comes_together_with_who_was_there() {
         for place in [OWNER, MEMBER] {
             let texts = crew.texts(place);
             let heard = texts.iter().filter(|text| *text == "said when it was back").count();
-            assert_eq!(heard, 1, "{case}: {place} {texts:?}");
+            // Who could not go on yet may be added again behind it, and is told of the gap.
+            let gap = place != away && heard == 0 && crew.returns(place) > 0;
+            assert!(heard == 1 || gap, "{case}: {place} {texts:?}");
         }
         cases.insert((away, broken));
     }
