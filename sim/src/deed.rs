@@ -23,6 +23,8 @@ use crate::{
 const FILE_BYTES_MAX: u64 = 700_000;
 /// A client's trouble comes within so many batches.
 const BATCHES_MAX: u32 = 40;
+/// How long a device reads a group that goes on elsewhere, by its clock (spec: CLI-203).
+const FORMER_LIFE_MS: i64 = 30 * 86_400_000;
 /// Devices of one person at most.
 const DEVICES_MAX: usize = 3;
 
@@ -345,6 +347,9 @@ impl World {
                     [0, 3_600_000, -3_600_000, 86_400_000, 40 * 86_400_000, 315_360_000_000];
                 self.clients[client].skew_ms = *pick(&skews, third)?;
                 self.clients[client].skewed = true;
+                if self.clients[client].skew_ms >= FORMER_LIFE_MS {
+                    self.forget_former(client);
+                }
                 self.tick(client);
                 Some("clock")
             }

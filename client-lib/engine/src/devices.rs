@@ -356,7 +356,9 @@ pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), Stor
     add_device(work, &own_group, entry)?;
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
-        let here = matches!(group.state, GroupState::Member | GroupState::Creating);
+        // Where a chat goes on elsewhere, it would be another chat (spec: IDN-054).
+        let here = matches!(group.state, GroupState::Member | GroupState::Creating)
+            && !group.purpose.is_former();
         // Direct groups that wait for the other side, or for a word of its, get own devices once that has
         // come (spec: LNK-112).
         let plain = direct::devices::standing(work, &channel)? == Standing::Plain;

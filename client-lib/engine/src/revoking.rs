@@ -72,7 +72,8 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
             work.wish(Wish::RemoveDevice { channel, device: revoked.device })?;
         }
         // The revoked one may have had others to bring in.
-        if group.state == GroupState::Member && group.opened && channel != identity.own_group {
+        let goes_on = !group.purpose.is_former() && channel != identity.own_group;
+        if group.state == GroupState::Member && group.opened && goes_on {
             let members = groups::members_of(&log::load_group(work, &channel)?)?;
             devices::add_absent(work, &channel, &members)?;
         }

@@ -14,7 +14,7 @@ use hushwire_engine::{
 use super::{Happening, NEEDLE, World};
 use crate::{
     check::{self, Violation},
-    client::Standing,
+    client::{Client, Standing},
     insider,
     ledger::{Agreed, ChatKey, Fate},
     plan::Relays,
@@ -186,6 +186,13 @@ impl World {
         if self.hostile.is_some() && removed(warning) {
             return true;
         }
+        // A link of a device that was revoked meanwhile leads nowhere: its invitation is denied.
+        let person = self.clients[client].person;
+        let is_out = |device: &Client| device.standing == Standing::Out && device.person != person;
+        let not_sent = |warning: &Warning| matches!(warning, Warning::ItemRejected { code } if code == "ITEM_NOT_SENT");
+        if not_sent(warning) && self.clients.iter().any(is_out) {
+            return true;
+        }
         let Some((chat, _)) = accused else { return false };
         let Some(key) = self.key_of(client, chat) else { return false };
         let mut views = self.ledger.views.keys();
@@ -301,6 +308,17 @@ impl World {
             self.channels.insert(place, digits.collect());
         }
         self.channels.get(&place).cloned()
+    }
+
+    /// By a device's clock, groups that go on elsewhere are over: it reads them no more.
+    pub(crate) fn forget_former(&mut self, client: usize) {
+        for chat in self.chats(client) {
+            let (Some(key), Some(now)) = (self.key(client, &chat), self.channel(client, &chat))
+            else {
+                continue;
+            };
+            self.ledger.view(client, &key).channels.retain(|channel, _| *channel == now);
+        }
     }
 
     /// A group's chat goes on in another channel.
@@ -456,7 +474,9 @@ impl World {
                     && !self.excused.contains(&(client, chat.number))
                     && !lost.contains(&key)
                 {
-                    return Err(Violation::Stuck(format!("device {client}, chat {}", key.0)));
+                    let helper = self.helper(client, &key, &devices);
+                    let what = format!("device {client}, chat {} ({})", key.0, chat.name);
+                    return Err(Violation::Stuck(format!("{what}, {helper:?} could help")));
                 }
                 if chat.state != ChatState::Open {
                     continue;
@@ -493,17 +513,16 @@ impl World {
         self.search()
     }
 
-    /// Whether there is somebody who can add a device to a chat again: one of its own person or a
-    /// contact, who is in there.
-    fn can_be_helped(&mut self, client: usize, key: &ChatKey, devices: &BTreeSet<usize>) -> bool {
+    /// Who can add a device to a chat again: one of its own person or a contact, who is in there.
+    fn helper(&mut self, client: usize, key: &ChatKey, devices: &BTreeSet<usize>) -> Option<usize> {
         let Some(Reply::Contacts(contacts)) = self.look(client, Command::Contacts) else {
-            return true;
+            return Some(client);
         };
         let own = self.people[self.clients[client].person].clone();
         let known = |person: &String| {
             *person == own || contacts.iter().any(|contact| contact.fingerprint == *person)
         };
-        devices.iter().copied().filter(|other| *other != client).any(|other| {
+        devices.iter().copied().filter(|other| *other != client).find(|&other| {
             let person = self.people[self.clients[other].person].clone();
             known(&person)
                 && self.chats(other).into_iter().any(|chat| {
@@ -527,7 +546,7 @@ impl World {
         let stuck: Vec<ChatInfo> = chats.filter(|chat| chat.state == ChatState::Stuck).collect();
         let keys = stuck.iter().filter_map(|chat| self.key(client, chat));
         let keys: Vec<ChatKey> = keys.collect();
-        keys.into_iter().filter(|key| !self.can_be_helped(client, key, devices)).collect()
+        keys.into_iter().filter(|key| self.helper(client, key, devices).is_none()).collect()
     }
 
     /// Each honest device that was there has noticed what a hostile member did.

@@ -120,6 +120,11 @@ impl PurposeRecord {
         }
     }
 
+    /// Whether the chat of this group goes on in another one.
+    pub(crate) const fn is_former(self) -> bool {
+        matches!(self, Self::Former { .. })
+    }
+
     /// The chat in which what is said here is shown.
     pub(crate) const fn shown_in(self) -> Option<ChatNumber> {
         match self {

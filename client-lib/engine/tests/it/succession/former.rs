@@ -3,7 +3,7 @@
 use hushwire_engine::command::{Command, GroupEdit, MessageState, Reply};
 use hushwire_wire::{frame::AnswerFrame, message::Answer};
 
-use super::{ALICE, BOB, CAROL, succeeded};
+use super::{ALICE, BOB, CAROL, link_device, succeeded};
 use crate::rejoining::crew;
 
 #[test]
@@ -37,6 +37,21 @@ fn who_leaves_what_it_formed_offers_it_to_nobody() {
     let Reply::Status(status) = crew.world.ask(alice, Command::Status) else { panic!() };
     assert_eq!(status.waiting, 0);
     assert_eq!(succeeded(&mut crew.world, crew.people[BOB]), 0);
+}
+
+#[test]
+fn a_device_that_is_linked_later_has_one_chat() {
+    // spec: IDN-054, CLI-203
+    let mut crew = crew();
+    crew.succeed(ALICE, &[]).unwrap();
+    crew.world.pass(60_000);
+    for place in [ALICE, BOB] {
+        let laptop = link_device(&mut crew.world, crew.people[place]);
+        crew.world.pass(120_000);
+        let chats = crew.world.chats(laptop).into_iter();
+        assert_eq!(chats.filter(|chat| chat.name == "Crew").count(), 1, "{place}");
+    }
+    crew.assert_together("after");
 }
 
 /// What is stored is, and nobody hears of it.
