@@ -41,6 +41,8 @@ impl Served {
         }
     }
 
+    /// The answer, empty if it cannot be given; none: the engine has ended, and another process may own
+    /// the profile from now on.
     async fn answer(&self, mut command: Command) -> Option<Zeroizing<Vec<u8>>> {
         loop {
             let answer: Answer = match ask(&self.commands, command.clone()).await {
@@ -48,23 +50,26 @@ impl Served {
                 Err(ClientError::Command(error)) => Err(error),
                 Err(_) => return None,
             };
-            let body = encode(&answer)?;
+            let body = encode(&answer).unwrap_or_default();
             if body.len() <= BODY_BYTES_MAX {
                 return Some(body);
             }
             // As many as fit; who asked asks on from there.
-            command = with_half_as_many(command)?;
+            match with_half_as_many(command) {
+                Some(smaller) => command = smaller,
+                None => return Some(Zeroizing::default()),
+            }
         }
     }
 }
 
 impl Handler for Served {
-    fn respond(&self, request: Zeroizing<Vec<u8>>) -> BoxFuture<'_, Zeroizing<Vec<u8>>> {
+    fn respond(&self, request: Zeroizing<Vec<u8>>) -> BoxFuture<'_, Option<Zeroizing<Vec<u8>>>> {
         Box::pin(async move {
             let Ok(command) = rmp_serde::from_slice::<Command>(&request) else {
-                return Zeroizing::default();
+                return Some(Zeroizing::default());
             };
-            self.answer(command).await.unwrap_or_default()
+            self.answer(command).await
         })
     }
 

@@ -29,8 +29,9 @@ const REQUESTS_MAX: usize = 16;
 /// What the owner does with what comes in.
 pub trait Handler: Send + Sync + 'static {
     /// Answers a request. Must end; the response must not be longer than
-    /// [`super::BODY_BYTES_MAX`], else the connection is closed instead.
-    fn respond(&self, request: Zeroizing<Vec<u8>>) -> BoxFuture<'_, Zeroizing<Vec<u8>>>;
+    /// [`super::BODY_BYTES_MAX`], else the connection is closed instead; so it is when there is none,
+    /// because the owner ends.
+    fn respond(&self, request: Zeroizing<Vec<u8>>) -> BoxFuture<'_, Option<Zeroizing<Vec<u8>>>>;
 
     /// The events from now on.
     fn subscribe(&self) -> broadcast::Receiver<Bytes>;
@@ -134,7 +135,8 @@ async fn serve_requests(
             let (handler, responses) = (Arc::clone(&handler), responses.clone());
             working.spawn(async move {
                 let body = handler.respond(request.body).await;
-                let response = Frame { kind: Kind::Response, id: request.id, body };
+                let response =
+                    body.map(|body| Frame { kind: Kind::Response, id: request.id, body });
                 // Nobody may be left to hear it.
                 let _heard = responses.send(response).await;
                 drop(permit);
@@ -145,6 +147,7 @@ async fn serve_requests(
     };
     let write = async move {
         while let Some(response) = ready.recv().await {
+            let Some(response) = response else { return Err(LocalError::Closed) };
             frame::write(&mut writing, &response).await?;
         }
         Ok(())

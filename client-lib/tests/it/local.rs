@@ -54,16 +54,18 @@ async fn prove(stream: &mut UnixStream) {
     assert_eq!(accepted[13..], tag(b"hushwire local owner 1")[..]);
 }
 
-/// Answers with the request reversed; a request of `wait` is never answered.
+/// Answers with the request reversed; a request of `wait` is never answered, and behind one of `ended`
+/// there is nobody any more.
 struct Reversing(broadcast::Sender<Bytes>);
 
 impl Handler for Reversing {
-    fn respond(&self, request: Zeroizing<Vec<u8>>) -> BoxFuture<'_, Zeroizing<Vec<u8>>> {
+    fn respond(&self, request: Zeroizing<Vec<u8>>) -> BoxFuture<'_, Option<Zeroizing<Vec<u8>>>> {
         Box::pin(async move {
             if **request == *b"wait" {
                 std::future::pending::<()>().await;
             }
-            Zeroizing::new(request.iter().rev().copied().collect())
+            (**request != *b"ended")
+                .then(|| Zeroizing::new(request.iter().rev().copied().collect()))
         })
     }
 
@@ -117,6 +119,15 @@ async fn a_second_process_asks_and_hears() {
     let ended = client.request(bytes("")).await.unwrap_err();
     assert!(matches!(ended, LocalError::NotSent | LocalError::Closed), "{ended:?}");
     assert_eq!(LocalClient::connect(&profile, &secret()).await.unwrap_err(), LocalError::NoOwner);
+}
+
+#[tokio::test]
+async fn an_owner_that_ends_closes_and_answers_nothing() {
+    // spec: CLI-087
+    let (_base, profile) = profile();
+    let _owner = own(&profile);
+    let mut client = LocalClient::connect(&profile, &secret()).await.unwrap();
+    assert_eq!(client.request(bytes("ended")).await.unwrap_err(), LocalError::Closed);
 }
 
 #[tokio::test]
