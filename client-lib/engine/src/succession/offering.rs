@@ -14,7 +14,7 @@ use hushwire_wire::{
 use super::load;
 use crate::{
     control, door, groups, log,
-    record::{Wish, WishNumber},
+    record::{GroupState, Wish, WishNumber},
     store::StoreError,
     wish::{self, Ask, Desk, Progress, Step, Target},
     work::Work,
@@ -23,12 +23,17 @@ use crate::{
 /// How often it is looked whether the message got through, in milliseconds.
 const LOOK_MS: u64 = 5_000;
 
-/// Offers the new group to those who read the one before, once the relay knows its link.
+/// Offers the new group to those who read the one before, once the relay knows its link; where this
+/// device is stuck it can say nothing.
 pub(super) fn begin(
     work: &mut Work<'_>,
     before: &ChannelId,
     channel: ChannelId,
 ) -> Result<(), StoreError> {
+    let group = groups::record(work, before)?;
+    if group.is_none_or(|group| group.state == GroupState::Stuck) {
+        return Ok(());
+    }
     let wish = Wish::OfferSuccessor { before: *before, channel, said: None, noted: None };
     work.wish(wish).map(|_| ())
 }

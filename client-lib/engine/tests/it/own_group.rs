@@ -424,4 +424,7 @@ fn a_group_of_which_all_are_in_a_lost_epoch_is_told_and_formed_anew_by_its_owner
         let texts = crew.texts(place);
         assert!(texts.contains(&"before".to_owned()) && texts.contains(&"after".to_owned()));
     }
+    // In a group that cannot be read nothing can be offered.
+    let Reply::Status(status) = crew.world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
 }
