@@ -53,19 +53,17 @@ fn main() -> ExitCode {
     while let Some(name) = arguments.next() {
         let text = arguments.next().unwrap_or_default();
         match (name.as_str(), text.parse().ok()) {
-            ("--keep", _) => {
-                wanted.keep = text.split(',').map(|place| place.parse().ok()).collect();
-            }
-            ("--shrink", _) => wanted.shrink = Shrink::No,
-            ("--frames", _) => wanted.detail = Detail::Frames,
+            ("--keep", _) => match text.split(',').map(|place| place.parse().ok()).collect() {
+                Some(places) => wanted.keep = Some(places),
+                None => return usage(),
+            },
+            ("--shrink", _) if text == "no" => wanted.shrink = Shrink::No,
+            ("--frames", _) if text == "yes" => wanted.detail = Detail::Frames,
             ("--seed", Some(value)) => wanted.seed = Some(value),
             ("--seeds", Some(value)) => wanted.seeds = Some(value),
             ("--first", Some(value)) => wanted.first = value,
             ("--seconds", Some(value)) => wanted.seconds = Some(value),
-            _ => {
-                println!("{USAGE}");
-                return ExitCode::from(2);
-            }
+            _ => return usage(),
         }
     }
     // A violation is printed once it is small; what panics on the way there is not.
@@ -74,6 +72,11 @@ fn main() -> ExitCode {
         Wanted { seed: Some(seed), keep, detail, .. } => one(seed, keep.as_deref(), detail),
         Wanted { seeds, first, seconds, shrink, .. } => several(seeds, first, seconds, shrink),
     }
+}
+
+fn usage() -> ExitCode {
+    println!("{USAGE}");
+    ExitCode::from(2)
 }
 
 /// Runs one seed and shows what happened.

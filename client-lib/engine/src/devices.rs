@@ -1,26 +1,24 @@
-//! The devices of this identity: their list, and keeping each of them in every group.
+//! The devices of this identity: their list, and keeping each of them in every group. What they tell
+//! each other is in `shared`.
 
-use std::collections::BTreeMap;
+mod shared;
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
     group::Member,
     identity::{DeviceEntry, DeviceId, DeviceList, DeviceListVersion, Fingerprint},
-    invitation::ContactCard,
-    own_devices::{Comparison, ContactCompared, DeviceNamed},
-    profile::ProfileName,
 };
 use hushwire_wire::{id::ChannelId, message::Request};
 use serde::{Deserialize, Serialize};
 
+use self::shared::{revoked_entries, send_all};
+pub(crate) use self::shared::{
+    take_state, tell_contact, tell_everything, tell_name, tell_verification,
+};
 use crate::{
     additions,
     advance::{self, Moved},
-    asking, capabilities, chats,
-    command::{
-        CommandError, ContactNumber, DeviceInfo, DeviceNumber, FailureReason, ThisDevice,
-        Verification,
-    },
+    command::{CommandError, DeviceInfo, DeviceNumber, FailureReason, ThisDevice},
     contacts, control,
     direct::{self, devices::Standing},
     event::Event,
@@ -29,18 +27,14 @@ use crate::{
     links, log,
     profile::{self, SignedList},
     record::{
-        ContactRecord, GroupRecord, GroupState, IdentityRecord, InboxRecord, Keyed, Packages,
-        PurposeRecord, Record, Wish,
+        GroupRecord, GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record, Wish,
     },
     refreshing, revoking,
-    session::{CLOCK_OFF_MS, OwnClock},
+    session::OwnClock,
     store::{StoreError, Table},
     wish::{self, Desk, Step},
     work::Work,
 };
-
-/// Control entries in one message of this client; contact cards have some kilobytes each.
-const ENTRIES_PER_MESSAGE: usize = 16;
 
 /// The age at which a device list is signed anew, in milliseconds.
 const LIST_RENEW_MS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -275,23 +269,6 @@ pub(crate) fn renew_list(work: &mut Work<'_>, clock: OwnClock) -> Result<(), Sto
     sign_again(work, list.rank().version, list.devices().to_vec())
 }
 
-fn revoked_entries(work: &Work<'_>) -> Result<Vec<ControlEntry>, StoreError> {
-    let rows = work.tx.list::<RevokedRecord>(REVOKED_PREFIX, usize::MAX)?;
-    let entry = |row: Keyed<RevokedRecord>| {
-        let payload = row.key.get(REVOKED_PREFIX.len()..)?.to_vec();
-        Some(ControlEntry { kind: ControlKind::DeviceRevoked, payload })
-    };
-    Ok(rows.into_iter().filter_map(entry).collect())
-}
-
-fn send_all(work: &mut Work<'_>, entries: &[ControlEntry]) -> Result<(), StoreError> {
-    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    for part in entries.chunks(ENTRIES_PER_MESSAGE) {
-        control::send(work, &own_group, part.to_vec())?;
-    }
-    Ok(())
-}
-
 /// Wishes to have every other device of this identity in a group.
 pub(crate) fn add_own_devices(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.device;
@@ -454,187 +431,3 @@ pub(crate) fn this_device_revoked(work: &mut Work<'_>) -> Result<(), StoreError>
     }
     Ok(())
 }
-
-/// Tells the other own devices of a contact and how to write to it.
-pub(crate) fn tell_contact(work: &mut Work<'_>, person: &Fingerprint) -> Result<(), StoreError> {
-    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
-    if device_list(work)?.devices().len() < 2 {
-        return Ok(());
-    }
-    let Some(card) = contacts::card(work, person)? else { return Ok(()) };
-    let payload = card.to_bytes().to_vec();
-    let entry = ControlEntry { kind: ControlKind::ContactAdded, payload };
-    control::send(work, &identity.own_group, vec![entry])
-}
-
-/// Tells own devices that just came in what all share: contacts, device names, the device list
-/// (spec: IDN-055).
-pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
-    let payload = inbox::required(work)?.device_list;
-    let mut entries = revoked_entries(work)?;
-    entries.push(ControlEntry { kind: ControlKind::DevicesListed, payload });
-    entries.extend(capabilities::entries(work)?);
-    entries.extend(asking::entries(work)?);
-    for entry in device_list(work)?.devices() {
-        let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
-        let Some(named) = named else { continue };
-        let name = ProfileName::from_stored(&named.name);
-        let payload = DeviceNamed { device: entry.device, name }.to_payload();
-        entries.push(ControlEntry { kind: ControlKind::DeviceNamed, payload });
-    }
-    for row in work.tx.list::<ContactRecord>(&[], usize::MAX)? {
-        let person = Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)?;
-        let Some(card) = contacts::card(work, &person)? else { continue };
-        let payload = card.to_bytes().to_vec();
-        entries.push(ControlEntry { kind: ControlKind::ContactAdded, payload });
-        if row.record.verification == Verification::Verified {
-            entries.push(verified_entry(&row.key, Verification::Verified));
-        }
-    }
-    send_all(work, &entries)?;
-    revoking::tell_keys(work)
-}
-
-/// This device came into the own group: it says its name there, by which the others know that it has
-/// read its invitation (spec: IDN-055).
-pub(crate) fn tell_name(work: &mut Work<'_>) -> Result<(), StoreError> {
-    let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
-    let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&device))?;
-    let Some(named) = named else { return Ok(()) };
-    let name = ProfileName::from_stored(&named.name);
-    let payload = DeviceNamed { device, name }.to_payload();
-    send_all(work, &[ControlEntry { kind: ControlKind::DeviceNamed, payload }])
-}
-
-/// Layout: fingerprint, 0 or 1 (spec: IDN-055).
-fn verified_entry(person: &[u8], verification: Verification) -> ControlEntry {
-    let state = u8::from(verification == Verification::Verified);
-    let payload = [person, &[state]].concat();
-    ControlEntry { kind: ControlKind::ContactVerified, payload }
-}
-
-/// Tells the other own devices whether a contact was compared.
-pub(crate) fn tell_verification(
-    work: &mut Work<'_>,
-    person: &Fingerprint,
-    verification: Verification,
-) -> Result<(), StoreError> {
-    if device_list(work)?.devices().len() < 2 {
-        return Ok(());
-    }
-    send_all(work, &[verified_entry(person.as_bytes(), verification)])
-}
-
-/// Takes what another own device says of the state that all share. What makes no sense changes
-/// nothing.
-pub(crate) fn take_state(
-    work: &mut Work<'_>,
-    kind: ControlKind,
-    payload: &[u8],
-) -> Result<(), StoreError> {
-    match kind {
-        ControlKind::ContactAdded => {
-            if let Ok(card) = ContactCard::decode(payload) {
-                contacts::ensure(work, &card.identity(), Some(&card))?;
-            }
-            Ok(())
-        }
-        ControlKind::DevicesListed => {
-            take_list_of_other(work, payload)?;
-            // A device that was not listed here yet may have been all that they waited for.
-            revoking::tell_keys(work)
-        }
-        ControlKind::InboxKeysRotated => revoking::take_keys(work, payload),
-        ControlKind::DeviceNamed => take_name(work, payload),
-        ControlKind::ContactVerified => take_verified(work, payload),
-        ControlKind::CapabilityMade => capabilities::take_told(work, payload),
-        ControlKind::DeviceRevoked => take_revoked(work, payload),
-        ControlKind::GroupAsked => asking::take_asked(work, payload),
-        ControlKind::GroupAskingOver => asking::take_over(work, payload),
-        _ => Ok(()),
-    }
-}
-
-/// Takes another device's list, or brings it and the own one together: two devices may have changed
-/// the list at once, and what each of them did counts (spec: IDN-063).
-fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    let Ok(theirs) = DeviceList::decode(payload, &me) else { return Ok(()) };
-    // spec: IDN-082
-    if theirs.rank().version.is_beyond(work.now, CLOCK_OFF_MS) {
-        return Ok(());
-    }
-    let mine = device_list(work)?;
-    let (rank, other) = (mine.rank(), theirs.rank());
-    if other.manager_counter != rank.manager_counter {
-        return if other > rank { adopt(work, &theirs) } else { Ok(()) };
-    }
-    let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
-    if !theirs.devices().iter().any(|entry| entry.device == device) {
-        // It was revoked, or is not known there yet: those who know sign. To put oneself back would be
-        // answered by the same again, until the removal is read.
-        return Ok(());
-    }
-    let merged = merge(work, &mine, &theirs)?;
-    if merged == theirs.devices() && other > rank {
-        return adopt(work, &theirs);
-    }
-    let same = mine.devices() == theirs.devices();
-    if merged == mine.devices() && (rank > other || same) {
-        return Ok(());
-    }
-    sign_again(work, rank.version.max(other.version), merged)
-}
-
-fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<(), StoreError> {
-    take_list(work, SignedList { version: list.rank().version.0, bytes: list.to_bytes() })?;
-    work.event(Event::DevicesChanged)
-}
-
-/// What one of two lists names, but for the revoked, in order.
-fn merge(
-    work: &Work<'_>,
-    mine: &DeviceList,
-    theirs: &DeviceList,
-) -> Result<Vec<DeviceEntry>, StoreError> {
-    let mut merged: BTreeMap<DeviceId, DeviceEntry> = BTreeMap::new();
-    for entry in theirs.devices().iter().chain(mine.devices()) {
-        if !is_revoked(work, &entry.device)? {
-            merged.insert(entry.device, entry.clone());
-        }
-    }
-    Ok(merged.into_values().collect())
-}
-
-fn take_revoked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.device;
-    match DeviceId::try_from(payload) {
-        // A device learns of its own end from the log.
-        Ok(device) if device != me => forget_device(work, &device),
-        _ => Ok(()),
-    }
-}
-
-fn take_name(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let Some(named) = DeviceNamed::of_payload(payload) else { return Ok(()) };
-    match chats::check_name(named.name.as_str()) {
-        Ok(name) => name_device(work, &named.device, &name),
-        Err(_) => Ok(()),
-    }
-}
-
-fn take_verified(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let Some(ContactCompared { person, comparison }) = ContactCompared::of_payload(payload) else {
-        return Ok(());
-    };
-    let Some(mut contact) = contacts::load(work, &person)? else { return Ok(()) };
-    contact.verification = match comparison {
-        Comparison::Open => Verification::Unverified,
-        Comparison::Equal => Verification::Verified,
-    };
-    contacts::save(work, &person, &contact)?;
-    work.event(Event::ContactChanged(ContactNumber(contact.number)))
-}
-
-#[cfg(test)]
-mod tests;

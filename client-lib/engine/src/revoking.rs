@@ -242,7 +242,7 @@ fn has_owner_key(record: &InboxRecord, owner: &SecretBytes) -> bool {
 }
 
 /// Whether inbox key, shelf key and own capability are those that this device has.
-fn has_others(record: &InboxRecord, theirs: [&SecretBytes; 3]) -> bool {
+fn has_these(record: &InboxRecord, theirs: [&SecretBytes; 3]) -> bool {
     let ours = [&record.seal_key, &record.shelf_key, &record.own_capability];
     ours.iter().zip(theirs).all(|(ours, theirs)| ours.expose() == theirs.expose())
 }
@@ -262,7 +262,7 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
     // Both put the same key in place again (spec: CLI-181).
     let lost = next.as_ref().is_some_and(|next| next.expose() != owner.expose());
     let known = next.is_some() || has_owner_key(&record, owner);
-    if !lost && known && has_others(&record, [seal, shelf, capability]) {
+    if !lost && known && has_these(&record, [seal, shelf, capability]) {
         record.take_owner_key(owner.clone());
         record.keys_untold = false;
         work.tx.save(InboxRecord::KEY, &record)?;

@@ -1,13 +1,14 @@
 use hushwire_protocol::{
     address::{Host, RelayAddress},
     group::RuleVersion,
+    identity::DeviceListVersion,
 };
 use hushwire_wire::id::{RelayId, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
 use super::*;
-use crate::{memory::MemoryStore, transaction::Transaction, work::Effects};
+use crate::{memory::MemoryStore, profile, transaction::Transaction, work::Effects};
 
 const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
