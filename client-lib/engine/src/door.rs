@@ -14,6 +14,7 @@
 //! | stale | the wait of this device is over | present: drawn by it, told |
 //! | any | this device goes out of the group | none |
 
+mod approvals;
 pub(crate) mod knocks;
 pub(crate) mod links;
 pub(crate) mod opening;
@@ -162,7 +163,7 @@ pub(crate) fn ensure(work: &mut Work<'_>, channel: &ChannelId) -> Result<DoorRec
     let door = draw(work, channel, inbox, generation, Vec::new())?;
     links::door_changed(work, channel, &door)?;
     requests::forget_places(work, channel)?;
-    let known = requests::entries(work, channel)?;
+    let known = approvals::entries(work, channel)?;
     for part in known.chunks(ENTRIES_PER_MESSAGE) {
         control::send(work, channel, part.to_vec())?;
     }
@@ -237,7 +238,7 @@ pub(crate) fn take(
         ControlKind::JoinDeclined => {
             requests::take_declined(work, channel, chat, mls, sender, &entry.payload)
         }
-        ControlKind::ApprovalNeeded => requests::take_needed(work, channel, mls, &entry.payload),
+        ControlKind::ApprovalNeeded => approvals::take(work, channel, mls, &entry.payload),
         _ => Ok(()),
     }
 }
@@ -424,7 +425,7 @@ fn tell_everything(
 ) -> Result<(), StoreError> {
     let mut entries = vec![told(door)?];
     entries.extend(links::entries(work, channel)?);
-    entries.extend(requests::entries(work, channel)?);
+    entries.extend(approvals::entries(work, channel)?);
     for part in entries.chunks(ENTRIES_PER_MESSAGE) {
         control::send(work, channel, part.to_vec())?;
     }

@@ -7,6 +7,7 @@
 
 mod device;
 mod held;
+mod purpose;
 mod relays;
 mod unread;
 mod waiting;
@@ -23,7 +24,7 @@ use hushwire_wire::id::{CapabilityId, ChannelId};
 
 use crate::{
     advance, asking, chats,
-    command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
+    command::{ChatNumber, ChatState, Whose},
     contacts, control, devices,
     direct::{self, Room},
     entered,
@@ -35,7 +36,7 @@ use crate::{
     refreshing, rejoin, revoking, shelf,
     store::StoreError,
     stuck,
-    succession::{self, Ground, Standing},
+    succession::{self, Ground},
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
@@ -391,14 +392,14 @@ fn enter(
     shelf::used(work, &joined.package)?;
     let known_purpose = known.as_ref().map(|known| known.purpose);
     let purpose = match invitation.purpose {
-        Purpose::Direct => direct_purpose(work, &joined.group, &me, known_purpose)?,
+        Purpose::Direct => purpose::direct(work, &joined.group, &me, known_purpose)?,
         Purpose::Group => {
             let ground = match from_me {
                 _ if read || asked.is_some() => Ground::Read,
                 true => Ground::OwnDevice,
                 false => Ground::Invitation,
             };
-            group_purpose(work, invitation, joined, known_purpose, asked, ground)?
+            purpose::group(work, invitation, joined, known_purpose, asked, ground)?
         }
         Purpose::OwnDevices => PurposeRecord::OwnDevices,
     };
@@ -448,7 +449,7 @@ fn enter(
         own_group::entered(work, &channel, &joined.group, &members)?;
     }
     if let PurposeRecord::Direct { chat, contact } = purpose {
-        entered_direct(work, &channel, chat, contact)?;
+        purpose::entered_direct(work, &channel, chat, contact)?;
         if !from_me {
             control::send_card(work, &channel, &sender.identity())?;
         }
@@ -500,98 +501,4 @@ fn come_back(
     };
     advance::forget_epochs(work, channel, &kept)?;
     rejoin::came_back(work, channel, known, read_ms)
-}
-
-/// The direct chat with the one other person of the group. Its inviter is that person, or an own
-/// device: no third can be in it (spec: GRP-013).
-fn direct_purpose(
-    work: &mut Work<'_>,
-    group: &Group,
-    me: &Fingerprint,
-    known: Option<PurposeRecord>,
-) -> Result<PurposeRecord, Fault> {
-    let members = group.members().map_err(|error| Fault::Store(log::store_error(error)))?;
-    let other = members.iter().map(|member| member.identity()).find(|identity| identity != me);
-    // An own device may invite before the other side is in; then nobody is named yet.
-    let other = other.ok_or(Fault::Rejected("DIRECT_WITHOUT_OTHER"))?;
-    let contact = contacts::ensure(work, &other, None)?;
-    if let Some(PurposeRecord::Direct { contact: before, .. }) = known
-        && before != contact
-    {
-        // Only an own device could name another: the peer is in the group it invites to.
-        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
-    }
-    let chat = contacts::load(work, &other)?.and_then(|contact| contact.chat);
-    let chat = match chat {
-        Some(chat) => chat,
-        None => {
-            let name = contacts::name_of(work, &other)?;
-            let kind = ChatKind::Direct;
-            let chat = chats::add(work, name, kind, ChatState::Opening, None, Some(contact))?;
-            contacts::set_chat(work, &other, chat)?;
-            chat
-        }
-    };
-    Ok(PurposeRecord::Direct { chat, contact })
-}
-
-fn entered_direct(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    chat: ChatNumber,
-    contact: ContactNumber,
-) -> Result<(), StoreError> {
-    direct::opened(work, channel, chat)?;
-    work.event(Event::ContactChanged(contact))
-}
-
-fn group_purpose(
-    work: &mut Work<'_>,
-    invitation: &Invitation,
-    joined: &Joined,
-    known: Option<PurposeRecord>,
-    asked: Option<ChatNumber>,
-    ground: Ground,
-) -> Result<PurposeRecord, Fault> {
-    let name = joined.group.state().name.clone();
-    let channel = &invitation.group.channel;
-    let relay = &invitation.group.relay;
-    let standing = succession::standing(work, &joined.group, channel, relay, ground)?;
-    if let Some(asked) = asked {
-        let goes_on = matches!(standing, Standing::Follows { chat } if chat == asked);
-        if asking::follows(work, asked)? && !goes_on {
-            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
-        }
-        asking::entered(work, asked)?;
-    }
-    let carried = match standing {
-        Standing::Follows { chat } => {
-            asking::entered(work, chat)?;
-            succession::retire(work, channel, chat)?;
-            Some(chat)
-        }
-        Standing::Unread(unread) => return Err(Fault::Unread(unread)),
-        Standing::Outranked => return Err(Fault::Refused(InvitationRefusal::Outranked)),
-        Standing::NotFollowed => return Err(Fault::Refused(InvitationRefusal::NotFollowed)),
-        Standing::Left if asked.is_none() => {
-            return Err(Fault::Refused(InvitationRefusal::NotFollowed));
-        }
-        Standing::Plain if succession::is_expected(work, channel)? => {
-            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
-        }
-        Standing::Plain | Standing::Left => known.and_then(PurposeRecord::chat).or(asked),
-    };
-    let chat = match carried {
-        Some(chat) => {
-            chats::set_channel(work, chat, &invitation.group.channel)?;
-            groups::take_name(work, chat, &joined.group)?;
-            chats::set_state(work, chat, ChatState::Open)?;
-            chat
-        }
-        None => {
-            let channel = Some(invitation.group.channel);
-            chats::add(work, name, ChatKind::Group, ChatState::Open, channel, None)?
-        }
-    };
-    Ok(PurposeRecord::Group { chat })
 }

@@ -25,7 +25,10 @@ use hushwire_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::links;
+use super::{
+    approvals::{self, Source},
+    links,
+};
 use crate::{
     backoff,
     command::{
@@ -47,8 +50,6 @@ const ADMISSION_SPAN_MS: u64 = 5_000;
 /// How long a request that is over is remembered, in milliseconds: 91 days, `item_retention_ms` and a
 /// day, after which no relay has its item.
 const REQUEST_MEMORY_MS: u64 = 91 * 24 * 60 * 60 * 1000;
-/// People of whom it is remembered that a member has to approve them.
-const NEEDED_MAX: usize = 1_024;
 /// Requests that are remembered only because a member declined them elsewhere.
 const DECLINES_TOLD_MAX: usize = 1_024;
 
@@ -101,43 +102,12 @@ impl Stage {
     }
 }
 
-/// Somebody whom a member has to approve. Key: `approval `, channel, fingerprint.
-#[derive(Serialize, Deserialize)]
-struct NeededRecord {
-    #[serde(default)]
-    source: Source,
-    #[serde(default)]
-    since_ms: u64,
-}
-
-/// How it is known that somebody has to be approved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Source {
-    /// A member said so.
-    Told,
-    /// They went out of the group, or were declined here, as this device saw.
-    #[default]
-    Seen,
-}
-
-impl Record for NeededRecord {
-    const TABLE: Table = Table::Profile;
-}
-
 pub(super) fn prefix(channel: &ChannelId) -> Vec<u8> {
     [b"request ", &channel.as_bytes()[..]].concat()
 }
 
 pub(super) fn key(channel: &ChannelId, person: &Fingerprint) -> Vec<u8> {
     [&prefix(channel)[..], person.as_bytes()].concat()
-}
-
-fn needed_prefix(channel: &ChannelId) -> Vec<u8> {
-    [b"approval ", &channel.as_bytes()[..]].concat()
-}
-
-fn needed_key(channel: &ChannelId, person: &Fingerprint) -> Vec<u8> {
-    [&needed_prefix(channel)[..], person.as_bytes()].concat()
 }
 
 pub(super) fn load(
@@ -198,8 +168,8 @@ pub(super) fn note(
         // spec: LNK-109
         LinkAdmission::Former => succession::was_in(work, channel, &person)?,
     };
-    let named =
-        needs_approval(work, channel, &person)? || succession::leaves_out(work, channel, &person)?;
+    let named = approvals::needs(work, channel, &person)?
+        || succession::leaves_out(work, channel, &person)?;
     let approved = open && !named;
     let number = work.count(|counters| &mut counters.request)?;
     let record = RequestRecord {
@@ -299,7 +269,7 @@ fn decline(
         invitations::send_to_guest(work, &card, &content)?;
     }
     settle(work, channel, person, record, Stage::Declined)?;
-    need_approval(work, channel, person, Source::Seen)
+    approvals::need(work, channel, person, Source::Seen)
 }
 
 fn settle(
@@ -353,7 +323,7 @@ pub(crate) fn take_declined(
     }
     let Ok(declined) = Declined::decode(payload) else { return Ok(()) };
     let person = declined.person;
-    need_approval(work, channel, &person, Source::Told)?;
+    approvals::need(work, channel, &person, Source::Told)?;
     match load(work, channel, &person)? {
         Some(record) if record.item == declined.item && !record.stage.is_over() => {
             settle(work, channel, &person, record, Stage::Declined)?;
@@ -391,73 +361,6 @@ fn make_room(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Somebody is let in by a member's word only from here on (spec: LNK-102). What a member says takes
-/// the place of nothing; what this device saw takes that of what was told, then of what it saw first
-/// (spec: GRP-146).
-fn need_approval(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    person: &Fingerprint,
-    source: Source,
-) -> Result<(), StoreError> {
-    let key = needed_key(channel, person);
-    let record = NeededRecord { source, since_ms: work.now.0 };
-    if let Some(known) = work.tx.load::<NeededRecord>(&key)? {
-        return if source > known.source { work.tx.save(&key, &record) } else { Ok(()) };
-    }
-    let known = work.tx.list::<NeededRecord>(&needed_prefix(channel), usize::MAX)?;
-    if known.len() >= NEEDED_MAX {
-        if source == Source::Told {
-            return Ok(());
-        }
-        let first = known.iter().min_by_key(|row| (row.record.source, row.record.since_ms));
-        if let Some(first) = first {
-            work.tx.remove(Table::Profile, &first.key);
-        }
-    }
-    work.tx.save(&key, &record)
-}
-
-/// Whether somebody is let in by a member's word only.
-pub(crate) fn needs_approval(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    person: &Fingerprint,
-) -> Result<bool, StoreError> {
-    Ok(work.tx.load::<NeededRecord>(&needed_key(channel, person))?.is_some())
-}
-
-/// A member says that somebody is let in by a member's word only. Of who is in the group it says
-/// nothing: once they are out, this device has seen that (spec: GRP-146).
-pub(crate) fn take_needed(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    mls: &Group,
-    payload: &[u8],
-) -> Result<(), StoreError> {
-    let Ok(person) = Fingerprint::try_from(payload) else { return Ok(()) };
-    let members = mls.members().map_err(log::store_error)?;
-    if members.iter().any(|leaf| leaf.identity() == person) {
-        return Ok(());
-    }
-    need_approval(work, channel, &person, Source::Told)
-}
-
-/// What somebody who comes in has to know of the requests.
-pub(crate) fn entries(
-    work: &Work<'_>,
-    channel: &ChannelId,
-) -> Result<Vec<ControlEntry>, StoreError> {
-    let prefix = needed_prefix(channel);
-    let rows = work.tx.list::<NeededRecord>(&prefix, usize::MAX)?;
-    rows.iter()
-        .map(|row| {
-            let payload = person_in(&row.key, &prefix)?.as_bytes().to_vec();
-            Ok(ControlEntry { kind: ControlKind::ApprovalNeeded, payload })
-        })
-        .collect()
-}
-
 /// People came into the group, by whomever.
 pub(crate) fn came(
     work: &mut Work<'_>,
@@ -465,7 +368,7 @@ pub(crate) fn came(
     people: &[Fingerprint],
 ) -> Result<(), StoreError> {
     for person in people {
-        work.tx.remove(Table::Profile, &needed_key(channel, person));
+        approvals::over(work, channel, person);
         let Some(record) = load(work, channel, person)? else { continue };
         if !record.stage.is_over() {
             settle(work, channel, person, record, Stage::In)?;
@@ -484,7 +387,7 @@ pub(crate) fn went(
     people: &[Fingerprint],
 ) -> Result<(), StoreError> {
     for person in people {
-        need_approval(work, channel, person, Source::Seen)?;
+        approvals::need(work, channel, person, Source::Seen)?;
         // The card of a request is over; who is added again is reached by that of the contact.
         if let Some(mut record) = load(work, channel, person)?
             && record.stage == Stage::In
@@ -581,10 +484,7 @@ pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreEr
     for row in work.tx.list::<RequestRecord>(&prefix(channel), usize::MAX)? {
         work.tx.remove(Table::Profile, &row.key);
     }
-    for row in work.tx.list::<NeededRecord>(&needed_prefix(channel), usize::MAX)? {
-        work.tx.remove(Table::Profile, &row.key);
-    }
-    Ok(())
+    approvals::forget(work, channel)
 }
 
 /// Forgets requests that were over long ago, when no relay has their items any more.

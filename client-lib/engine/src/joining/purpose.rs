@@ -1,0 +1,118 @@
+//! Which chat a group that this device came into carries.
+
+use hushwire_protocol::{
+    group::{Group, Joined},
+    identity::Fingerprint,
+    invitation::Invitation,
+};
+use hushwire_wire::id::ChannelId;
+
+use crate::{
+    asking, chats,
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    contacts, direct,
+    event::{Event, InvitationRefusal},
+    groups,
+    inbox::Fault,
+    log,
+    record::PurposeRecord,
+    store::StoreError,
+    succession::{self, Ground, Standing},
+    work::Work,
+};
+
+/// The direct chat with the one other person of the group. Its inviter is that person, or an own
+/// device: no third can be in it (spec: GRP-013).
+pub(super) fn direct(
+    work: &mut Work<'_>,
+    group: &Group,
+    me: &Fingerprint,
+    known: Option<PurposeRecord>,
+) -> Result<PurposeRecord, Fault> {
+    let members = group.members().map_err(|error| Fault::Store(log::store_error(error)))?;
+    let other = members.iter().map(|member| member.identity()).find(|identity| identity != me);
+    // An own device may invite before the other side is in; then nobody is named yet.
+    let other = other.ok_or(Fault::Rejected("DIRECT_WITHOUT_OTHER"))?;
+    let contact = contacts::ensure(work, &other, None)?;
+    if let Some(PurposeRecord::Direct { contact: before, .. }) = known
+        && before != contact
+    {
+        // Only an own device could name another: the peer is in the group it invites to.
+        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    let chat = contacts::load(work, &other)?.and_then(|contact| contact.chat);
+    let chat = match chat {
+        Some(chat) => chat,
+        None => {
+            let name = contacts::name_of(work, &other)?;
+            let kind = ChatKind::Direct;
+            let chat = chats::add(work, name, kind, ChatState::Opening, None, Some(contact))?;
+            contacts::set_chat(work, &other, chat)?;
+            chat
+        }
+    };
+    Ok(PurposeRecord::Direct { chat, contact })
+}
+
+pub(super) fn entered_direct(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    contact: ContactNumber,
+) -> Result<(), StoreError> {
+    direct::opened(work, channel, chat)?;
+    work.event(Event::ContactChanged(contact))
+}
+
+/// The chat of several in which the group is: a new one, that of an asking, or the one that it takes the
+/// place of.
+pub(super) fn group(
+    work: &mut Work<'_>,
+    invitation: &Invitation,
+    joined: &Joined,
+    known: Option<PurposeRecord>,
+    asked: Option<ChatNumber>,
+    ground: Ground,
+) -> Result<PurposeRecord, Fault> {
+    let name = joined.group.state().name.clone();
+    let channel = &invitation.group.channel;
+    let relay = &invitation.group.relay;
+    let standing = succession::standing(work, &joined.group, channel, relay, ground)?;
+    if let Some(asked) = asked {
+        let goes_on = matches!(standing, Standing::Follows { chat } if chat == asked);
+        if asking::follows(work, asked)? && !goes_on {
+            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+        }
+        asking::entered(work, asked)?;
+    }
+    let carried = match standing {
+        Standing::Follows { chat } => {
+            asking::entered(work, chat)?;
+            succession::retire(work, channel, chat)?;
+            Some(chat)
+        }
+        Standing::Unread(unread) => return Err(Fault::Unread(unread)),
+        Standing::Outranked => return Err(Fault::Refused(InvitationRefusal::Outranked)),
+        Standing::NotFollowed => return Err(Fault::Refused(InvitationRefusal::NotFollowed)),
+        Standing::Left if asked.is_none() => {
+            return Err(Fault::Refused(InvitationRefusal::NotFollowed));
+        }
+        Standing::Plain if succession::is_expected(work, channel)? => {
+            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+        }
+        Standing::Plain | Standing::Left => known.and_then(PurposeRecord::chat).or(asked),
+    };
+    let chat = match carried {
+        Some(chat) => {
+            chats::set_channel(work, chat, &invitation.group.channel)?;
+            groups::take_name(work, chat, &joined.group)?;
+            chats::set_state(work, chat, ChatState::Open)?;
+            chat
+        }
+        None => {
+            let channel = Some(invitation.group.channel);
+            chats::add(work, name, ChatKind::Group, ChatState::Open, channel, None)?
+        }
+    };
+    Ok(PurposeRecord::Group { chat })
+}
