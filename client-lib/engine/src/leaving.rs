@@ -5,7 +5,7 @@ use hushwire_protocol::{
     identity::Fingerprint,
 };
 use hushwire_wire::{
-    id::{ChannelId, EpochId, Timestamp},
+    id::{ChannelId, EntryId, EpochId, Timestamp},
     transcript::Operation,
 };
 
@@ -161,7 +161,12 @@ pub(crate) fn send(
     if let Some(sealed) = outbox::fresh(work, number, channel, view.epoch)? {
         return outbox::append(work, number, desk, sealed);
     }
-    let (_, keys) = log::epoch_state(work, channel, &view.epoch)?;
+    let (epoch, keys) = log::epoch_state(work, channel, &view.epoch)?;
+    // A commit of this device that may be under way is not taken from it.
+    let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
+    if !outbox::make_way(work, number, channel, &contested)? {
+        return Ok(Step::Later(work.now.plus_ms(backoff::PENDING_REST_MS)));
+    }
     let device = profile::device(work)?;
     let mut group = log::load_group(work, channel)?;
     if let Some(step) = before_leaving(work, number, desk, channel, &group)? {

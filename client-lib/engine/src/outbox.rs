@@ -368,7 +368,7 @@ fn contests(sealed: &SealedRecord, contested: &[EntryId]) -> Result<bool, StoreE
 
 /// MLS has one pending commit in a group, and its bytes may be under way: another wish waits until
 /// it is settled. One takes its place only when the log shows that others came before it.
-fn make_way(
+pub(crate) fn make_way(
     work: &Work<'_>,
     number: WishNumber,
     channel: &ChannelId,

@@ -216,6 +216,22 @@ fn may_follow(
     Ok(here || group.follows_admins)
 }
 
+/// What is known of where a group goes on, as far as it still counts: a word that nobody has followed
+/// yet is over when who gave it has lost the role (spec: GRP-142).
+fn counting(
+    work: &mut Work<'_>,
+    before: &ChannelId,
+) -> Result<Option<SuccessionRecord>, StoreError> {
+    let Some(known) = load(work, before)? else { return Ok(None) };
+    let provider = work.provider();
+    // Where the state of the group is lost, nothing can be said against it.
+    let Ok(Some(group)) = Group::load(&provider, before) else { return Ok(Some(known)) };
+    let here = groups::identities(&groups::members_of(&group)?).contains(&known.identity);
+    let role = group.state().role(&known.identity) as u8;
+    let counts = known.stage == Stage::Followed || (here && role >= known.role);
+    Ok(counts.then_some(known))
+}
+
 /// Somebody tells where a group goes on, in its log. Whoever it is: the word in it is signed
 /// (spec: GRP-141).
 pub(crate) fn take(
@@ -234,9 +250,16 @@ pub(crate) fn take(
         let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
         return work.event(Event::Warning(Warning::EntryRejected { chat, code }));
     };
+    let known = counting(work, channel)?;
+    // It is another group here already (spec: GRP-142).
+    let is_new = known.as_ref().is_none_or(|known| known.channel != rank.channel);
+    if is_new && groups::record(work, &rank.channel)?.is_some() {
+        let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
+        return work.event(Event::Warning(Warning::EntryRejected { chat, code }));
+    }
     let roster = groups::last_roster(work, channel, &group)?;
     let bytes = SecretBytes::new(&offer.to_bytes());
-    match load(work, channel)? {
+    match known {
         // An invitation was there first.
         Some(mut known) if known.rank()? == rank && known.roster.is_none() => {
             known.offer = Some(bytes);
@@ -251,7 +274,7 @@ pub(crate) fn take(
     let record = SuccessionRecord::new(work, rank, said, Some(bytes), Stage::Offered);
     save(work, channel, &record.with_roster(&roster))?;
     // An invitation there may have come before.
-    work.effects.contacts = true;
+    joining::release(work, chat)?;
     if may_follow(work, channel, &group, &rank, &said.relay)? {
         return ask(work, channel, chat);
     }
@@ -318,13 +341,13 @@ pub(crate) fn follow(work: &mut Work<'_>, chat: ChatNumber) -> Result<Reply, Com
     if chat_of(&group).is_none() {
         return Err(CommandError::WrongChatKind);
     }
-    let offered = load(work, &channel)?.is_some_and(|record| record.stage != Stage::Followed);
+    let offered = counting(work, &channel)?.is_some_and(|record| record.stage != Stage::Followed);
     if !offered && !joining::has_unread(work, chat)? {
         return Err(CommandError::NoSuccessor);
     }
     group.follows_admins = true;
     groups::save(work, &channel, &group)?;
-    work.effects.contacts = true;
+    joining::release(work, chat)?;
     ask(work, &channel, chat)?;
     Ok(Reply::Done)
 }
@@ -418,7 +441,7 @@ pub(crate) fn standing(
         return Ok(if left { Standing::Left } else { Standing::Plain });
     }
     let Some(rank) = rank_of(work, &successor)? else { return Ok(Standing::Plain) };
-    let known = load(work, &before)?;
+    let known = counting(work, &before)?;
     if let Some(known) = &known
         && (known.is_above(&rank, work.now)? || stays(work, known, &rank))
     {

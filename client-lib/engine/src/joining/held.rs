@@ -56,6 +56,9 @@ pub(super) struct HeldRecord {
     /// Whether that was read since it came.
     #[serde(default)]
     pub(super) read: bool,
+    /// Whether it was looked at, and has to wait for that.
+    #[serde(default)]
+    pub(super) looked: bool,
 }
 
 impl Record for HeldRecord {
@@ -85,6 +88,7 @@ pub(crate) fn hold(
         unread: None,
         chat: None,
         read: false,
+        looked: false,
     };
     work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)
 }
@@ -152,10 +156,15 @@ pub(super) fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreE
         .map_err(|_| StoreError::Damaged)
 }
 
-/// Keys of the invitations that wait, oldest first.
+/// Keys of the invitations that wait and are to be looked at, oldest first.
 pub(crate) fn held(work: &Work<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
-    let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX)?;
-    Ok(rows.into_iter().map(|row| row.key).collect())
+    let mut keys = Vec::new();
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if !super::unread::waits(work, &row.record)? {
+            keys.push(row.key);
+        }
+    }
+    Ok(keys)
 }
 
 /// Follows an invitation that waits, if its sender is a contact by now.
@@ -204,7 +213,7 @@ mod tests {
     use rand_core::SeedableRng as _;
 
     use super::*;
-    use crate::{clock, memory::MemoryStore, transaction::Transaction, work::Effects};
+    use crate::{clock, memory::MemoryStore, profile, transaction::Transaction, work::Effects};
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -236,6 +245,7 @@ mod tests {
             unread: None,
             chat: None,
             read: false,
+            looked: false,
         };
         work.tx.save(&[PREFIX, &by_number(place)].concat(), &record).unwrap();
     }
@@ -283,6 +293,55 @@ mod tests {
             // By the other there is, and in the sender's own place.
             assert_eq!(make_room(work, &came_by(2), &eve), Ok(Room::Made));
             assert_eq!(ends(work), [2, 3, 4, 5, 6].map(|place| later + place));
+        });
+    }
+
+    /// Holds one of this sender that waits for another group to be read.
+    fn keep_unread(work: &Work<'_>, number: u64, sender: &DeviceCredential, until_ms: u64) {
+        let record = HeldRecord {
+            sender: sender.to_bytes(),
+            content: SecretBytes::new(b"invitation"),
+            capability: None,
+            until_ms,
+            unread: Some(ChannelId::from_bytes([1; 32])),
+            chat: None,
+            read: false,
+            looked: true,
+        };
+        work.tx.save(&[PREFIX, b"unread", &by_number(number)].concat(), &record).unwrap();
+    }
+
+    #[test]
+    fn nobody_keeps_out_what_waits_of_others_by_many_of_their_own() {
+        // spec: CLI-187
+        with_work(|work| {
+            let relay = "relay.example:4433#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+            profile::create(work, "Alice", relay).unwrap();
+            let room = |work: &Work<'_>, who| super::super::unread::make_room(work, who).unwrap();
+            let later = NOW.plus_ms(HELD_LIFE_MS).0;
+            let eves = [(), (), (), ()].map(|()| somebody(work));
+            for number in 0..64 {
+                let eve = &eves[usize::try_from(number % 4).unwrap()];
+                keep_unread(work, number, eve, later + number);
+            }
+            let bob = somebody(work);
+            assert_eq!(room(work, &bob), Room::Made);
+            assert_eq!(ends(work).len(), 63);
+            // One of too many gives way to the next of the same.
+            assert_eq!(room(work, &eves[1]), Room::Made);
+            // What is over is in nobody's way.
+            keep_unread(work, 100, &bob, NOW.0);
+            assert_eq!(room(work, &bob), Room::Made);
+            assert!(ends(work).iter().all(|until_ms| *until_ms > NOW.0));
+            // Where everybody has one nothing gives way.
+            for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX).unwrap() {
+                forget_held(work, &row.key).unwrap();
+            }
+            for number in 0..64 {
+                let one = somebody(work);
+                keep_unread(work, number, &one, later);
+            }
+            assert_eq!(room(work, &bob), Room::None);
         });
     }
 }

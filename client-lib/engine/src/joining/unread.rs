@@ -10,6 +10,8 @@
 //!
 //! A device that is stuck in that group reads it when it is back (spec: CLI-187).
 
+use std::collections::BTreeMap;
+
 use hushwire_protocol::{
     group::joiner_of,
     identity::{DeviceCredential, Fingerprint},
@@ -20,7 +22,8 @@ use hushwire_wire::id::{CapabilityId, ChannelId};
 use super::held::{self, HeldRecord, PREFIX};
 use crate::{
     command::ChatNumber,
-    record::{SecretBytes, Wish, WishNumber},
+    groups, profile,
+    record::{GroupState, SecretBytes, Wish, WishNumber},
     shelf,
     store::StoreError,
     succession,
@@ -74,6 +77,7 @@ pub(crate) fn hold_unread(
         unread: Some(unread.channel),
         chat: unread.word.map(|word| word.chat),
         read: false,
+        looked: true,
     };
     if let Some(word) = unread.word
         && !has_unread(work, word.chat)?
@@ -89,28 +93,46 @@ fn key(invitation: &Invitation, sender: &DeviceCredential) -> Vec<u8> {
     [PREFIX, invitation.group.channel.as_bytes(), sender.signature_key().as_bytes()].concat()
 }
 
-/// Forgets the oldest of a sender that has too many.
-fn make_room(work: &Work<'_>, sender: &DeviceCredential) -> Result<held::Room, StoreError> {
-    let (mut of_sender, mut others) = (Vec::new(), 0_usize);
+/// Forgets what waited too long, the oldest of a sender that has too many, and where all places are taken
+/// the oldest of whoever has most of them: nobody keeps out others by many of their own. Own devices have
+/// places of their own.
+pub(super) fn make_room(
+    work: &Work<'_>,
+    sender: &DeviceCredential,
+) -> Result<held::Room, StoreError> {
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let mut rows: BTreeMap<Fingerprint, Vec<(u64, Vec<u8>)>> = BTreeMap::new();
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if row.record.unread.is_none() {
             continue;
         }
-        if held::credential(&row.record)?.identity() == sender.identity() {
-            of_sender.push((row.record.until_ms, row.key));
-        } else {
-            others += 1;
+        if row.record.until_ms <= work.now.0 {
+            held::forget_held(work, &row.key)?;
+            continue;
         }
+        let by = held::credential(&row.record)?.identity();
+        rows.entry(by).or_default().push((row.record.until_ms, row.key));
     }
-    of_sender.sort_unstable();
-    let surplus = (of_sender.len() + 1).saturating_sub(UNREAD_OF_ONE_MAX);
-    if others + of_sender.len() - surplus >= UNREAD_MAX {
+    let mine = rows.entry(sender.identity()).or_default();
+    mine.sort_unstable();
+    let surplus = (mine.len() + 1).saturating_sub(UNREAD_OF_ONE_MAX);
+    for (_, oldest) in mine.drain(..surplus) {
+        held::forget_held(work, &oldest)?;
+    }
+    let own = rows.remove(&me).is_some() && sender.identity() == me;
+    if own || rows.values().map(Vec::len).sum::<usize>() < UNREAD_MAX {
+        return Ok(held::Room::Made);
+    }
+    let Some(most) = rows.values().max_by_key(|rows| rows.len()) else {
         return Ok(held::Room::None);
+    };
+    match most.iter().min() {
+        Some((_, oldest)) if most.len() > 1 => {
+            held::forget_held(work, oldest)?;
+            Ok(held::Room::Made)
+        }
+        _ => Ok(held::Room::None),
     }
-    for (_, oldest) in of_sender.iter().take(surplus) {
-        held::forget_held(work, oldest)?;
-    }
-    Ok(held::Room::Made)
 }
 
 /// A group is to be read to its end.
@@ -128,7 +150,8 @@ pub(crate) fn still_unread(
     unread: &Unread,
 ) -> Result<(), StoreError> {
     if let Some(record) = work.tx.load::<HeldRecord>(key)? {
-        work.tx.save(key, &HeldRecord { unread: Some(unread.channel), read: false, ..record })?;
+        let unread = Some(unread.channel);
+        work.tx.save(key, &HeldRecord { unread, read: false, looked: true, ..record })?;
     }
     read(work, &unread.channel)
 }
@@ -161,6 +184,30 @@ pub(crate) fn was_read(
     work.effects.contacts = true;
     work.settle(number);
     Ok(Step::Settled)
+}
+
+/// The group before or the person speaks for a successor: what leads there is looked at now.
+pub(crate) fn release(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if row.record.chat == Some(chat) {
+            work.tx.save(&row.key, &HeldRecord { looked: false, ..row.record })?;
+        }
+    }
+    work.effects.contacts = true;
+    Ok(())
+}
+
+/// Whether it is known already that one has to wait: nothing was read since it was looked at. Where this
+/// device is not in that group any more, something else decides.
+pub(super) fn waits(work: &Work<'_>, record: &HeldRecord) -> Result<bool, StoreError> {
+    let Some(channel) = record.unread.filter(|_| record.looked && !record.read) else {
+        return Ok(false);
+    };
+    let group = groups::record(work, &channel)?;
+    let stuck = record.chat.is_some();
+    Ok(group.is_some_and(|group| {
+        group.state == GroupState::Member || (stuck && group.state == GroupState::Stuck)
+    }))
 }
 
 /// Whether somebody's word that a chat goes on elsewhere waits for what is not read.

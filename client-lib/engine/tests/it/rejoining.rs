@@ -8,8 +8,9 @@ use hushwire_engine::{
     event::{Event, Warning},
 };
 use hushwire_protocol::group::{CommitIntent, Cover};
-use hushwire_wire::id::ChannelId;
+use hushwire_wire::{id::ChannelId, message::Answer};
 
+use crate::contests;
 use crate::devices::{devices, link};
 use crate::world::{Who, World, past::Damage};
 
@@ -402,6 +403,35 @@ fn who_has_to_come_back_too_often_stops_asking() {
     crew.world.ask(crew.people[1], Command::Rejoin(crew.chats[1]));
     crew.world.pass(5 * 60_000);
     assert_eq!((crew.returns(1), crew.state(1)), (5, ChatState::Open));
+}
+
+#[test]
+fn who_leaves_while_a_commit_of_its_own_waits_loses_neither() {
+    // spec: CLI-010, GRP-049
+    let mut crew = crew();
+    let (bob, chat) = (crew.people[1], crew.chats[1]);
+    for place in [0, 2] {
+        crew.world.set_online(crew.people[place], false);
+    }
+    // It contests a commit that nobody can open.
+    let stolen = crew.world.steal(bob, &crew.channel);
+    let mut seat = crew.world.take_seat(0, &stolen);
+    crew.world.set_commits_refused(bob, true);
+    let answer = crew.world.push(&mut seat, contests::commit(7, &[]), &[7; 256]);
+    assert!(matches!(answer, Answer::Appended(_)), "{answer:?}");
+    crew.world.pass(60_000);
+    crew.world.ask(bob, Command::GroupLeave(chat));
+    crew.world.pass(10_000);
+    crew.world.set_commits_refused(bob, false);
+    crew.world.pass(5 * 60_000);
+    for place in [0, 2] {
+        crew.world.set_online(crew.people[place], true);
+    }
+    crew.world.pass(5 * 60_000);
+    assert_eq!(crew.members(0).len(), 2);
+    assert_eq!(crew.state(1), ChatState::Left);
+    let unknown = |event: &Event| matches!(event, Event::Warning(Warning::OwnCommitUnknown { .. }));
+    assert!(!crew.events(1).iter().any(unknown));
 }
 
 #[test]

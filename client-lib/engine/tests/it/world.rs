@@ -66,6 +66,7 @@ struct Person {
     mute: bool,
     /// What the person commits vanishes on its way.
     commits_lost: bool,
+    commits_refused: bool,
     /// Relays say that they know none of its epochs.
     barred: bool,
     settings: Settings,
@@ -169,6 +170,11 @@ impl World {
         self.people[who.0].commits_lost = lost;
     }
 
+    /// Relays have no room for what a device commits, or have it again.
+    pub(crate) fn set_commits_refused(&mut self, who: Who, refused: bool) {
+        self.people[who.0].commits_refused = refused;
+    }
+
     /// Relays tell a device that they know none of its epochs, or do not any more.
     pub(crate) fn set_barred(&mut self, who: Who, barred: bool) {
         self.people[who.0].barred = barred;
@@ -245,6 +251,7 @@ impl World {
             links: BTreeMap::new(),
             mute: false,
             commits_lost: false,
+            commits_refused: false,
             barred: false,
             settings: Settings::default(),
             readings: BTreeMap::new(),
@@ -470,6 +477,11 @@ impl World {
             matches!(frame.request, Request::Append { operation: Operation::Commit(_), .. });
         if person.mute || (commits && person.commits_lost) {
             return;
+        }
+        if commits && person.commits_refused {
+            let answer = Answer::Refused(Refusal::from(Code::StorageFull));
+            let open = self.relays[link.relay].sessions.get_mut(&link.session).unwrap();
+            return open.answers.push_back(AnswerFrame { id: frame.id, answer });
         }
         let bytes = encode_request(&frame);
         let frame = decode_request(bytes.slice(4..)).expect("an engine sends valid frames");

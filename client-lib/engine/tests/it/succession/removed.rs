@@ -74,6 +74,34 @@ fn a_removed_owner_takes_nobody_along_who_was_away() {
 }
 
 #[test]
+fn the_word_of_who_lost_the_role_does_not_bar_that_of_another() {
+    // spec: GRP-142, GRP-143
+    let mut crew = crew();
+    for place in [BOB, CAROL] {
+        crew.give(place, MemberRole::Admin);
+    }
+    // The one whose word would count more.
+    let dead = if crew.fingerprint(BOB) < crew.fingerprint(CAROL) { BOB } else { CAROL };
+    let honest = BOB + CAROL - dead;
+    crew.succeed(dead, &[]).unwrap();
+    crew.world.pass(MINUTE_MS);
+    crew.world.set_online(crew.people[dead], false);
+    crew.give(dead, MemberRole::Member);
+    crew.succeed(honest, &[]).unwrap();
+    crew.world.pass(2 * MINUTE_MS);
+    let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
+    crew.world.ask(alice, Command::GroupFollow(chat));
+    crew.world.pass(2 * MINUTE_MS);
+    let by = crew.fingerprint(honest);
+    let there =
+        |event: &Event| matches!(event, Event::GroupSucceeded { by: who, .. } if *who == by);
+    assert_eq!(crew.events(ALICE).into_iter().filter(there).count(), 1);
+    crew.say(honest, "here");
+    crew.world.pass(MINUTE_MS);
+    assert_eq!(crew.texts_in_chat(ALICE), ["here"]);
+}
+
+#[test]
 fn a_removed_owner_takes_nobody_along_who_is_stuck() {
     // spec: CLI-187, CLI-188
     let mut crew = crew();
