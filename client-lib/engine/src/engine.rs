@@ -363,6 +363,9 @@ impl<S: Store> Engine<S> {
             // Who waits for everything to be settled looks again.
             self.outputs.push_back(Output::StatusChanged);
         }
+        for channel in &effects.read_anew {
+            self.leave_reading(channel);
+        }
         for channel in &effects.channels {
             self.channel_moved(*channel)?;
         }

@@ -45,6 +45,8 @@ pub(crate) struct Effects {
     pub(crate) settled: Vec<WishNumber>,
     /// Groups of which the door, its links or its requests changed.
     pub(crate) doors: BTreeSet<ChannelId>,
+    /// Channels that are opened and read anew, though they seem to be read to their end.
+    pub(crate) read_anew: BTreeSet<ChannelId>,
     /// Groups of whose door items can be judged now that could not be: more of its links is known, or
     /// there is room for requests.
     pub(crate) doors_clearer: BTreeSet<ChannelId>,

@@ -395,7 +395,7 @@ impl<S: Store> Engine<S> {
     }
 
     /// Ends the reading, if there is one: the channel is opened anew when it is looked at again.
-    fn leave_reading(&mut self, channel: &ChannelId) {
+    pub(super) fn leave_reading(&mut self, channel: &ChannelId) {
         let Some(live) = self.channels.get_mut(channel) else { return };
         live.unsigned.clear();
         if let Phase::Reading(reading) = core::mem::replace(&mut live.phase, Phase::Closed) {

@@ -140,6 +140,8 @@ fn read(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     if !wish::waits(work, channel, |wish| matches!(wish, Wish::ReadGroup { .. }))? {
         work.wish(Wish::ReadGroup { channel: *channel })?;
     }
+    // What this device hears there may have stopped without its knowing.
+    work.effects.read_anew.insert(*channel);
     Ok(())
 }
 

@@ -74,6 +74,38 @@ fn a_removed_owner_takes_nobody_along_who_was_away() {
 }
 
 #[test]
+fn a_removed_owner_takes_nobody_along_whose_network_withholds_the_removal() {
+    // spec: CLI-187
+    let mut crew = crew();
+    crew.give(BOB, MemberRole::Owner);
+    crew.world.set_online(crew.people[BOB], false);
+    // She is online, has read all, and hears nothing of the log from now on.
+    let epoch = crew.world.steal(crew.people[CAROL], &crew.channel).epoch;
+    crew.world.set_tamper(move |frame| {
+        let withheld = match &frame.answer {
+            Answer::Entry(entry) => entry.epoch == epoch,
+            Answer::EpochEnd(end) => end.epoch == epoch,
+            _ => false,
+        };
+        (!withheld).then_some(frame)
+    });
+    let (chat, member) = (crew.chats[ALICE], crew.fingerprint(BOB));
+    crew.world.ask(crew.people[ALICE], Command::GroupRemove { chat, member });
+    crew.world.pass(MINUTE_MS);
+    crew.succeed(BOB, &[]).unwrap();
+    crew.world.set_online(crew.people[BOB], true);
+    crew.world.pass(MINUTE_MS / 2);
+    let carol = crew.people[CAROL];
+    assert_eq!(succeeded(&mut crew.world, carol), 0);
+    crew.world.set_tamper(Some);
+    for who in crew.people {
+        crew.world.restart(who);
+    }
+    crew.world.pass(5 * MINUTE_MS);
+    assert_without_bob(&mut crew);
+}
+
+#[test]
 fn the_word_of_who_lost_the_role_does_not_bar_that_of_another() {
     // spec: GRP-142, GRP-143
     let mut crew = crew();
