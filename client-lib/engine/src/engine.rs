@@ -315,6 +315,12 @@ impl<S: Store> Engine<S> {
 
     /// Does everything that can be done now: connects, opens, reads on, tries wishes.
     fn pump(&mut self) -> Result<(), StoreError> {
+        self.pump_once()?;
+        // A wish that came true may be what an invitation waited for.
+        if self.held_due { self.pump_once() } else { Ok(()) }
+    }
+
+    fn pump_once(&mut self) -> Result<(), StoreError> {
         self.pump_held()?;
         self.pump_fetches()?;
         self.end_silent_sessions()?;
