@@ -3,6 +3,7 @@
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
+    door::OwnerKeySeed,
     group::Member,
     identity::{DeviceEntry, DeviceListVersion},
     own_devices::InboxKeys,
@@ -227,12 +228,20 @@ pub(crate) fn tell_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
     }
     record.keys_untold = false;
     work.tx.save(InboxRecord::KEY, &record)?;
-    let keys = [&record.owner_key, &record.seal_key, &record.shelf_key, &record.own_capability];
-    let payload = keys.map(SecretBytes::expose).concat();
+    let payload = keys_in(&record)?.to_payload().to_vec();
     let rotated = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
     let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: record.device_list };
     control::send(work, &own_group, vec![rotated, listed])?;
     refreshing::check_done(work)
+}
+
+fn keys_in(record: &InboxRecord) -> Result<InboxKeys, StoreError> {
+    Ok(InboxKeys {
+        owner: record.owner_key.array().map(OwnerKeySeed::from_bytes).ok_or(StoreError::Damaged)?,
+        inbox_key: record.inbox_key()?,
+        shelf_key: record.shelf_key()?,
+        capability: inbox::capability(&record.own_capability)?,
+    })
 }
 
 /// Whether an owner key is or was that of the inbox, as far as this device knows.

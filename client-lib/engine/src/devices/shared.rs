@@ -51,12 +51,8 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     entries.push(ControlEntry { kind: ControlKind::DevicesListed, payload });
     entries.extend(capabilities::entries(work)?);
     entries.extend(asking::entries(work)?);
-    for entry in device_list(work)?.devices() {
-        let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&entry.device))?;
-        let Some(named) = named else { continue };
-        let name = ProfileName::from_stored(&named.name);
-        let payload = DeviceNamed { device: entry.device, name }.to_payload();
-        entries.push(ControlEntry { kind: ControlKind::DeviceNamed, payload });
+    for listed in device_list(work)?.devices() {
+        entries.extend(name_entry(work, listed.device)?);
     }
     for row in work.tx.list::<ContactRecord>(&[], usize::MAX)? {
         let person = Fingerprint::try_from(&row.key[..]).map_err(|_| StoreError::Damaged)?;
@@ -64,7 +60,7 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
         let payload = card.to_bytes().to_vec();
         entries.push(ControlEntry { kind: ControlKind::ContactAdded, payload });
         if row.record.verification == Verification::Verified {
-            entries.push(verified_entry(&row.key, Verification::Verified));
+            entries.push(verified_entry(person, Verification::Verified));
         }
     }
     send_all(work, &entries)?;
@@ -75,17 +71,26 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
 /// read its invitation (spec: IDN-055).
 pub(crate) fn tell_name(work: &mut Work<'_>) -> Result<(), StoreError> {
     let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
-    let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&device))?;
-    let Some(named) = named else { return Ok(()) };
-    let name = ProfileName::from_stored(&named.name);
-    let payload = DeviceNamed { device, name }.to_payload();
-    send_all(work, &[ControlEntry { kind: ControlKind::DeviceNamed, payload }])
+    let entry = name_entry(work, device)?;
+    send_all(work, entry.as_slice())
 }
 
-/// Layout: fingerprint, 0 or 1 (spec: IDN-055).
-fn verified_entry(person: &[u8], verification: Verification) -> ControlEntry {
-    let state = u8::from(verification == Verification::Verified);
-    let payload = [person, &[state]].concat();
+/// What a device is called, if that is known.
+fn name_entry(work: &Work<'_>, device: DeviceId) -> Result<Option<ControlEntry>, StoreError> {
+    let named: Option<DeviceNameRecord> = work.tx.load(&name_key(&device))?;
+    Ok(named.map(|named| {
+        let name = ProfileName::from_stored(&named.name);
+        let payload = DeviceNamed { device, name }.to_payload();
+        ControlEntry { kind: ControlKind::DeviceNamed, payload }
+    }))
+}
+
+fn verified_entry(person: Fingerprint, verification: Verification) -> ControlEntry {
+    let comparison = match verification {
+        Verification::Verified => Comparison::Equal,
+        Verification::Unverified => Comparison::Open,
+    };
+    let payload = ContactCompared { person, comparison }.to_payload();
     ControlEntry { kind: ControlKind::ContactVerified, payload }
 }
 
@@ -98,7 +103,7 @@ pub(crate) fn tell_verification(
     if device_list(work)?.devices().len() < 2 {
         return Ok(());
     }
-    send_all(work, &[verified_entry(person.as_bytes(), verification)])
+    send_all(work, &[verified_entry(*person, verification)])
 }
 
 /// Takes what another own device says of the state that all share. What makes no sense changes
