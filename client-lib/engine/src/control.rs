@@ -115,3 +115,16 @@ pub(crate) fn send_one(
     let content = content.into_bytes();
     work.wish(Wish::SendContent { channel: *channel, content, message: None }).map(Some)
 }
+
+/// Sends control entries to a group, so many of them in one message.
+pub(crate) fn send_all(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    entries: &[ControlEntry],
+    per_message: usize,
+) -> Result<(), StoreError> {
+    for part in entries.chunks(per_message) {
+        send(work, channel, part.to_vec())?;
+    }
+    Ok(())
+}

@@ -164,9 +164,7 @@ pub(crate) fn ensure(work: &mut Work<'_>, channel: &ChannelId) -> Result<DoorRec
     links::door_changed(work, channel, &door)?;
     requests::forget_places(work, channel)?;
     let known = approvals::entries(work, channel)?;
-    for part in known.chunks(ENTRIES_PER_MESSAGE) {
-        control::send(work, channel, part.to_vec())?;
-    }
+    control::send_all(work, channel, &known, ENTRIES_PER_MESSAGE)?;
     Ok(door)
 }
 
@@ -426,10 +424,7 @@ fn tell_everything(
     let mut entries = vec![told(door)?];
     entries.extend(links::entries(work, channel)?);
     entries.extend(approvals::entries(work, channel)?);
-    for part in entries.chunks(ENTRIES_PER_MESSAGE) {
-        control::send(work, channel, part.to_vec())?;
-    }
-    Ok(())
+    control::send_all(work, channel, &entries, ENTRIES_PER_MESSAGE)
 }
 
 /// Draws new keys, unless somebody else did (spec: GRP-111).

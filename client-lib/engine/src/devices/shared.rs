@@ -228,10 +228,7 @@ pub(super) fn revoked_entries(work: &Work<'_>) -> Result<Vec<ControlEntry>, Stor
 
 pub(super) fn send_all(work: &mut Work<'_>, entries: &[ControlEntry]) -> Result<(), StoreError> {
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    for part in entries.chunks(ENTRIES_PER_MESSAGE) {
-        control::send(work, &own_group, part.to_vec())?;
-    }
-    Ok(())
+    control::send_all(work, &own_group, entries, ENTRIES_PER_MESSAGE)
 }
 
 #[cfg(test)]
