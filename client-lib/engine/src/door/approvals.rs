@@ -9,6 +9,7 @@ use hushwire_protocol::{
 use hushwire_wire::id::ChannelId;
 use serde::{Deserialize, Serialize};
 
+use super::requests;
 use crate::{
     log,
     record::Record,
@@ -121,9 +122,7 @@ pub(super) fn entries(
     let prefix = prefix(channel);
     let rows = work.tx.list::<NeededRecord>(&prefix, usize::MAX)?;
     let entry = |key: &[u8]| {
-        let person = key.get(prefix.len()..).ok_or(StoreError::Damaged)?;
-        let person = Fingerprint::try_from(person).map_err(|_| StoreError::Damaged)?;
-        let payload = person.as_bytes().to_vec();
+        let payload = requests::person_in(key, &prefix)?.as_bytes().to_vec();
         Ok(ControlEntry { kind: ControlKind::ApprovalNeeded, payload })
     };
     rows.iter().map(|row| entry(&row.key)).collect()

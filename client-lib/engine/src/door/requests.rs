@@ -128,7 +128,8 @@ fn save(
     work.tx.save(&key(channel, person), record)
 }
 
-fn person_in(key: &[u8], prefix: &[u8]) -> Result<Fingerprint, StoreError> {
+/// Whose fingerprint stands in a key, behind its prefix.
+pub(super) fn person_in(key: &[u8], prefix: &[u8]) -> Result<Fingerprint, StoreError> {
     let person = key.get(prefix.len()..).ok_or(StoreError::Damaged)?;
     Fingerprint::try_from(person).map_err(|_| StoreError::Damaged)
 }
