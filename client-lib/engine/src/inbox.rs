@@ -313,17 +313,24 @@ fn open(work: &Work<'_>, item: &InboxItem) -> Result<Option<OpenedItem>, Fault> 
     Err(Fault::Rejected("ITEM_NOT_OPENED"))
 }
 
+/// Moves on over an item that is not done; gives what it says. It counts for its capability, and is known
+/// if it comes again.
+fn pass_over(work: &mut Work<'_>, item: &InboxItem) -> Result<Option<OpenedItem>, StoreError> {
+    move_cursor(work, item)?;
+    capabilities::used(work, &item.capability)?;
+    let Ok(Some(opened)) = open(work, item) else { return Ok(None) };
+    handled::note(work, &id(work, item)?)?;
+    Ok(Some(opened))
+}
+
 /// An item was refused: it is passed over, and the person told.
 pub(crate) fn reject(
     work: &mut Work<'_>,
     item: &InboxItem,
     code: &'static str,
 ) -> Result<(), StoreError> {
-    move_cursor(work, item)?;
-    capabilities::used(work, &item.capability)?;
-    if let Ok(Some(_)) = open(work, item) {
+    if pass_over(work, item)?.is_some() {
         work.effects.shelf = true;
-        handled::note(work, &id(work, item)?)?;
     }
     work.event(Event::Warning(Warning::ItemRejected { code: code.to_owned() }))
 }
@@ -335,11 +342,9 @@ pub(crate) fn refuse(
     item: &InboxItem,
     reason: InvitationRefusal,
 ) -> Result<(), StoreError> {
-    move_cursor(work, item)?;
-    capabilities::used(work, &item.capability)?;
-    handled::note(work, &id(work, item)?)?;
+    let opened = pass_over(work, item)?;
     work.effects.shelf = true;
-    if let (true, Ok(Some(opened))) = (reason.may_pass(), open(work, item)) {
+    if let Some(opened) = opened.filter(|_| reason.may_pass()) {
         joining::hold(work, item, &opened.sender, &opened.content)?;
     }
     work.event(Event::Warning(Warning::InvitationRefused { reason }))
@@ -348,12 +353,9 @@ pub(crate) fn refuse(
 /// An invitation comes before the removal that it follows: it is kept until this device has read of
 /// that (spec: LNK-080).
 pub(crate) fn put_by(work: &mut Work<'_>, item: &InboxItem) -> Result<(), StoreError> {
-    move_cursor(work, item)?;
-    capabilities::used(work, &item.capability)?;
-    handled::note(work, &id(work, item)?)?;
-    match open(work, item) {
-        Ok(Some(opened)) => joining::hold(work, item, &opened.sender, &opened.content),
-        Ok(None) | Err(_) => Ok(()),
+    match pass_over(work, item)? {
+        Some(opened) => joining::hold(work, item, &opened.sender, &opened.content),
+        None => Ok(()),
     }
 }
 
@@ -363,15 +365,11 @@ pub(crate) fn put_by_unread(
     item: &InboxItem,
     unread: &Unread,
 ) -> Result<(), StoreError> {
-    move_cursor(work, item)?;
-    capabilities::used(work, &item.capability)?;
-    handled::note(work, &id(work, item)?)?;
-    match open(work, item) {
-        Ok(Some(opened)) => {
-            let came_by = Some(item.capability);
-            joining::hold_unread(work, unread, &opened.sender, &opened.content, came_by)
+    match pass_over(work, item)? {
+        Some(OpenedItem { sender, content, .. }) => {
+            joining::hold_unread(work, unread, &sender, &content, Some(item.capability))
         }
-        Ok(None) | Err(_) => Ok(()),
+        None => Ok(()),
     }
 }
 
