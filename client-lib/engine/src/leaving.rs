@@ -5,7 +5,7 @@ use hushwire_protocol::{
     identity::Fingerprint,
 };
 use hushwire_wire::{
-    id::{ChannelId, EntryId, EpochId, Timestamp},
+    id::{ChannelId, EpochId, Timestamp},
     transcript::Operation,
 };
 
@@ -163,8 +163,7 @@ pub(crate) fn send(
     }
     let (epoch, keys) = log::epoch_state(work, channel, &view.epoch)?;
     // A commit of this device that may be under way is not taken from it.
-    let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
-    if !outbox::make_way(work, number, channel, &contested)? {
+    if !outbox::make_way(work, number, channel, &epoch.candidate_ids())? {
         return Ok(Step::Later(work.now.plus_ms(backoff::PENDING_REST_MS)));
     }
     let device = profile::device(work)?;

@@ -288,7 +288,7 @@ pub(crate) fn send_commit(
         return Ok(Step::Aim);
     };
     let (epoch, keys) = epoch_state(work, &channel, &view.epoch)?;
-    let contested: Vec<EntryId> = epoch.candidates.iter().map(|known| known.entry).collect();
+    let contested = epoch.candidate_ids();
     if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
         if contests(&sealed, &contested)? {
             return append(work, number, desk, sealed);

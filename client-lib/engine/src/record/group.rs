@@ -213,6 +213,11 @@ impl EpochRecord {
         let bytes = self.keys.array().map(zeroize::Zeroizing::new);
         Ok(EpochKeys::from_secret_bytes(&*bytes.ok_or(StoreError::Damaged)?))
     }
+
+    /// Ids of the commits of this epoch, in relay order.
+    pub(crate) fn candidate_ids(&self) -> Vec<EntryId> {
+        self.candidates.iter().map(|known| known.entry).collect()
+    }
 }
 
 /// A commit of an epoch.
