@@ -175,14 +175,19 @@ fn save(work: &Work<'_>, before: &ChannelId, record: &SuccessionRecord) -> Resul
     work.tx.save(&key(before), record)
 }
 
-/// What a successor weighs; nothing, if nobody said it who could (spec: GRP-142).
+/// The state of a group; none where it is lost.
+fn state_of(work: &mut Work<'_>, channel: &ChannelId) -> Option<Group> {
+    let provider = work.provider();
+    Group::load(&provider, channel).ok().flatten()
+}
+
+/// What a successor of this group weighs; nothing, if nobody said it who could (spec: GRP-142).
 fn rank_of(
-    work: &mut Work<'_>,
+    before: Option<&Group>,
     successor: &Successor,
 ) -> Result<Option<SuccessorRank>, StoreError> {
-    let provider = work.provider();
     // Where the state of the group is lost, nobody's word can be judged.
-    let Ok(Some(group)) = Group::load(&provider, &successor.before) else { return Ok(None) };
+    let Some(group) = before else { return Ok(None) };
     let members = group.members().map_err(log::store_error)?;
     let by = members.iter().find(|leaf| leaf.credential.signature_key() == successor.key);
     Ok(by.filter(|leaf| leaf.role >= Role::Admin).map(|leaf| SuccessorRank {
@@ -219,14 +224,14 @@ fn may_follow(
 /// What is known of where a group goes on, as far as it still counts: a word that nobody has followed
 /// yet is over when who gave it has lost the role (spec: GRP-142).
 fn counting(
-    work: &mut Work<'_>,
+    work: &Work<'_>,
     before: &ChannelId,
+    group: Option<&Group>,
 ) -> Result<Option<SuccessionRecord>, StoreError> {
     let Some(known) = load(work, before)? else { return Ok(None) };
-    let provider = work.provider();
     // Where the state of the group is lost, nothing can be said against it.
-    let Ok(Some(group)) = Group::load(&provider, before) else { return Ok(Some(known)) };
-    let here = groups::identities(&groups::members_of(&group)?).contains(&known.identity);
+    let Some(group) = group else { return Ok(Some(known)) };
+    let here = groups::identities(&groups::members_of(group)?).contains(&known.identity);
     let role = group.state().role(&known.identity) as u8;
     let counts = known.stage == Stage::Followed || (here && role >= known.role);
     Ok(counts.then_some(known))
@@ -242,20 +247,16 @@ pub(crate) fn take(
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let Some(chat) = chat_of(&group) else { return Ok(()) };
     let said = &offer.successor;
-    let rank = match said.before == *channel {
-        true => rank_of(work, said)?,
-        false => None,
-    };
+    let mls = if said.before == *channel { state_of(work, channel) } else { None };
+    let rank = rank_of(mls.as_ref(), said)?;
     let Some(rank) = rank.filter(|rank| rank.identity == offer.maker) else {
-        let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
-        return work.event(Event::Warning(Warning::EntryRejected { chat, code }));
+        return reject(work, chat);
     };
-    let known = counting(work, channel)?;
+    let known = counting(work, channel, mls.as_ref())?;
     // It is another group here already (spec: GRP-142).
     let is_new = known.as_ref().is_none_or(|known| known.channel != rank.channel);
     if is_new && groups::record(work, &rank.channel)?.is_some() {
-        let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
-        return work.event(Event::Warning(Warning::EntryRejected { chat, code }));
+        return reject(work, chat);
     }
     let roster = groups::last_roster(work, channel, &group)?;
     let bytes = SecretBytes::new(&offer.to_bytes());
@@ -279,6 +280,11 @@ pub(crate) fn take(
         return ask(work, channel, chat);
     }
     work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() })
+}
+
+fn reject(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
+    let code = "SUCCESSOR_NOT_ALLOWED".to_owned();
+    work.event(Event::Warning(Warning::EntryRejected { chat, code }))
 }
 
 /// Whether a device that has followed a successor stays there, though another one ranks higher: who is
@@ -341,7 +347,9 @@ pub(crate) fn follow(work: &mut Work<'_>, chat: ChatNumber) -> Result<Reply, Com
     if chat_of(&group).is_none() {
         return Err(CommandError::WrongChatKind);
     }
-    let offered = counting(work, &channel)?.is_some_and(|record| record.stage != Stage::Followed);
+    let mls = state_of(work, &channel);
+    let known = counting(work, &channel, mls.as_ref())?;
+    let offered = known.is_some_and(|record| record.stage != Stage::Followed);
     if !offered && !joining::has_unread(work, chat)? {
         return Err(CommandError::NoSuccessor);
     }
@@ -440,8 +448,9 @@ pub(crate) fn standing(
         let left = chats::named(work, chat).is_ok_and(|chat| chat.state == ChatState::Left);
         return Ok(if left { Standing::Left } else { Standing::Plain });
     }
-    let Some(rank) = rank_of(work, &successor)? else { return Ok(Standing::Plain) };
-    let known = counting(work, &before)?;
+    let mls = state_of(work, &before);
+    let Some(rank) = rank_of(mls.as_ref(), &successor)? else { return Ok(Standing::Plain) };
+    let known = counting(work, &before, mls.as_ref())?;
     if let Some(known) = &known
         && (known.is_above(&rank, work.now)? || stays(work, known, &rank))
     {
