@@ -60,8 +60,9 @@ pub(crate) fn take(
     let Ok(encoded) = content.encode() else { return Ok(()) };
     let id = encoded.message_id(&uri, &room);
     let from = Origin { channel, group, mls, sender, id, stored_at_ms: entry.stored_at.0 };
-    if group.purpose == PurposeRecord::OwnDevices {
-        granted::arrived(work, &message.sender.device());
+    let device = message.sender.device();
+    if group.purpose == PurposeRecord::OwnDevices && granted::waits(work, &device)? {
+        granted::arrived(work, &device);
     }
     let mut shown = false;
     for part in content.shown() {
