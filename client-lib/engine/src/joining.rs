@@ -35,8 +35,7 @@ use crate::{
     record::{GroupRecord, GroupState, PurposeRecord},
     refreshing, rejoin, revoking, shelf,
     store::StoreError,
-    stuck,
-    succession::{self, Ground},
+    stuck, succession,
     work::Work,
 };
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
@@ -201,7 +200,13 @@ fn follow(
         shelf::used(work, &joined.package)?;
         return Ok(stuck::erase_keys(work, &channel)?);
     }
-    enter(work, sender, invitation, &joined, Before { record: known, asked, read: came.read })
+    enter(
+        work,
+        sender,
+        invitation,
+        &joined,
+        Before { record: known, whose, asked, read: came.read },
+    )
 }
 
 /// Joins the group, unless the invitation is for another device of this identity.
@@ -366,9 +371,11 @@ fn fits(invitation: &Invitation, joined: &Joined) -> bool {
         )
 }
 
-/// What this device knew of a group before it came in.
+/// What this device knew of a group, and of the invitation to it, before it came in.
 struct Before {
     record: Option<GroupRecord>,
+    /// Who invites.
+    whose: Whose,
     /// The chat of an asking that the invitation answers.
     asked: Option<ChatNumber>,
     /// Whether what it leads on from was read to its end since the invitation came.
@@ -382,27 +389,14 @@ fn enter(
     joined: &Joined,
     before: Before,
 ) -> Result<(), Fault> {
-    let Before { record: known, asked, read } = before;
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
-    let from_me = sender.identity() == me;
+    let from_me = before.whose == Whose::Mine;
     // Who lets somebody in by a link does not become a contact by that (spec: LNK-101).
-    if !from_me && asked.is_none() {
+    if !from_me && before.asked.is_none() {
         take_card(work, sender, &invitation.sender)?;
     }
     shelf::used(work, &joined.package)?;
-    let known_purpose = known.as_ref().map(|known| known.purpose);
-    let purpose = match invitation.purpose {
-        Purpose::Direct => purpose::direct(work, &joined.group, &me, known_purpose)?,
-        Purpose::Group => {
-            let ground = match from_me {
-                _ if read || asked.is_some() => Ground::Read,
-                true => Ground::OwnDevice,
-                false => Ground::Invitation,
-            };
-            purpose::group(work, invitation, joined, known_purpose, asked, ground)?
-        }
-        Purpose::OwnDevices => PurposeRecord::OwnDevices,
-    };
+    let purpose = purpose::of(work, invitation, joined, &before)?;
+    let Before { record: known, asked, .. } = before;
     let channel = invitation.group.channel;
     let epoch = invitation.group.epoch;
     let back = known.filter(|known| known.state == GroupState::Stuck);

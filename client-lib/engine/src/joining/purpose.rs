@@ -2,35 +2,57 @@
 
 use hushwire_protocol::{
     group::{Group, Joined},
-    identity::Fingerprint,
-    invitation::Invitation,
+    invitation::{Invitation, Purpose},
 };
 use hushwire_wire::id::ChannelId;
 
+use super::Before;
 use crate::{
     asking, chats,
-    command::{ChatKind, ChatNumber, ChatState, ContactNumber},
+    command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
     contacts, direct,
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
-    log,
+    log, profile,
     record::PurposeRecord,
     store::StoreError,
     succession::{self, Ground, Standing},
     work::Work,
 };
 
+/// What a group is for, and which chat it carries.
+pub(super) fn of(
+    work: &mut Work<'_>,
+    invitation: &Invitation,
+    joined: &Joined,
+    before: &Before,
+) -> Result<PurposeRecord, Fault> {
+    let known = before.record.as_ref().map(|known| known.purpose);
+    match invitation.purpose {
+        Purpose::Direct => direct(work, &joined.group, known),
+        Purpose::Group => {
+            let ground = match before.whose {
+                _ if before.read || before.asked.is_some() => Ground::Read,
+                Whose::Mine => Ground::OwnDevice,
+                Whose::Others => Ground::Invitation,
+            };
+            group(work, invitation, joined, known, before.asked, ground)
+        }
+        Purpose::OwnDevices => Ok(PurposeRecord::OwnDevices),
+    }
+}
+
 /// The direct chat with the one other person of the group. Its inviter is that person, or an own
 /// device: no third can be in it (spec: GRP-013).
-pub(super) fn direct(
+fn direct(
     work: &mut Work<'_>,
     group: &Group,
-    me: &Fingerprint,
     known: Option<PurposeRecord>,
 ) -> Result<PurposeRecord, Fault> {
+    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let members = group.members().map_err(|error| Fault::Store(log::store_error(error)))?;
-    let other = members.iter().map(|member| member.identity()).find(|identity| identity != me);
+    let other = members.iter().map(|member| member.identity()).find(|identity| *identity != me);
     // An own device may invite before the other side is in; then nobody is named yet.
     let other = other.ok_or(Fault::Rejected("DIRECT_WITHOUT_OTHER"))?;
     let contact = contacts::ensure(work, &other, None)?;
@@ -66,7 +88,7 @@ pub(super) fn entered_direct(
 
 /// The chat of several in which the group is: a new one, that of an asking, or the one that it takes the
 /// place of.
-pub(super) fn group(
+fn group(
     work: &mut Work<'_>,
     invitation: &Invitation,
     joined: &Joined,
