@@ -25,8 +25,7 @@ pub(super) fn refused(
     let later = Progress::Refused { retry_after_ms: refusal.retry_after_ms };
     match (&wish, refusal.code) {
         (Wish::SendContent { message: Some(_), .. }, _) if refusal.code.retry() == Retry::Never => {
-            fail(work, number, FailureReason::Refused)?;
-            Ok(Progress::Settled)
+            ended(work, number, FailureReason::Refused)
         }
         // The log goes on elsewhere: reading it decides what becomes of the sealed bytes. Nothing
         // else is decided by a log (spec: CLI-109).
@@ -43,14 +42,10 @@ pub(super) fn refused(
             let retry_after_ms = refusal.retry_after_ms.max(backoff::REFUSED_REST_MS);
             Ok(Progress::Refused { retry_after_ms })
         }
-        (Wish::ReachContact { .. }, Code::Denied | Code::CapabilitySpent) => {
-            fail(work, number, FailureReason::LinkNotValid)?;
-            Ok(Progress::Settled)
-        }
-        (Wish::AskToJoin { .. }, Code::Denied | Code::CapabilitySpent) => {
-            fail(work, number, FailureReason::LinkNotValid)?;
-            Ok(Progress::Settled)
-        }
+        (
+            Wish::ReachContact { .. } | Wish::AskToJoin { .. },
+            Code::Denied | Code::CapabilitySpent,
+        ) => ended(work, number, FailureReason::LinkNotValid),
         // The person is known by a used link only; its own card comes when it comes online.
         (Wish::AddPerson { .. }, Code::CapabilitySpent) => Ok(later),
         (Wish::AddPerson { .. } | Wish::ReachContact { .. }, Code::ShelfEmpty) => {
@@ -84,11 +79,19 @@ pub(super) fn refused(
             Ok(Progress::Settled)
         }
         _ if refusal.code.retry() == Retry::Never && can_fail(&wish) => {
-            fail(work, number, FailureReason::Refused)?;
-            Ok(Progress::Settled)
+            ended(work, number, FailureReason::Refused)
         }
         _ => Ok(later),
     }
+}
+
+fn ended(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    reason: FailureReason,
+) -> Result<Progress, StoreError> {
+    fail(work, number, reason)?;
+    Ok(Progress::Settled)
 }
 
 /// Whether a person can be told of a wish that a relay will never grant. Others wait: what they are
