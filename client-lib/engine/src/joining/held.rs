@@ -47,18 +47,31 @@ pub(super) struct HeldRecord {
     /// When it is not kept any more; zero in a row of a build before.
     #[serde(default)]
     pub(super) until_ms: u64,
-    /// The group that is read to its end before it is followed; none: it waits for something else.
-    #[serde(with = "id::option", default)]
-    pub(super) unread: Option<ChannelId>,
-    /// The chat that it leads on, if it waits for what is not read there.
+    /// What is read to its end before it is followed; none: it waits for something else.
     #[serde(default)]
+    pub(super) reading: Option<Reading>,
+}
+
+/// What an invitation waits for that another group may speak against.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(super) struct Reading {
+    /// The group that is read.
+    #[serde(with = "id")]
+    pub(super) channel: ChannelId,
+    /// The chat that the invitation leads on, if it does.
     pub(super) chat: Option<ChatNumber>,
-    /// Whether that was read since it came.
-    #[serde(default)]
-    pub(super) read: bool,
-    /// Whether it was looked at, and has to wait for that.
-    #[serde(default)]
-    pub(super) looked: bool,
+    pub(super) stage: Stage,
+}
+
+/// How far that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Stage {
+    /// It was looked at, and has to wait.
+    Unread,
+    /// Something speaks for it by now: it is looked at again.
+    Released,
+    /// The group was read to its end since it came, and says what it says.
+    Read,
 }
 
 impl Record for HeldRecord {
@@ -85,10 +98,7 @@ pub(crate) fn hold(
         content: SecretBytes::new(content),
         capability: Some(item.capability),
         until_ms: until(work).0,
-        unread: None,
-        chat: None,
-        read: false,
-        looked: false,
+        reading: None,
     };
     work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)
 }
@@ -129,7 +139,7 @@ fn make_room(
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if row.record.until_ms <= work.now.0 {
             forget_held(work, &row.key)?;
-        } else if row.record.unread.is_some() {
+        } else if row.record.reading.is_some() {
             // They have a room of their own.
         } else if credential(&row.record)?.identity() == sender.identity() {
             of_sender.push(row);
@@ -172,7 +182,8 @@ pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
     let sender = credential(&record)?;
     forget_held(work, key)?;
-    let came = Came { by: record.capability.as_ref(), read: record.read };
+    let read = record.reading.is_some_and(|reading| reading.stage == Stage::Read);
+    let came = Came { by: record.capability.as_ref(), read };
     super::take(work, &sender, record.content.expose(), came)
 }
 
@@ -242,10 +253,7 @@ mod tests {
             content: SecretBytes::new(b"invitation"),
             capability: Some(CapabilityId::from_bytes([by; 32])),
             until_ms,
-            unread: None,
-            chat: None,
-            read: false,
-            looked: false,
+            reading: None,
         };
         work.tx.save(&[PREFIX, &by_number(place)].concat(), &record).unwrap();
     }
@@ -298,15 +306,13 @@ mod tests {
 
     /// Holds one of this sender that waits for another group to be read.
     fn keep_unread(work: &Work<'_>, number: u64, sender: &DeviceCredential, until_ms: u64) {
+        let channel = ChannelId::from_bytes([1; 32]);
         let record = HeldRecord {
             sender: sender.to_bytes(),
             content: SecretBytes::new(b"invitation"),
             capability: None,
             until_ms,
-            unread: Some(ChannelId::from_bytes([1; 32])),
-            chat: None,
-            read: false,
-            looked: true,
+            reading: Some(Reading { channel, chat: None, stage: Stage::Unread }),
         };
         work.tx.save(&[PREFIX, b"unread", &by_number(number)].concat(), &record).unwrap();
     }

@@ -19,7 +19,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::id::{CapabilityId, ChannelId};
 
-use super::held::{self, HeldRecord, PREFIX};
+use super::held::{self, HeldRecord, PREFIX, Reading, Stage};
 use crate::{
     command::ChatNumber,
     groups, profile,
@@ -74,10 +74,11 @@ pub(crate) fn hold_unread(
         content: SecretBytes::new(content),
         capability,
         until_ms: held::until(work).0,
-        unread: Some(unread.channel),
-        chat: unread.word.map(|word| word.chat),
-        read: false,
-        looked: true,
+        reading: Some(Reading {
+            channel: unread.channel,
+            chat: unread.word.map(|word| word.chat),
+            stage: Stage::Unread,
+        }),
     };
     if let Some(word) = unread.word
         && !has_unread(work, word.chat)?
@@ -103,7 +104,7 @@ pub(super) fn make_room(
     let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
     let mut rows: BTreeMap<Fingerprint, Vec<(u64, Vec<u8>)>> = BTreeMap::new();
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
-        if row.record.unread.is_none() {
+        if row.record.reading.is_none() {
             continue;
         }
         if row.record.until_ms <= work.now.0 {
@@ -152,8 +153,9 @@ pub(crate) fn still_unread(
     unread: &Unread,
 ) -> Result<(), StoreError> {
     if let Some(record) = work.tx.load::<HeldRecord>(key)? {
-        let unread = Some(unread.channel);
-        work.tx.save(key, &HeldRecord { unread, read: false, looked: true, ..record })?;
+        let chat = record.reading.and_then(|reading| reading.chat);
+        let reading = Reading { channel: unread.channel, chat, stage: Stage::Unread };
+        work.tx.save(key, &HeldRecord { reading: Some(reading), ..record })?;
     }
     read(work, &unread.channel)
 }
@@ -178,9 +180,12 @@ pub(crate) fn was_read(
     number: WishNumber,
     channel: &ChannelId,
 ) -> Result<Step, StoreError> {
-    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
-        if row.record.unread == Some(*channel) {
-            work.tx.save(&row.key, &HeldRecord { read: true, ..row.record })?;
+    for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if let Some(reading) = &mut row.record.reading
+            && reading.channel == *channel
+        {
+            reading.stage = Stage::Read;
+            work.tx.save(&row.key, &row.record)?;
         }
     }
     work.effects.contacts = true;
@@ -190,9 +195,13 @@ pub(crate) fn was_read(
 
 /// The group before or the person speaks for a successor: what leads there is looked at now.
 pub(crate) fn release(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
-    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
-        if row.record.chat == Some(chat) {
-            work.tx.save(&row.key, &HeldRecord { looked: false, ..row.record })?;
+    for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if let Some(reading) = &mut row.record.reading
+            && reading.chat == Some(chat)
+            && reading.stage == Stage::Unread
+        {
+            reading.stage = Stage::Released;
+            work.tx.save(&row.key, &row.record)?;
         }
     }
     work.effects.contacts = true;
@@ -202,18 +211,18 @@ pub(crate) fn release(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Store
 /// Whether it is known already that one has to wait: nothing was read since it was looked at. Where this
 /// device is not in that group any more, something else decides.
 pub(super) fn waits(work: &Work<'_>, record: &HeldRecord) -> Result<bool, StoreError> {
-    let Some(channel) = record.unread.filter(|_| record.looked && !record.read) else {
+    let Some(reading) = record.reading.filter(|reading| reading.stage == Stage::Unread) else {
         return Ok(false);
     };
-    let group = groups::record(work, &channel)?;
-    let stuck = record.chat.is_some();
+    let group = groups::record(work, &reading.channel)?;
+    let leads_on = reading.chat.is_some();
     Ok(group.is_some_and(|group| {
-        group.state == GroupState::Member || (stuck && group.state == GroupState::Stuck)
+        group.state == GroupState::Member || (leads_on && group.state == GroupState::Stuck)
     }))
 }
 
 /// Whether somebody's word that a chat goes on elsewhere waits for what is not read.
 pub(crate) fn has_unread(work: &Work<'_>, chat: ChatNumber) -> Result<bool, StoreError> {
     let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX)?;
-    Ok(rows.iter().any(|row| row.record.chat == Some(chat)))
+    Ok(rows.iter().any(|row| row.record.reading.is_some_and(|it| it.chat == Some(chat))))
 }
