@@ -20,6 +20,11 @@ use crate::{
     plan::Relays,
 };
 
+/// Whether a warning is of an item that was refused with this code.
+fn rejects(warning: &Warning, code: &str) -> bool {
+    matches!(warning, Warning::ItemRejected { code: found } if found == code)
+}
+
 impl World {
     /// Reads what happened to a device, as an app does.
     pub(super) fn events(&mut self, client: usize) {
@@ -59,30 +64,29 @@ impl World {
         match event {
             Event::MessageAdded { chat, message }
             | Event::MessageStateChanged { chat, message } => {
-                if let Some(info) = self.message(client, chat, message) {
-                    self.saw(client, info)?;
+                match self.message(client, chat, message) {
+                    Some(info) => self.saw(client, info),
+                    None => Ok(()),
                 }
             }
             Event::MembersRemoved { chat, members } => {
                 if let Some(key) = self.key_of(client, chat) {
                     self.ledger.view(client, &key).removed.extend(members);
                 }
-                self.compare(client, chat)?;
+                self.compare(client, chat)
             }
             Event::MembersAdded { chat, members } => {
                 if let Some(key) = self.key_of(client, chat) {
                     let view = self.ledger.view(client, &key);
                     view.removed.retain(|gone| !members.contains(gone));
                 }
-                self.compare(client, chat)?;
+                self.compare(client, chat)
             }
-            Event::GroupLinksChanged(chat) => self.give_group_links(client, chat),
-            Event::JoinRequested { chat, request } => self.hear_knock(client, chat, request),
             Event::GroupSucceeded { chat, .. } => {
                 self.stuck.remove(&(client, Some(chat)));
                 self.goes_on(client, chat);
                 self.chat_moved(client, chat);
-                self.compare(client, chat)?;
+                self.compare(client, chat)
             }
             // It may be in again by now: what was said between is not for it.
             Event::RemovedFromChat(chat) => {
@@ -90,40 +94,54 @@ impl World {
                     self.ledger.view(client, &key).close();
                 }
                 self.chat_moved(client, chat);
-                self.compare(client, chat)?;
+                self.compare(client, chat)
             }
             Event::ChatAdded(chat)
             | Event::ChatChanged(chat)
             | Event::GroupChanged { chat, .. }
             | Event::GroupDissolved { chat, .. } => {
                 self.chat_moved(client, chat);
-                self.compare(client, chat)?;
+                self.compare(client, chat)
             }
-            // What was said between, it cannot read.
-            Event::GroupRejoined { chat: Some(chat), .. } => {
-                self.stuck.remove(&(client, Some(chat)));
-                let now = self.now;
-                if let Some(key) = self.key_of(client, chat) {
-                    let view = self.ledger.view(client, &key);
-                    view.open_since = view.open_since.map(|_| now);
-                    // What it said in a branch that was left comes again, behind other things.
-                    let own = self.ledger.said.values_mut();
-                    own.filter(|said| said.client == client && said.key == key)
-                        .for_each(|said| said.retried = true);
-                }
-                self.compare(client, chat)?;
+            Event::GroupRejoined { chat, .. } => {
+                self.stuck.remove(&(client, chat));
+                chat.map_or(Ok(()), |chat| self.rejoined(client, chat))
             }
+            Event::Warning(warning) => self.warning(client, warning),
+            other => {
+                self.event_of_device(client, other);
+                Ok(())
+            }
+        }
+    }
+
+    /// What was said while a device was not in a chat, it cannot read.
+    fn rejoined(&mut self, client: usize, chat: ChatNumber) -> Result<(), Violation> {
+        let now = self.now;
+        if let Some(key) = self.key_of(client, chat) {
+            let view = self.ledger.view(client, &key);
+            view.open_since = view.open_since.map(|_| now);
+            // What it said in a branch that was left comes again, behind other things.
+            let own = self.ledger.said.values_mut();
+            own.filter(|said| said.client == client && said.key == key)
+                .for_each(|said| said.retried = true);
+        }
+        self.compare(client, chat)
+    }
+
+    /// What is about no chat's content: links, knocks, how a device stands.
+    fn event_of_device(&mut self, client: usize, event: Event) {
+        let linking = self.clients[client].standing == Standing::Linking;
+        match event {
+            Event::GroupLinksChanged(chat) => self.give_group_links(client, chat),
+            Event::JoinRequested { chat, request } => self.hear_knock(client, chat, request),
             Event::DeviceCompare { code } => {
                 self.digits.insert(client, code.expose().to_owned());
                 let at = self.now.plus_ms(self.clients[client].dice.between(500, 5_000));
                 self.agenda.put(at, Happening::Confirms(client));
             }
-            Event::DeviceLinked if self.clients[client].standing == Standing::Linking => {
-                self.clients[client].standing = Standing::In;
-            }
-            Event::DeviceLinkFailed(_) if self.clients[client].standing == Standing::Linking => {
-                self.clients[client].standing = Standing::Out;
-            }
+            Event::DeviceLinked if linking => self.clients[client].standing = Standing::In,
+            Event::DeviceLinkFailed(_) if linking => self.clients[client].standing = Standing::Out,
             // Some clock was wrong: the person is told, and begins anew.
             Event::ContactFailed {
                 chat,
@@ -136,25 +154,26 @@ impl World {
             Event::GroupStuck { chat, .. } => {
                 self.stuck.insert((client, chat));
             }
-            Event::GroupRejoined { chat, .. } => {
-                self.stuck.remove(&(client, chat));
-            }
             Event::OwnGroupFormedAnew => {
                 self.stuck.remove(&(client, None));
             }
-            Event::Warning(Warning::InvitationRefused {
-                reason: InvitationRefusal::DeviceNotKnown,
-            }) => {
+            _ => {}
+        }
+    }
+
+    fn warning(&mut self, client: usize, warning: Warning) -> Result<(), Violation> {
+        match warning {
+            Warning::InvitationRefused { reason: InvitationRefusal::DeviceNotKnown } => {
                 self.turned_away.insert(client);
             }
-            Event::Warning(Warning::ClockDiffers { .. }) if self.clients[client].skewed => {}
-            Event::Warning(Warning::InboxDenied { .. })
+            Warning::ClockDiffers { .. } if self.clients[client].skewed => {}
+            Warning::InboxDenied { .. }
                 if self.clients[client].standing == Standing::Out || self.is_unlisted(client) =>
             {
                 self.clients[client].standing = Standing::Out;
             }
-            Event::Warning(warning) if self.is_explained(client, &warning) => {}
-            Event::Warning(warning) if check::accuses(&warning) => {
+            warning if self.is_explained(client, &warning) => {}
+            warning if check::accuses(&warning) => {
                 return Err(Violation::FalseAlarm(format!("device {client}: {warning:?}")));
             }
             _ => {}
@@ -177,20 +196,17 @@ impl World {
         }
         // A device whose clock is wrong asks at a time that is not.
         let skewed = self.clients.iter().any(|device| device.skewed);
-        if skewed && matches!(warning, Warning::ItemRejected { code } if code == "REJOIN_NOT_VALID")
-        {
+        if skewed && rejects(warning, "REJOIN_NOT_VALID") {
             return true;
         }
         // Where others went on by a commit of its own that its store does not know, and removed it then.
-        let removed = |warning: &Warning| matches!(warning, Warning::ItemRejected { code } if code == "REJOIN_NOT_A_MEMBER");
-        if self.hostile.is_some() && removed(warning) {
+        if self.hostile.is_some() && rejects(warning, "REJOIN_NOT_A_MEMBER") {
             return true;
         }
         // A link of a device that was revoked meanwhile leads nowhere: its invitation is denied.
         let person = self.clients[client].person;
         let is_out = |device: &Client| device.standing == Standing::Out && device.person != person;
-        let not_sent = |warning: &Warning| matches!(warning, Warning::ItemRejected { code } if code == "ITEM_NOT_SENT");
-        if not_sent(warning) && self.clients.iter().any(is_out) {
+        if rejects(warning, "ITEM_NOT_SENT") && self.clients.iter().any(is_out) {
             return true;
         }
         let Some((chat, _)) = accused else { return false };
