@@ -282,21 +282,10 @@ pub(crate) fn fail_ready(
 
 #[cfg(test)]
 mod tests {
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng as _;
-
     use super::*;
-    use crate::{memory::MemoryStore, transaction::Transaction, work::Effects};
+    use crate::work::trial::{NOW, with_work};
 
     const CHANNEL: ChannelId = ChannelId::from_bytes([1; 32]);
-
-    fn with_work(test: impl FnOnce(&mut Work<'_>)) {
-        let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-        let tx = Transaction::new(&store);
-        let rules = hushwire_protocol::group::RuleVersion::SUPPORTED;
-        let effects = Effects::default();
-        test(&mut Work { tx, rng: &mut rng, now: Timestamp(1), rules, effects });
-    }
 
     fn person(byte: u8, packages: Packages) -> Wish {
         let person = Fingerprint::from_bytes([byte; 32]);
@@ -347,11 +336,11 @@ mod tests {
             wish(work, person(1, gathered())).unwrap();
             assert_eq!(gathering_until(work, &CHANNEL), Ok(None));
             wish(work, person(2, Packages::default())).unwrap();
-            let until = Timestamp(1).plus_ms(GATHER_WAIT_MS);
+            let until = NOW.plus_ms(GATHER_WAIT_MS);
             assert_eq!(gathering_until(work, &CHANNEL), Ok(Some(until)));
             work.now = until;
             assert_eq!(gathering_until(work, &CHANNEL), Ok(None));
-            work.now = Timestamp(2);
+            work.now = NOW.plus_ms(1);
             let second = wish::of_channel(work, &CHANNEL).unwrap().pop().unwrap();
             work.update_wish(second.number, person(2, gathered())).unwrap();
             assert_eq!(gathering_until(work, &CHANNEL), Ok(None));

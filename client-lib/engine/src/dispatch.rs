@@ -148,54 +148,41 @@ fn events(work: &Work<'_>, from: EventNumber, count_max: u32) -> Result<Reply, C
 
 #[cfg(test)]
 mod tests {
-    use hushwire_wire::id::Timestamp;
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng as _;
-
     use super::*;
     use crate::{
         command::ChatNumber,
         event::Event,
-        memory::MemoryStore,
-        transaction::Transaction,
-        work::{EVENTS_KEPT_MAX, Effects},
+        work::{EVENTS_KEPT_MAX, trial::with_work},
     };
 
     #[test]
     fn the_newest_events_are_kept_and_who_asks_for_others_is_told_which() {
         // spec: CLI-020, CLI-107
-        let store = MemoryStore::default();
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let mut work = Work {
-            tx: Transaction::new(&store),
-            rng: &mut rng,
-            now: Timestamp(1),
-            effects: Effects::default(),
-            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
-        };
-        let first = |work: &mut Work<'_>, from| {
-            let command = Command::Events { from: EventNumber(from), count_max: 1 };
-            dispatch(work, command).map(|reply| match reply {
-                Reply::Events(events) => events.first().map(|event| event.number.0),
-                _ => None,
-            })
-        };
-        assert_eq!(first(&mut work, 0), Ok(None));
-        for _ in 0..EVENTS_KEPT_MAX {
-            work.event(Event::ChatChanged(ChatNumber(1))).unwrap();
-        }
-        assert_eq!(first(&mut work, 0), Ok(Some(1)));
-        assert_eq!(first(&mut work, 1), Ok(Some(1)));
-        for _ in 0..3 {
-            work.event(Event::ChatChanged(ChatNumber(1))).unwrap();
-        }
-        let gone = CommandError::EventsGone { oldest: EventNumber(4) };
-        for from in 0..4 {
-            assert_eq!(first(&mut work, from), Err(gone));
-        }
-        assert_eq!(first(&mut work, 4), Ok(Some(4)));
-        assert_eq!(first(&mut work, EVENTS_KEPT_MAX + 4), Ok(None));
-        let kept = work.tx.list::<EventRecord>(&[], usize::MAX).unwrap();
-        assert_eq!(kept.len() as u64, EVENTS_KEPT_MAX);
+        with_work(|work| {
+            let first = |work: &mut Work<'_>, from| {
+                let command = Command::Events { from: EventNumber(from), count_max: 1 };
+                dispatch(work, command).map(|reply| match reply {
+                    Reply::Events(events) => events.first().map(|event| event.number.0),
+                    _ => None,
+                })
+            };
+            assert_eq!(first(work, 0), Ok(None));
+            for _ in 0..EVENTS_KEPT_MAX {
+                work.event(Event::ChatChanged(ChatNumber(1))).unwrap();
+            }
+            assert_eq!(first(work, 0), Ok(Some(1)));
+            assert_eq!(first(work, 1), Ok(Some(1)));
+            for _ in 0..3 {
+                work.event(Event::ChatChanged(ChatNumber(1))).unwrap();
+            }
+            let gone = CommandError::EventsGone { oldest: EventNumber(4) };
+            for from in 0..4 {
+                assert_eq!(first(work, from), Err(gone));
+            }
+            assert_eq!(first(work, 4), Ok(Some(4)));
+            assert_eq!(first(work, EVENTS_KEPT_MAX + 4), Ok(None));
+            let kept = work.tx.list::<EventRecord>(&[], usize::MAX).unwrap();
+            assert_eq!(kept.len() as u64, EVENTS_KEPT_MAX);
+        });
     }
 }

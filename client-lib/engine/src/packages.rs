@@ -414,7 +414,7 @@ mod tests {
     use rand_core::SeedableRng as _;
 
     use super::*;
-    use crate::{memory::MemoryStore, transaction::Transaction};
+    use crate::work::trial::with_work;
 
     fn list(
         manager: &ManagerKey,
@@ -438,38 +438,32 @@ mod tests {
     #[test]
     fn a_device_list_below_one_that_was_seen_is_refused() {
         // spec: IDN-033
-        let store = MemoryStore::default();
-        let mut sealing = ChaCha20Rng::seed_from_u64(1);
-        let mut rng = ChaCha20Rng::seed_from_u64(2);
-        let mut work = Work {
-            tx: Transaction::new(&store),
-            rng: &mut rng,
-            now: Timestamp(1),
-            effects: crate::work::Effects::default(),
-            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
-        };
-        let manager = ManagerKey::from_bytes(&[7; 32]);
-        let statement =
-            RootKey::from_bytes(&[7; 32]).state_manager(manager.public(), ManagerCounter(1));
-        let person = statement.identity();
-        contacts::ensure(&mut work, &person, None).unwrap();
-        let shelf_key = ShelfKey::from_bytes([9; 32]);
-        let host = hushwire_protocol::address::Host::parse("a.org").unwrap();
-        let relay = hushwire_wire::id::RelayId::from_bytes([1; 32]);
-        let route = Route {
-            relay: RelayAddress::new(host, 1, relay).unwrap(),
-            inbox: InboxId::from_bytes([5; 16]),
-            capability: CapabilitySecret::from_bytes([6; 32]),
-            shelf_key: shelf_key.share(),
-            identity: person,
-            minimum: DeviceListRank::default(),
-        };
-        for (version, taken) in [(2, true), (1, false), (2, true), (3, true), (2, false)] {
-            let answer = list(&manager, &statement, version, &shelf_key, &mut sealing);
-            let mut packages = Packages::default();
-            let gathered = take_answer(&work, &route, &mut packages, answer).unwrap();
-            assert_eq!(matches!(gathered, Gathered::Going), taken, "{version}");
-            assert_eq!(packages.listed, taken);
-        }
+        with_work(|work| {
+            work.now = Timestamp(1);
+            let mut sealing = ChaCha20Rng::seed_from_u64(1);
+            let manager = ManagerKey::from_bytes(&[7; 32]);
+            let statement =
+                RootKey::from_bytes(&[7; 32]).state_manager(manager.public(), ManagerCounter(1));
+            let person = statement.identity();
+            contacts::ensure(work, &person, None).unwrap();
+            let shelf_key = ShelfKey::from_bytes([9; 32]);
+            let host = hushwire_protocol::address::Host::parse("a.org").unwrap();
+            let relay = hushwire_wire::id::RelayId::from_bytes([1; 32]);
+            let route = Route {
+                relay: RelayAddress::new(host, 1, relay).unwrap(),
+                inbox: InboxId::from_bytes([5; 16]),
+                capability: CapabilitySecret::from_bytes([6; 32]),
+                shelf_key: shelf_key.share(),
+                identity: person,
+                minimum: DeviceListRank::default(),
+            };
+            for (version, taken) in [(2, true), (1, false), (2, true), (3, true), (2, false)] {
+                let answer = list(&manager, &statement, version, &shelf_key, &mut sealing);
+                let mut packages = Packages::default();
+                let gathered = take_answer(work, &route, &mut packages, answer).unwrap();
+                assert_eq!(matches!(gathered, Gathered::Going), taken, "{version}");
+                assert_eq!(packages.listed, taken);
+            }
+        });
     }
 }

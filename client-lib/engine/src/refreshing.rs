@@ -246,33 +246,15 @@ pub(crate) fn check_done(work: &mut Work<'_>) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use hushwire_protocol::{
-        address::{Host, RelayAddress},
-        group::RuleVersion,
-    };
-    use hushwire_wire::id::{RelayId, Timestamp};
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng as _;
+    use hushwire_wire::id::Timestamp;
 
     use super::*;
-    use crate::{clock, memory::MemoryStore, transaction::Transaction, work::Effects};
+    use crate::{
+        clock,
+        work::trial::{NOW, with_profile},
+    };
 
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
     const HOUR_MS: u64 = 60 * 60 * 1000;
-
-    /// A profile whose own group is the group of the test.
-    fn with_group(test: impl FnOnce(&mut Work<'_>, &ChannelId)) {
-        let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-        let tx = Transaction::new(&store);
-        let effects = Effects::default();
-        let rules = RuleVersion::SUPPORTED;
-        let mut work = Work { tx, rng: &mut rng, now: NOW, effects, rules };
-        let host = Host::parse("relay.example").unwrap();
-        let relay = RelayAddress::new(host, 4433, RelayId::from_bytes([1; 32])).unwrap();
-        profile::create(&mut work, "Alice", &relay.to_string()).unwrap();
-        let channel = work.identity().unwrap().unwrap().own_group;
-        test(&mut work, &channel);
-    }
 
     fn refresh(work: &Work<'_>, channel: &ChannelId) -> Refresh {
         groups::record(work, channel).unwrap().unwrap().refresh.unwrap()
@@ -290,7 +272,7 @@ mod tests {
         for leaves in [169, 1_000, 5_000] {
             assert_eq!(life_ms(leaves), leaves * HOUR_MS);
         }
-        with_group(|work, _| {
+        with_profile(|work, _| {
             // All came in at once; in no day are there many more than 24.
             let mut days = std::collections::BTreeMap::<u64, u32>::new();
             for _ in 0..1_000 {
@@ -307,7 +289,7 @@ mod tests {
     #[test]
     fn a_leaf_is_renewed_at_its_time_once() {
         // spec: CLI-170
-        with_group(|work, channel| {
+        with_profile(|work, channel| {
             let drawn = refresh(work, channel);
             work.now = Timestamp(drawn.at_ms - 1);
             due(work, channel).unwrap();
@@ -328,7 +310,7 @@ mod tests {
     #[test]
     fn who_missed_the_time_waits_once_more_and_not_again() {
         // spec: CLI-171
-        with_group(|work, channel| {
+        with_profile(|work, channel| {
             work.now = Timestamp(refresh(work, channel).at_ms + 30 * 24 * HOUR_MS);
             due(work, channel).unwrap();
             assert_eq!(wished(work, channel), 0);
@@ -344,7 +326,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_ahead_delays_no_renewal_for_years() {
         // spec: CLI-137, CLI-171
-        with_group(|work, channel| {
+        with_profile(|work, channel| {
             work.now = NOW.plus_ms(10 * 365 * 24 * HOUR_MS);
             renewed(work, channel).unwrap();
             work.now = NOW;
@@ -359,7 +341,7 @@ mod tests {
     #[test]
     fn a_group_that_has_grown_waits_longer() {
         // spec: CLI-170
-        with_group(|work, channel| {
+        with_profile(|work, channel| {
             let mut group = groups::record(work, channel).unwrap().unwrap();
             // Drawn as if by a clock that said that little time was to pass.
             group.refresh = Some(Refresh {

@@ -508,46 +508,36 @@ impl Wish {
 
 #[cfg(test)]
 mod tests {
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng as _;
-
     use super::*;
-    use crate::{memory::MemoryStore, transaction::Transaction, work::Effects};
+    use crate::work::trial::with_work;
 
     #[test]
     fn wishes_of_a_channel_are_found_also_in_a_store_of_a_build_before() {
         // spec: CLI-106
-        let store = MemoryStore::default();
-        let mut rng = ChaCha20Rng::seed_from_u64(1);
-        let mut work = Work {
-            tx: Transaction::new(&store),
-            rng: &mut rng,
-            now: Timestamp(1),
-            effects: Effects::default(),
-            rules: hushwire_protocol::group::RuleVersion::SUPPORTED,
-        };
-        let [here, there] = [1, 2].map(|byte| ChannelId::from_bytes([byte; 32]));
-        let found = |work: &Work<'_>| -> Vec<u64> {
-            of_channel(work, &here).unwrap().iter().map(|row| row.number.0).collect()
-        };
-        for channel in [here, there, here, here] {
-            work.wish(Wish::Leave { channel }).unwrap();
-        }
-        work.wish(Wish::PutDeviceList).unwrap();
-        assert_eq!(found(&work), [1, 3, 4]);
-        for channel in [here, there] {
-            for number in 1..=5 {
-                let key = crate::record::by_channel_wish(&channel, WishNumber(number));
-                work.tx.remove(Table::ChannelWish, &key);
+        with_work(|work| {
+            let [here, there] = [1, 2].map(|byte| ChannelId::from_bytes([byte; 32]));
+            let found = |work: &Work<'_>| -> Vec<u64> {
+                of_channel(work, &here).unwrap().iter().map(|row| row.number.0).collect()
+            };
+            for channel in [here, there, here, here] {
+                work.wish(Wish::Leave { channel }).unwrap();
             }
-        }
-        assert_eq!(found(&work), [0; 0]);
-        assert_eq!(open(&work).unwrap().len(), 5);
-        assert_eq!(found(&work), [1, 3, 4]);
-        work.settle(WishNumber(3));
-        assert_eq!(found(&work), [1, 4]);
-        // One that is about another channel by now.
-        work.update_wish(WishNumber(1), Wish::Leave { channel: there }).unwrap();
-        assert_eq!(found(&work), [4]);
+            work.wish(Wish::PutDeviceList).unwrap();
+            assert_eq!(found(work), [1, 3, 4]);
+            for channel in [here, there] {
+                for number in 1..=5 {
+                    let key = crate::record::by_channel_wish(&channel, WishNumber(number));
+                    work.tx.remove(Table::ChannelWish, &key);
+                }
+            }
+            assert_eq!(found(work), [0; 0]);
+            assert_eq!(open(work).unwrap().len(), 5);
+            assert_eq!(found(work), [1, 3, 4]);
+            work.settle(WishNumber(3));
+            assert_eq!(found(work), [1, 4]);
+            // One that is about another channel by now.
+            work.update_wish(WishNumber(1), Wish::Leave { channel: there }).unwrap();
+            assert_eq!(found(work), [4]);
+        });
     }
 }

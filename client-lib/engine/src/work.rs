@@ -4,6 +4,9 @@
 //! Whatever leaves the engine is collected in [`Effects`] and released only after the transaction
 //! was applied: persist before you speak (spec: CLI-002).
 
+#[cfg(test)]
+pub(crate) mod trial;
+
 use std::collections::BTreeSet;
 
 use hushwire_protocol::{group::RuleVersion, provider::Provider};

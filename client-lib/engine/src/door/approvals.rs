@@ -138,13 +138,8 @@ pub(super) fn forget(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreEr
 
 #[cfg(test)]
 mod tests {
-    use hushwire_protocol::group::RuleVersion;
-    use hushwire_wire::id::Timestamp;
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng as _;
-
     use super::*;
-    use crate::{memory::MemoryStore, transaction::Transaction, work::Effects};
+    use crate::work::trial::with_work;
 
     fn somebody(number: usize) -> Fingerprint {
         let mut bytes = [0; 32];
@@ -155,31 +150,25 @@ mod tests {
     #[test]
     fn who_went_first_is_not_let_in_because_many_went_after() {
         // spec: GRP-146
-        let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-        let work = Work {
-            tx: Transaction::new(&store),
-            rng: &mut rng,
-            now: Timestamp(1),
-            effects: Effects::default(),
-            rules: RuleVersion::SUPPORTED,
-        };
-        let here = ChannelId::from_bytes([1; 32]);
-        let all_need = |people: core::ops::Range<usize>| {
-            people.into_iter().all(|number| needs(&work, &here, &somebody(number)).unwrap())
-        };
-        need(&work, &here, &somebody(5_000), Source::Told).unwrap();
-        for number in 0..NEEDED_MAX - 1 {
-            need(&work, &here, &somebody(number), Source::Seen).unwrap();
-        }
-        assert!(!needs(&work, &here, &somebody(4_000)).unwrap(), "it went nowhere");
-        // What was told gives way to what was seen, not the other way round.
-        need(&work, &here, &somebody(6_000), Source::Told).unwrap();
-        need(&work, &here, &somebody(NEEDED_MAX - 1), Source::Seen).unwrap();
-        need(&work, &here, &somebody(NEEDED_MAX), Source::Seen).unwrap();
-        assert_eq!(entries(&work, &here).unwrap().len(), NEEDED_MAX);
-        assert!(all_need(0..NEEDED_MAX + 1));
-        assert!(needs(&work, &here, &somebody(4_000)).unwrap(), "nobody can tell any more");
-        let elsewhere = ChannelId::from_bytes([2; 32]);
-        assert!(!needs(&work, &elsewhere, &somebody(0)).unwrap());
+        with_work(|work| {
+            let here = ChannelId::from_bytes([1; 32]);
+            let all_need = |people: core::ops::Range<usize>| {
+                people.into_iter().all(|number| needs(work, &here, &somebody(number)).unwrap())
+            };
+            need(work, &here, &somebody(5_000), Source::Told).unwrap();
+            for number in 0..NEEDED_MAX - 1 {
+                need(work, &here, &somebody(number), Source::Seen).unwrap();
+            }
+            assert!(!needs(work, &here, &somebody(4_000)).unwrap(), "it went nowhere");
+            // What was told gives way to what was seen, not the other way round.
+            need(work, &here, &somebody(6_000), Source::Told).unwrap();
+            need(work, &here, &somebody(NEEDED_MAX - 1), Source::Seen).unwrap();
+            need(work, &here, &somebody(NEEDED_MAX), Source::Seen).unwrap();
+            assert_eq!(entries(work, &here).unwrap().len(), NEEDED_MAX);
+            assert!(all_need(0..NEEDED_MAX + 1));
+            assert!(needs(work, &here, &somebody(4_000)).unwrap(), "nobody can tell any more");
+            let elsewhere = ChannelId::from_bytes([2; 32]);
+            assert!(!needs(work, &elsewhere, &somebody(0)).unwrap());
+        });
     }
 }

@@ -1,37 +1,15 @@
-use hushwire_protocol::{
-    address::{Host, RelayAddress},
-    group::RuleVersion,
-};
 use hushwire_wire::{
-    id::{PublicKey, RelayId, Sequence},
+    id::{PublicKey, Sequence},
     transcript::{CommitMark, Cut},
 };
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
 
 use super::*;
-use crate::{memory::MemoryStore, profile, transaction::Transaction, work::Effects};
-
-const NOW: Timestamp = Timestamp(1_800_000_000_000);
-
-/// A profile whose own group this is.
-fn with_group(test: impl FnOnce(&mut Work<'_>, &ChannelId)) {
-    let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-    let tx = Transaction::new(&store);
-    let effects = Effects::default();
-    let rules = RuleVersion::SUPPORTED;
-    let mut work = Work { tx, rng: &mut rng, now: NOW, effects, rules };
-    let relay = RelayId::from_bytes([1; 32]);
-    let relay = RelayAddress::new(Host::parse("relay.example").unwrap(), 4433, relay).unwrap();
-    profile::create(&mut work, "Alice", &relay.to_string()).unwrap();
-    let channel = work.identity().unwrap().unwrap().own_group;
-    test(&mut work, &channel);
-}
+use crate::work::trial::{NOW, with_profile};
 
 #[test]
 fn of_a_watched_epoch_no_more_candidates_are_kept_than_a_relay_stores() {
     // spec: CLI-209
-    with_group(|work, channel| {
+    with_profile(|work, channel| {
         let group = groups::record(work, channel).unwrap().unwrap();
         let mls = log::load_group(work, channel).unwrap();
         let roster = PastRoster::of(&mls).unwrap();

@@ -219,22 +219,12 @@ mod tests {
     use hushwire_protocol::identity::{
         DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey, RecoveryPhrase, RootKey,
     };
-    use hushwire_wire::id::Timestamp;
-    use rand_chacha::ChaCha20Rng;
-    use rand_core::SeedableRng as _;
 
     use super::*;
-    use crate::{clock, memory::MemoryStore, profile, transaction::Transaction, work::Effects};
-
-    const NOW: Timestamp = Timestamp(1_800_000_000_000);
-
-    fn with_work(test: impl FnOnce(&mut Work<'_>)) {
-        let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-        let tx = Transaction::new(&store);
-        let effects = Effects::default();
-        let rules = hushwire_protocol::group::RuleVersion::SUPPORTED;
-        test(&mut Work { tx, rng: &mut rng, now: NOW, effects, rules });
-    }
+    use crate::{
+        clock,
+        work::trial::{NOW, with_profile, with_work},
+    };
 
     fn somebody(work: &mut Work<'_>) -> DeviceCredential {
         let root = RootKey::from_phrase(&RecoveryPhrase::generate(work.rng));
@@ -320,9 +310,7 @@ mod tests {
     #[test]
     fn nobody_keeps_out_what_waits_of_others_by_many_of_their_own() {
         // spec: CLI-187
-        with_work(|work| {
-            let relay = "relay.example:4433#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-            profile::create(work, "Alice", relay).unwrap();
+        with_profile(|work, _| {
             let room = |work: &Work<'_>, who| super::super::unread::make_room(work, who).unwrap();
             let later = NOW.plus_ms(HELD_LIFE_MS).0;
             let eves = [(), (), (), ()].map(|()| somebody(work));
