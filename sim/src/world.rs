@@ -1,5 +1,6 @@
 //! The world: everybody and everything, and what happens next.
 
+mod judgement;
 pub(crate) mod lies;
 mod mischief;
 mod wires;

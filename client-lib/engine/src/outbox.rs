@@ -4,32 +4,26 @@
 //! settles it. The same transaction that moved the group's ratchet wrote the row, so a crash between
 //! sealing and sending repeats the same bytes, never other ones under the same key (spec: CLI-010).
 
-use std::collections::BTreeMap;
+mod commit;
 
 use hushwire_protocol::{
     content::{Content as MimiContent, ControlKind, Piece},
-    epoch::EpochKeys,
-    group::{
-        CommitBasis, CommitIntent, GroupError, JoinerWelcome, KeyPackageReference, LogPlace,
-        VerifiedKeyPackage, judge_content,
-    },
-    identity::Fingerprint,
+    group::{LogPlace, judge_content},
 };
 use hushwire_wire::{
-    id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence, UploadKey},
+    id::{ChannelId, EntryId, EpochId, Sequence, UploadKey},
     message::{Answer, Appended, BlobReference, Content, Request},
-    transcript::{self, CommitMark, Cut, Operation},
+    transcript::{self, Operation},
 };
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+pub(crate) use self::commit::{CommitRecord, OwnCommit, make_way, own_commit, send_commit};
 use crate::{
-    additions, backoff, changing,
     command::FailureReason,
     groups,
     log::{self, epoch_state},
     messages, own_group, pins,
-    record::{Invitee, SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number, id},
+    record::{SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number},
     revoking,
     store::{StoreError, Table},
     succession,
@@ -41,60 +35,6 @@ use crate::{
 /// How long what own devices are to hear waits before it is looked again whether one is there, in
 /// milliseconds.
 const EMPTY_REST_MS: u64 = 1_000;
-
-/// What a sealed commit needs when it comes back in the log.
-#[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct CommitRecord {
-    #[serde(with = "id")]
-    pub(crate) next_key: PublicKey,
-    pub(crate) cut: bool,
-    #[serde(with = "id::list")]
-    pub(crate) contested: Vec<EntryId>,
-    /// How far its epoch was read when it was made, and to which head; none: a build before made it.
-    #[serde(default)]
-    pub(crate) read_to: u64,
-    #[serde(with = "id::option", default)]
-    pub(crate) read_head: Option<ChainHead>,
-    /// Keys of the epoch that it opens.
-    pub(crate) next_keys: SecretBytes,
-    /// What the devices that join need beside their secrets, as far as the commit gives it.
-    #[serde(with = "serde_bytes", default)]
-    pub(crate) group_info: Vec<u8>,
-    /// The devices that join.
-    pub(crate) invitees: Vec<Invitee>,
-}
-
-/// For whom each of the Welcomes of a commit is.
-fn invitees(welcomes: Vec<JoinerWelcome>, added: &Joiners) -> Vec<Invitee> {
-    let invitee = |welcome: JoinerWelcome| {
-        let person = *added.get(&welcome.joiner)?;
-        Some(Invitee { person, secrets: welcome.secrets })
-    };
-    welcomes.into_iter().filter_map(invitee).collect()
-}
-
-/// Whose the key packages are that a commit adds.
-type Joiners = BTreeMap<KeyPackageReference, Fingerprint>;
-
-fn joiners(intent: &CommitIntent) -> Joiners {
-    let joiner =
-        |package: &VerifiedKeyPackage| (package.reference(), package.credential().identity());
-    intent.add.iter().map(joiner).collect()
-}
-
-impl CommitRecord {
-    /// Keys of the epoch that the commit opens.
-    pub(crate) fn next_keys(&self) -> Result<EpochKeys, StoreError> {
-        let bytes = self.next_keys.array().map(Zeroizing::new);
-        Ok(EpochKeys::from_secret_bytes(&*bytes.ok_or(StoreError::Damaged)?))
-    }
-
-    fn operation(&self) -> Operation {
-        let cut = if self.cut { Cut::Cut } else { Cut::Through };
-        let contested = self.contested.clone();
-        Operation::Commit(CommitMark { next_key: self.next_key, cut, contested })
-    }
-}
 
 /// What content for a group needs next (spec: CLI-012, CLI-016): the channel, with somebody there who can read it.
 pub(crate) fn content_target(work: &Work<'_>, channel: &ChannelId) -> Result<Target, StoreError> {
@@ -277,118 +217,6 @@ fn tells_card(content: &MimiContent) -> bool {
     })
 }
 
-/// Commits what a wish wants, unless it is true already.
-pub(crate) fn send_commit(
-    work: &mut Work<'_>,
-    number: WishNumber,
-    desk: &Desk,
-    wish: &Wish,
-) -> Result<Step, StoreError> {
-    let (Some(view), Some(channel)) = (desk.channel, wish.channel().copied()) else {
-        return Ok(Step::Aim);
-    };
-    let (epoch, keys) = epoch_state(work, &channel, &view.epoch)?;
-    let contested = epoch.candidate_ids();
-    if let Some(sealed) = fresh(work, number, &channel, view.epoch)? {
-        if contests(&sealed, &contested)? {
-            return append(work, number, desk, sealed);
-        }
-        // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
-        forget(work, &sealed);
-    }
-    let changes = matches!(wish, Wish::ChangeGroup { .. } | Wish::RefreshLeaf { .. });
-    if changes && succession::is_former(work, &channel)? {
-        // What was under way there has lost, and nothing is changed there any more.
-        work.settle(number);
-        return Ok(Step::Settled);
-    }
-    if epoch.candidates.iter().any(|known| !known.verdict.is_refusal()) {
-        // A candidate that cannot be judged here is for others to contest.
-        return Ok(Step::Later(work.now.plus_ms(backoff::UNJUDGED_REST_MS)));
-    }
-    if !make_way(work, number, &channel, &contested)? {
-        return Ok(Step::Later(work.now.plus_ms(backoff::PENDING_REST_MS)));
-    }
-    let device = crate::profile::device(work)?;
-    let mut group = log::load_group(work, &channel)?;
-    let intent = match groups::commit_intent(work, &group, wish)? {
-        groups::Change::Commit(intent) => *intent,
-        groups::Change::AlreadyTrue => {
-            work.settle(number);
-            return Ok(Step::Settled);
-        }
-        groups::Change::NotAllowed(reason) => {
-            wish::fail(work, number, reason)?;
-            return Ok(Step::Settled);
-        }
-    };
-    let added = joiners(&intent);
-    let basis = CommitBasis {
-        read: LogPlace { read_to: Sequence(epoch.next), head: epoch.head },
-        contested: contested.clone(),
-        report: groups::report(work, &channel)?,
-    };
-    let provider = work.provider();
-    group.abandon_commit(&provider).map_err(log::store_error)?;
-    let begun = group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, basis);
-    let pending = match begun {
-        Ok(pending) => pending,
-        Err(GroupError::Store(error)) => return Err(log::store_error(GroupError::Store(error))),
-        // What openmls changed before it refused goes with this transaction's group: abandoned.
-        Err(error) => {
-            group.abandon_commit(&provider).map_err(log::store_error)?;
-            if let Wish::CommitAdditions { most, .. } = wish {
-                return additions::refused(work, number, &channel, *most);
-            }
-            wish::fail(work, number, changing::reason(error))?;
-            return Ok(Step::Settled);
-        }
-    };
-    let record = CommitRecord {
-        next_key: pending.mark.next_key,
-        cut: pending.mark.cut == Cut::Cut,
-        contested,
-        read_to: epoch.next,
-        read_head: Some(epoch.head),
-        next_keys: SecretBytes::new(&pending.next_keys.to_secret_bytes()[..]),
-        group_info: pending.group_info,
-        invitees: invitees(pending.welcomes, &added),
-    };
-    let operation = record.operation();
-    let commit = Some(SecretBytes::new(&crate::record::encode(&record)?));
-    let sealed = seal(work, number, &channel, view, &operation, pending.envelope, commit)?;
-    append(work, number, desk, sealed)
-}
-
-/// Whether a sealed commit contests exactly these candidates.
-fn contests(sealed: &SealedRecord, contested: &[EntryId]) -> Result<bool, StoreError> {
-    let Some(commit) = &sealed.commit else { return Ok(false) };
-    Ok(crate::record::decode::<CommitRecord>(commit.expose())?.contested == contested)
-}
-
-/// MLS has one pending commit in a group, and its bytes may be under way: another wish waits until
-/// it is settled. One takes its place only when the log shows that others came before it.
-pub(crate) fn make_way(
-    work: &Work<'_>,
-    number: WishNumber,
-    channel: &ChannelId,
-    contested: &[EntryId],
-) -> Result<bool, StoreError> {
-    for row in wish::of_channel(work, channel)? {
-        if row.number == number {
-            continue;
-        }
-        let Some(sealed) = sealed(work, row.number)?.filter(|row| row.commit.is_some()) else {
-            continue;
-        };
-        if contests(&sealed, contested)? {
-            return Ok(false);
-        }
-        forget(work, &sealed);
-    }
-    Ok(true)
-}
-
 /// Asks for the append, after its upload if it is large.
 pub(crate) fn append(
     work: &Work<'_>,
@@ -534,27 +362,6 @@ pub(crate) fn take_own_message(work: &mut Work<'_>, entry: &EntryId) -> Result<b
         stored(work, number, row)?;
     }
     Ok(true)
-}
-
-/// A commit of this device that came back in the log.
-pub(crate) struct OwnCommit {
-    pub(crate) number: WishNumber,
-    pub(crate) commit: CommitRecord,
-}
-
-/// The own commit with this entry id, if it is one.
-pub(crate) fn own_commit(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    entry: &EntryId,
-) -> Result<Option<OwnCommit>, StoreError> {
-    let Some(pointer) = work.tx.row(Table::OwnEntry, entry.as_bytes())? else { return Ok(None) };
-    let number = crate::record::number_of(&pointer).ok_or(StoreError::Damaged)?;
-    let row = sealed(work, WishNumber(number))?;
-    let row = row.filter(|row| row.entry == *entry && row.channel == *channel);
-    let Some(commit) = row.as_ref().and_then(|row| row.commit.as_ref()) else { return Ok(None) };
-    let commit = crate::record::decode(commit.expose())?;
-    Ok(Some(OwnCommit { number: WishNumber(number), commit }))
 }
 
 /// An epoch is over: whatever was sealed for it and is not in its log is sealed anew (spec: CLI-013).
