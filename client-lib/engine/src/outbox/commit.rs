@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hushwire_protocol::{
     epoch::EpochKeys,
     group::{
-        CommitBasis, CommitIntent, GroupError, JoinerWelcome, KeyPackageReference, LogPlace,
+        CommitBasis, CommitIntent, Group, GroupError, JoinerWelcome, KeyPackageReference, LogPlace,
         VerifiedKeyPackage,
     },
     identity::Fingerprint,
@@ -21,7 +21,7 @@ use super::{append, forget, fresh, seal, sealed};
 use crate::{
     additions, backoff, changing, groups,
     log::{self, epoch_state},
-    record::{Invitee, SealedRecord, SecretBytes, Wish, WishNumber, id},
+    record::{EpochRecord, Invitee, SealedRecord, SecretBytes, Wish, WishNumber, id},
     store::{StoreError, Table},
     succession,
     wish::{self, Desk, Step},
@@ -101,18 +101,8 @@ pub(crate) fn send_commit(
         // Others came first, as the log shows: no relay takes it any more (spec: CHN-020).
         forget(work, &sealed);
     }
-    let changes = matches!(wish, Wish::ChangeGroup { .. } | Wish::RefreshLeaf { .. });
-    if changes && succession::is_former(work, &channel)? {
-        // What was under way there has lost, and nothing is changed there any more.
-        work.settle(number);
-        return Ok(Step::Settled);
-    }
-    if epoch.candidates.iter().any(|known| !known.verdict.is_refusal()) {
-        // A candidate that cannot be judged here is for others to contest.
-        return Ok(Step::Later(work.now.plus_ms(backoff::UNJUDGED_REST_MS)));
-    }
-    if !make_way(work, number, &channel, &contested)? {
-        return Ok(Step::Later(work.now.plus_ms(backoff::PENDING_REST_MS)));
+    if let Some(step) = before_commit(work, number, &channel, wish, &epoch)? {
+        return Ok(step);
     }
     let device = crate::profile::device(work)?;
     let mut group = log::load_group(work, &channel)?;
@@ -138,16 +128,7 @@ pub(crate) fn send_commit(
     let begun = group.begin_commit(&provider, &device.key, &view.epoch, &keys, intent, basis);
     let pending = match begun {
         Ok(pending) => pending,
-        Err(GroupError::Store(error)) => return Err(log::store_error(GroupError::Store(error))),
-        // What openmls changed before it refused goes with this transaction's group: abandoned.
-        Err(error) => {
-            group.abandon_commit(&provider).map_err(log::store_error)?;
-            if let Wish::CommitAdditions { most, .. } = wish {
-                return additions::refused(work, number, &channel, *most);
-            }
-            wish::fail(work, number, changing::reason(error))?;
-            return Ok(Step::Settled);
-        }
+        Err(error) => return not_begun(work, number, wish, group, error),
     };
     let record = CommitRecord {
         next_key: pending.mark.next_key,
@@ -163,6 +144,50 @@ pub(crate) fn send_commit(
     let commit = Some(SecretBytes::new(&crate::record::encode(&record)?));
     let sealed = seal(work, number, &channel, view, &operation, pending.envelope, commit)?;
     append(work, number, desk, sealed)
+}
+
+/// What comes before a commit can be made; none if nothing does.
+fn before_commit(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    channel: &ChannelId,
+    wish: &Wish,
+    epoch: &EpochRecord,
+) -> Result<Option<Step>, StoreError> {
+    let changes = matches!(wish, Wish::ChangeGroup { .. } | Wish::RefreshLeaf { .. });
+    if changes && succession::is_former(work, channel)? {
+        // What was under way there has lost, and nothing is changed there any more.
+        work.settle(number);
+        return Ok(Some(Step::Settled));
+    }
+    if epoch.candidates.iter().any(|known| !known.verdict.is_refusal()) {
+        // A candidate that cannot be judged here is for others to contest.
+        return Ok(Some(Step::Later(work.now.plus_ms(backoff::UNJUDGED_REST_MS))));
+    }
+    if !make_way(work, number, channel, &epoch.candidate_ids())? {
+        return Ok(Some(Step::Later(work.now.plus_ms(backoff::PENDING_REST_MS))));
+    }
+    Ok(None)
+}
+
+/// The group code refuses a commit. What openmls changed before goes with this transaction's group:
+/// abandoned.
+fn not_begun(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    wish: &Wish,
+    mut group: Group,
+    error: GroupError,
+) -> Result<Step, StoreError> {
+    if let GroupError::Store(_) = error {
+        return Err(log::store_error(error));
+    }
+    group.abandon_commit(&work.provider()).map_err(log::store_error)?;
+    if let Wish::CommitAdditions { channel, most } = wish {
+        return additions::refused(work, number, channel, *most);
+    }
+    wish::fail(work, number, changing::reason(error))?;
+    Ok(Step::Settled)
 }
 
 /// Whether a sealed commit contests exactly these candidates.
