@@ -220,9 +220,13 @@ mod tests {
         DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey, RecoveryPhrase, RootKey,
     };
 
-    use super::*;
+    use super::{
+        super::unread::{Unread, Word, has_unread, still_unread},
+        *,
+    };
     use crate::{
         clock,
+        record::{Wish, WishRecord},
         work::trial::{NOW, with_profile, with_work},
     };
 
@@ -305,6 +309,25 @@ mod tests {
             reading: Some(Reading { channel, chat: None, stage: Stage::Unread }),
         };
         work.tx.save(&[PREFIX, b"unread", &by_number(number)].concat(), &record).unwrap();
+    }
+
+    #[test]
+    fn of_one_that_waited_for_its_sender_and_then_for_a_reading_the_person_is_told_once() {
+        // spec: CLI-187, CLI-188
+        with_profile(|work, channel| {
+            let bob = somebody(work);
+            keep(work, 1, &bob, 1, until(work).0);
+            let [key] = held(work).unwrap().try_into().unwrap();
+            let word = Word { chat: ChatNumber(7), by: bob.identity() };
+            let unread = Unread { channel: *channel, word: Some(word) };
+            for _ in 0..2 {
+                still_unread(work, &key, &unread).unwrap();
+                assert!(has_unread(work, word.chat).unwrap(), "the person may follow");
+                let mut wishes = work.tx.list::<WishRecord>(&[], usize::MAX).unwrap();
+                wishes.retain(|row| matches!(row.record.wish, Wish::TellSuccessor { .. }));
+                assert_eq!(wishes.len(), 1);
+            }
+        });
     }
 
     #[test]

@@ -80,13 +80,17 @@ pub(crate) fn hold_unread(
             stage: Stage::Unread,
         }),
     };
-    if let Some(word) = unread.word
-        && !has_unread(work, word.chat)?
-    {
-        succession::tell_later(work, word)?;
-    }
+    tell_first(work, unread)?;
     work.tx.save(&key(&invitation, sender), &record)?;
     read(work, &unread.channel)
+}
+
+/// The person is told of the first word that leads a chat on, a while from now.
+fn tell_first(work: &mut Work<'_>, unread: &Unread) -> Result<(), StoreError> {
+    match unread.word {
+        Some(word) if !has_unread(work, word.chat)? => succession::tell_later(work, word),
+        _ => Ok(()),
+    }
 }
 
 /// The latest of a device to a channel is the one that counts.
@@ -146,14 +150,17 @@ fn read(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// An invitation that was looked at again has to go on waiting; another group may be the own one by now.
+/// An invitation that was looked at again has to wait: as before, but that another group may be the own
+/// one by now; or it waited for something else until now.
 pub(crate) fn still_unread(
     work: &mut Work<'_>,
     key: &[u8],
     unread: &Unread,
 ) -> Result<(), StoreError> {
     if let Some(record) = work.tx.load::<HeldRecord>(key)? {
+        tell_first(work, unread)?;
         let chat = record.reading.and_then(|reading| reading.chat);
+        let chat = chat.or(unread.word.map(|word| word.chat));
         let reading = Reading { channel: unread.channel, chat, stage: Stage::Unread };
         work.tx.save(key, &HeldRecord { reading: Some(reading), ..record })?;
     }
