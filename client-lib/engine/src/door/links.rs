@@ -40,6 +40,9 @@ const LINKS_MAX: usize = 32;
 /// Requests that a link is good for (`capability_items`).
 const USES_MAX: u64 = 1_000;
 
+/// Stands for the number of a link that was revoked before it was heard of: nobody is shown it.
+const NEVER_HEARD: u64 = 0;
+
 /// A link of a group. Key: `group link `, channel, capability id.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct GroupLinkRecord {
@@ -85,6 +88,11 @@ impl GroupLinkRecord {
 
     fn capability(&self) -> Result<CapabilityId, StoreError> {
         Ok(transcript::capability_id(&self.secret()?.capability()))
+    }
+
+    /// Whether it was heard of, before it was revoked.
+    pub(crate) const fn was_heard(&self) -> bool {
+        self.number != NEVER_HEARD
     }
 
     pub(crate) const fn is_over(&self) -> bool {
@@ -225,7 +233,7 @@ pub(crate) fn make_in(
         return Err(CommandError::TooManyLinks);
     }
     let door = super::ensure(work, channel)?;
-    told::make_room(work, channel, |link| link.number > 0)?;
+    told::make_room(work, channel, GroupLinkRecord::was_heard)?;
     let secret = LinkSecret::generate(work.rng);
     let record = GroupLinkRecord {
         number: work.count(|counters| &mut counters.group_link)?,
@@ -256,7 +264,7 @@ pub(crate) fn list(
     let channel = groups::group_chat(work, chat)?;
     let mut links = Vec::new();
     for record in all(work, &channel)? {
-        if record.number > 0 {
+        if record.was_heard() {
             links.push(info(work, &channel, chat, &record)?);
         }
     }
@@ -297,7 +305,7 @@ pub(crate) fn revoke(
 ) -> Result<Reply, CommandError> {
     let channel = groups::group_chat(work, chat)?;
     check_right(work, &channel)?;
-    let known = |link: &GroupLinkRecord| link.number > 0 && link.number == number.0;
+    let known = |link: &GroupLinkRecord| link.was_heard() && link.number == number.0;
     let link = all(work, &channel)?.into_iter().find(known);
     let link = link.ok_or(CommandError::NoSuchLink)?;
     if !link.is_over() {

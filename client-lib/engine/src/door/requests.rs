@@ -53,6 +53,9 @@ const REQUEST_MEMORY_MS: u64 = 91 * 24 * 60 * 60 * 1000;
 /// Requests that are remembered only because a member declined them elsewhere.
 const DECLINES_TOLD_MAX: usize = 1_024;
 
+/// Stands for the number of a request that is remembered only because a member declined it elsewhere.
+const NOT_HERE: u64 = 0;
+
 /// Somebody's latest request. Key: `request `, channel, fingerprint.
 #[derive(Serialize, Deserialize)]
 pub(super) struct RequestRecord {
@@ -333,7 +336,7 @@ pub(crate) fn take_declined(
         Some(_) => Ok(()),
         None => {
             let record = RequestRecord {
-                number: 0,
+                number: NOT_HERE,
                 link: CapabilityId::from_bytes([0; 32]),
                 item: declined.item,
                 place: 0,
@@ -352,7 +355,7 @@ pub(crate) fn take_declined(
 /// waits for a member (spec: GRP-147).
 fn make_room(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let mut rows = work.tx.list::<RequestRecord>(&prefix(channel), usize::MAX)?;
-    rows.retain(|row| row.record.number == 0);
+    rows.retain(|row| row.record.number == NOT_HERE);
     if rows.len() < DECLINES_TOLD_MAX {
         return Ok(());
     }

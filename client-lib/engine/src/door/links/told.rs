@@ -12,7 +12,8 @@ use hushwire_wire::{
 };
 
 use super::{
-    GroupLinkRecord, LINKS_MAX, USES_MAX, all, capability_in, end, key, load, prefix, usable,
+    GroupLinkRecord, LINKS_MAX, NEVER_HEARD, USES_MAX, all, capability_in, end, key, load, prefix,
+    usable,
 };
 use crate::{
     command::{ChatNumber, LinkAdmission},
@@ -73,7 +74,7 @@ pub(crate) fn take_made(
     if record.is_long_over(work.now) {
         return Ok(());
     }
-    make_room(work, channel, |link| link.number > 0)?;
+    make_room(work, channel, GroupLinkRecord::was_heard)?;
     work.tx.save(&key(channel, &capability), &record)?;
     // What came by a link that was not known is looked at again.
     work.effects.doors_clearer.insert(*channel);
@@ -112,9 +113,9 @@ pub(crate) fn take_revoked(
         return end(work, channel, &capability, Some(chat));
     }
     let Some(door) = door::record(work, channel)? else { return Ok(()) };
-    make_room(work, channel, |link| link.number == 0)?;
+    make_room(work, channel, |link| !link.was_heard())?;
     let unknown = GroupLinkRecord {
-        number: 0,
+        number: NEVER_HEARD,
         inbox: door.inbox,
         secret: SecretBytes::new(&[0; 32]),
         maker: Fingerprint::from_bytes([0; 32]),
