@@ -78,15 +78,16 @@ impl Copy {
             for (path, text) in sound {
                 fs::write(self.root.join(path), text).map_err(|error| error.to_string())?;
             }
+            let name = format!("{} ({})", one.name, one.rules.join(", "));
             match found {
-                Ok(Some(violation)) => println!("noticed    {}: {violation}", one.name),
+                Ok(Some(violation)) => println!("noticed    {name}: {violation}"),
                 Err(why) => {
                     unnoticed += 1;
-                    println!("UNNOTICED  {}: {why}", one.name);
+                    println!("UNNOTICED  {name}: {why}");
                 }
                 Ok(None) => {
                     unnoticed += 1;
-                    println!("UNNOTICED  {} (in {SEEDS_MAX} seeds)", one.name);
+                    println!("UNNOTICED  {name}, in {SEEDS_MAX} seeds");
                 }
             }
         }

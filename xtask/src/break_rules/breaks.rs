@@ -1,8 +1,10 @@
 //! What is broken, and how.
 
-/// One rule that is broken.
+/// Rules that are broken together.
 pub(super) struct Break {
     pub(super) name: &'static str,
+    /// Ids of the rules that it breaks.
+    pub(super) rules: &'static [&'static str],
     pub(super) edits: &'static [Edit],
 }
 
@@ -28,8 +30,8 @@ impl Edit {
 
 pub(super) const BREAKS: &[Break] = &[
     Break {
-        // CLI-001, GRP-036
         name: "rejected-is-kept",
+        rules: &["CLI-001", "GRP-036"],
         edits: &[Edit {
             file: "client-lib/engine/src/engine.rs",
             sound: "        let result = operation(&mut work)?;
@@ -50,8 +52,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // GRP-031
         name: "clock-in-validity",
+        rules: &["GRP-031"],
         edits: &[Edit {
             file: "client-lib/engine/src/log.rs",
             sound: "    let mut mls = load_group(work, channel)?;
@@ -67,8 +69,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // CHN-021
         name: "cut-stops-candidates",
+        rules: &["CHN-021"],
         edits: &[Edit {
             file: "relay/rules/src/channel/append.rs",
             sound: "        // spec: CHN-021
@@ -81,8 +83,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // CHN-012
         name: "stored-is-not-on-disk",
+        rules: &["CHN-012"],
         edits: &[Edit {
             file: "relay/rules/src/group.rs",
             sound: "        match result {
@@ -92,8 +94,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // CHN-019
         name: "messages-behind-a-commit",
+        rules: &["CHN-019"],
         edits: &[Edit {
             file: "relay/rules/src/channel/append.rs",
             sound: "    if row.candidates.is_empty() { Ok(()) } else { Err(stale(row)) }
@@ -103,8 +105,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // CHN-018
         name: "an-entry-twice",
+        rules: &["CHN-018"],
         edits: &[Edit {
             file: "relay/rules/src/channel/append.rs",
             sound: "        Ok(place.map(|place| self.appended(place, Repeated::Again)))",
@@ -112,8 +114,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // GRP-040, GRP-041
         name: "rights-are-not-asked",
+        rules: &["GRP-040", "GRP-041"],
         edits: &[
             Edit {
                 file: "protocol/src/group/rights.rs",
@@ -141,8 +143,8 @@ pub(super) const BREAKS: &[Break] = &[
         ],
     },
     Break {
-        // GRP-033
         name: "removal-without-cut",
+        rules: &["GRP-033"],
         edits: &[Edit {
             file: "protocol/src/group/rights.rs",
             sound: "self.gone.is_empty() || self.change.cut == Cut::Cut",
@@ -150,8 +152,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // GRP-037
         name: "next-key-is-not-compared",
+        rules: &["GRP-037"],
         edits: &[Edit {
             file: "protocol/src/group/receive.rs",
             sound: "    if keys.public_key() == mark.next_key {",
@@ -159,8 +161,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // CLI-160
         name: "stuck-asks-nobody",
+        rules: &["CLI-160"],
         edits: &[Edit {
             file: "client-lib/engine/src/stuck.rs",
             sound: "    rejoin::begin(work, channel)?;
@@ -169,8 +171,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // CLI-193
         name: "each-keeps-its-branch",
+        rules: &["CLI-193"],
         edits: &[Edit {
             file: "client-lib/engine/src/forks.rs",
             sound: "            return lose(work, channel, epoch, &left, followed);",
@@ -178,8 +180,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // ATT-002
         name: "files-in-clear",
+        rules: &["ATT-002"],
         edits: &[
             Edit {
                 file: "protocol/src/attachment/cipher.rs",
@@ -194,8 +196,8 @@ pub(super) const BREAKS: &[Break] = &[
         ],
     },
     Break {
-        // CLI-178
         name: "what-a-relay-lost-stays-lost",
+        rules: &["CLI-178"],
         edits: &[Edit {
             file: "client-lib/engine/src/log/anew.rs",
             sound: "            Some(shown) => messages::send_again(work, channel, shown)?,",
@@ -203,8 +205,8 @@ pub(super) const BREAKS: &[Break] = &[
         }],
     },
     Break {
-        // CLI-045, CLI-088
         name: "an-item-twice",
+        rules: &["CLI-045", "CLI-088"],
         edits: &[Edit {
             file: "client-lib/engine/src/handled.rs",
             sound: "    Ok(work.tx.load::<HandledRecord>(&row_key(item))?.is_some())",
@@ -223,6 +225,19 @@ mod tests {
         for edit in BREAKS.iter().flat_map(|one| one.edits) {
             let text = std::fs::read_to_string(checkout::root().join(edit.file)).unwrap();
             edit.broken(&text).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_broken_are_rules() {
+        let files = std::fs::read_dir(checkout::root().join("spec")).unwrap();
+        let paths = files.map(|file| file.unwrap().path()).filter(|path| path.is_file());
+        let spec: String = paths.map(|path| std::fs::read_to_string(path).unwrap()).collect();
+        for one in BREAKS {
+            assert!(!one.rules.is_empty(), "{}", one.name);
+            for rule in one.rules {
+                assert!(spec.contains(&format!("**{rule}** ")), "{}: {rule}", one.name);
+            }
         }
     }
 }
