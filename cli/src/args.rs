@@ -31,8 +31,8 @@ EXIT CODES
 
 JSON
   With --json each line of output is one object; its \"type\" says which: identity, link, contact,
-  chat, message, member, group, device, device_code, comparison, safety_number, status, saved,
-  done, event.
+  chat, message, member, group, group_link, join_request, group_code, device, device_code,
+  comparison, safety_number, status, saved, done, event.
   Numbers of chats, messages, contacts, links and devices count on this device only. Times are
   milliseconds since 1970 in UTC, with names that end in _at_ms. A field that does not apply is left
   out. A \"done\" has a \"state\": settled, or queued after --no-network. Errors and notes go to
@@ -121,11 +121,15 @@ pub enum HushCommand {
     },
     /// List the contacts
     ///
-    /// JSON: {"type":"contact","contact","name","fingerprint","verification","chat"}.
+    /// JSON: {"type":"contact","contact","name","fingerprint","verification","chat"};
+    /// "verification" is verified or unverified.
     Contacts,
     /// List the chats, most recent first
     ///
-    /// JSON: {"type":"chat","chat","name","kind","state","contact","unread","last","relay","pinned"}.
+    /// JSON: {"type":"chat","chat","name","kind","state","contact","unread","last","relay","pinned",
+    /// "stuck"}; "kind" is direct or group; "state" is opening, open, asked, not_admitted, left,
+    /// removed, dissolved, stuck or newer_rules; "last" is the number of the last message, or 0;
+    /// "stuck" says why this device cannot go on.
     Chats,
     /// Send a text
     ///
@@ -187,17 +191,19 @@ pub enum HushCommand {
     /// Print events as JSON lines until interrupted, with the message inside
     ///
     /// Each line is {"type":"event","number","at_ms","event","chat","message_number","contact",
-    /// "link","by","changed","members","code","failure","warning","relay","detail","message"}.
-    /// "event" is one of message_added, message_state_changed, everybody_mentioned, message_pinned,
-    /// message_unpinned, chat_added, chat_changed, history_read_anew, group_changed,
-    /// group_dissolved, members_added, members_removed, removed_from_chat, group_stuck,
-    /// group_unsettled, group_settled, group_rejoined, rejoin_given_up, readmission_asked,
-    /// member_readmitted, group_succeeded, successor_offered, contact_added, contact_changed,
-    /// contact_failed, addition_failed, group_change_failed, group_links_changed, join_requested,
-    /// join_requests_changed, join_failed, link_changed, transfer_ended, device_compare,
-    /// device_linked, device_link_failed, devices_changed, this_device_revoked, keys_refreshed,
-    /// warning. "message" is the message as it is now, as in `hush read`. To miss nothing and see
-    /// nothing twice, keep the last "number" and go on with --from that number plus one.
+    /// "link","request","by","changed","members","code","failure","warning","relay","detail",
+    /// "stuck","from_ms","to_ms","message"}. "event" is one of message_added,
+    /// message_state_changed, everybody_mentioned, message_pinned, message_unpinned, chat_added,
+    /// chat_changed, history_read_anew, group_changed, group_dissolved, members_added,
+    /// members_removed, removed_from_chat, group_stuck, group_unsettled, group_settled,
+    /// group_rejoined, rejoin_given_up, readmission_asked, member_readmitted, group_succeeded,
+    /// successor_offered, contact_added, contact_changed, contact_failed, addition_failed,
+    /// group_change_failed, group_links_changed, join_requested, join_requests_changed,
+    /// join_failed, link_changed, transfer_ended, device_compare, device_linked,
+    /// device_link_failed, devices_changed, this_device_revoked, keys_refreshed,
+    /// own_group_formed_anew, warning. "message" is the message as it is now, as in `hush read`. To
+    /// miss nothing and see nothing twice, keep the last "number" and go on with --from that number
+    /// plus one.
     Follow {
         /// The first event to print; 1 prints all [default: what happens from now on]
         #[arg(long, value_name = "NUMBER", value_parser = number)]
@@ -238,7 +244,8 @@ pub enum HushCommand {
     Device(DeviceCommand),
     /// Show a contact's safety number, to compare it by voice or in person
     ///
-    /// JSON: {"type":"safety_number","contact","name","digits","verification"}.
+    /// JSON: {"type":"safety_number","contact","name","digits","verification"}; "verification" is
+    /// verified or unverified.
     Verify {
         /// The contact's number or the beginning of its name
         contact: String,
@@ -258,7 +265,9 @@ pub enum HushCommand {
     /// Show who this profile is, what still waits, and how the relays are
     ///
     /// JSON: {"type":"status","name","fingerprint","relay","device","waiting","refreshing",
-    /// "relays":[{"address","state"}]}.
+    /// "relays":[{"address","state"}],"catching_up":[{"chat","read","of"}]}; the "state" of a relay is
+    /// current, sending, catching_up, connecting, offline or key_mismatch; where "chat" is left out it
+    /// is the group of your own devices that is read.
     Status,
     /// Try a failed message again
     ///

@@ -352,5 +352,7 @@ pub enum GroupCommand {
         chat: String,
     },
     /// List the groups
+    ///
+    /// JSON: "chat" objects, as in `hush chats`.
     List,
 }

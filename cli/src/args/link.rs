@@ -26,6 +26,8 @@ pub struct LinkArgs {
 #[derive(Debug, Subcommand)]
 pub enum LinkCommand {
     /// List the links given out
+    ///
+    /// JSON: "link" objects, as in `hush link`.
     List,
     /// Make a link useless
     ///
