@@ -46,8 +46,14 @@ struct GroupRow {
 /// What a group is for, as a device has it.
 #[derive(Deserialize)]
 enum PurposeRow {
-    Direct { chat: ChatNumber },
-    Group { chat: ChatNumber },
+    Direct {
+        chat: ChatNumber,
+    },
+    Group {
+        chat: ChatNumber,
+    },
+    /// Its chat is carried by another one.
+    Former {},
     OwnDevices,
 }
 
@@ -103,7 +109,7 @@ pub(crate) fn chat_of(store: &SimStore, channel: &ChannelId) -> Option<ChatNumbe
     let row: ChatRow = record(store, Table::Group, channel.as_bytes())?;
     match row.purpose {
         PurposeRow::Direct { chat } | PurposeRow::Group { chat } => Some(chat),
-        PurposeRow::OwnDevices => None,
+        PurposeRow::Former {} | PurposeRow::OwnDevices => None,
     }
 }
 
