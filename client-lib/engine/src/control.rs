@@ -2,7 +2,7 @@
 
 use hushwire_protocol::{
     content::{Content, ControlEntry, ControlKind, ControlMessage},
-    group::Group,
+    group::{Group, Member},
     identity::Fingerprint,
     invitation::ContactCard,
     succession::SuccessorOffer,
@@ -24,17 +24,23 @@ pub(crate) fn take(
     channel: &ChannelId,
     group: &GroupRecord,
     mls: &Group,
-    sender: &Fingerprint,
+    from: &Member,
     message: &ControlMessage,
 ) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let sender = &from.identity();
+    // spec: LNK-121
+    let is_theirs = *sender != me && !direct::devices::is_gone(work, &from.credential)?;
     for entry in message.entries() {
         match (entry.kind, group.purpose) {
-            (ControlKind::ContactCard, PurposeRecord::Direct { .. }) if *sender != me => {
+            (ControlKind::ContactCard, PurposeRecord::Direct { .. }) if is_theirs => {
                 take_card(work, sender, &entry.payload)?;
             }
-            (ControlKind::Devices, PurposeRecord::Direct { .. }) if *sender != me => {
+            (ControlKind::Devices, PurposeRecord::Direct { .. }) if is_theirs => {
                 direct::devices::take_list(work, channel, sender, &entry.payload)?;
+            }
+            (ControlKind::Devices, PurposeRecord::Direct { .. }) if *sender == me => {
+                devices::take_list_told(work, &from.device(), &entry.payload)?;
             }
             // Own devices speak in their own group only (spec: CNT-042).
             (kind, PurposeRecord::OwnDevices) if *sender == me => {

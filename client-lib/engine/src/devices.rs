@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use self::shared::{revoked_entries, send_all};
 pub(crate) use self::shared::{
-    take_state, tell_contact, tell_everything, tell_name, tell_verification,
+    take_list_told, take_state, tell_contact, tell_everything, tell_name, tell_verification,
 };
 use crate::{
     additions,
@@ -180,8 +180,12 @@ fn drop_additions(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreErr
 /// A device is revoked: no list names it any more, and nobody adds it.
 pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
     granted::arrived(work, device);
+    drop_additions(work, device)?;
+    if is_revoked(work, device)? {
+        return Ok(());
+    }
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
-    drop_additions(work, device)
+    direct::devices::own_gone(work, device)
 }
 
 /// Whether a device was revoked.
@@ -221,6 +225,16 @@ pub(crate) fn withdraw_unfinished(work: &mut Work<'_>) -> Result<(), StoreError>
     Ok(())
 }
 
+/// The version of a list that comes behind that one, and behind all that contacts were told of
+/// (spec: LNK-121).
+pub(crate) fn version_behind(
+    work: &Work<'_>,
+    version: DeviceListVersion,
+) -> Result<DeviceListVersion, StoreError> {
+    let told = inbox::required(work)?.list_version_told;
+    Ok(DeviceListVersion(version.0.max(told).saturating_add(1)))
+}
+
 /// Signs a list behind `version` and tells the other devices, with all that are revoked.
 fn sign_again(
     work: &mut Work<'_>,
@@ -230,7 +244,7 @@ fn sign_again(
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
     let Some(manager) = identity.manager_key() else { return Ok(()) };
     let statement = identity.statement()?;
-    let version = DeviceListVersion(version.0.saturating_add(1));
+    let version = version_behind(work, version)?;
     let list = profile::sign_list(work, &manager, &statement, version, entries)
         .map_err(|_| StoreError::Failed)?;
     let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: list.bytes.clone() };
@@ -338,21 +352,22 @@ pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), Stor
             && !group.purpose.is_former();
         // Direct groups that wait for the other side, or for a word of its, get own devices once that has
         // come (spec: LNK-112).
-        let plain = direct::devices::standing(work, &channel)? == Standing::Plain;
-        if here && group.opened && plain && channel != own_group {
+        let takes = direct::devices::takes_devices(work, &channel, &group)?;
+        if here && group.opened && takes && channel != own_group {
             add_device(work, &channel, entry)?;
         }
     }
     links::put_again(work)?;
     send_cards(work)
 }
+
 /// Tells every contact how to write to this identity now.
 pub(crate) fn send_cards(work: &mut Work<'_>) -> Result<(), StoreError> {
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
         let PurposeRecord::Direct { contact, .. } = group.purpose else { continue };
-        let plain = direct::devices::standing(work, &channel)? == Standing::Plain;
-        if group.opened && group.state == GroupState::Member && plain {
+        let doubtful = direct::devices::standing(work, &channel)? == Standing::Doubtful;
+        if group.opened && group.state == GroupState::Member && !doubtful {
             let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
             send_safe_card(work, &channel, &person)?;
         }
@@ -372,8 +387,8 @@ fn send_safe_card(
     control::send_card(work, channel, person)
 }
 
-/// The other side was heard in a direct group that was doubtful: what was held back there is done, own
-/// devices that came meanwhile are added, and the card is sent (spec: LNK-112).
+/// The other side was heard in a direct group in which it was not for sure: what was held back there is
+/// done, own devices that came meanwhile are added, and the card is sent (spec: LNK-112, LNK-120).
 pub(crate) fn catch_up(
     work: &mut Work<'_>,
     channel: &ChannelId,

@@ -3,8 +3,8 @@
 //!
 //! A group is *open* once the other side is in it; before that nothing is sealed for it, because
 //! the other side could not read it. Of several open groups the one with the lowest channel id is
-//! written to, but for those in which this device is stuck, and for doubtful ones; all are read
-//! (spec: CLI-016, LNK-094, LNK-112).
+//! written to, but for those in which this device is stuck, for doubtful ones, and for those in which
+//! only a revoked own device was heard; all are read (spec: CLI-016, LNK-094, LNK-112, LNK-120).
 
 pub(crate) mod devices;
 
@@ -62,7 +62,7 @@ pub(crate) fn begin_anew(work: &mut Work<'_>, chat: ChatNumber) -> Result<Channe
     let before = groups_of(work, chat)?;
     let mut first = None;
     for (channel, _) in &before {
-        if devices::standing(work, channel)? == Standing::Plain {
+        if devices::standing(work, channel)? != Standing::Doubtful {
             first = Some(first.map_or(*channel, |first: ChannelId| first.min(*channel)));
         }
     }
@@ -113,9 +113,13 @@ fn first(
     Ok(best.map(|(_, channel)| channel))
 }
 
+/// Whether a direct chat can go on in a group.
+fn is_open(group: &GroupRecord) -> bool {
+    group.opened && group.state == GroupState::Member
+}
+
 /// How the groups of a chat stand has changed: it goes on in the first of them, with what waits.
 fn carry_on(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
-    let is_open = |group: &GroupRecord| group.opened && group.state == GroupState::Member;
     let open = groups_of(work, chat)?.into_iter().filter(|(_, group)| is_open(group));
     let open: Vec<ChannelId> = open.map(|(channel, _)| channel).collect();
     let (Some(next), Some(mut record)) = (first(work, open)?, chats::load(work, chat)?) else {
@@ -151,7 +155,6 @@ pub(crate) fn stuck(
     channel: &ChannelId,
     chat: ChatNumber,
 ) -> Result<(), StoreError> {
-    let is_open = |group: &GroupRecord| group.opened && group.state == GroupState::Member;
     let others = groups_of(work, chat)?.into_iter().filter(|(_, group)| is_open(group));
     let Some(next) = first(work, others.map(|(other, _)| other))? else {
         return chats::set_state(work, chat, ChatState::Stuck);

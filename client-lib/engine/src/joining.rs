@@ -193,8 +193,8 @@ fn follow(
     if entered::has_been(work, &joined.keys)? {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
-    if whose == Whose::Others && invitation.purpose == Purpose::Direct {
-        check_direct(work, &channel, sender)?;
+    if invitation.purpose == Purpose::Direct {
+        check_direct(work, &channel, sender, whose)?;
     }
     if own_group::standing(work, &joined.group, invitation)? == own_group::Standing::Outranked {
         shelf::used(work, &joined.package)?;
@@ -306,9 +306,13 @@ fn check_direct(
     work: &mut Work<'_>,
     channel: &ChannelId,
     sender: &DeviceCredential,
+    whose: Whose,
 ) -> Result<(), Fault> {
     if direct::is_last(channel) {
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+    }
+    if whose == Whose::Mine {
+        return Ok(());
     }
     let open = direct::devices::open_channels(work, &sender.identity())?;
     match direct::make_room(work, open, channel, &sender.device())? {
@@ -435,7 +439,9 @@ fn enter(
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
-    revoking::wish_out(work, &channel, &members)?;
+    if revoking::wish_out(work, &channel, &members)? {
+        direct::devices::own_gone_from(work, &channel, &record)?;
+    }
     if !from_me {
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
     }

@@ -140,6 +140,7 @@ fn make_inbox(
         opened_ms: 0,
         cursor: 0,
         device_list_version: list.version,
+        list_version_told: 0,
         device_list: list.bytes,
     };
     work.tx.save(InboxRecord::KEY, &inbox)?;

@@ -68,7 +68,9 @@ pub(crate) fn take(
     for part in content.shown() {
         match part.piece {
             Piece::Status(report) => take_statuses(work, &from, &report)?,
-            Piece::Control(entries) => control::take(work, channel, group, mls, &sender, &entries)?,
+            Piece::Control(entries) => {
+                control::take(work, channel, group, mls, &message.sender, &entries)?
+            }
             piece => {
                 // A message has one row; its first part that can be shown stands for it.
                 if !core::mem::replace(&mut shown, true) {

@@ -5,7 +5,7 @@ use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
     door::OwnerKeySeed,
     group::Member,
-    identity::{DeviceEntry, DeviceListVersion},
+    identity::DeviceEntry,
     own_devices::InboxKeys,
     seal::InboxKey,
 };
@@ -58,7 +58,7 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
     devices::forget_device(work, &revoked.device)?;
     renew_keys(work)?;
     let current = devices::device_list(work)?;
-    let version = DeviceListVersion(current.rank().version.0.saturating_add(1));
+    let version = devices::version_behind(work, current.rank().version)?;
     let mut entries = current.devices().to_vec();
     entries.retain(|entry| entry.device != revoked.device);
     let list = profile::sign_list(work, &manager, &statement, version, entries)

@@ -12,7 +12,7 @@ use hushwire_protocol::{
 
 use super::{
     DeviceNameRecord, REVOKED_PREFIX, RevokedRecord, device_list, forget_device, is_revoked,
-    name_device, name_key, sign_again, take_list,
+    name_device, name_key, send_cards, sign_again, take_list,
 };
 use crate::{
     asking, capabilities, chats,
@@ -21,7 +21,7 @@ use crate::{
     event::Event,
     inbox,
     profile::SignedList,
-    record::{ContactRecord, Keyed},
+    record::{ContactRecord, InboxRecord, Keyed},
     revoking,
     session::CLOCK_OFF_MS,
     store::StoreError,
@@ -136,6 +136,33 @@ pub(crate) fn take_state(
     }
 }
 
+/// Takes what an own device says of the list in a direct group. A contact goes by the highest one that
+/// they read there, so this device has to know it, whoever said it (spec: LNK-121).
+pub(crate) fn take_list_told(
+    work: &mut Work<'_>,
+    from: &DeviceId,
+    payload: &[u8],
+) -> Result<(), StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?;
+    if *from == me.device {
+        return Ok(());
+    }
+    let Ok(theirs) = DeviceList::decode(payload, &me.fingerprint()) else { return Ok(()) };
+    let (mine, other) = (device_list(work)?, theirs.rank());
+    let above = other.manager_counter == mine.rank().manager_counter && other > mine.rank();
+    if !above || other.version.is_beyond(work.now, CLOCK_OFF_MS) {
+        return Ok(());
+    }
+    let mut record = inbox::required(work)?;
+    record.list_version_told = record.list_version_told.max(other.version.0);
+    work.tx.save(InboxRecord::KEY, &record)?;
+    if !is_revoked(work, from)? {
+        return take_list_of_other(work, payload);
+    }
+    sign_again(work, other.version, mine.devices().to_vec())?;
+    send_cards(work)
+}
+
 /// Takes another device's list, or brings it and the own one together: two devices may have changed
 /// the list at once, and what each of them did counts (spec: IDN-063).
 fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
@@ -164,7 +191,9 @@ fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreEr
     if merged == mine.devices() && (rank > other || same) {
         return Ok(());
     }
-    sign_again(work, rank.version.max(other.version), merged)
+    sign_again(work, rank.version.max(other.version), merged)?;
+    // spec: LNK-121
+    send_cards(work)
 }
 
 fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<(), StoreError> {

@@ -4,13 +4,14 @@
 //! A thief who has a device of somebody can make groups of a direct chat in that person's name, with the
 //! lowest channel ids, and put the person's other devices there without a word to them. When the person
 //! revokes the device they tell their device list where that device is not any more. By it this side
-//! knows the thief, and the groups in which nobody but the thief was ever heard.
+//! knows the thief, and the groups in which nobody but the thief was ever heard. On the thief's side of
+//! it, the other devices have been put into groups to which the contact was perhaps never invited.
 
 use hushwire_protocol::{
     group::Member,
     identity::{
-        DeviceCredential, DeviceId, DeviceList, DeviceListRank, DeviceListVersion, Fingerprint,
-        ManagerCounter,
+        CLOCK_SKEW_MS, DeviceCredential, DeviceId, DeviceList, DeviceListRank, DeviceListVersion,
+        Fingerprint, ManagerCounter,
     },
 };
 use hushwire_wire::id::ChannelId;
@@ -19,7 +20,7 @@ use serde_bytes::ByteArray;
 
 use super::{carry_on, let_go};
 use crate::{
-    contacts, devices, log,
+    contacts, devices, groups, log,
     record::{GroupRecord, PurposeRecord, Record},
     store::{StoreError, Table},
     work::Work,
@@ -61,6 +62,8 @@ pub(crate) enum Standing {
     /// As far as is known, the contact is there.
     #[default]
     Plain,
+    /// An own device that was revoked is or was there, and of the contact's devices none was heard.
+    Unheard,
     /// One of their devices that are gone is there, and since that is known no other was heard.
     Doubtful,
 }
@@ -149,14 +152,68 @@ pub(crate) fn heard(
     if new {
         record.devices.push(device);
     }
-    if new || before == Standing::Doubtful {
+    if new || before != Standing::Plain {
         work.tx.save(&heard_key(channel), &record)?;
     }
-    if before == Standing::Doubtful {
+    if before != Standing::Plain {
         devices::catch_up(work, channel, &sender.identity())?;
         carry_on(work, chat)?;
     }
     Ok(())
+}
+
+/// Whether own devices that are not in a direct group come into it (spec: LNK-112, LNK-120).
+pub(crate) fn takes_devices(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+) -> Result<bool, StoreError> {
+    let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(true) };
+    match standing(work, channel)? {
+        Standing::Plain => Ok(true),
+        Standing::Doubtful => Ok(false),
+        Standing::Unheard => {
+            for (other, group) in super::groups_of(work, chat)? {
+                if super::is_open(&group) && standing(work, &other)? == Standing::Plain {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// An own device was revoked: of the direct groups in which it is, those count less in which the contact
+/// was not heard (spec: LNK-120).
+pub(crate) fn own_gone(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    for channel in groups::channels(work)? {
+        let Some(group) = groups::record(work, &channel)? else { continue };
+        if !group.state.is_in() || !matches!(group.purpose, PurposeRecord::Direct { .. }) {
+            continue;
+        }
+        let own = credentials(work, &channel, &me)?;
+        if own.iter().any(|own| own.device() == *device) {
+            own_gone_from(work, &channel, &group)?;
+        }
+    }
+    Ok(())
+}
+
+/// An own device that was revoked is in a direct group, or was removed from it.
+pub(crate) fn own_gone_from(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+) -> Result<(), StoreError> {
+    let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(()) };
+    let mut record = heard_in(work, channel)?;
+    if !record.devices.is_empty() || record.standing != Standing::Plain {
+        return Ok(());
+    }
+    record.standing = Standing::Unheard;
+    work.tx.save(&heard_key(channel), &record)?;
+    carry_on(work, chat)
 }
 
 /// Takes what a contact says of their devices, if it is the newest word on that (spec: LNK-111). Said in
@@ -173,7 +230,8 @@ pub(crate) fn take_list(
         manager_counter: ManagerCounter(before.manager_counter),
         version: DeviceListVersion(before.version),
     };
-    if list.rank() <= rank {
+    // spec: IDN-082
+    if list.rank() <= rank || list.rank().version.is_beyond(work.now, CLOCK_SKEW_MS) {
         return Ok(());
     }
     let groups = open_channels(work, person)?;

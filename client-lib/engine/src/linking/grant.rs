@@ -1,9 +1,7 @@
 //! The grant: what makes a device one of the identity's, given on one side and taken on the other.
 
 use hushwire_protocol::{
-    identity::{
-        DeviceCredential, DeviceEntry, DeviceKind, DeviceList, DeviceListVersion, DeviceSerial,
-    },
+    identity::{DeviceCredential, DeviceEntry, DeviceKind, DeviceList, DeviceSerial},
     linking::{GrantedSecrets, InboxOwnerKey, LinkGrant},
     profile::ProfileName,
 };
@@ -33,7 +31,7 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
     let statement = identity.statement()?;
     let terms = confirming.request().terms().clone();
     let current = devices::device_list(work)?;
-    let version = DeviceListVersion(current.rank().version.0.saturating_add(1));
+    let version = devices::version_behind(work, current.rank().version)?;
     let serial = DeviceSerial(version.0);
     let certificate = manager.certify(&statement, terms.device, terms.device_key, serial);
     let entry = DeviceEntry {
@@ -165,6 +163,7 @@ fn become_device(
         opened_ms: 0,
         cursor: 0,
         device_list_version: grant.device_list.version.0,
+        list_version_told: 0,
         device_list: own.device_list.to_vec(),
     };
     work.tx.save(IdentityRecord::KEY, &identity)?;

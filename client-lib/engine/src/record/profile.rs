@@ -87,6 +87,9 @@ pub(crate) struct InboxRecord {
     /// First item that this device has not handled.
     pub(crate) cursor: u64,
     pub(crate) device_list_version: u64,
+    /// The highest version that an own device told contacts of, as far as this one read that.
+    #[serde(default)]
+    pub(crate) list_version_told: u64,
     /// The signed device list, as it was last made or seen.
     #[serde(with = "serde_bytes")]
     pub(crate) device_list: Vec<u8>,

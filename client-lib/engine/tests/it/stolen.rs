@@ -8,8 +8,9 @@ use hushwire_engine::{
     event::{Event, Warning},
     memory::MemoryStore,
 };
+use hushwire_protocol::content::{ControlEntry, ControlKind};
 use hushwire_wire::{
-    id::ChannelId,
+    id::{ChannelId, Sequence},
     message::{Answer, EntryBody},
     transcript::Operation,
 };
@@ -109,6 +110,19 @@ impl Theft {
         self.world.restart(self.bob);
         self.world.pass(20_000);
         chat
+    }
+
+    /// The same, but that the contact hears nothing of it.
+    fn lure_silently(&mut self, beginning: [u8; 8]) {
+        self.world.set_online(self.bob, false);
+        self.world.set_online(self.stolen, false);
+        self.world.put_back(self.stolen, self.before.clone());
+        self.world.load_dice(self.stolen, *id(beginning).as_bytes());
+        let link = self.link.clone();
+        self.world.ask(self.stolen, Command::AddContact { link });
+        self.world.set_online(self.stolen, true);
+        self.world.pass(60_000);
+        self.world.set_online(self.stolen, false);
     }
 
     fn texts(&mut self, who: Who) -> Vec<String> {
@@ -247,6 +261,118 @@ fn a_group_counts_again_when_a_device_that_was_not_stolen_is_heard_there() {
         world.pass(60_000);
         assert_eq!(world.texts(alice, hers), ["by her relay", "by his relay"]);
     }
+}
+
+#[test]
+fn who_was_put_into_a_group_by_a_stolen_device_writes_where_the_contact_was_heard() {
+    // spec: LNK-120, CLI-016
+    for (beginning, linked) in [(1, false), (1, true), (0, false)] {
+        let mut theft = theft();
+        let (alice, bob, stolen) = (theft.alice, theft.bob, theft.stolen);
+        let known = theft.world.channels(alice);
+        // Bob has a leaf there, and reads no invitation.
+        let of_thief = [0, 0, 0, 0, 0, 0, beginning, u8::from(beginning > 0)];
+        theft.lure_silently(of_thief);
+        let came = theft.world.channels(alice).contains(&id(of_thief));
+        // spec: LNK-113
+        assert_eq!(came, beginning > 0);
+        let of_stolen = number_of(&mut theft.world, alice, stolen);
+        theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
+        theft.world.pass(180_000);
+        if !came {
+            assert_eq!(theft.world.channels(alice), known);
+            continue;
+        }
+        let laptop = linked.then(|| link(&mut theft.world, alice));
+        theft.world.pass(60_000);
+        let of_laptop = laptop.map(|laptop| theft.world.channels(laptop));
+        assert!(of_laptop.is_none_or(|channels| !channels.contains(&id(of_thief))));
+        let before = [theft.genuine, id(of_thief)].map(|at| theft.world.next_place(alice, &at));
+        let (who, chat) = match laptop {
+            Some(laptop) => (laptop, theft.world.chat(laptop, "Bob").number),
+            None => (alice, theft.hers),
+        };
+        theft.world.say(who, chat, "from her");
+        theft.world.pass(60_000);
+        let after = [theft.genuine, id(of_thief)].map(|at| theft.world.next_place(alice, &at));
+        assert_eq!(after, [Sequence(before[0].0 + 1), before[1]]);
+        // He was invited all the same, and says something there: then it counts.
+        theft.world.set_online(bob, true);
+        theft.world.pass(60_000);
+        assert!(theft.texts(bob).contains(&"from her".to_owned()));
+    }
+}
+
+/// The list of a thief, as their device tells it to the contact.
+fn list_of(theft: &Theft, version: u64) -> Vec<ControlEntry> {
+    let payload = theft.world.sign_list(theft.stolen, version);
+    vec![ControlEntry { kind: ControlKind::Devices, payload }]
+}
+
+#[test]
+fn a_contact_goes_by_the_list_of_who_revokes_whatever_the_stolen_device_told_before() {
+    // spec: LNK-121, IDN-082
+    for version in [100, u64::MAX] {
+        let mut theft = theft();
+        let (alice, bob, stolen) = (theft.alice, theft.bob, theft.stolen);
+        let entries = list_of(&theft, version);
+        let genuine = theft.genuine;
+        theft.world.tell_in_group(stolen, &genuine, entries);
+        theft.world.set_online(stolen, false);
+        theft.world.pass(60_000);
+        let of_stolen = number_of(&mut theft.world, alice, stolen);
+        theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
+        theft.world.pass(180_000);
+        theft.world.say(alice, theft.hers, "from her");
+        theft.world.pass(60_000);
+        assert_eq!(theft.texts(bob).last().unwrap(), "from her", "{version}");
+    }
+}
+
+#[test]
+fn a_device_that_is_gone_tells_no_list_where_its_leaf_still_stands() {
+    // spec: LNK-121
+    let mut world = World::new(2);
+    let alice = world.person("Alice", 1);
+    let bob = world.person("Bob", 0);
+    let stolen = link(&mut world, alice);
+    let before = world.profile(stolen);
+    let [to_alice, link] = [alice, bob].map(|who| world.link(who, LinkUse::Lasting));
+    for who in [alice, bob] {
+        world.set_online(who, false);
+    }
+    // Each begins a group at the own relay; his comes first.
+    let his_group = ChannelId::from_bytes([1; 32]);
+    world.load_dice(bob, [1; 32]);
+    world.ask(bob, Command::AddContact { link: to_alice });
+    world.ask(alice, Command::AddContact { link: link.clone() });
+    for who in [alice, bob] {
+        world.set_online(who, true);
+    }
+    world.pass(180_000);
+    let hers = world.chat(alice, "Bob").number;
+    let his = world.chat(bob, "Alice").number;
+    world.say(bob, his, "first");
+    world.pass(60_000);
+    // He hears of the theft in hers; in his she cannot remove the stolen device yet, and is heard.
+    world.set_online(stolen, false);
+    world.set_up(0, false);
+    let of_stolen = number_of(&mut world, alice, stolen);
+    world.ask(alice, Command::DeviceRevoke(of_stolen));
+    world.pass(180_000);
+    world.set_commits_refused(alice, true);
+    world.say(alice, hers, "second");
+    world.set_up(0, true);
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, his), ["first", "second"]);
+    let mut theft =
+        Theft { world, alice, bob, hers, his, stolen, before, link, genuine: his_group };
+    let entries = list_of(&theft, 100);
+    theft.world.tell_in_group(stolen, &his_group, entries);
+    theft.world.pass(60_000);
+    theft.world.say(alice, hers, "third");
+    theft.world.pass(60_000);
+    assert_eq!(theft.texts(bob), ["first", "second", "third"]);
 }
 
 #[test]

@@ -160,14 +160,25 @@ impl World {
 
     /// A member says something of the door in its group, whatever its client would say to it.
     pub(crate) fn tell_at_door(&mut self, who: Who, chat: ChatNumber, entries: Vec<ControlEntry>) {
+        let channel = self.channel_of(who, chat);
+        self.tell_in_group(who, &channel, entries);
+    }
+
+    /// The same, of anything.
+    pub(crate) fn tell_in_group(
+        &mut self,
+        who: Who,
+        channel: &hushwire_wire::id::ChannelId,
+        entries: Vec<ControlEntry>,
+    ) {
         let message = ControlMessage::new(entries).unwrap();
         // No two messages are the same.
         self.now = self.now.plus_ms(1);
         let mut salt = [4; 16];
         salt[..8].copy_from_slice(&self.now.0.to_be_bytes());
         let content = Content::control(Salt::from_bytes(salt), &message);
-        let channel = self.channel_of(who, chat);
-        self.smuggle(who, &channel, &content);
+        let answer = self.smuggle(who, channel, &content);
+        assert!(matches!(answer, Answer::Appended(_)), "{answer:?}");
     }
 
     fn channel_of(&mut self, who: Who, chat: ChatNumber) -> hushwire_wire::id::ChannelId {

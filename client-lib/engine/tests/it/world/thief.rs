@@ -11,13 +11,16 @@ use hushwire_protocol::{
     content::Content as MimiContent,
     epoch::EpochKeys,
     group::{CommitBasis, CommitIntent, Group, LogPlace, Statement},
-    identity::DeviceKey,
+    identity::{
+        DeviceEntry, DeviceKey, DeviceKind, DeviceListVersion, ManagerKey, UnverifiedCredential,
+        device_list::DeviceListTerms,
+    },
     insider::Seals,
     provider::Provider,
 };
 use hushwire_wire::{
     frame::RequestFrame,
-    id::{ChainHead, ChannelId, EntryId, EpochId, Nonce, Sequence, Timestamp},
+    id::{ChainHead, ChannelId, EntryId, EpochId, Nonce, Sequence, SlotId, Timestamp},
     message::{Answer, Content, Handle, Hello, Request, RequestId},
     transcript::{self, Cut, Operation},
     version::VersionRange,
@@ -217,6 +220,27 @@ impl World {
         statement.seal(&provider, channel, epoch, keys, &key).unwrap()
     }
 
+    /// A device list of a person, signed by one of their devices, that names this device only.
+    pub(crate) fn sign_list(&self, who: Who, version: u64) -> Vec<u8> {
+        let identity: StolenDevice = record(&self.profile(who), Table::Profile, b"identity");
+        let credential = UnverifiedCredential::parse(&identity.credential).unwrap();
+        let credential = credential.verify().unwrap();
+        let entry = DeviceEntry {
+            device: credential.device(),
+            slot: SlotId::from_slice(&identity.slot).unwrap(),
+            certificate: credential.certificate().hash(),
+            kind: DeviceKind::Manager,
+        };
+        let terms = DeviceListTerms {
+            version: DeviceListVersion(version),
+            issued_at: self.now,
+            expires_at: self.now.plus_ms(24 * 60 * 60 * 1000),
+            devices: vec![entry],
+        };
+        let manager = ManagerKey::from_bytes(identity.manager_key.as_slice().try_into().unwrap());
+        manager.list_devices(credential.statement(), terms).unwrap().to_bytes()
+    }
+
     fn device_key(&self, who: Who) -> DeviceKey {
         let store = self.people[who.0].engine.as_ref().unwrap().store();
         let identity: StolenDevice = record(store, Table::Profile, b"identity");
@@ -311,4 +335,7 @@ pub(super) fn record<R: serde::de::DeserializeOwned>(
 #[derive(serde::Deserialize)]
 struct StolenDevice {
     device_key: serde_bytes::ByteBuf,
+    manager_key: serde_bytes::ByteBuf,
+    credential: serde_bytes::ByteBuf,
+    slot: serde_bytes::ByteBuf,
 }
