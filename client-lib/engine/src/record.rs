@@ -150,6 +150,32 @@ pub(crate) mod id {
         }
     }
 
+    /// The same for a list, each id by itself.
+    pub(crate) mod each {
+        use super::{Deserializer, Serializer};
+        use serde::de::Error as _;
+        use serde_bytes::{ByteBuf, Bytes};
+
+        pub(crate) fn serialize<T, S>(ids: &[T], serializer: S) -> Result<S::Ok, S::Error>
+        where
+            T: AsRef<[u8]>,
+            S: Serializer,
+        {
+            serializer.collect_seq(ids.iter().map(|id| Bytes::new(id.as_ref())))
+        }
+
+        pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+        where
+            T: for<'a> TryFrom<&'a [u8]>,
+            D: Deserializer<'de>,
+        {
+            let ids: Vec<ByteBuf> = serde::Deserialize::deserialize(deserializer)?;
+            let id =
+                |bytes: &ByteBuf| T::try_from(bytes).map_err(|_| D::Error::custom("wrong length"));
+            ids.iter().map(id).collect()
+        }
+    }
+
     /// The same for a list, the ids one after the other.
     pub(crate) mod list {
         use super::{Deserializer, Serializer};
@@ -181,7 +207,28 @@ pub(crate) mod id {
 
 #[cfg(test)]
 mod tests {
+    use hushwire_protocol::identity::DeviceId;
+
     use super::*;
+
+    #[test]
+    fn a_list_of_ids_is_read_and_written_as_one_of_byte_arrays_was() {
+        // spec: CLI-133
+        #[derive(serde::Deserialize, Serialize)]
+        struct Row {
+            #[serde(with = "id::each")]
+            devices: Vec<DeviceId>,
+        }
+        #[derive(Serialize)]
+        struct Before {
+            devices: Vec<serde_bytes::ByteArray<16>>,
+        }
+        let devices = [1, 2].map(|byte| serde_bytes::ByteArray::new([byte; 16])).to_vec();
+        let before = encode(&Before { devices }).unwrap();
+        let row: Row = decode(&before).unwrap();
+        assert_eq!(row.devices, [1, 2].map(|byte| DeviceId::from_bytes([byte; 16])));
+        assert_eq!(encode(&row).unwrap(), before);
+    }
 
     #[test]
     fn rows_of_a_build_that_called_wishes_intents_are_read() {

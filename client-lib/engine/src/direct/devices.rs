@@ -16,18 +16,15 @@ use hushwire_protocol::{
 };
 use hushwire_wire::id::ChannelId;
 use serde::{Deserialize, Serialize};
-use serde_bytes::ByteArray;
 
 use super::{carry_on, let_go};
 use crate::{
     contacts, devices, groups, log,
-    record::{GroupRecord, PurposeRecord, Record},
+    record::{GroupRecord, PurposeRecord, Record, id},
     store::{StoreError, Table},
     work::Work,
 };
 
-/// Length of a device id, in bytes.
-const DEVICE_ID_BYTES: usize = 16;
 /// Devices that are noted as heard in a group: one of two is always another than the one that invites.
 const HEARD_MAX: usize = 2;
 
@@ -37,7 +34,8 @@ struct ListedRecord {
     manager_counter: u64,
     version: u64,
     /// Those that were in the direct chat when it came, and that it does not name.
-    gone: Vec<ByteArray<DEVICE_ID_BYTES>>,
+    #[serde(with = "id::each")]
+    gone: Vec<DeviceId>,
 }
 
 impl Record for ListedRecord {
@@ -48,7 +46,8 @@ impl Record for ListedRecord {
 #[derive(Default, Serialize, Deserialize)]
 struct HeardRecord {
     /// Devices of the contact, the first few.
-    devices: Vec<ByteArray<DEVICE_ID_BYTES>>,
+    #[serde(with = "id::each")]
+    devices: Vec<DeviceId>,
     standing: Standing,
 }
 
@@ -76,12 +75,6 @@ fn heard_key(channel: &ChannelId) -> Vec<u8> {
     [b"heard ", &channel.as_bytes()[..]].concat()
 }
 
-fn plain(device: &DeviceId) -> Result<ByteArray<DEVICE_ID_BYTES>, StoreError> {
-    let bytes: [u8; DEVICE_ID_BYTES] =
-        device.as_ref().try_into().map_err(|_| StoreError::Damaged)?;
-    Ok(ByteArray::new(bytes))
-}
-
 fn listed(work: &Work<'_>, person: &Fingerprint) -> Result<ListedRecord, StoreError> {
     Ok(work.tx.load(&listed_key(person))?.unwrap_or_default())
 }
@@ -102,9 +95,8 @@ pub(crate) fn is_shared(
     channel: &ChannelId,
     inviter: &DeviceId,
 ) -> Result<bool, StoreError> {
-    let inviter = plain(inviter)?;
     let record = heard_in(work, channel)?;
-    Ok(record.devices.iter().any(|device| *device != inviter))
+    Ok(record.devices.iter().any(|device| device != inviter))
 }
 
 /// Nothing more is heard in a group.
@@ -115,7 +107,7 @@ pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) {
 /// Whether a device of a contact is none of theirs any more (spec: LNK-111).
 pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<bool, StoreError> {
     let record = listed(work, &credential.identity())?;
-    let gone = record.gone.contains(&plain(&credential.device())?);
+    let gone = record.gone.contains(&credential.device());
     Ok(gone && credential.manager_counter().0 <= record.manager_counter)
 }
 
@@ -145,7 +137,7 @@ pub(crate) fn heard(
     if sender.identity() == me || is_gone(work, &sender.credential)? {
         return Ok(());
     }
-    let device = plain(&sender.device())?;
+    let device = sender.device();
     let mut record = heard_in(work, channel)?;
     let new = record.devices.len() < HEARD_MAX && !record.devices.contains(&device);
     let before = core::mem::take(&mut record.standing);
@@ -242,8 +234,8 @@ pub(crate) fn take_list(
     };
     for group in &groups {
         for credential in credentials(work, group, person)? {
-            let device = plain(&credential.device())?;
-            let named = list.devices().iter().any(|entry| entry.device == credential.device());
+            let device = credential.device();
+            let named = list.devices().iter().any(|entry| entry.device == device);
             if !named && !record.gone.contains(&device) {
                 record.gone.push(device);
             }
