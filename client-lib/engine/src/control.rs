@@ -30,7 +30,7 @@ pub(crate) fn take(
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     let sender = &from.identity();
     // spec: LNK-121
-    let is_theirs = *sender != me && !direct::devices::is_gone(work, &from.credential)?;
+    let is_theirs = *sender != me && direct::devices::speaks(work, mls, from)?;
     for entry in message.entries() {
         match (entry.kind, group.purpose) {
             (ControlKind::ContactCard, PurposeRecord::Direct { .. }) if is_theirs => {

@@ -8,7 +8,7 @@
 //! it, the other devices have been put into groups to which the contact was perhaps never invited.
 
 use hushwire_protocol::{
-    group::Member,
+    group::{Group, Member},
     identity::{
         CLOCK_SKEW_MS, DeviceCredential, DeviceId, DeviceList, DeviceListRank, DeviceListVersion,
         Fingerprint, ManagerCounter,
@@ -109,6 +109,20 @@ pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<
     let record = listed(work, &credential.identity())?;
     let gone = record.gone.contains(&credential.device());
     Ok(gone && credential.manager_counter().0 <= record.manager_counter)
+}
+
+/// Whether a device speaks for its person in a group: one that is gone only where no other of theirs is
+/// (spec: LNK-121).
+pub(crate) fn speaks(work: &Work<'_>, mls: &Group, sender: &Member) -> Result<bool, StoreError> {
+    if !is_gone(work, &sender.credential)? {
+        return Ok(true);
+    }
+    for leaf in groups::members_of(mls)? {
+        if leaf.identity() == sender.identity() && !is_gone(work, &leaf.credential)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Whether what somebody says in a group is passed over: they speak for its person no more, and nobody

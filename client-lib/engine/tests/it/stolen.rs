@@ -4,7 +4,7 @@
 use std::{cell::Cell, rc::Rc};
 
 use hushwire_engine::{
-    command::{ChatNumber, Command, LinkUse, SecretText},
+    command::{ChatNumber, Command, LinkUse, Reply, SecretText},
     event::{Event, Warning},
     memory::MemoryStore,
 };
@@ -123,6 +123,20 @@ impl Theft {
         self.world.set_online(self.stolen, true);
         self.world.pass(60_000);
         self.world.set_online(self.stolen, false);
+    }
+
+    /// Whether Bob takes Alice's device for hers: she adds him to a group.
+    fn is_invited_by_her(&mut self) -> bool {
+        let new = Command::GroupNew { name: "Hers".to_owned() };
+        let Reply::Chat(chat) = self.world.ask(self.alice, new) else { panic!() };
+        self.world.settle();
+        let Reply::Contacts(contacts) = self.world.ask(self.alice, Command::Contacts) else {
+            panic!()
+        };
+        let contacts = contacts.iter().map(|contact| contact.number).collect();
+        self.world.ask(self.alice, Command::GroupAddAll { chat: chat.number, contacts });
+        self.world.pass(60_000);
+        self.world.chats(self.bob).iter().any(|chat| chat.name == "Hers")
     }
 
     fn texts(&mut self, who: Who) -> Vec<String> {
@@ -326,6 +340,7 @@ fn a_contact_goes_by_the_list_of_who_revokes_whatever_the_stolen_device_told_bef
         theft.world.say(alice, theft.hers, "from her");
         theft.world.pass(60_000);
         assert_eq!(theft.texts(bob).last().unwrap(), "from her", "{version}");
+        assert!(theft.is_invited_by_her(), "{version}");
     }
 }
 
@@ -373,6 +388,8 @@ fn a_device_that_is_gone_tells_no_list_where_its_leaf_still_stands() {
     theft.world.say(alice, hers, "third");
     theft.world.pass(60_000);
     assert_eq!(theft.texts(bob), ["first", "second", "third"]);
+    theft.world.set_commits_refused(alice, false);
+    assert!(theft.is_invited_by_her());
 }
 
 #[test]
