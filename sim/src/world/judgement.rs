@@ -16,19 +16,12 @@ impl World {
     pub(super) fn judge(&mut self) -> Result<(), Violation> {
         let mut devices = self.devices_in();
         devices.retain(|client| self.is_honest(*client));
-        let mut epochs: BTreeMap<String, (usize, String)> = Default::default();
+        let mut epochs = BTreeMap::new();
         let mut all_lost = BTreeSet::new();
         for client in devices.clone() {
             let lost = self.lost_chats(client, &devices);
-            if let Some(Reply::Status(status)) = self.look(client, Command::Status)
-                && status.waiting > 0
-                && lost.is_empty()
-                && !self.has_lost_groups(client, &devices)
-            {
-                let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
-                let wishes = store.map_or_else(Vec::new, insider::wishes).join(", ");
-                let what = format!("device {client} has {} that wait: {wishes}", status.waiting);
-                return Err(Violation::Stuck(what));
+            if lost.is_empty() && !self.has_lost_groups(client, &devices) {
+                self.nothing_waits(client)?;
             }
             all_lost.extend(lost.iter().map(|key| (client, key.clone())));
             for chat in self.chats(client) {
@@ -44,22 +37,8 @@ impl World {
                     let what = format!("device {client}, chat {} ({})", key.0, chat.name);
                     return Err(Violation::Stuck(format!("{what}, {helper:?} could help")));
                 }
-                if chat.state != ChatState::Open {
-                    continue;
-                }
-                self.compare(client, chat.number)?;
-                let Some(epoch) = self.epoch(client, chat.number) else { continue };
-                self.ledger.view(client, &key).epoch = Some(epoch.clone());
-                // What it was invited to and did not follow, the others write to.
-                if key.is_direct() && self.turned_away.contains(&client) {
-                    continue;
-                }
-                // Two people who form a group anew, each without the other, part it for good.
-                let place = self.channel(client, &chat).unwrap_or_else(|| key.0.clone());
-                let first = epochs.entry(place).or_insert((client, epoch.clone()));
-                if first.1 != epoch {
-                    let what = format!("devices {} and {client} in {}", first.0, key.0);
-                    return Err(Violation::Fork(what));
+                if chat.state == ChatState::Open {
+                    self.is_where_the_others_are(client, &chat, &key, &mut epochs)?;
                 }
             }
         }
@@ -77,6 +56,44 @@ impl World {
             self.noticed(&devices)?;
         }
         self.search()
+    }
+
+    fn nothing_waits(&mut self, client: usize) -> Result<(), Violation> {
+        match self.look(client, Command::Status) {
+            Some(Reply::Status(status)) if status.waiting > 0 => {
+                let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
+                let wishes = store.map_or_else(Vec::new, insider::wishes).join(", ");
+                let what = format!("device {client} has {} that wait: {wishes}", status.waiting);
+                Err(Violation::Stuck(what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Looks whether a device sees what the others see in a chat, at the epoch of whoever of them was
+    /// looked at first.
+    fn is_where_the_others_are(
+        &mut self,
+        client: usize,
+        chat: &ChatInfo,
+        key: &ChatKey,
+        epochs: &mut BTreeMap<String, (usize, String)>,
+    ) -> Result<(), Violation> {
+        self.compare(client, chat.number)?;
+        let Some(epoch) = self.epoch(client, chat.number) else { return Ok(()) };
+        self.ledger.view(client, key).epoch = Some(epoch.clone());
+        // What it was invited to and did not follow, the others write to.
+        if key.is_direct() && self.turned_away.contains(&client) {
+            return Ok(());
+        }
+        // Two people who form a group anew, each without the other, part it for good.
+        let place = self.channel(client, chat).unwrap_or_else(|| key.0.clone());
+        let first = epochs.entry(place).or_insert((client, epoch.clone()));
+        if first.1 != epoch {
+            let what = format!("devices {} and {client} in {}", first.0, key.0);
+            return Err(Violation::Fork(what));
+        }
+        Ok(())
     }
 
     /// Who can add a device to a chat again: one of its own person or a contact, who is in there.
