@@ -39,8 +39,9 @@ pub(crate) fn take(
             (ControlKind::Devices, PurposeRecord::Direct { .. }) if is_theirs => {
                 direct::devices::take_list(work, channel, sender, &entry.payload)?;
             }
-            (ControlKind::Devices, PurposeRecord::Direct { .. }) if *sender == me => {
-                devices::take_list_told(work, &from.device(), &entry.payload)?;
+            (ControlKind::Devices, PurposeRecord::Direct { contact, .. }) if *sender == me => {
+                let device = from.device();
+                devices::take_list_told(work, channel, contact, &device, &entry.payload)?;
             }
             // Own devices speak in their own group only (spec: CNT-042).
             (kind, PurposeRecord::OwnDevices) if *sender == me => {

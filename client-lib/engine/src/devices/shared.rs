@@ -9,10 +9,11 @@ use hushwire_protocol::{
     own_devices::{Comparison, ContactCompared, DeviceNamed},
     profile::ProfileName,
 };
+use hushwire_wire::id::ChannelId;
 
 use super::{
     DeviceNameRecord, REVOKED_PREFIX, RevokedRecord, device_list, forget_device, is_revoked,
-    name_device, name_key, send_cards, sign_again, take_list,
+    name_device, name_key, send_cards, send_safe_card, sign_again, take_list,
 };
 use crate::{
     asking, capabilities, chats,
@@ -140,6 +141,8 @@ pub(crate) fn take_state(
 /// they read there, so this device has to know it, whoever said it (spec: LNK-121).
 pub(crate) fn take_list_told(
     work: &mut Work<'_>,
+    channel: &ChannelId,
+    contact: ContactNumber,
     from: &DeviceId,
     payload: &[u8],
 ) -> Result<(), StoreError> {
@@ -156,11 +159,13 @@ pub(crate) fn take_list_told(
     let mut record = inbox::required(work)?;
     record.list_version_told = record.list_version_told.max(other.version.0);
     work.tx.save(InboxRecord::KEY, &record)?;
+    // Others tell it in the own group as well, with all that are revoked.
     if !is_revoked(work, from)? {
-        return take_list_of_other(work, payload);
+        return Ok(());
     }
     sign_again(work, other.version, mine.devices().to_vec())?;
-    send_cards(work)
+    let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
+    send_safe_card(work, channel, &person)
 }
 
 /// Takes another device's list, or brings it and the own one together: two devices may have changed
