@@ -2,10 +2,11 @@
 //! that it makes of that.
 
 use hushwire_engine::{
-    command::ChatNumber,
+    command::{ChatNumber, MessageNumber},
     store::{Order, Range, Store as _, Table},
 };
 use hushwire_protocol::{
+    content::{Content, RoomUri, SenderUri},
     envelope::{self, EnvelopeContent, EnvelopeKind, Place},
     epoch::EpochKeys,
     group::{
@@ -60,6 +61,12 @@ enum PurposeRow {
 #[derive(Deserialize)]
 struct ChatRow {
     purpose: PurposeRow,
+}
+
+#[derive(Deserialize)]
+struct MessageRow {
+    mimi_id: ByteBuf,
+    content: ByteBuf,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +142,22 @@ pub(crate) fn groups_of(store: &SimStore, chat: ChatNumber) -> usize {
 /// The channel of a group's chat on a device.
 pub(crate) fn channel_of(store: &SimStore, chat: ChatNumber) -> Option<ChannelId> {
     channels(store).into_iter().find(|channel| chat_of(store, channel) == Some(chat))
+}
+
+/// The channel in whose log a message stands that a device of this identity wrote: its id says it
+/// (spec: CNT-012).
+pub(crate) fn said_in(
+    store: &SimStore,
+    chat: ChatNumber,
+    message: MessageNumber,
+    by: &Fingerprint,
+) -> Option<ChannelId> {
+    let key = [chat.0.to_be_bytes(), message.0.to_be_bytes()].concat();
+    let row: MessageRow = record(store, Table::Message, &key)?;
+    let content = Content::decode(&row.content).ok()?.encode().ok()?;
+    let sender = SenderUri::from_fingerprint(by.as_bytes());
+    let id = |channel: &ChannelId| content.message_id(&sender, &RoomUri::from_channel(*channel));
+    channels(store).into_iter().find(|channel| id(channel).as_bytes()[..] == row.mimi_id[..])
 }
 
 impl Loot {

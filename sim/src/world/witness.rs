@@ -10,6 +10,8 @@ use hushwire_engine::{
     event::{Event, InvitationRefusal, NumberedEvent, Warning},
     io::Input,
 };
+use hushwire_protocol::identity::Fingerprint;
+use hushwire_wire::id::ChannelId;
 
 use super::{Happening, NEEDLE, World};
 use crate::{
@@ -23,6 +25,11 @@ use crate::{
 /// Whether a warning is of an item that was refused with this code.
 fn rejects(warning: &Warning, code: &str) -> bool {
     matches!(warning, Warning::ItemRejected { code: found } if found == code)
+}
+
+/// What a channel is called in the ledger.
+fn digits(channel: &ChannelId) -> String {
+    channel.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl World {
@@ -320,10 +327,17 @@ impl World {
         if chat.kind == ChatKind::Group && !self.channels.contains_key(&place) {
             let store = self.clients[client].engine.as_ref()?.store();
             let channel = insider::channel_of(store, chat.number)?;
-            let digits = channel.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-            self.channels.insert(place, digits.collect());
+            self.channels.insert(place, digits(&channel));
         }
         self.channels.get(&place).cloned()
+    }
+
+    /// The channel in which a group's message of a device's own stands: what was sealed when the group
+    /// went on elsewhere stays where it was, what waited goes along.
+    fn said_in(&self, client: usize, info: &MessageInfo) -> Option<String> {
+        let store = self.clients[client].engine.as_ref()?.store();
+        let me = Fingerprint::from_hex(self.people.get(self.clients[client].person)?).ok()?;
+        Some(digits(&insider::said_in(store, info.chat, info.number, &me)?))
     }
 
     /// By a device's clock, groups that go on elsewhere are over: it reads them no more.
@@ -354,6 +368,7 @@ impl World {
             let chats = self.chats(client);
             let chat = chats.into_iter().find(|chat| chat.number == info.chat);
             let channel = chat.and_then(|chat| self.channel(client, &chat));
+            let stands_in = self.said_in(client, &info).filter(|_| channel.is_some());
             let epoch = self.epoch(client, info.chat);
             let Some(text) = self.ledger.places.get(&place) else { return Ok(()) };
             let now = self.now;
@@ -366,7 +381,7 @@ impl World {
                     said.fate = Fate::Acknowledged(now);
                     // What waited when its group went on elsewhere goes out there, behind other things.
                     said.retried |= said.channel != channel;
-                    said.channel = channel;
+                    said.channel = stands_in.or(channel);
                     said.epoch = epoch;
                     self.tally.acknowledged += 1;
                 }
