@@ -1,12 +1,15 @@
 //! Groups that another one took the place of: what is said there is still read, and nothing is done
 //! there any more (spec: CLI-203).
 
+use hushwire_protocol::identity::Fingerprint;
 use hushwire_wire::id::{ChannelId, Timestamp};
 
 use crate::{
     chats,
     command::{ChatNumber, FailureReason},
-    door, groups, log, outbox,
+    door,
+    event::Event,
+    groups, invitations, log, outbox, packages,
     record::{GroupRecord, PurposeRecord, Wish},
     rejoin,
     store::StoreError,
@@ -95,7 +98,7 @@ fn move_wishes(
             }
             Wish::AddPerson { person, .. } => {
                 work.settle(row.number);
-                crate::packages::wish_person(work, &channel, &person)?;
+                move_addition(work, before, &channel, &person)?;
             }
             Wish::ChangeGroup { change, .. } => {
                 work.settle(row.number);
@@ -117,6 +120,24 @@ fn move_wishes(
         }
     }
     Ok(())
+}
+
+/// Somebody was to come in. Who asked at the door of the group before, and is no contact, is known there
+/// only, and takes no invitation to another group (spec: CLI-203, LNK-100).
+fn move_addition(
+    work: &mut Work<'_>,
+    before: &ChannelId,
+    channel: &ChannelId,
+    person: &Fingerprint,
+) -> Result<(), StoreError> {
+    if invitations::card_of(work, Some(channel), person)?.is_some() {
+        return packages::wish_person(work, channel, person);
+    }
+    let reason = FailureReason::LinkNotValid;
+    match groups::record(work, before)?.and_then(|group| super::chat_of(&group)) {
+        Some(chat) => work.event(Event::AdditionFailed { chat, member: person.to_hex(), reason }),
+        None => Ok(()),
+    }
 }
 
 /// Former groups are given up when nobody is waited for there any more.

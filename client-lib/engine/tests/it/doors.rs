@@ -320,3 +320,29 @@ fn a_link_of_a_group_whose_channel_is_not_there_yet_works_when_it_is() {
     world.pass(60_000);
     assert_eq!(state(&mut world, dave, his), ChatState::Open);
 }
+
+#[test]
+fn who_was_approved_and_not_added_when_the_group_went_on_elsewhere_is_not_waited_for() {
+    // spec: CLI-203
+    let mut house = house();
+    let link = house.link(LinkAdmission::Approval);
+    let (alice, dave, hers) = (house.alice, house.dave, house.hers);
+    join(&mut house.world, dave, &link);
+    house.world.pass(60_000);
+    house.world.set_online(alice, false);
+    house.answer(alice, RequestAnswer::Approve);
+    house.world.ask(alice, Command::GroupSucceed { chat: hers, without: Vec::new() });
+    house.world.set_online(alice, true);
+    house.world.pass(180_000);
+    let Reply::Status(status) = house.world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+    let member = fingerprint(&mut house.world, dave);
+    let reason = FailureReason::LinkNotValid;
+    let failed = Event::AdditionFailed { chat: hers, member, reason };
+    assert!(house.world.events(alice).contains(&failed));
+    // He asks again, by a link of the group as it is now.
+    let link = house.link(LinkAdmission::Open);
+    let his = join(&mut house.world, dave, &link);
+    house.world.pass(120_000);
+    assert_eq!(state(&mut house.world, dave, his), ChatState::Open);
+}
