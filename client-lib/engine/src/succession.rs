@@ -230,12 +230,15 @@ fn counting(
     group: Option<&Group>,
 ) -> Result<Option<SuccessionRecord>, StoreError> {
     let Some(known) = load(work, before)? else { return Ok(None) };
+    Ok(counts(&known, group)?.then_some(known))
+}
+
+/// Whether a word still counts in the group where it was said.
+fn counts(known: &SuccessionRecord, group: Option<&Group>) -> Result<bool, StoreError> {
     // Where the state of the group is lost, nothing can be said against it.
-    let Some(group) = group else { return Ok(Some(known)) };
+    let Some(group) = group.filter(|_| known.stage != Stage::Followed) else { return Ok(true) };
     let here = groups::identities(&groups::members_of(group)?).contains(&known.identity);
-    let role = group.state().role(&known.identity) as u8;
-    let counts = known.stage == Stage::Followed || (here && role >= known.role);
-    Ok(counts.then_some(known))
+    Ok(here && group.state().role(&known.identity) as u8 >= known.role)
 }
 
 /// Somebody tells where a group goes on, in its log. Whoever it is: the word in it is signed
@@ -413,7 +416,7 @@ pub(crate) fn forget_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(
 /// The chat of a group that goes on where an invitation leads, if this device knows that already and
 /// follows: then it asks nothing of who invites (spec: CLI-201).
 pub(crate) fn leads_on(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     invitation: &Invitation,
 ) -> Result<Option<ChatNumber>, StoreError> {
     for row in work.tx.list::<SuccessionRecord>(PREFIX, usize::MAX)? {
@@ -423,11 +426,12 @@ pub(crate) fn leads_on(
         }
         let Some(offer) = record.offer()? else { continue };
         let Some(group) = groups::record(work, &offer.successor.before)? else { continue };
-        let here = offer.successor.relay == invitation.group.relay;
         let SuccessorOffer { successor, .. } = &offer;
-        let follows =
-            || may_follow(work, &successor.before, &group, &record.rank()?, &successor.relay);
-        if here && follows()? {
+        let rank = record.rank()?;
+        if successor.relay == invitation.group.relay
+            && counts(&record, state_of(work, &successor.before).as_ref())?
+            && may_follow(work, &successor.before, &group, &rank, &successor.relay)?
+        {
             return Ok(chat_of(&group));
         }
     }
@@ -552,14 +556,17 @@ pub(crate) fn was_in(
     Ok(roster.is_some_and(|roster| roster.iter().any(|known| **known == *person.as_bytes())))
 }
 
-/// Whether a group is known as one where another one goes on, which this device is in: then it has to be
-/// that.
-pub(crate) fn is_expected(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+/// Whether a group is known as one where another one goes on, which this device is in, by a word that
+/// still counts: then it has to be that.
+pub(crate) fn is_expected(work: &mut Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
     for row in work.tx.list::<SuccessionRecord>(PREFIX, usize::MAX)? {
         let before = row.key.strip_prefix(PREFIX).ok_or(StoreError::Damaged)?;
         let before = ChannelId::from_slice(before).map_err(|_| StoreError::Damaged)?;
         let group = groups::record(work, &before)?;
-        if row.record.channel == *channel && group.is_some_and(|group| !is_out(&group)) {
+        if row.record.channel == *channel
+            && group.is_some_and(|group| !is_out(&group))
+            && counts(&row.record, state_of(work, &before).as_ref())?
+        {
             return Ok(true);
         }
     }

@@ -103,7 +103,11 @@ fn group(
     if let Some(asked) = asked {
         let goes_on = matches!(standing, Standing::Follows { chat } if chat == asked);
         if asking::follows(work, asked)? && !goes_on {
-            return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+            return Err(match succession::is_expected(work, channel)? {
+                true => Fault::Rejected("INVITATION_NOT_VALID"),
+                // The word by which it asked there is over.
+                false => Fault::Refused(InvitationRefusal::NotFollowed),
+            });
         }
         asking::entered(work, asked)?;
     }

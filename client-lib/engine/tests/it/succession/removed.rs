@@ -2,7 +2,7 @@
 
 use hushwire_engine::{
     command::{ChatState, Command, MemberRole},
-    event::Event,
+    event::{Event, Warning},
 };
 
 use hushwire_wire::message::Answer;
@@ -103,6 +103,33 @@ fn a_removed_owner_takes_nobody_along_whose_network_withholds_the_removal() {
     }
     crew.world.pass(5 * MINUTE_MS);
     assert_without_bob(&mut crew);
+}
+
+#[test]
+fn who_lost_the_role_before_an_invitation_is_read_leads_to_a_group_like_any_other() {
+    // spec: GRP-142
+    let mut crew = crew();
+    crew.give(BOB, MemberRole::Owner);
+    let [alice, bob, carol] = crew.people;
+    // All read the offer, and nobody the invitations.
+    let is_item = |answer: &Answer| matches!(answer, Answer::InboxItem(_));
+    crew.world.set_tamper(move |frame| (!is_item(&frame.answer)).then_some(frame));
+    crew.succeed(BOB, &[]).unwrap();
+    crew.world.pass(MINUTE_MS);
+    crew.world.set_online(bob, false);
+    crew.give(BOB, MemberRole::Member);
+    crew.world.pass(MINUTE_MS);
+    crew.world.set_tamper(Some);
+    crew.world.restart(carol);
+    crew.world.pass(2 * MINUTE_MS);
+    assert_eq!(succeeded(&mut crew.world, carol), 0);
+    let rejected = |event: &Event| matches!(event, Event::Warning(Warning::ItemRejected { .. }));
+    assert!(!crew.events(CAROL).iter().any(rejected), "what Bob wrote was honest");
+    let chats = crew.world.chats(carol).into_iter().filter(|chat| chat.name == "Crew");
+    assert_eq!(chats.count(), 2);
+    crew.world.say(alice, crew.chats[ALICE], "still here");
+    crew.world.pass(MINUTE_MS);
+    assert_eq!(crew.texts(CAROL), ["still here"]);
 }
 
 #[test]
