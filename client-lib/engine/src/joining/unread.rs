@@ -22,7 +22,7 @@ use hushwire_wire::id::{CapabilityId, ChannelId};
 use super::held::{self, HeldRecord, PREFIX, Reading, Stage};
 use crate::{
     command::ChatNumber,
-    groups, profile,
+    groups, own_group, profile,
     record::{GroupState, SecretBytes, Wish, WishNumber},
     shelf,
     store::StoreError,
@@ -60,6 +60,7 @@ pub(crate) fn hold_unread(
     sender: &DeviceCredential,
     content: &[u8],
     capability: Option<CapabilityId>,
+    until_ms: Option<u64>,
 ) -> Result<(), StoreError> {
     let Ok(InboxContent::Invitation(invitation)) = InboxContent::decode(content) else {
         return Ok(());
@@ -73,7 +74,7 @@ pub(crate) fn hold_unread(
         sender: sender.to_bytes(),
         content: SecretBytes::new(content),
         capability,
-        until_ms: held::until(work).0,
+        until_ms: held::until_of(work, until_ms),
         reading: Some(Reading {
             channel: unread.channel,
             chat: unread.word.map(|word| word.chat),
@@ -173,9 +174,10 @@ pub(crate) fn wait_unread(
     number: WishNumber,
     unread: &Unread,
 ) -> Result<(), StoreError> {
-    if let Some(Wish::JoinGroup { sender, content, .. }) = wish::load(work, number)? {
+    if let Some(Wish::JoinGroup { sender, content, until_ms, .. }) = wish::load(work, number)? {
         let sender = super::waiting::credential(&sender)?;
-        hold_unread(work, unread, &sender, content.expose(), None)?;
+        let until_ms = Some(until_ms).filter(|until_ms| *until_ms > 0);
+        hold_unread(work, unread, &sender, content.expose(), None, until_ms)?;
     }
     work.settle(number);
     Ok(())
@@ -187,6 +189,9 @@ pub(crate) fn was_read(
     number: WishNumber,
     channel: &ChannelId,
 ) -> Result<Step, StoreError> {
+    if let Some(until) = own_group::rests(work, channel)? {
+        return Ok(Step::Others { until });
+    }
     for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if let Some(reading) = &mut row.record.reading
             && reading.channel == *channel
@@ -231,5 +236,11 @@ pub(super) fn waits(work: &Work<'_>, record: &HeldRecord) -> Result<bool, StoreE
 /// Whether somebody's word that a chat goes on elsewhere waits for what is not read.
 pub(crate) fn has_unread(work: &Work<'_>, chat: ChatNumber) -> Result<bool, StoreError> {
     let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX)?;
-    Ok(rows.iter().any(|row| row.record.reading.is_some_and(|it| it.chat == Some(chat))))
+    let leads_on = |record: &HeldRecord| {
+        record.until_ms > work.now.0 && record.reading.is_some_and(|it| it.chat == Some(chat))
+    };
+    Ok(rows.iter().any(|row| leads_on(&row.record)))
 }
+
+#[cfg(test)]
+mod tests;
