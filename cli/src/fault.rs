@@ -362,6 +362,9 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::WrongChatKind => {
             "A direct chat has two people and keeps them; `hush group new` makes a group."
         }
+        CommandError::SeveralSuccessors => {
+            "Say whom you follow: `hush group follow GROUP --by MEMBER`; `hush follow --from 1` shows who has."
+        }
         CommandError::DeviceRevoked => {
             "Run `hush device link` on another device, and `hush init --link` here with another --profile."
         }

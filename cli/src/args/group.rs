@@ -304,12 +304,16 @@ pub enum GroupCommand {
         #[arg(long, required = true)]
         yes: bool,
     },
-    /// Go along with an admin who has formed the group anew
+    /// Go along with somebody who has formed the group anew
     ///
     /// JSON: {"type":"done","done":"group_followed","chat"}.
     Follow {
         /// The group's number or the beginning of its name
         group: String,
+        /// With whom, if more than one has: the beginning of its name, or at least 8 digits of its
+        /// fingerprint's beginning
+        #[arg(long, value_name = "MEMBER")]
+        by: Option<String>,
     },
     /// Ask the others once more to add this device again, to a chat in which it is stuck
     ///

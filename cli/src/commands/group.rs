@@ -28,8 +28,8 @@ pub(super) async fn group<B: Backend>(
         GroupCommand::Add { group, contacts } => add(session, &group, &contacts).await,
         GroupCommand::Remove { group, members } => remove(session, &group, &members).await,
         GroupCommand::Leave { group } => leave(session, &group).await,
-        GroupCommand::Follow { group } => ask(session, &group, FOLLOW).await,
-        GroupCommand::Rejoin { chat } => ask(session, &chat, REJOIN).await,
+        GroupCommand::Follow { group, by } => follow(session, &group, by.as_deref()).await,
+        GroupCommand::Rejoin { chat } => rejoin(session, &chat).await,
         GroupCommand::Readmit { chat, member } => readmit(session, &chat, &member).await,
         GroupCommand::Members { group } => {
             session.catch_up().await?;
@@ -246,40 +246,48 @@ async fn leave<B: Backend>(session: &Session<'_, B>, group: &str) -> Result<(), 
     })
 }
 
-/// What a person asks of a chat, and what is said when it is under way.
-struct Asking {
-    command: fn(ChatNumber) -> Command,
-    done: &'static str,
-    words: fn(&str) -> String,
-}
-
-const FOLLOW: Asking = Asking {
-    command: Command::GroupFollow,
-    done: "group_followed",
-    words: |label| format!("{label} goes on when a device of the new group has let you in"),
-};
-
-const REJOIN: Asking = Asking {
-    command: Command::Rejoin,
-    done: "rejoin_asked",
-    words: |label| format!("members of {label} are asked; it goes on when one of them is online"),
-};
-
-async fn ask<B: Backend>(
+async fn follow<B: Backend>(
     session: &Session<'_, B>,
-    chat: &str,
-    asking: Asking,
+    group: &str,
+    by: Option<&str>,
 ) -> Result<(), Fault> {
     session.catch_up().await?;
+    let chat = session.chat_named(group).await?;
+    let by = match by {
+        Some(by) => Some(session.member_named(chat.number, by).await?.fingerprint),
+        None => None,
+    };
+    let command = Command::GroupFollow { chat: chat.number, by };
+    let words =
+        |label: &str| format!("{label} goes on when a device of the new group has let you in");
+    ask(session, &chat, command, "group_followed", words).await
+}
+
+async fn rejoin<B: Backend>(session: &Session<'_, B>, chat: &str) -> Result<(), Fault> {
+    session.catch_up().await?;
     let chat = session.chat_named(chat).await?;
-    let label = session.people().await?.chat_label(&chat);
+    let words = |label: &str| {
+        format!("members of {label} are asked; it goes on when one of them is online")
+    };
+    ask(session, &chat, Command::Rejoin(chat.number), "rejoin_asked", words).await
+}
+
+/// Does what a person asks of a chat, and says so when it is under way.
+async fn ask<B: Backend>(
+    session: &Session<'_, B>,
+    chat: &ChatInfo,
+    command: Command,
+    done: &'static str,
+    words: impl Fn(&str) -> String,
+) -> Result<(), Fault> {
+    let label = session.people().await?.chat_label(chat);
     let since = session.next_event_number().await?;
-    session.perform((asking.command)(chat.number)).await?;
+    session.perform(command).await?;
     settle_change(session, since, chat.number).await?;
     session.done(DoneRecord {
-        done: asking.done,
+        done,
         chat: Some(chat.number.0),
-        words: (asking.words)(&label),
+        words: words(&label),
         ..DoneRecord::default()
     })
 }

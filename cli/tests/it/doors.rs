@@ -120,6 +120,13 @@ async fn a_group_is_formed_anew_and_an_admin_is_followed() {
     );
     assert_ne!(bench.run(&["group", "succeed", "cl"]).await, 0, "not without --yes");
     let done = bench.objects(&["group", "follow", "cl"]).await;
-    assert_eq!(bench.asked().last(), Some(&Command::GroupFollow(GROUP)));
+    let follow = Command::GroupFollow { chat: GROUP, by: None };
+    assert_eq!(bench.asked().last(), Some(&follow));
     assert_eq!(done[0]["done"], "group_followed");
+    bench.objects(&["group", "follow", "cl", "--by", "bo"]).await;
+    let asked = bench.asked();
+    assert!(
+        matches!(asked.last(), Some(Command::GroupFollow { chat: GROUP, by: Some(_) })),
+        "{asked:?}"
+    );
 }

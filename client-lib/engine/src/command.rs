@@ -267,8 +267,13 @@ pub enum Command {
         /// Whom to leave out, by the fingerprints that [`Reply::Members`] shows.
         without: Vec<String>,
     },
-    /// Goes along with an admin who has formed a group anew.
-    GroupFollow(ChatNumber),
+    /// Goes along with somebody who has formed a group anew.
+    GroupFollow {
+        /// Which group.
+        chat: ChatNumber,
+        /// Whose word, by the fingerprint that the event showed; none: the one that there is.
+        by: Option<String>,
+    },
     /// Asks the others once more to add this device again to a chat in which it cannot go on.
     Rejoin(ChatNumber),
     /// Adds devices of a member again that ask for it, when a person has to say so.

@@ -107,7 +107,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::ChangeGroup { chat, change } => done(changing::change(work, chat, change)),
         Command::GroupLeave(chat) => done(leaving::leave(work, chat)),
         Command::GroupSucceed { chat, without } => succession::begin(work, chat, &without),
-        Command::GroupFollow(chat) => succession::follow(work, chat),
+        Command::GroupFollow { chat, by } => succession::follow(work, chat, by.as_deref()),
         Command::GroupJoin { link } => asking::ask(work, &link),
         Command::GroupLinkMake { chat, terms } => door::links::make(work, chat, terms),
         Command::GroupLinks(chat) => Ok(Reply::GroupLinks(door::links::list(work, chat)?)),

@@ -166,7 +166,7 @@ pub(crate) fn form_as(
         invited_by: None,
         stuck: None,
         rejoined_ms: Vec::new(),
-        follows_admins: false,
+        follows: None,
         rules: created.group.state().rules.0,
         refresh: None,
         unsettled: None,

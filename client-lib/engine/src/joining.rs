@@ -41,7 +41,7 @@ use crate::{
 pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
 pub(crate) use relays::has_room as has_relay_room;
 pub(crate) use unread::{
-    Unread, Word, has_unread, hold_unread, release, still_unread, wait_unread, was_read,
+    Unread, Word, hold_unread, release, still_unread, unread_words, wait_unread, was_read,
 };
 pub(crate) use waiting::{
     Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
@@ -433,7 +433,7 @@ fn enter(
         invited_by,
         stuck: None,
         rejoined_ms,
-        follows_admins: false,
+        follows: None,
         rules: joined.group.state().rules.0,
         refresh: None,
         unsettled: None,

@@ -38,7 +38,7 @@ pub(crate) use self::{
 };
 use crate::{
     asking, chats, clock,
-    command::{ChatNumber, ChatState, CommandError, Reply},
+    command::{ChatKind, ChatNumber, ChatState, CommandError, Reply},
     event::{Event, Warning},
     groups,
     joining::{self, Unread, Word},
@@ -207,18 +207,19 @@ fn may_follow(
     rank: &SuccessorRank,
     relay: &RelayAddress,
 ) -> Result<bool, StoreError> {
+    let told = group.follows == Some(rank.identity);
     // What an own device does is this person's word.
     let own = work.identity()?.is_some_and(|me| me.fingerprint() == rank.identity);
     // A clock is wrong: by such a word nobody can put the last one.
     if is_ahead(rank.made_at, work.now) {
-        return Ok(group.follows_admins);
+        return Ok(told);
     }
     let follows = own
         || rank.role == Role::Owner
         || group.state == GroupState::Stuck
         || log::is_full(work, before, &group.epoch)?;
     let here = follows && joining::has_relay_room(work, &relay.to_string())?;
-    Ok(here || group.follows_admins)
+    Ok(here || told)
 }
 
 /// What is known of where a group goes on, as far as it still counts: a word that nobody has followed
@@ -335,31 +336,64 @@ pub(crate) fn leads_to(
 pub(crate) fn no_way_on(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     // spec: CLI-210, CLI-211
-    let ahead = load(work, channel)?.is_some_and(|it| is_ahead(Timestamp(it.made_at_ms), work.now));
+    let barred = load(work, channel)?.is_some_and(|it| {
+        is_ahead(Timestamp(it.made_at_ms), work.now) && group.follows != Some(it.identity)
+    });
     match chat_of(&group) {
-        Some(chat) if !ahead || group.follows_admins => ask(work, channel, chat),
+        Some(chat) if !barred => ask(work, channel, chat),
         _ => Ok(()),
     }
 }
 
-/// The person follows whoever of the admins speaks (spec: CLI-200).
-pub(crate) fn follow(work: &mut Work<'_>, chat: ChatNumber) -> Result<Reply, CommandError> {
-    let channel = chats::named(work, chat)?.channel.ok_or(CommandError::NoSuccessor)?;
-    let mut group = groups::record(work, &channel)?.ok_or(CommandError::NoSuccessor)?;
-    if chat_of(&group).is_none() {
-        return Err(CommandError::WrongChatKind);
+/// The person follows somebody's word: the one that there is, if they name nobody (spec: CLI-200).
+pub(crate) fn follow(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    by: Option<&str>,
+) -> Result<Reply, CommandError> {
+    let before = groups_of(work, chat)?;
+    let mut words = joining::unread_words(work, chat)?;
+    let mut offers = Vec::new();
+    for (channel, _) in &before {
+        let mls = state_of(work, channel);
+        let known = counting(work, channel, mls.as_ref())?;
+        if let Some(offered) = known.filter(|record| record.stage != Stage::Followed) {
+            words.insert(offered.identity);
+            offers.push((*channel, offered.identity));
+        }
     }
-    let mls = state_of(work, &channel);
-    let known = counting(work, &channel, mls.as_ref())?;
-    let offered = known.is_some_and(|record| record.stage != Stage::Followed);
-    if !offered && !joining::has_unread(work, chat)? {
-        return Err(CommandError::NoSuccessor);
+    if let Some(by) = by {
+        words.retain(|word| word.to_hex() == by);
     }
-    group.follows_admins = true;
-    groups::save(work, &channel, &group)?;
+    let by = words.pop_first().ok_or(CommandError::NoSuccessor)?;
+    if !words.is_empty() {
+        return Err(CommandError::SeveralSuccessors);
+    }
+    for (channel, group) in before {
+        groups::save(work, &channel, &GroupRecord { follows: Some(by), ..group })?;
+    }
     joining::release(work, chat)?;
-    ask(work, &channel, chat)?;
+    for (channel, _) in offers.into_iter().filter(|(_, offered)| *offered == by) {
+        ask(work, &channel, chat)?;
+    }
     Ok(Reply::Done)
+}
+
+/// The groups that carry a chat, or did until it went on elsewhere.
+fn groups_of(
+    work: &Work<'_>,
+    chat: ChatNumber,
+) -> Result<Vec<(ChannelId, GroupRecord)>, CommandError> {
+    let named = chats::named(work, chat)?;
+    let mut found = Vec::new();
+    for channel in groups::channels(work)? {
+        let group = groups::record(work, &channel)?.filter(|group| chat_of(group) == Some(chat));
+        found.extend(group.map(|group| (channel, group)));
+    }
+    match (found.is_empty(), named.kind) {
+        (true, ChatKind::Direct) => Err(CommandError::WrongChatKind),
+        _ => Ok(found),
+    }
 }
 
 /// The new group does not let this device in, or not yet: the person is told, and may ask again.
@@ -461,7 +495,7 @@ pub(crate) fn standing(
     if !may_follow(work, &before, &group, &rank, relay)? {
         return Ok(Standing::NotFollowed);
     }
-    if ground != Ground::Read && !group.follows_admins {
+    if ground != Ground::Read && group.follows != Some(rank.identity) {
         // What an own device does is this person's word, if it is one still.
         let own = if ground == Ground::OwnDevice { own_group::well(work)? } else { None };
         let word = Some(Word { chat, by: rank.identity });

@@ -147,6 +147,6 @@ impl World {
         let groups =
             self.groups_of(client, |state| matches!(state, ChatState::Open | ChatState::Stuck));
         let chat = pick(&groups, which)?.number;
-        self.done(client, Command::GroupFollow(chat), "follow an admin")
+        self.done(client, Command::GroupFollow { chat, by: None }, "follow an admin")
     }
 }

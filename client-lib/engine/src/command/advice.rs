@@ -83,6 +83,7 @@ impl CommandError {
             Self::NoSuchMessage => "no_such_message",
             Self::NoSuchContact => "no_such_contact",
             Self::NoSuccessor => "no_successor",
+            Self::SeveralSuccessors => "several_successors",
             Self::NoSuchLink => "no_such_link",
             Self::NoSuchDevice => "no_such_device",
             Self::DeviceRevoked => "device_revoked",
@@ -145,6 +146,7 @@ impl CommandError {
             | Self::NoSuchDevice
             | Self::NoSuchMember
             | Self::NoSuchRequest => "Look at what there is, and choose from that.",
+            Self::SeveralSuccessors => "Say whom you follow.",
             Self::DeviceRevoked => {
                 "Link it anew, as a new profile, from a device that was not revoked."
             }

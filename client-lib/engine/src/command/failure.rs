@@ -113,6 +113,9 @@ pub enum CommandError {
     /// Nobody has formed this group anew.
     #[error("nobody has formed this group anew")]
     NoSuccessor,
+    /// More than one has formed this group anew.
+    #[error("more than one has formed this group anew")]
+    SeveralSuccessors,
     /// There is no such link.
     #[error("there is no such link")]
     NoSuchLink,

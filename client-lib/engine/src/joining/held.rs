@@ -13,9 +13,8 @@ use hushwire_wire::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Came;
+use super::{Came, unread::Word};
 use crate::{
-    command::ChatNumber,
     event::{Event, InvitationRefusal, Warning},
     inbox::Fault,
     record::{Record, SecretBytes, by_number, id},
@@ -58,8 +57,8 @@ pub(super) struct Reading {
     /// The group that is read.
     #[serde(with = "id")]
     pub(super) channel: ChannelId,
-    /// The chat that the invitation leads on, if it does.
-    pub(super) chat: Option<ChatNumber>,
+    /// By whose word it leads a chat on, if it does.
+    pub(super) word: Option<Word>,
     pub(super) stage: Stage,
 }
 
@@ -232,7 +231,7 @@ mod tests {
     };
 
     use super::{
-        super::unread::{Unread, Word, has_unread, still_unread},
+        super::unread::{Unread, still_unread, unread_words},
         *,
     };
     use crate::{
@@ -332,7 +331,7 @@ mod tests {
             content: SecretBytes::new(b"invitation"),
             capability: None,
             until_ms,
-            reading: Some(Reading { channel, chat: None, stage: Stage::Unread }),
+            reading: Some(Reading { channel, word: None, stage: Stage::Unread }),
         };
         work.tx.save(&[PREFIX, b"unread", &by_number(number)].concat(), &record).unwrap();
     }
@@ -344,11 +343,12 @@ mod tests {
             let bob = somebody(work);
             keep(work, 1, &bob, 1, until(work).0);
             let [key] = held(work).unwrap().try_into().unwrap();
-            let word = Word { chat: ChatNumber(7), by: bob.identity() };
+            let word = Word { chat: crate::command::ChatNumber(7), by: bob.identity() };
             let unread = Unread { channel: *channel, word: Some(word) };
             for _ in 0..2 {
                 still_unread(work, &key, &unread).unwrap();
-                assert!(has_unread(work, word.chat).unwrap(), "the person may follow");
+                let words = unread_words(work, word.chat).unwrap();
+                assert!(words.contains(&word.by), "the person may follow");
                 let mut wishes = work.tx.list::<WishRecord>(&[], usize::MAX).unwrap();
                 wishes.retain(|row| matches!(row.record.wish, Wish::TellSuccessor { .. }));
                 assert_eq!(wishes.len(), 1);

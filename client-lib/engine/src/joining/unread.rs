@@ -10,7 +10,7 @@
 //!
 //! A device that is stuck in that group reads it when it is back (spec: CLI-187).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_protocol::{
     group::joiner_of,
@@ -18,12 +18,13 @@ use hushwire_protocol::{
     invitation::{InboxContent, Invitation},
 };
 use hushwire_wire::id::{CapabilityId, ChannelId};
+use serde::{Deserialize, Serialize};
 
 use super::held::{self, HeldRecord, PREFIX, Reading, Stage};
 use crate::{
     command::ChatNumber,
     groups, own_group, profile,
-    record::{GroupState, SecretBytes, Wish, WishNumber},
+    record::{GroupState, SecretBytes, Wish, WishNumber, id},
     shelf,
     store::StoreError,
     succession,
@@ -46,9 +47,10 @@ pub(crate) struct Unread {
 }
 
 /// Somebody's word that a chat goes on in another group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Word {
     pub(crate) chat: ChatNumber,
+    #[serde(with = "id")]
     pub(crate) by: Fingerprint,
 }
 
@@ -75,11 +77,7 @@ pub(crate) fn hold_unread(
         content: SecretBytes::new(content),
         capability,
         until_ms: held::until_of(work, until_ms),
-        reading: Some(Reading {
-            channel: unread.channel,
-            chat: unread.word.map(|word| word.chat),
-            stage: Stage::Unread,
-        }),
+        reading: Some(Reading { channel: unread.channel, word: unread.word, stage: Stage::Unread }),
     };
     tell_first(work, unread)?;
     work.tx.save(&key(&invitation, sender), &record)?;
@@ -89,7 +87,9 @@ pub(crate) fn hold_unread(
 /// The person is told of the first word that leads a chat on, a while from now.
 fn tell_first(work: &mut Work<'_>, unread: &Unread) -> Result<(), StoreError> {
     match unread.word {
-        Some(word) if !has_unread(work, word.chat)? => succession::tell_later(work, word),
+        Some(word) if !unread_words(work, word.chat)?.contains(&word.by) => {
+            succession::tell_later(work, word)
+        }
         _ => Ok(()),
     }
 }
@@ -160,9 +160,8 @@ pub(crate) fn still_unread(
 ) -> Result<(), StoreError> {
     if let Some(record) = work.tx.load::<HeldRecord>(key)? {
         tell_first(work, unread)?;
-        let chat = record.reading.and_then(|reading| reading.chat);
-        let chat = chat.or(unread.word.map(|word| word.chat));
-        let reading = Reading { channel: unread.channel, chat, stage: Stage::Unread };
+        let word = record.reading.and_then(|reading| reading.word).or(unread.word);
+        let reading = Reading { channel: unread.channel, word, stage: Stage::Unread };
         work.tx.save(key, &HeldRecord { reading: Some(reading), ..record })?;
     }
     read(work, &unread.channel)
@@ -209,7 +208,7 @@ pub(crate) fn was_read(
 pub(crate) fn release(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
     for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if let Some(reading) = &mut row.record.reading
-            && reading.chat == Some(chat)
+            && reading.word.is_some_and(|word| word.chat == chat)
             && reading.stage == Stage::Unread
         {
             reading.stage = Stage::Released;
@@ -227,19 +226,21 @@ pub(super) fn waits(work: &Work<'_>, record: &HeldRecord) -> Result<bool, StoreE
         return Ok(false);
     };
     let group = groups::record(work, &reading.channel)?;
-    let leads_on = reading.chat.is_some();
+    let leads_on = reading.word.is_some();
     Ok(group.is_some_and(|group| {
         group.state == GroupState::Member || (leads_on && group.state == GroupState::Stuck)
     }))
 }
 
-/// Whether somebody's word that a chat goes on elsewhere waits for what is not read.
-pub(crate) fn has_unread(work: &Work<'_>, chat: ChatNumber) -> Result<bool, StoreError> {
+/// Whose word that a chat goes on elsewhere waits for what is not read.
+pub(crate) fn unread_words(
+    work: &Work<'_>,
+    chat: ChatNumber,
+) -> Result<BTreeSet<Fingerprint>, StoreError> {
     let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX)?;
-    let leads_on = |record: &HeldRecord| {
-        record.until_ms > work.now.0 && record.reading.is_some_and(|it| it.chat == Some(chat))
-    };
-    Ok(rows.iter().any(|row| leads_on(&row.record)))
+    let kept = rows.iter().filter(|row| row.record.until_ms > work.now.0);
+    let words = kept.filter_map(|row| row.record.reading?.word);
+    Ok(words.filter(|word| word.chat == chat).map(|word| word.by).collect())
 }
 
 #[cfg(test)]

@@ -36,9 +36,9 @@ pub(crate) struct GroupRecord {
     /// When it came back lately, by being added again.
     #[serde(default)]
     pub(crate) rejoined_ms: Vec<u64>,
-    /// Whether the person follows whichever admin says where it goes on (spec: CLI-200).
-    #[serde(default)]
-    pub(crate) follows_admins: bool,
+    /// Whose word of where it goes on the person follows (spec: CLI-200).
+    #[serde(default, with = "id::option")]
+    pub(crate) follows: Option<Fingerprint>,
     /// The rules that a program has to know to go on here.
     #[serde(default)]
     pub(crate) rules: u16,

@@ -37,7 +37,7 @@ pub(crate) fn tell(
     if at > work.now {
         return Ok(Step::Later(at));
     }
-    if joining::has_unread(work, chat)? {
+    if joining::unread_words(work, chat)?.contains(by) {
         work.event(Event::SuccessorOffered { chat, by: by.to_hex() })?;
     }
     work.settle(number);

@@ -414,7 +414,7 @@ fn a_group_of_which_all_are_in_a_lost_epoch_is_told_and_formed_anew_by_its_owner
         assert_eq!(crew.events(place).iter().filter(offered).count(), 1, "{place}");
         assert_eq!(crew.state(place), ChatState::Stuck);
         let chat = crew.chats[place];
-        crew.world.ask(crew.people[place], Command::GroupFollow(chat));
+        crew.world.ask(crew.people[place], Command::GroupFollow { chat, by: None });
     }
     crew.world.pass(10 * MINUTE_MS);
     crew.say(0, "after");

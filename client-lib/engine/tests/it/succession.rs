@@ -212,6 +212,39 @@ fn where_no_commit_can_be_stored_any_more_a_note_tells() {
 }
 
 #[test]
+fn who_follows_one_admin_follows_no_other() {
+    // spec: CLI-200
+    let mut crew = crew();
+    for place in [BOB, CAROL] {
+        crew.give(place, MemberRole::Admin);
+    }
+    let [first, second] =
+        if crew.fingerprint(BOB) > crew.fingerprint(CAROL) { [BOB, CAROL] } else { [CAROL, BOB] };
+    crew.succeed(first, &[]).unwrap();
+    crew.world.pass(60_000);
+    let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
+    crew.world.ask(alice, Command::GroupFollow { chat, by: None });
+    crew.world.pass(60_000);
+    assert_eq!(succeeded(&mut crew.world, alice), 1);
+    // The word of the other one counts more.
+    crew.succeed(second, &[]).unwrap();
+    crew.world.pass(120_000);
+    assert_eq!(succeeded(&mut crew.world, alice), 1);
+    let [of_first, of_second] = [first, second].map(|place| crew.fingerprint(place));
+    let offered = crew.events(ALICE).into_iter().filter_map(|event| match event {
+        Event::SuccessorOffered { by, .. } => Some(by),
+        _ => None,
+    });
+    assert_eq!(offered.last(), Some(of_second.clone()));
+    let follow = Command::GroupFollow { chat, by: Some(of_first) };
+    let follow = crew.world.try_ask(alice, follow);
+    assert!(matches!(follow, Err(CommandError::NoSuccessor)), "{follow:?}");
+    crew.world.ask(alice, Command::GroupFollow { chat, by: Some(of_second) });
+    crew.world.pass(60_000);
+    assert_eq!(succeeded(&mut crew.world, alice), 2);
+}
+
+#[test]
 fn an_admin_is_followed_by_a_word_and_an_owner_without() {
     // spec: CLI-200, GRP-143
     let mut crew = crew();
@@ -230,18 +263,18 @@ fn an_admin_is_followed_by_a_word_and_an_owner_without() {
     assert_eq!(crew.texts(CAROL), ["still here"]);
     assert_eq!(crew.texts(BOB), ["still here"], "who left it reads on");
     let (carol, hers) = (crew.people[CAROL], crew.chats[CAROL]);
-    crew.world.ask(carol, Command::GroupFollow(hers));
+    crew.world.ask(carol, Command::GroupFollow { chat: hers, by: None });
     crew.world.pass(60_000);
     assert_eq!(succeeded(&mut crew.world, carol), 1);
     crew.say(BOB, "new rooms");
     crew.world.settle();
     assert_eq!(crew.texts(CAROL), ["still here", "new rooms"]);
     assert_eq!(crew.texts(ALICE), ["still here"]);
-    let again = crew.world.try_ask(carol, Command::GroupFollow(hers));
+    let again = crew.world.try_ask(carol, Command::GroupFollow { chat: hers, by: None });
     assert!(matches!(again, Err(CommandError::NoSuccessor)), "{again:?}");
     // The owner comes along, is owner again, and Bob is not any more.
     let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
-    crew.world.ask(alice, Command::GroupFollow(chat));
+    crew.world.ask(alice, Command::GroupFollow { chat, by: None });
     crew.world.pass(60_000);
     crew.assert_together("all");
     assert_eq!(crew.role(ALICE, CAROL), Some(MemberRole::Owner));
@@ -275,7 +308,7 @@ fn an_owners_word_takes_the_place_of_an_admins() {
     crew.succeed(BOB, &[]).unwrap();
     crew.world.pass(60_000);
     let (carol, hers) = (crew.people[CAROL], crew.chats[CAROL]);
-    crew.world.ask(carol, Command::GroupFollow(hers));
+    crew.world.ask(carol, Command::GroupFollow { chat: hers, by: None });
     crew.world.pass(60_000);
     crew.succeed(ALICE, &[]).unwrap();
     crew.world.pass(60_000);
@@ -319,7 +352,7 @@ fn members_form_nothing_anew_and_nobody_leaves_out_who_is_above() {
     let without = vec!["00".repeat(32)];
     let stranger = crew.world.try_ask(alice, Command::GroupSucceed { chat, without });
     assert!(matches!(stranger, Err(CommandError::NoSuchMember)), "{stranger:?}");
-    let follow = crew.world.try_ask(alice, Command::GroupFollow(chat));
+    let follow = crew.world.try_ask(alice, Command::GroupFollow { chat, by: None });
     assert!(matches!(follow, Err(CommandError::NoSuccessor)), "{follow:?}");
     let direct = crew.world.chat(alice, "Bob").number;
     let succeed = Command::GroupSucceed { chat: direct, without: Vec::new() };

@@ -17,7 +17,7 @@ fn nobody_who_keeps_the_new_door_keeps_the_others_from_following_an_owner() {
     crew.succeed(BOB, &[]).unwrap();
     crew.world.pass(60_000);
     let (bob, carol, hers) = (crew.people[BOB], crew.people[CAROL], crew.chats[CAROL]);
-    crew.world.ask(carol, Command::GroupFollow(hers));
+    crew.world.ask(carol, Command::GroupFollow { chat: hers, by: None });
     crew.world.pass(60_000);
     // In the new group Bob is the owner, and says so of one who never was there.
     let alice = hex::decode(crew.fingerprint(ALICE)).unwrap();
@@ -85,7 +85,7 @@ fn a_word_from_the_future_is_followed_by_a_persons_word_and_is_not_the_last() {
         let offered = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
         assert_eq!(crew.events(place).into_iter().filter(offered).count(), 1, "{place}");
     }
-    crew.world.ask(carol, Command::GroupFollow(crew.chats[CAROL]));
+    crew.world.ask(carol, Command::GroupFollow { chat: crew.chats[CAROL], by: None });
     crew.world.pass(60_000);
     // Bob has not followed: the owner's other device is heard.
     crew.succeed(ALICE, &[]).unwrap();

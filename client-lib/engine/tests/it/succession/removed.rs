@@ -152,7 +152,7 @@ fn the_word_of_who_lost_the_role_does_not_bar_that_of_another() {
     crew.succeed(honest, &[]).unwrap();
     crew.world.pass(2 * MINUTE_MS);
     let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
-    crew.world.ask(alice, Command::GroupFollow(chat));
+    crew.world.ask(alice, Command::GroupFollow { chat, by: None });
     crew.world.pass(2 * MINUTE_MS);
     let by = crew.fingerprint(honest);
     let there =
