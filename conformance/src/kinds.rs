@@ -5,6 +5,7 @@ pub mod blob;
 pub mod card;
 pub mod chain;
 pub mod channel;
+pub mod commit_entry;
 pub mod commit_policy;
 pub mod commit_report;
 pub mod content;
@@ -72,6 +73,7 @@ pub const ALL: &[Kind] = &[
     Kind { name: safe_export::NAME, suite: safe_export::suite, run: safe_export::run },
     Kind { name: key_package::NAME, suite: key_package::suite, run: key_package::run },
     Kind { name: welcome::NAME, suite: welcome::suite, run: welcome::run },
+    Kind { name: commit_entry::NAME, suite: commit_entry::suite, run: commit_entry::run },
     Kind { name: commit_policy::NAME, suite: commit_policy::suite, run: commit_policy::run },
     Kind { name: message_policy::NAME, suite: message_policy::suite, run: message_policy::run },
     Kind { name: group_binding::NAME, suite: group_binding::suite, run: group_binding::run },

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::epoch::EnvelopeKey;
-use crate::padding::{PaddingError, check_sealed_length, check_zeros, pad};
+use crate::padding::{PaddingError, check_sealed_length, check_zeros, pad, padded_length};
 
 const VERSION: u16 = 1;
 const NONCE_BYTES: usize = 24;
@@ -120,6 +120,12 @@ impl EnvelopeContent {
     /// A message or a leave: neither proposals nor report.
     pub const fn plain(kind: EnvelopeKind, message: Vec<u8>) -> Self {
         Self { kind, message, proposals: Vec::new(), report: Vec::new() }
+    }
+
+    /// How long an envelope with this content is, in bytes; `None` past 2^64 - 1.
+    pub(crate) fn sealed_length(&self) -> Option<u64> {
+        let length = u64::try_from(self.encode().len().checked_add(OVERHEAD_BYTES)?).ok()?;
+        padded_length(length)
     }
 
     fn encode(&self) -> Zeroizing<Vec<u8>> {

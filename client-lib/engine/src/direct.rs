@@ -32,6 +32,8 @@ use crate::{
 const DIRECT_GROUPS_MAX: usize = 4;
 /// Bytes at the beginning of a channel id that are not all zero: below it, others can be drawn.
 const LOWER_BYTES: usize = 8;
+/// Of how many parts of the ids below one that is lower takes the first (spec: LNK-115).
+const LOWER_STEPS: u64 = 16;
 
 /// Whether one more group of a direct chat is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,17 +83,22 @@ pub(crate) fn begin_anew(work: &mut Work<'_>, chat: ChatNumber) -> Result<Channe
     Ok(channel)
 }
 
-/// A random channel id, below that one and not the last (spec: LNK-113).
+/// A random channel id, below that one and not the last; not far below, as there are only so many
+/// (spec: LNK-113, LNK-115).
 fn channel_before(work: &mut Work<'_>, first: Option<ChannelId>) -> ChannelId {
     let mut bytes: [u8; ChannelId::LENGTH] = work.random();
     let Some((head, _)) = bytes.split_first_chunk_mut::<LOWER_BYTES>() else {
         return ChannelId::from_bytes(bytes);
     };
     let bound = first.as_ref().and_then(|first| first.as_bytes().first_chunk::<LOWER_BYTES>());
-    let bound = bound.map_or(u64::MAX, |bound| u64::from_be_bytes(*bound));
+    let Some(bound) = bound else {
+        *head = u64::from_be_bytes(*head).max(1).to_be_bytes();
+        return ChannelId::from_bytes(bytes);
+    };
     // No invitation leads below this, so that one can be drawn.
-    let span = bound.saturating_sub(1).max(1);
-    *head = (u64::from_be_bytes(*head) % span).saturating_add(1).to_be_bytes();
+    let bound = u64::from_be_bytes(*bound).max(2);
+    let step = (bound / LOWER_STEPS).max(1);
+    *head = (bound - 1 - u64::from_be_bytes(*head) % step).to_be_bytes();
     ChannelId::from_bytes(bytes)
 }
 
@@ -144,7 +151,10 @@ fn let_go(work: &mut Work<'_>, channel: &ChannelId, next: &ChannelId) -> Result<
     for row in wish::of_channel(work, channel)? {
         work.settle(row.number);
     }
-    devices::forget(work, channel);
+    // A doubtful one stays that: its id is no reason for a lower one (spec: LNK-070).
+    if devices::standing(work, channel)? != Standing::Doubtful {
+        devices::forget(work, channel);
+    }
     groups::drop_group(work, channel)
 }
 
@@ -200,6 +210,7 @@ pub(crate) fn make_room(
         let_go(work, &last, &next)?;
         // Or a contact who begins for ever would fill the store.
         work.tx.remove(Table::Group, last.as_bytes());
+        devices::forget(work, &last);
     }
     Ok(Room::There)
 }
@@ -317,3 +328,6 @@ fn groups_of(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

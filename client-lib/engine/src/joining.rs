@@ -122,6 +122,8 @@ pub(crate) struct Came<'a> {
     pub(crate) by: Option<&'a CapabilityId>,
     /// Whether the group that an invitation leads on from was read to its end since.
     pub(crate) read: bool,
+    /// Until when it is kept, if it waited before.
+    pub(crate) until_ms: Option<u64>,
 }
 
 /// What there is of an invitation.
@@ -137,7 +139,7 @@ impl<'a> Given<'a> {
     const fn came(&self) -> Came<'a> {
         match *self {
             Self::Item { came, .. } => came,
-            Self::Snapshot { read, .. } => Came { by: None, read },
+            Self::Snapshot { read, .. } => Came { by: None, read, until_ms: None },
         }
     }
 }
@@ -174,14 +176,14 @@ fn follow(
         Admission::Theirs => (Whose::Others, None),
         Admission::Asked(chat) => (Whose::Others, Some(chat)),
     };
-    if let (Whose::Mine, false) = (whose, came.read) {
-        own_group::check_read(work, invitation)?;
+    if whose == Whose::Mine {
+        own_group::check_read(work, invitation, came.read)?;
     }
     // spec: LNK-046, LNK-082: nothing is fetched before this.
     let snapshot = match (&invitation.snapshot, given) {
         (SnapshotPlace::Inline(snapshot), _) | (_, Given::Snapshot { snapshot, .. }) => snapshot,
         (SnapshotPlace::Blob(at), Given::Item { content, came }) => {
-            return waiting::begin(work, sender, invitation, at, content, came.read);
+            return waiting::begin(work, sender, invitation, at, content, came);
         }
     };
     let Some(joined) = join(work, invitation, snapshot, known.as_ref())? else { return Ok(()) };

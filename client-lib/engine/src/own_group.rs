@@ -11,6 +11,7 @@
 //! | member | invitation to one of higher rank | member | kept; this group is read to its end first |
 //! | member, read to its end | the same invitation | member, elsewhere | followed |
 //! | any | invitation to one of lower rank | – | passed over |
+//! | any | invitation to one of higher rank, too often | as before | kept; followed when that is over |
 //!
 //! What each device knows of what all share is said again in the new group: nothing that only one of
 //! them had read in the old one is lost.
@@ -35,9 +36,8 @@ use crate::{
     inbox::{self, Fault},
     joining::Unread,
     outbox, profile,
-    record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish, id},
+    record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish},
     refreshing, rejoin,
-    session::CLOCK_OFF_MS,
     store::{StoreError, Table},
     stuck, wish,
     work::Work,
@@ -50,13 +50,14 @@ const TURN_MS: u64 = 60_000;
 /// How long the inbox keeps the keys by which the others open it, in milliseconds (spec: IDN-079).
 const GATHER_MS: u64 = 60_000;
 
+/// How far behind the one before an own group says at most that it was made, in milliseconds: so no
+/// device uses up the times that there are, whatever its clock says (spec: IDN-081).
+const MADE_AT_STEP_MS: u64 = 8_796_093_022_208;
+
 /// When the own group was formed anew, by the clock of the device that did; none: it was not. Key: fixed.
 #[derive(Serialize, Deserialize)]
 struct FormationRecord {
     made_at_ms: u64,
-    /// The group whose place it took.
-    #[serde(with = "id::option", default)]
-    before: Option<ChannelId>,
 }
 
 impl Record for FormationRecord {
@@ -89,40 +90,31 @@ struct Formation {
     channel: ChannelId,
     /// When it was formed anew, if it was.
     made_at: Option<Timestamp>,
-    /// The group whose place it took then.
-    before: Option<ChannelId>,
 }
 
 impl Formation {
     fn of(group: &Group, channel: &ChannelId) -> Self {
         let successor = group.state().before.as_ref();
-        Self {
-            channel: *channel,
-            made_at: successor.map(|successor| successor.made_at),
-            before: successor.map(|successor| successor.before),
-        }
+        Self { channel: *channel, made_at: successor.map(|successor| successor.made_at) }
     }
 
-    /// Whether it is the one to be in. A group that takes the place of another one is above that,
-    /// whenever it was made (spec: IDN-081); else one that was formed anew is above the first, a later
-    /// one above an earlier, and then the one with the lower channel (spec: IDN-078).
+    /// Whether it is the one to be in: one that was formed anew is above the first, a later one above
+    /// an earlier, and then the one with the lower channel. That is an order, whoever compares which
+    /// two, so that all devices come to one group (spec: IDN-078).
     fn is_above(&self, other: &Self) -> bool {
-        let replaces = |one: &Self, another: &Self| one.before == Some(another.channel);
-        match (replaces(self, other), replaces(other, self)) {
-            (true, false) => true,
-            (false, true) => false,
-            _ => {
-                let place = |it: &Self| (it.made_at, Reverse(it.channel));
-                place(self) > place(other)
-            }
-        }
+        let place = |it: &Self| (it.made_at, Reverse(it.channel));
+        place(self) > place(other)
     }
 
-    /// When a group that takes its place says that it was made: later, unless a wrong clock said when
-    /// this one was (spec: IDN-077, IDN-081).
+    /// The last time at which one that takes its place may say that it was made (spec: IDN-081).
+    fn last_next_made_at(&self) -> Timestamp {
+        self.made_at.unwrap_or(Timestamp(0)).plus_ms(MADE_AT_STEP_MS)
+    }
+
+    /// When a group that takes its place says that it was made (spec: IDN-077, IDN-081).
     fn next_made_at(&self, now: Timestamp) -> Timestamp {
-        let near = self.made_at.filter(|made_at| *made_at <= now.plus_ms(CLOCK_OFF_MS));
-        now.max(near.map_or(Timestamp(0), |made_at| made_at.plus_ms(1)))
+        let first = self.made_at.map_or(Timestamp(0), |made_at| made_at.plus_ms(1));
+        now.max(first).min(self.last_next_made_at())
     }
 }
 
@@ -130,11 +122,7 @@ impl Formation {
 fn formation(work: &Work<'_>) -> Result<Formation, StoreError> {
     let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let known: Option<FormationRecord> = work.tx.load(FormationRecord::KEY)?;
-    Ok(Formation {
-        channel,
-        made_at: known.as_ref().map(|known| Timestamp(known.made_at_ms)),
-        before: known.and_then(|known| known.before),
-    })
+    Ok(Formation { channel, made_at: known.map(|known| Timestamp(known.made_at_ms)) })
 }
 
 // --- asking and forming ---------------------------------------------------------------------
@@ -234,8 +222,7 @@ pub(crate) fn form_anew(work: &mut Work<'_>) -> Result<(), StoreError> {
     };
     groups::form_as(work, channel, agreed, PurposeRecord::OwnDevices)
         .map_err(|_| StoreError::Failed)?;
-    let formed = Formation { channel, made_at: Some(made_at), before: Some(identity.own_group) };
-    take_place(work, &formed)?;
+    take_place(work, &Formation { channel, made_at: Some(made_at) })?;
     devices::add_own_devices(work, &channel)
 }
 
@@ -262,11 +249,9 @@ fn take_place(work: &mut Work<'_>, formed: &Formation) -> Result<(), StoreError>
 }
 
 fn note_formation(work: &Work<'_>, formed: &Formation) -> Result<(), StoreError> {
-    let Formation { made_at, before, .. } = *formed;
-    match made_at {
+    match formed.made_at {
         Some(made_at) => {
-            let record = FormationRecord { made_at_ms: made_at.0, before };
-            work.tx.save(FormationRecord::KEY, &record)
+            work.tx.save(FormationRecord::KEY, &FormationRecord { made_at_ms: made_at.0 })
         }
         None => {
             work.tx.remove(Table::Profile, FormationRecord::KEY);
@@ -337,14 +322,29 @@ pub(crate) fn well(work: &Work<'_>) -> Result<Option<ChannelId>, StoreError> {
 }
 
 /// Puts by an invitation to another own group until this one was read to its end: who was revoked there
-/// takes nobody along (spec: IDN-078).
-pub(crate) fn check_read(work: &Work<'_>, invitation: &Invitation) -> Result<(), Fault> {
-    match well(work)? {
-        Some(channel) if leads_elsewhere(work, invitation)? => {
-            Err(Fault::Unread(Unread { channel, word: None }))
-        }
-        _ => Ok(()),
+/// takes nobody along (spec: IDN-078). So for one that came too soon after others were followed
+/// (spec: IDN-083).
+pub(crate) fn check_read(
+    work: &Work<'_>,
+    invitation: &Invitation,
+    read: bool,
+) -> Result<(), Fault> {
+    if !leads_elsewhere(work, invitation)? {
+        return Ok(());
     }
+    let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    if rests(work, &channel)?.is_some() || (!read && well(work)?.is_some()) {
+        return Err(Fault::Unread(Unread { channel, word: None }));
+    }
+    Ok(())
+}
+
+/// Until when no other group is followed from the own one, as that was formed or followed too often
+/// lately (spec: IDN-083).
+pub(crate) fn rests(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Timestamp>, StoreError> {
+    let group = groups::record(work, channel)?;
+    let group = group.filter(|group| group.purpose == PurposeRecord::OwnDevices);
+    Ok(group.and_then(|group| rejoin::rests_until(work, &group)))
 }
 
 /// Whether this device goes along to an own group that it was invited to.
@@ -370,7 +370,10 @@ pub(crate) fn standing(
     let is_there =
         |before: &Successor| before.channel == place.channel && before.relay == place.relay;
     let formed = group.state().before.as_deref();
-    if formed.is_some_and(|before| !is_there(before)) || theirs.made_at.max(own.made_at).is_none() {
+    if formed.is_some_and(|before| !is_there(before))
+        || theirs.made_at.max(own.made_at).is_none()
+        || theirs.made_at > Some(own.last_next_made_at())
+    {
         return Err(Fault::Refused(InvitationRefusal::OtherPurpose));
     }
     Ok(if theirs.is_above(&own) { Standing::Ours } else { Standing::Outranked })
@@ -404,7 +407,6 @@ mod tests {
         let formation = |made_at: Option<u64>, channel: u8| Formation {
             channel: ChannelId::from_bytes([channel; 32]),
             made_at: made_at.map(Timestamp),
-            before: None,
         };
         let ascending = [
             formation(None, 9),
@@ -423,26 +425,21 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_a_groups_place_is_above_it_whatever_clock_it_was_made_by() {
+    fn there_is_always_room_for_one_that_takes_a_groups_place() {
         // spec: IDN-077, IDN-081
-        let channel = |byte: u8| ChannelId::from_bytes([byte; 32]);
         let now = Timestamp(1_800_000_000_000);
-        let formation = |number, made_at, before: u8| Formation {
-            channel: channel(number),
-            made_at: Some(made_at),
-            before: Some(channel(before)),
-        };
-        // Of the last time that there is, and on the lowest channel.
-        let last = formation(0, Timestamp(u64::MAX), 9);
-        let next = formation(5, last.next_made_at(now), 0);
-        assert_eq!(next.made_at, Some(now));
-        assert!(next.is_above(&last) && !last.is_above(&next));
-        // Who takes each other's place is told apart as others are.
-        let mutual = formation(0, Timestamp(u64::MAX), 5);
-        assert!(mutual.is_above(&next) && !next.is_above(&mutual));
-        // A clock that is a little behind is not seen.
-        let near = formation(7, now.plus_ms(CLOCK_OFF_MS), 9);
-        assert_eq!(near.next_made_at(now), now.plus_ms(CLOCK_OFF_MS + 1));
-        assert_eq!(formation(7, Timestamp(5), 9).next_made_at(now), now);
+        let at = |made_at| Formation { channel: ChannelId::from_bytes([0; 32]), made_at };
+        assert_eq!(at(None).next_made_at(now), now);
+        assert_eq!(at(Some(Timestamp(5))).next_made_at(now), now);
+        // Behind one of a clock that was ahead it says a little more, not the time.
+        let ahead = at(Some(now.plus_ms(MADE_AT_STEP_MS / 2)));
+        let next = Formation { channel: ChannelId::from_bytes([9; 32]), ..ahead };
+        let next = Formation { made_at: Some(ahead.next_made_at(now)), ..next };
+        assert!(next.is_above(&ahead));
+        assert_eq!(next.made_at, ahead.made_at.map(|made_at| made_at.plus_ms(1)));
+        // Nor does a clock that says the last time that there is use up more than a step.
+        let last = Timestamp(u64::MAX);
+        assert_eq!(at(None).next_made_at(last), Timestamp(MADE_AT_STEP_MS));
+        assert_eq!(at(Some(Timestamp(7))).next_made_at(last), Timestamp(7 + MADE_AT_STEP_MS));
     }
 }

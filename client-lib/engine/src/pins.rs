@@ -59,8 +59,9 @@ fn id_of(record: &MessageRecord) -> Option<MessageId> {
     }
 }
 
-/// Does what the control entry of a member says, in the chat where it stands. A message that is not
-/// known here is older than the membership.
+/// Does what the control entry of a member says, in the chat where it stands, whichever of its groups
+/// that and the message came in (spec: CNT-050). A message that is not known here is older than the
+/// membership.
 pub(crate) fn take(
     work: &mut Work<'_>,
     chat: ChatNumber,

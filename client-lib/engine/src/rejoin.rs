@@ -16,6 +16,8 @@
 //!
 //! `spec/links.md` has the request, `readmission` the other side.
 
+use core::cmp::Reverse;
+
 use hushwire_protocol::{
     identity::{DeviceKey, Fingerprint},
     invitation::{InboxContent, RejoinRequest, rejoin::RejoinTerms},
@@ -74,8 +76,17 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
 
 /// Whether a group was come back to so often that it rests (spec: CLI-162, CLI-207).
 pub(crate) fn is_too_often(work: &Work<'_>, group: &GroupRecord) -> bool {
-    let recent = |at_ms: &&u64| at_ms.saturating_add(REJOINS_SPAN_MS) > work.now.0;
-    group.rejoined_ms.iter().filter(recent).count() >= REJOINS_MAX
+    rests_until(work, group).is_some()
+}
+
+/// Until when it rests, if it was come back to so often (spec: CLI-162, CLI-207, IDN-083).
+pub(crate) fn rests_until(work: &Work<'_>, group: &GroupRecord) -> Option<Timestamp> {
+    let ends = group.rejoined_ms.iter().map(|at_ms| at_ms.saturating_add(REJOINS_SPAN_MS));
+    // What a clock noted that was far ahead says nothing.
+    let last_ms = work.now.plus_ms(2 * REJOINS_SPAN_MS).0;
+    let mut recent: Vec<u64> = ends.filter(|end| *end > work.now.0 && *end <= last_ms).collect();
+    recent.sort_unstable_by_key(|end_ms| Reverse(*end_ms));
+    recent.get(REJOINS_MAX - 1).map(|end_ms| Timestamp(*end_ms))
 }
 
 /// When a group was come back to lately, now the last of them.
@@ -207,6 +218,10 @@ pub(crate) fn step(
         let next_ms = work.now.plus_ms(ROUND_WAIT_MAX_MS).0;
         work.update_wish(number, Wish::Rejoin { channel, rounds, next_ms, asked, items })?;
         return Ok(Step::Others { until: Timestamp(next_ms) });
+    }
+    if group.purpose == PurposeRecord::OwnDevices {
+        // An invitation may have waited for the end of the rest (spec: IDN-083).
+        work.effects.contacts = true;
     }
     if group.state.is_in() && !group.asks_beside() {
         stuck::stick(work, &channel, StuckCause::OwnCommit)?;

@@ -338,9 +338,13 @@ pub(crate) fn leads_to(
 /// This device cannot go on in a group: what an admin offered is a way on (spec: CLI-200).
 pub(crate) fn no_way_on(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    // spec: CLI-210, CLI-211
+    let barred = load(work, channel)?.is_some_and(|it| {
+        is_ahead(Timestamp(it.made_at_ms), work.now) && group.follows != Some(it.identity)
+    });
     match chat_of(&group) {
-        Some(chat) => ask(work, channel, chat),
-        None => Ok(()),
+        Some(chat) if !barred => ask(work, channel, chat),
+        _ => Ok(()),
     }
 }
 
@@ -526,7 +530,9 @@ pub(crate) fn gathers_until(
     let Some(before) = groups::record(work, &successor.before)? else { return Ok(None) };
     let here = groups::identities(&groups::members_of(group)?);
     let expected = groups::last_roster(work, &successor.before, &before)?;
-    let all_here = expected.iter().all(|person| here.contains(person));
+    // Who is left out does not come by itself (spec: GRP-145).
+    let comes = |person: &&Fingerprint| !successor.leaves_out(person);
+    let all_here = expected.iter().filter(comes).all(|person| here.contains(person));
     Ok((!all_here).then(|| until.min(work.now.plus_ms(GATHER_LOOK_MS))))
 }
 

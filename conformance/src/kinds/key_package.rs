@@ -100,12 +100,16 @@ fn outputs(package: &[u8]) -> Value {
 fn bytes() -> Group {
     let whole = classical().bytes();
     let longer = [&whole[..], &[0]].concat();
-    let mut group = Group::new("bytes", &["GRP-127"]);
+    let with = |extensions| Package { extensions, ..classical() }.bytes();
+    let asking = || (OURS, [&[0, 1], &CHANNEL[..]].concat());
+    let mut group = Group::new("bytes", &["GRP-127", "GRP-149"]);
     for (comment, bytes) in [
         ("nothing", &[][..]),
         ("cut off", &whole[..whole.len() - 1]),
         ("a byte follows", &longer),
         ("an MLSMessage around it", &[&[0, 1, 0, 5], &whole[..]].concat()),
+        ("of last resort with a content", &with(vec![(LAST_RESORT, vec![1])])),
+        ("asks twice", &with(vec![asking(), asking()])),
     ] {
         group = refused(group, comment, input(bytes, CLASSICAL), Rejection::MalformedMessage);
     }
@@ -146,8 +150,12 @@ fn leaves() -> Group {
     };
     let limited = Rejection::LifetimeNotUnlimited;
     let (leaf, credential) = (Rejection::BadLeaf, Rejection::BadCredential);
-    let mut group =
-        Group::new("leaves", &["GRP-020", "GRP-023", "GRP-024", "GRP-031", "GRP-127", "IDN-024"]);
+    let both = |extensions| Package { extensions, ..ours.clone() };
+    let (last, asking) = ((LAST_RESORT, vec![]), (OURS, [&[0, 1], &CHANNEL[..]].concat()));
+    let mut group = Group::new(
+        "leaves",
+        &["GRP-020", "GRP-023", "GRP-024", "GRP-031", "GRP-127", "GRP-149", "IDN-024"],
+    );
     for (comment, package, suite, rejection) in [
         ("ends a second before it need not", lifetime(0, u64::MAX - 1), CLASSICAL, limited),
         ("begins a second late", lifetime(1, u64::MAX), CLASSICAL, limited),
@@ -163,6 +171,9 @@ fn leaves() -> Group {
             CLASSICAL,
             leaf,
         ),
+        ("of last resort, and asks", both(vec![last.clone(), asking.clone()]), CLASSICAL, leaf),
+        ("asks, and of last resort", both(vec![asking.clone(), last.clone()]), CLASSICAL, leaf),
+        ("an extension of MLS that has no place there", both(vec![(1, vec![0])]), CLASSICAL, leaf),
         (
             "an extension in the leaf",
             Package { leaf_extensions: vec![(OURS, vec![])], ..ours.clone() },

@@ -11,9 +11,7 @@ use openmls::prelude::{
 use super::Group;
 use super::binding::{Binding, LogPlace};
 use super::error::{GroupError, OpenError, Rejection};
-use super::key_package::{
-    VerifiedKeyPackage, credential_with_key, rejoined_channel, verify_added_leaf,
-};
+use super::key_package::{VerifiedKeyPackage, credential_with_key, rejoined_channel, verify_added};
 use super::members::{LeafIndex, LeafSelector, Member, Roster, Selected};
 use super::profile::{agreed_state_of, context_extensions, state_after};
 use super::receive::LeaveProposal;
@@ -416,7 +414,7 @@ fn read_proposal(
         Proposal::SelfRemove if by_reference => change.left.push((*sender).into()),
         _ if by_reference => return Err(Rejection::UnknownProposal),
         Proposal::Add(add) => {
-            let added = verify_added_leaf(add.key_package().leaf_node())?;
+            let added = verify_added(add.key_package())?;
             if rejoined_channel(add.key_package()) == Some(*channel) {
                 change.asked.push(added.clone());
             }

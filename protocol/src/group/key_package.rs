@@ -1,7 +1,6 @@
 //! KeyPackages: our own for the shelf, and those of others, parsed and then proved.
 
 use hushwire_wire::id::ChannelId;
-use openmls::key_packages::errors::KeyPackageVerifyError;
 use openmls::prelude::tls_codec::{Deserialize as _, Serialize as _};
 use openmls::prelude::{
     BasicCredential, CredentialWithKey, Extension, Extensions, KeyPackage, KeyPackageIn,
@@ -13,7 +12,7 @@ use openmls_traits::storage::StorageProvider as _;
 use super::error::{GroupError, Rejection};
 use super::members::verify_credential;
 use super::profile::{capabilities, unlimited};
-use super::receive::classify_lifetime;
+use super::receive::classify_key_package;
 use super::state::EXTENSION_TYPE;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::identity::{DeviceCredential, DeviceKey};
@@ -160,22 +159,28 @@ impl UnverifiedKeyPackage {
     /// # Errors
     /// [`Rejection`].
     pub fn verify(self, suite: Suite) -> Result<VerifiedKeyPackage, Rejection> {
-        let crypto = Crypto::verifying();
-        let package =
-            self.0.validate(&crypto, ProtocolVersion::Mls10).map_err(|error| match error {
-                KeyPackageVerifyError::LifetimeError(error) => classify_lifetime(&error),
-                KeyPackageVerifyError::InvalidSignature
-                | KeyPackageVerifyError::InvalidLeafNodeSignature => Rejection::BadSignature,
-                _ => Rejection::BadLeaf,
-            })?;
+        let package = self.validate()?;
         if package.ciphersuite() != suite.ciphersuite() {
             return Err(Rejection::BadLeaf);
         }
-        let credential = verify_added_leaf(package.leaf_node())?;
-        let reference = package.hash_ref(&crypto).map_err(|_| Rejection::MalformedMessage)?;
-        let reference =
-            KeyPackageReference::of_mls(&reference).ok_or(Rejection::MalformedMessage)?;
-        Ok(VerifiedKeyPackage { package, credential, reference })
+        let credential = verify_added(&package)?;
+        VerifiedKeyPackage::new(package, credential)
+    }
+
+    /// Takes what MLS takes, whatever members find of it: as an insider who adds it.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    #[cfg(feature = "insider")]
+    pub fn verify_by_mls_alone(self) -> Result<VerifiedKeyPackage, Rejection> {
+        let package = self.validate()?;
+        let credential = verify_credential(package.leaf_node())?;
+        VerifiedKeyPackage::new(package, credential)
+    }
+
+    fn validate(self) -> Result<KeyPackage, Rejection> {
+        let package = self.0.validate(&Crypto::verifying(), ProtocolVersion::Mls10);
+        package.map_err(|error| classify_key_package(&error))
     }
 }
 
@@ -188,6 +193,14 @@ pub struct VerifiedKeyPackage {
 }
 
 impl VerifiedKeyPackage {
+    fn new(package: KeyPackage, credential: DeviceCredential) -> Result<Self, Rejection> {
+        let reference = package.hash_ref(&Crypto::verifying());
+        let reference = reference.map_err(|_| Rejection::MalformedMessage)?;
+        let reference =
+            KeyPackageReference::of_mls(&reference).ok_or(Rejection::MalformedMessage)?;
+        Ok(Self { package, credential, reference })
+    }
+
     /// Whose it is.
     pub const fn credential(&self) -> &DeviceCredential {
         &self.credential
@@ -223,6 +236,19 @@ pub(crate) fn rejoined_channel(package: &KeyPackage) -> Option<ChannelId> {
         Ok::<ChannelId, DecodeError>(channel)
     };
     read(content).ok()
+}
+
+/// Verifies a KeyPackage behind what MLS asks of it: who adds it and all members who read the commit
+/// judge it alike (spec: GRP-149).
+pub(crate) fn verify_added(package: &KeyPackage) -> Result<DeviceCredential, Rejection> {
+    let credential = verify_added_leaf(package.leaf_node())?;
+    let mut extensions = package.extensions().iter();
+    match (extensions.next(), extensions.next()) {
+        (None | Some(Extension::LastResort(_) | Extension::Unknown(EXTENSION_TYPE, _)), None) => {
+            Ok(credential)
+        }
+        _ => Err(Rejection::BadLeaf),
+    }
 }
 
 /// Verifies a leaf that a KeyPackage brings (spec: GRP-020, GRP-023, GRP-024).

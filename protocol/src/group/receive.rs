@@ -19,9 +19,10 @@ use openmls::group::{
 use openmls::key_packages::errors::KeyPackageVerifyError;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
-    MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _, ProcessedMessage,
+    LeafNode, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _, ProcessedMessage,
     ProcessedMessageContent, Proposal, ProtocolMessage, Sender, StagedCommit, WireFormat,
 };
+use openmls::treesync::LeafNodeSource;
 use openmls::treesync::errors::{LeafNodeValidationError, LifetimeError};
 use zeroize::Zeroizing;
 
@@ -32,7 +33,7 @@ use super::error::{GroupError, OpenError, Rejection};
 use super::key_package::verify_leaf;
 use super::members::{LeafIndex, Member, Roster, stored_credential};
 use super::past::PastRoster;
-use super::profile::{agreed_state_of, newer_rules};
+use super::profile::{agreed_state_of, newer_rules, unlimited};
 use super::report::{UnverifiedReport, VerifiedReport};
 use super::rights::judge;
 use super::role::Role;
@@ -315,6 +316,7 @@ impl Group {
         }
         let message = protocol_message(&content.message, WireFormat::PrivateMessage)?;
         let processed = self.process(provider, message)?;
+        refuse_lifetimes(processed.content())?;
         let committer = self.sender(&processed)?;
         let binding = Binding::read(processed.aad(), &self.channel, epoch)?;
         let read = match binding {
@@ -411,6 +413,22 @@ impl Group {
         let credential = stored_credential(&member.credential)?;
         let role = self.state.role(&credential.identity());
         Ok(Member { leaf: leaf.into(), credential, role })
+    }
+}
+
+/// Whether a KeyPackage in the commit has a limited lifetime. openmls may have found so by the clock
+/// before: here, where it did not, so that what comes after has no say by one clock and another
+/// verdict by the next (spec: GRP-023, GRP-150).
+fn refuse_lifetimes(content: &ProcessedMessageContent) -> Result<(), Rejection> {
+    let ProcessedMessageContent::StagedCommitMessage(staged) = content else { return Ok(()) };
+    let limited = |leaf: &LeafNode| {
+        matches!(leaf.leaf_node_source(), LeafNodeSource::KeyPackage(lifetime)
+            if *lifetime != unlimited())
+    };
+    let mut added = staged.add_proposals();
+    match added.any(|add| limited(add.add_proposal().key_package().leaf_node())) {
+        true => Err(Rejection::LifetimeNotUnlimited),
+        false => Ok(()),
     }
 }
 
@@ -526,10 +544,20 @@ const fn classify_invalid(error: &ValidationError) -> Rejection {
         | ValidationError::InvalidMembershipTag
         | ValidationError::MissingMembershipTag
         | ValidationError::InvalidLeafNodeSignature => Rejection::BadSignature,
-        ValidationError::KeyPackageVerifyError(KeyPackageVerifyError::LifetimeError(error)) => {
-            classify_lifetime(error)
-        }
+        ValidationError::KeyPackageVerifyError(error) => classify_key_package(error),
         _ => Rejection::InvalidCommit,
+    }
+}
+
+/// What MLS finds wrong with a KeyPackage has one code, for who would add it and for who reads the
+/// commit (spec: GRP-127, GRP-149).
+pub(super) const fn classify_key_package(error: &KeyPackageVerifyError) -> Rejection {
+    match error {
+        KeyPackageVerifyError::LifetimeError(error) => classify_lifetime(error),
+        KeyPackageVerifyError::InvalidSignature
+        | KeyPackageVerifyError::InvalidLeafNodeSignature => Rejection::BadSignature,
+        KeyPackageVerifyError::LibraryError(_) => Rejection::InvalidCommit,
+        _ => Rejection::BadLeaf,
     }
 }
 

@@ -2,6 +2,7 @@
 //! other in the epoch that they have in common (spec: GRP-120).
 
 use hushwire_wire::id::{ChannelId, EntryId, EpochId, Signature};
+use hushwire_wire::limit::Limits;
 use hushwire_wire::transcript::Operation;
 
 use super::error::{GroupError, Rejection};
@@ -181,7 +182,7 @@ fn read_offer(said: &[u8]) -> Result<SuccessorOffer, Rejection> {
 /// Seals an offer as a note of an epoch (spec: GRP-141).
 ///
 /// # Errors
-/// [`GroupError::TooLong`]: never.
+/// [`GroupError::TooLong`] for one that fits into no note.
 pub fn seal_offer(
     provider: &Provider<'_>,
     channel: &ChannelId,
@@ -189,15 +190,27 @@ pub fn seal_offer(
     keys: &EpochKeys,
     offer: &SuccessorOffer,
 ) -> Result<Vec<u8>, GroupError> {
+    if !fits_note(offer) {
+        return Err(GroupError::TooLong);
+    }
+    let place = Place { channel, epoch, operation: &Operation::Note };
+    Ok(seal(&keys.envelope, provider.draw(), place, &offer_content(offer))?)
+}
+
+/// Whether a relay takes an offer as a note: one that leaves out many is longer (spec: GRP-151).
+pub fn fits_note(offer: &SuccessorOffer) -> bool {
+    let length_max = u64::from(Limits::V1.note_bytes_max);
+    offer_content(offer).sealed_length().is_some_and(|length| length <= length_max)
+}
+
+fn offer_content(offer: &SuccessorOffer) -> EnvelopeContent {
     let offer = offer.to_bytes();
     let said = Writer::with_capacity(offer.len().saturating_add(3))
         .short(VERSION)
         .byte(SUCCESSOR)
         .fixed(offer.as_slice())
         .into_bytes();
-    let content = EnvelopeContent::plain(EnvelopeKind::Statement, said);
-    let place = Place { channel, epoch, operation: &Operation::Note };
-    Ok(seal(&keys.envelope, provider.draw(), place, &content)?)
+    EnvelopeContent::plain(EnvelopeKind::Statement, said)
 }
 
 /// From where a member of a common epoch looks which candidate is followed.
@@ -314,8 +327,13 @@ mod tests {
     }
 
     fn offer() -> SuccessorOffer {
+        offer_of("relay.example.org", 0)
+    }
+
+    /// An offer of a group at that host, which leaves out so many.
+    fn offer_of(host: &str, left_out: u8) -> SuccessorOffer {
         let relay = RelayId::from_bytes([7; 32]);
-        let relay = RelayAddress::new(Host::parse("relay.example.org").unwrap(), 4433, relay);
+        let relay = RelayAddress::new(Host::parse(host).unwrap(), 4433, relay);
         let channel = ChannelId::from_bytes([8; 32]);
         let relay = relay.unwrap();
         let link = ContactLink {
@@ -326,8 +344,34 @@ mod tests {
             identity: Fingerprint::from_bytes([6; 32]),
         };
         let place = NewPlace { channel, relay };
-        let successor = Successor::sign(CHANNEL, place, Timestamp(1_000), Vec::new(), &device(0));
+        let left_out = (0..left_out).map(|person| Fingerprint::from_bytes([person; 32])).collect();
+        let successor = Successor::sign(CHANNEL, place, Timestamp(1_000), left_out, &device(0));
         SuccessorOffer::sign(successor, &link, &device(0))
+    }
+
+    #[test]
+    fn an_offer_that_leaves_out_few_fits_a_note_and_one_that_leaves_out_many_is_no_note() {
+        // spec: GRP-151
+        let (store, mut rng) = (MemoryMlsStore::default(), ChaCha20Rng::from_seed([1; 32]));
+        let provider = Provider::new(&store, &mut rng);
+        let label = "a".repeat(62);
+        let longest = [&label[..]; 4].join(".");
+        let longest = format!("{longest}.b");
+        assert_eq!(longest.len(), 253);
+        for (host, most) in [("relay.example.org", 18), (&longest, 11)] {
+            let seal = |left_out| {
+                let offer = offer_of(host, left_out);
+                let sealed = seal_offer(&provider, &CHANNEL, &EPOCH, &keys(), &offer);
+                assert_eq!(fits_note(&offer), sealed.is_ok());
+                sealed.map(|sealed| {
+                    let note = Note::open(&keys(), &CHANNEL, &EPOCH, &roster(), &sealed);
+                    assert_eq!(note, Ok(Note::Successor(Box::new(offer))));
+                    sealed.len()
+                })
+            };
+            assert!(seal(most).is_ok_and(|length| length <= 1_024), "{host}");
+            assert_eq!(seal(most + 1), Err(GroupError::TooLong), "{host}");
+        }
     }
 
     #[test]

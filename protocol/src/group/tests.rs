@@ -2,12 +2,12 @@
 
 use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence};
 use hushwire_wire::transcript::{CommitMark, Cut, Operation};
-use openmls::extensions::UnknownExtension;
+use openmls::extensions::{LastResortExtension, UnknownExtension};
 use openmls::prelude::tls_codec::Serialize as _;
 use openmls::prelude::{
-    Capabilities, CommitBuilder, Extension, Initial, KeyPackage, LeafNodeParameters, Lifetime,
-    MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY, MlsGroupJoinConfig,
-    OpenMlsProvider as _, PreSharedKeyProposal, Proposal, WireFormatPolicy,
+    Capabilities, CommitBuilder, Extension, Extensions, Initial, KeyPackage, LeafNodeParameters,
+    Lifetime, MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY, MIXED_PLAINTEXT_WIRE_FORMAT_POLICY,
+    MlsGroupJoinConfig, OpenMlsProvider as _, PreSharedKeyProposal, Proposal, WireFormatPolicy,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
@@ -54,11 +54,21 @@ impl Device {
     }
 
     fn key_package(&mut self, lifetime: Lifetime, capabilities: Capabilities) -> KeyPackage {
+        self.key_package_with(lifetime, capabilities, vec![])
+    }
+
+    fn key_package_with(
+        &mut self,
+        lifetime: Lifetime,
+        capabilities: Capabilities,
+        extensions: Vec<Extension>,
+    ) -> KeyPackage {
         let provider = Provider::new(&self.store, &mut self.rng);
         let credential = credential_with_key(&self.key, &self.credential).unwrap();
         KeyPackage::builder()
             .key_package_lifetime(lifetime)
             .leaf_node_capabilities(capabilities)
+            .key_package_extensions(Extensions::from_vec(extensions).unwrap())
             .build(SUITE.ciphersuite(), &provider.0, &LeafSigner(&self.key), credential)
             .unwrap()
             .into_key_package()
@@ -298,6 +308,42 @@ fn a_limited_lifetime_is_refused_whatever_the_clock() {
     let package = device_with(1, ManagerCounter(1), 1 ^ 0x55).key_package(limited, capabilities());
     let forgery = Forgery::new(|builder| renewed(builder).propose_adds([package.clone()]));
     assert_eq!(World::new().verdict(forgery), Err(Rejection::LifetimeNotUnlimited));
+}
+
+#[test]
+fn a_limited_lifetime_comes_before_what_is_no_fault_of_mls() {
+    // spec: GRP-023, GRP-150: by another clock openmls says so before the next key is looked at
+    let limited = Lifetime::init(0, u64::MAX - 1);
+    let package = device_with(1, ManagerCounter(1), 1 ^ 0x55).key_package(limited, capabilities());
+    let adding = || Forgery::new(|builder| renewed(builder).propose_adds([package.clone()]));
+    let next_key = Some(PublicKey::from_bytes([9; 32]));
+    let limited = Err(Rejection::LifetimeNotUnlimited);
+    assert_eq!(World::new().verdict(Forgery { next_key, ..adding() }), limited);
+    assert_eq!(World::new().verdict(Forgery { cut: Cut::Cut, ..adding() }), limited);
+}
+
+#[test]
+fn members_judge_the_extensions_of_a_key_package_as_its_adder_does() {
+    // spec: GRP-149
+    let ours = || Extension::Unknown(state::EXTENSION_TYPE, UnknownExtension(vec![1, 2, 3]));
+    let last_resort = || Extension::LastResort(LastResortExtension::new());
+    let cases = [
+        (vec![], Ok(())),
+        (vec![last_resort()], Ok(())),
+        (vec![ours()], Ok(())),
+        (vec![last_resort(), ours()], Err(Rejection::BadLeaf)),
+        (vec![ours(), last_resort()], Err(Rejection::BadLeaf)),
+    ];
+    for (extensions, expected) in cases {
+        let mut device = device_with(1, ManagerCounter(1), 1 ^ 0x55);
+        let shown = format!("{extensions:?}");
+        let package = device.key_package_with(unlimited(), capabilities(), extensions);
+        let bytes = package.tls_serialize_detached().unwrap();
+        let adder = UnverifiedKeyPackage::parse(&bytes).and_then(|package| package.verify(SUITE));
+        assert_eq!(adder.map(|_| ()), expected, "{shown}");
+        let forgery = Forgery::new(|builder| renewed(builder).propose_adds([package.clone()]));
+        assert_eq!(World::new().verdict(forgery), expected, "{shown}");
+    }
 }
 
 #[test]

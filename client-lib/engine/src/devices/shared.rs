@@ -153,6 +153,7 @@ pub(crate) fn take_list_told(
     let Ok(theirs) = DeviceList::decode(payload, &me.fingerprint()) else { return Ok(()) };
     let (mine, other) = (device_list(work)?, theirs.rank());
     let above = other.manager_counter == mine.rank().manager_counter && other > mine.rank();
+    // spec: IDN-082, IDN-084
     if !above || other.version.is_beyond(work.now, CLOCK_OFF_MS) {
         return Ok(());
     }

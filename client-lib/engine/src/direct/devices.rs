@@ -88,6 +88,13 @@ pub(crate) fn standing(work: &Work<'_>, channel: &ChannelId) -> Result<Standing,
     Ok(heard_in(work, channel)?.standing)
 }
 
+/// Takes a group for doubtful.
+#[cfg(test)]
+pub(super) fn doubt(work: &Work<'_>, channel: &ChannelId) {
+    let record = HeardRecord { standing: Standing::Doubtful, ..HeardRecord::default() };
+    work.tx.save(&heard_key(channel), &record).unwrap();
+}
+
 /// Whether another device than the one that invites was heard in a group: then the chat is not that
 /// device's alone (spec: LNK-114).
 pub(crate) fn is_shared(
@@ -99,7 +106,7 @@ pub(crate) fn is_shared(
     Ok(record.devices.iter().any(|device| device != inviter))
 }
 
-/// Nothing more is heard in a group.
+/// Nothing more is heard in a group, and it is not told apart from others any more.
 pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) {
     work.tx.remove(Table::Profile, &heard_key(channel));
 }
@@ -294,6 +301,7 @@ fn sort_out(
         let_go(work, group, &next)?;
         // Its id is no reason for a lower one any more (spec: LNK-070).
         work.tx.remove(Table::Group, group.as_bytes());
+        forget(work, group);
     }
     carry_on(work, chat)
 }

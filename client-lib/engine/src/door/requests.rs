@@ -52,6 +52,8 @@ const ADMISSION_SPAN_MS: u64 = 5_000;
 const REQUEST_MEMORY_MS: u64 = 91 * 24 * 60 * 60 * 1000;
 /// Requests that are remembered only because a member declined them elsewhere.
 const DECLINES_TOLD_MAX: usize = 1_024;
+/// Requests that came to this device, and are remembered though they are over.
+const REQUESTS_OVER_MAX: usize = 1_024;
 
 /// Stands for the number of a request that is remembered only because a member declined it elsewhere.
 const NOT_HERE: u64 = 0;
@@ -283,6 +285,7 @@ fn settle(
     mut record: RequestRecord,
     stage: Stage,
 ) -> Result<(), StoreError> {
+    make_room(work, channel, REQUESTS_OVER_MAX, |known| known.number != NOT_HERE)?;
     record.stage = stage;
     record.over_since_ms = Some(work.now.0);
     // There is room for another.
@@ -345,18 +348,23 @@ pub(crate) fn take_declined(
                 stage: Stage::Declined,
                 over_since_ms: Some(work.now.0),
             };
-            make_room(work, channel)?;
+            make_room(work, channel, DECLINES_TOLD_MAX, |known| known.number == NOT_HERE)?;
             save(work, channel, &person, &record)
         }
     }
 }
 
-/// The oldest decline that a member told of gives way to a new one. Should its request come again, it
-/// waits for a member (spec: GRP-147).
-fn make_room(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+/// The first of those that are over gives way to one more. Should its request come again, it waits for a
+/// member, or is one of a stranger (spec: GRP-147, GRP-152).
+fn make_room(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    rows_max: usize,
+    counts: impl Fn(&RequestRecord) -> bool,
+) -> Result<(), StoreError> {
     let mut rows = work.tx.list::<RequestRecord>(&prefix(channel), usize::MAX)?;
-    rows.retain(|row| row.record.number == NOT_HERE);
-    if rows.len() < DECLINES_TOLD_MAX {
+    rows.retain(|row| row.record.stage.is_over() && counts(&row.record));
+    if rows.len() < rows_max {
         return Ok(());
     }
     if let Some(oldest) = rows.iter().min_by_key(|row| row.record.over_since_ms) {
@@ -512,3 +520,6 @@ pub(crate) fn drop_wishes(work: &mut Work<'_>, channel: &ChannelId) -> Result<()
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -107,6 +107,12 @@ pub(super) fn until(work: &Work<'_>) -> Timestamp {
     work.now.plus_ms(HELD_LIFE_MS)
 }
 
+/// Until when one is kept that may have waited before: no longer for that (spec: LNK-066, CLI-187).
+pub(super) fn until_of(work: &Work<'_>, before_ms: Option<u64>) -> u64 {
+    let latest_ms = until(work).0;
+    before_ms.map_or(latest_ms, |before_ms| before_ms.min(latest_ms))
+}
+
 /// None is kept longer than one that comes now; nor is one of a build before, that noted no end
 /// (spec: CLI-137).
 pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
@@ -181,8 +187,13 @@ pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
     let sender = credential(&record)?;
     forget_held(work, key)?;
+    // spec: LNK-066, CLI-187
+    if record.until_ms <= work.now.0 {
+        return Ok(());
+    }
+    let until_ms = Some(record.until_ms);
     let read = record.reading.is_some_and(|reading| reading.stage == Stage::Read);
-    let came = Came { by: record.capability.as_ref(), read };
+    let came = Came { by: record.capability.as_ref(), read, until_ms };
     super::take(work, &sender, record.content.expose(), came)
 }
 
@@ -268,6 +279,21 @@ mod tests {
             clock::cut_times(work).unwrap();
             let life = NOW.plus_ms(HELD_LIFE_MS).0;
             assert_eq!(ends(work), [life, soon, life]);
+        });
+    }
+
+    #[test]
+    fn what_has_waited_for_its_time_is_not_judged_again() {
+        // spec: LNK-066, CLI-187
+        with_work(|work| {
+            let eve = somebody(work);
+            keep(work, 1, &eve, 1, NOW.0);
+            keep(work, 2, &eve, 1, NOW.plus_ms(1).0);
+            let key = |place| [PREFIX, &by_number(place)].concat();
+            assert!(take_held(work, &key(1)).is_ok());
+            assert_eq!(ends(work), [NOW.plus_ms(1).0]);
+            // The other one is looked at, and is nothing.
+            assert!(matches!(take_held(work, &key(2)), Err(Fault::Rejected(_))));
         });
     }
 

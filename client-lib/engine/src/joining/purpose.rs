@@ -33,7 +33,7 @@ pub(super) fn of(
         Purpose::Direct => direct(work, &joined.group, known),
         Purpose::Group => {
             let ground = match before.whose {
-                _ if before.read || before.asked.is_some() => Ground::Read,
+                _ if before.read || speaks_before(work, invitation, before.asked)? => Ground::Read,
                 Whose::Mine => Ground::OwnDevice,
                 Whose::Others => Ground::Invitation,
             };
@@ -41,6 +41,17 @@ pub(super) fn of(
         }
         Purpose::OwnDevices => Ok(PurposeRecord::OwnDevices),
     }
+}
+
+/// Whether the group before speaks for what an invitation leads to: its offer was read there. That a
+/// person asks by a link for a group says nothing of the one that it takes the place of (spec: CLI-187).
+fn speaks_before(
+    work: &Work<'_>,
+    invitation: &Invitation,
+    asked: Option<ChatNumber>,
+) -> Result<bool, StoreError> {
+    let Some(chat) = asked else { return Ok(false) };
+    Ok(asking::follows(work, chat)? || succession::leads_on(work, invitation)?.is_some())
 }
 
 /// The direct chat with the one other person of the group. Its inviter is that person, or an own

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::held::{self, HeldRecord, PREFIX, Reading, Stage};
 use crate::{
     command::ChatNumber,
-    groups, profile,
+    groups, own_group, profile,
     record::{GroupState, SecretBytes, Wish, WishNumber, id},
     shelf,
     store::StoreError,
@@ -62,6 +62,7 @@ pub(crate) fn hold_unread(
     sender: &DeviceCredential,
     content: &[u8],
     capability: Option<CapabilityId>,
+    until_ms: Option<u64>,
 ) -> Result<(), StoreError> {
     let Ok(InboxContent::Invitation(invitation)) = InboxContent::decode(content) else {
         return Ok(());
@@ -75,7 +76,7 @@ pub(crate) fn hold_unread(
         sender: sender.to_bytes(),
         content: SecretBytes::new(content),
         capability,
-        until_ms: held::until(work).0,
+        until_ms: held::until_of(work, until_ms),
         reading: Some(Reading { channel: unread.channel, word: unread.word, stage: Stage::Unread }),
     };
     tell_first(work, unread)?;
@@ -172,9 +173,10 @@ pub(crate) fn wait_unread(
     number: WishNumber,
     unread: &Unread,
 ) -> Result<(), StoreError> {
-    if let Some(Wish::JoinGroup { sender, content, .. }) = wish::load(work, number)? {
+    if let Some(Wish::JoinGroup { sender, content, until_ms, .. }) = wish::load(work, number)? {
         let sender = super::waiting::credential(&sender)?;
-        hold_unread(work, unread, &sender, content.expose(), None)?;
+        let until_ms = Some(until_ms).filter(|until_ms| *until_ms > 0);
+        hold_unread(work, unread, &sender, content.expose(), None, until_ms)?;
     }
     work.settle(number);
     Ok(())
@@ -186,6 +188,9 @@ pub(crate) fn was_read(
     number: WishNumber,
     channel: &ChannelId,
 ) -> Result<Step, StoreError> {
+    if let Some(until) = own_group::rests(work, channel)? {
+        return Ok(Step::Others { until });
+    }
     for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if let Some(reading) = &mut row.record.reading
             && reading.channel == *channel
@@ -233,6 +238,10 @@ pub(crate) fn unread_words(
     chat: ChatNumber,
 ) -> Result<BTreeSet<Fingerprint>, StoreError> {
     let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX)?;
-    let words = rows.iter().filter_map(|row| row.record.reading?.word);
+    let kept = rows.iter().filter(|row| row.record.until_ms > work.now.0);
+    let words = kept.filter_map(|row| row.record.reading?.word);
     Ok(words.filter(|word| word.chat == chat).map(|word| word.by).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::id::ChannelId;
 
-use super::{Given, follow};
+use super::{Came, Given, follow, held};
 use crate::{
     event::{Event, InvitationRefusal, Warning},
     forks, groups,
@@ -61,7 +61,7 @@ pub(super) fn begin(
     invitation: &Invitation,
     at: &SnapshotBlob,
     content: &[u8],
-    read: bool,
+    came: Came<'_>,
 ) -> Result<(), Fault> {
     let package = joiner_of(&invitation.secrets);
     let package = package.map_err(|_| Fault::Rejected("INVITATION_NOT_VALID"))?;
@@ -79,7 +79,8 @@ pub(super) fn begin(
         sender: sender.to_bytes(),
         content: SecretBytes::new(content),
         tries: 0,
-        read,
+        read: came.read,
+        until_ms: held::until_of(work, came.until_ms),
     })?;
     Ok(())
 }
@@ -223,14 +224,14 @@ pub(crate) fn missed(
     number: WishNumber,
     reason: InvitationRefusal,
 ) -> Result<Missed, StoreError> {
-    let Some(Wish::JoinGroup { channel, relay, sender, content, tries, read }) =
+    let Some(Wish::JoinGroup { channel, relay, sender, content, tries, read, until_ms }) =
         wish::load(work, number)?
     else {
         return Ok(Missed::GivenUp);
     };
     let tries = tries.saturating_add(1);
     if tries < TRIES_MAX {
-        let again = Wish::JoinGroup { channel, relay, sender, content, tries, read };
+        let again = Wish::JoinGroup { channel, relay, sender, content, tries, read, until_ms };
         work.update_wish(number, again)?;
         return Ok(Missed::Again);
     }

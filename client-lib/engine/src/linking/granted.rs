@@ -1,13 +1,17 @@
 //! Devices that this one granted and that have not spoken in the own group yet: one that never comes is
 //! revoked (spec: IDN-072), and one that keys change for is withdrawn (spec: IDN-063).
 
-use hushwire_protocol::identity::DeviceId;
+use hushwire_protocol::{
+    group::{Group, Member},
+    identity::DeviceId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     command::FailureReason,
     devices,
     event::Event,
+    groups,
     record::Record,
     revoking,
     store::{StoreError, Table},
@@ -56,7 +60,7 @@ pub(crate) fn has_no_package(work: &mut Work<'_>, device: &DeviceId) -> Result<(
     if granted.at_ms > work.now.0 {
         return note(work, device);
     }
-    if work.now.0 - granted.at_ms < GRANT_WAIT_MS {
+    if work.now.0 - granted.at_ms < GRANT_WAIT_MS || is_in_own_group(work, device)? {
         return Ok(());
     }
     arrived(work, device);
@@ -67,4 +71,13 @@ pub(crate) fn has_no_package(work: &mut Work<'_>, device: &DeviceId) -> Result<(
     revoking::shut_out(work, entry)?;
     work.event(Event::DeviceLinkFailed(FailureReason::Expired))?;
     work.event(Event::DevicesChanged)
+}
+
+/// Whether a device came into the own group: its key packages are used up, or not there yet.
+fn is_in_own_group(work: &mut Work<'_>, device: &DeviceId) -> Result<bool, StoreError> {
+    let identity = work.identity()?.ok_or(StoreError::Damaged)?;
+    let provider = work.provider();
+    let Ok(Some(group)) = Group::load(&provider, &identity.own_group) else { return Ok(false) };
+    let is_it = |member: &Member| member.credential.device() == *device;
+    Ok(groups::members_of(&group)?.iter().any(is_it))
 }

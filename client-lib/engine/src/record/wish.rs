@@ -108,6 +108,10 @@ pub(crate) enum Wish {
         /// Whether what it leads on from was read to its end since it came (spec: CLI-187).
         #[serde(default)]
         read: bool,
+        /// Until when it is kept, should it have to wait for something else; zero in a row of a build
+        /// before.
+        #[serde(default)]
+        until_ms: u64,
     },
     /// A device of this identity is not in the group.
     RemoveDevice {

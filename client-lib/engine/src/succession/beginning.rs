@@ -78,6 +78,9 @@ pub(crate) fn begin(
     let made = door::links::make_in(work, chat, &channel, terms)?;
     let device = profile::device(work)?;
     let offer = SuccessorOffer::sign(successor, &made.link, &device.key);
+    if !offering::can_be_said(work, &outline.before, &offer)? {
+        return Err(CommandError::TooManyLeftOut);
+    }
     note_offer(work, &outline, &offer)?;
     for person in &outline.people {
         let comes = *person != outline.me && !outline.left_out.contains(person);

@@ -3,7 +3,8 @@
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
-    group::seal_offer,
+    group::{fits_note, seal_offer},
+    succession::SuccessorOffer,
 };
 use hushwire_wire::{
     id::ChannelId,
@@ -36,6 +37,21 @@ pub(super) fn begin(
     }
     let wish = Wish::OfferSuccessor { before: *before, channel, said: None, noted: None };
     work.wish(wish).map(|_| ())
+}
+
+/// Whether an offer can be said in the group before: where members contest, a message is stored only
+/// when one of them is through, so that it has to fit a note (spec: GRP-151).
+pub(super) fn can_be_said(
+    work: &Work<'_>,
+    before: &ChannelId,
+    offer: &SuccessorOffer,
+) -> Result<bool, StoreError> {
+    let Some(group) = groups::record(work, before)? else { return Ok(true) };
+    if fits_note(offer) || group.state == GroupState::Stuck {
+        return Ok(true);
+    }
+    let (epoch, _) = log::epoch_state(work, before, &group.epoch)?;
+    Ok(epoch.candidates.is_empty())
 }
 
 /// The link by which members come in is known to the relay: what waits for that goes on.
@@ -80,7 +96,11 @@ pub(crate) fn offer(
         return Ok(Step::Settled);
     }
     let (epoch, keys) = log::epoch_state(work, &before, &view.epoch)?;
-    if epoch.candidates.is_empty() || noted.is_some_and(|noted| *noted == *view.epoch.as_bytes()) {
+    if epoch.candidates.is_empty()
+        || noted.is_some_and(|noted| *noted == *view.epoch.as_bytes())
+        // One that leaves out many has to wait for the message (spec: GRP-151).
+        || !fits_note(&offer)
+    {
         return Ok(Step::Others { until: work.now.plus_ms(LOOK_MS) });
     }
     let provider = work.provider();

@@ -2,6 +2,11 @@
 
 use hushwire_engine::command::{ChatState, Command, FailureReason, LinkUse, Reply};
 
+use hushwire_wire::{
+    error::{Code, Refusal},
+    message::Answer,
+};
+
 use crate::{
     devices::{assert_reachable, begin, confirm, devices, failures, link},
     world::World,
@@ -53,6 +58,44 @@ fn a_device_that_comes_late_but_with_key_packages_stays() {
     world.pass(7_200_000);
     world.set_online(alice, true);
     world.pass(180_000);
+    assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn a_device_that_is_among_the_own_ones_is_not_revoked_for_want_of_key_packages() {
+    // spec: IDN-072
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = world.device("laptop");
+    begin(&mut world, alice, laptop);
+    world.settle();
+    confirm(&mut world, laptop);
+    // It gets the grant, is added, and does not hear of that.
+    let mut items = 0;
+    world.set_tamper(move |frame| {
+        items += usize::from(matches!(frame.answer, Answer::InboxItem(_)));
+        (items < 2 || !matches!(frame.answer, Answer::InboxItem(_))).then_some(frame)
+    });
+    confirm(&mut world, alice);
+    world.pass(60_000);
+    let own_group = world.own_group(alice);
+    assert!(world.epoch_number(alice, &own_group) > 0);
+    assert!(!world.channels(laptop).contains(&own_group));
+    // Its key packages are used up when it is to come into another group, long after.
+    world.set_tamper(|mut frame| {
+        if matches!(frame.answer, Answer::KeyPackage { .. }) {
+            frame.answer = Answer::Refused(Refusal::from(Code::ShelfEmpty));
+        }
+        (!matches!(frame.answer, Answer::InboxItem(_))).then_some(frame)
+    });
+    world.pass(4_000_000);
+    world.ask(alice, Command::GroupNew { name: "Crew".into() });
+    world.pass(600_000);
+    assert_eq!(devices(&mut world, alice).len(), 2);
+    assert_eq!(failures(&mut world, alice), []);
+    world.set_tamper(Some);
+    world.restart(laptop);
+    world.pass(600_000);
     assert_reachable(&mut world, &[alice, laptop]);
 }
 

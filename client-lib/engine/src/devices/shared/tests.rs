@@ -8,13 +8,17 @@ use crate::{
 
 #[test]
 fn a_list_beyond_all_versions_is_not_taken_from_another_own_device() {
-    // spec: IDN-082
+    // spec: IDN-082, IDN-084
     with_profile(|work, _| {
         let identity = work.identity().unwrap().unwrap();
         let (manager, statement) = (identity.manager_key().unwrap(), identity.statement().unwrap());
         let entries = device_list(work).unwrap().devices().to_vec();
         let most = NOW.0 + CLOCK_OFF_MS;
-        for (version, known) in [(u64::MAX, 1), (most + 1, 1), (most, most)] {
+        // The one that was passed over is taken when it is told again, and its time has come.
+        for (later_ms, version, known) in
+            [(0, u64::MAX, 1), (0, most + 1, 1), (0, most, most), (1, most + 1, most + 1)]
+        {
+            work.now = NOW.plus_ms(later_ms);
             let version = DeviceListVersion(version);
             let list = profile::sign_list(work, &manager, &statement, version, entries.clone());
             take_list_of_other(work, &list.unwrap().bytes).unwrap();

@@ -17,7 +17,7 @@ use hushwire_wire::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-use super::{anew, home};
+use super::{DAY_MS, anew, home};
 use crate::{
     invitations::{refusals, send},
     world::{Who, World, puppet::verified},
@@ -114,20 +114,81 @@ fn a_group_of_lower_rank_is_passed_over_and_one_of_higher_followed() {
     assert_eq!(home.count(to, anew), 2);
 }
 
+/// How far behind the one before an own group is made at most.
+const STEP_MS: u64 = 1 << 43;
+
 #[test]
-fn what_takes_the_place_of_ones_own_group_is_followed_whatever_its_time() {
+fn no_group_takes_all_the_room_above_it() {
     // spec: IDN-081
     let mut home = home(1);
     let [from, to] = home.devices[..] else { panic!() };
     let now = home.world.now();
-    let last = Timestamp(u64::MAX);
-    // The channel, when it was made, whose place it takes, and where the device is then.
-    for (channel, made_at, replaces, ends) in
-        [(1, last, None, 1), (2, now, None, 1), (3, now, Some(1), 3), (4, last, Some(9), 4)]
-    {
-        let [channel, ends] = [channel, ends].map(|byte| ChannelId::from_bytes([byte; 32]));
-        let replaces = replaces.map(|byte| ChannelId::from_bytes([byte; 32]));
-        feign(&mut home.world, from, to, channel, Some(Before { channel, made_at, replaces }));
+    let (step, last) = (Timestamp(STEP_MS), Timestamp(u64::MAX));
+    // The channel, when it was made, where the device is then, and how often it has refused one.
+    for (channel, made_at, ends, refused) in [
+        (1, last, None, 1),
+        (2, step.plus_ms(1), None, 2),
+        (3, step, Some(3), 2),
+        (4, now, Some(3), 2),
+        (5, step.plus_ms(STEP_MS + 1), Some(3), 3),
+        (6, step.plus_ms(1), Some(6), 3),
+    ] {
+        let channel = ChannelId::from_bytes([channel; 32]);
+        let ends = ends.map_or(home.channel, |byte| ChannelId::from_bytes([byte; 32]));
+        feign(
+            &mut home.world,
+            from,
+            to,
+            channel,
+            Some(Before { channel, made_at, replaces: None }),
+        );
         assert_eq!(home.world.own_group(to), ends, "{channel:?}");
+        let expected = vec![InvitationRefusal::OtherPurpose; refused];
+        assert_eq!(refusals(&mut home.world, to), expected, "{channel:?}");
     }
+}
+
+#[test]
+fn nobody_is_led_round_in_a_circle() {
+    // spec: IDN-078: each takes the place of the one before it, the first that of the last
+    let mut home = home(1);
+    let [from, to] = home.devices[..] else { panic!() };
+    let now = home.world.now();
+    for (channel, later_ms, replaces) in [(1, 10, 3), (2, 5, 1), (3, 7, 2)] {
+        let [channel, replaces] = [channel, replaces].map(|byte| ChannelId::from_bytes([byte; 32]));
+        let before = Before { channel, made_at: now.plus_ms(later_ms), replaces: Some(replaces) };
+        feign(&mut home.world, from, to, channel, Some(before));
+        assert_eq!(home.world.own_group(to), ChannelId::from_bytes([1; 32]), "{channel:?}");
+    }
+    assert_eq!(home.count(to, anew), 1);
+}
+
+#[test]
+fn nobody_is_led_on_more_than_a_few_times_a_day() {
+    // spec: IDN-083
+    let mut home = home(1);
+    let [from, to] = home.devices[..] else { panic!() };
+    let now = home.world.now();
+    for number in 1..=6 {
+        let channel = ChannelId::from_bytes([number; 32]);
+        let made_at = now.plus_ms(number.into());
+        feign(
+            &mut home.world,
+            from,
+            to,
+            channel,
+            Some(Before { channel, made_at, replaces: None }),
+        );
+        let last = ChannelId::from_bytes([number.min(4); 32]);
+        assert_eq!(home.world.own_group(to), last, "{number}");
+    }
+    home.world.pass(DAY_MS - 3_600_000);
+    assert_eq!(home.count(to, anew), 4);
+    // What was kept meanwhile is followed when that is over, one after the other.
+    let followed = (0..600).any(|_| {
+        home.world.pass(60_000);
+        home.world.own_group(to) == ChannelId::from_bytes([6; 32])
+    });
+    assert!(followed && home.count(to, anew) == 6);
+    assert_eq!(refusals(&mut home.world, to), []);
 }

@@ -1,6 +1,6 @@
 //! Groups that another one took the place of: what was said there, or was under way.
 
-use hushwire_engine::command::{Command, GroupEdit, MessageState, Reply};
+use hushwire_engine::command::{Command, GroupEdit, MessageNumber, MessageState, Pinned, Reply};
 use hushwire_wire::{frame::AnswerFrame, message::Answer};
 
 use super::{ALICE, BOB, CAROL, link_device, succeeded};
@@ -21,6 +21,25 @@ fn what_waits_in_the_old_group_is_said_in_the_new_one() {
         assert_eq!(crew.texts(place), ["written on the road"], "{place}");
     }
     crew.assert_together("after");
+}
+
+#[test]
+fn what_was_said_in_the_old_group_is_pinned_in_the_new_one() {
+    // spec: CNT-043, CNT-050
+    let mut crew = crew();
+    crew.say(CAROL, "before");
+    crew.world.settle();
+    crew.succeed(ALICE, &[]).unwrap();
+    crew.world.pass(60_000);
+    let (alice, chat, message) = (crew.people[ALICE], crew.chats[ALICE], MessageNumber(1));
+    crew.world.ask(alice, Command::SetPinned { chat, message, pinned: Pinned::Yes });
+    crew.world.settle();
+    for place in [ALICE, BOB, CAROL] {
+        let (who, chat) = (crew.people[place], crew.chats[place]);
+        let all = crew.world.messages(who, chat).into_iter();
+        let pinned = all.filter(|one| one.pinned == Pinned::Yes).map(|one| one.number);
+        assert_eq!(pinned.collect::<Vec<_>>(), [message], "{place}");
+    }
 }
 
 #[test]

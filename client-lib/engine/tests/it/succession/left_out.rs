@@ -7,7 +7,7 @@ use hushwire_engine::{
 use hushwire_protocol::content::{ControlEntry, ControlKind};
 
 use super::{ALICE, BOB, CAROL, succeeded};
-use crate::rejoining::crew;
+use crate::{rejoining::crew, world::past::Damage};
 
 #[test]
 fn nobody_who_keeps_the_new_door_keeps_the_others_from_following_an_owner() {
@@ -96,4 +96,41 @@ fn a_word_from_the_future_is_followed_by_a_persons_word_and_is_not_the_last() {
     crew.say(ALICE, "here");
     crew.world.settle();
     assert_eq!(crew.texts(BOB), ["here"]);
+}
+
+#[test]
+fn nobody_waits_for_who_is_left_out() {
+    // spec: CLI-205, GRP-145
+    let mut crew = crew();
+    crew.world.set_online(crew.people[CAROL], false);
+    crew.succeed(ALICE, &[CAROL]).unwrap();
+    crew.world.pass(20_000);
+    assert_eq!(crew.members(ALICE).len(), 2);
+    // Else it would rest for a minute.
+    crew.say(ALICE, "at once");
+    crew.world.pass(5_000);
+    assert_eq!(crew.texts(BOB), ["at once"]);
+}
+
+#[test]
+fn a_word_from_the_future_is_not_followed_because_there_is_no_other_way_on() {
+    // spec: CLI-210, CLI-211
+    let mut crew = crew();
+    let (alice, bob) = (crew.people[ALICE], crew.people[BOB]);
+    let laptop = crate::devices::link(&mut crew.world, alice);
+    crew.world.pass(120_000);
+    crew.world.set_online(laptop, false);
+    crew.world.skew(laptop, 36 * 3_600_000);
+    let chat = crew.world.chat(laptop, "Crew").number;
+    crew.world.ask(laptop, Command::GroupSucceed { chat, without: Vec::new() });
+    crew.world.set_online(laptop, true);
+    crew.world.pass(60_000);
+    assert_eq!(succeeded(&mut crew.world, bob), 0);
+    // Bob gets stuck where it was said; its door is open to all who were there.
+    crew.world.damage(bob, &crew.channel, Damage::Lost);
+    crew.say(ALICE, "hello");
+    crew.world.pass(60_000);
+    assert_eq!(crew.causes(BOB).len(), 1);
+    crew.world.pass(600_000);
+    assert_eq!(succeeded(&mut crew.world, bob), 0);
 }

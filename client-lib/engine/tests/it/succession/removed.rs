@@ -7,7 +7,7 @@ use hushwire_engine::{
 
 use hushwire_wire::message::Answer;
 
-use super::{ALICE, BOB, CAROL, succeeded};
+use super::{ALICE, BOB, CAROL, link_of, succeeded};
 use crate::{
     doors::house::state,
     rejoining::{Crew, crew},
@@ -71,6 +71,36 @@ fn a_removed_owner_takes_nobody_along_who_was_away() {
     assert_without_bob(&mut crew);
     let offered = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
     assert!(!crew.events(CAROL).iter().any(offered), "there is nothing to follow");
+}
+
+#[test]
+fn a_removed_owner_takes_nobody_along_by_a_link() {
+    // spec: CLI-187, LNK-100
+    let mut crew = crew();
+    remove(&mut crew);
+    let link = link_of(crew.succeed(BOB, &[]).unwrap());
+    crew.world.set_online(crew.people[BOB], true);
+    crew.world.pass(5 * MINUTE_MS);
+    // She asks by the link that he gave her, and what waits in her inbox comes before the log.
+    let carol = crew.people[CAROL];
+    let epoch = crew.world.steal(carol, &crew.channel).epoch;
+    crew.world.set_tamper(move |frame| {
+        let withheld = match &frame.answer {
+            Answer::Entry(entry) => entry.epoch == epoch,
+            Answer::EpochEnd(end) => end.epoch == epoch,
+            _ => false,
+        };
+        (!withheld).then_some(frame)
+    });
+    crew.world.set_online(carol, true);
+    crew.world.ask(carol, Command::GroupJoin { link });
+    crew.world.pass(MINUTE_MS / 2);
+    assert_eq!(succeeded(&mut crew.world, carol), 0);
+    crew.world.set_online(carol, false);
+    crew.world.set_tamper(Some);
+    crew.world.set_online(carol, true);
+    crew.world.pass(5 * MINUTE_MS);
+    assert_without_bob(&mut crew);
 }
 
 #[test]

@@ -1,0 +1,53 @@
+use hushwire_protocol::group::RuleVersion;
+use hushwire_wire::id::Timestamp;
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
+use super::*;
+use crate::{memory::MemoryStore, transaction::Transaction, work::Effects};
+
+fn with_work(test: impl FnOnce(&mut Work<'_>)) {
+    let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
+    let (tx, effects) = (Transaction::new(&store), Effects::default());
+    let (now, rules) = (Timestamp(1), RuleVersion::SUPPORTED);
+    test(&mut Work { tx, rng: &mut rng, now, effects, rules });
+}
+
+#[test]
+fn each_lower_channel_leaves_most_of_the_room_below() {
+    // spec: LNK-113, LNK-115
+    with_work(|work| {
+        let head = |channel: &ChannelId| {
+            u64::from_be_bytes(*channel.as_bytes().first_chunk::<LOWER_BYTES>().unwrap())
+        };
+        let mut last = channel_before(work, None);
+        for step in 0..1_000 {
+            let next = channel_before(work, Some(last));
+            let bound = head(&last);
+            assert!(next < last && head(&next) < bound, "{step}");
+            assert!(head(&next) >= bound - bound / 16 - 1, "{step}");
+            last = next;
+        }
+        assert!(!is_last(&last), "a thousand times");
+        // At the end of the room none is drawn that nobody would take.
+        for end in [1, 2, 3] {
+            let mut id = [7; 32];
+            id[..LOWER_BYTES].copy_from_slice(&u64::to_be_bytes(end));
+            assert!(!is_last(&channel_before(work, Some(ChannelId::from_bytes(id)))), "{end}");
+        }
+    });
+}
+
+#[test]
+fn a_doubtful_group_that_is_given_up_takes_no_room_from_the_ids_below() {
+    // spec: LNK-070, LNK-112
+    with_work(|work| {
+        let [doubtful, plain, next] = [1, 2, 3].map(|byte| ChannelId::from_bytes([byte; 32]));
+        devices::doubt(work, &doubtful);
+        for channel in [doubtful, plain] {
+            let_go(work, &channel, &next).unwrap();
+        }
+        assert_eq!(devices::standing(work, &doubtful), Ok(Standing::Doubtful));
+        assert_eq!(devices::standing(work, &plain), Ok(Standing::Plain));
+    });
+}
