@@ -46,7 +46,7 @@ pub(super) fn of(
 /// Whether the group before speaks for what an invitation leads to: its offer was read there. That a
 /// person asks by a link for a group says nothing of the one that it takes the place of (spec: CLI-187).
 fn speaks_before(
-    work: &Work<'_>,
+    work: &mut Work<'_>,
     invitation: &Invitation,
     asked: Option<ChatNumber>,
 ) -> Result<bool, StoreError> {
