@@ -61,6 +61,8 @@ pub(crate) struct Effects {
     pub(crate) inbox: bool,
     /// Somebody became a contact, or the devices of one changed.
     pub(crate) contacts: bool,
+    /// Contacts are to hear how to write to this identity now.
+    pub(crate) cards: bool,
     /// The shelf may need key packages.
     pub(crate) shelf: bool,
     /// Events were added.

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{carry_on, let_go};
 use crate::{
+    command::{ChatNumber, Whose},
     contacts, devices, groups, log,
     record::{GroupRecord, PurposeRecord, Record, id},
     store::{StoreError, Table},
@@ -33,9 +34,9 @@ const HEARD_MAX: usize = 2;
 struct ListedRecord {
     manager_counter: u64,
     version: u64,
-    /// Those that were in the direct chat when it came, and that it does not name.
-    #[serde(with = "id::each")]
-    gone: Vec<DeviceId>,
+    /// Those that it names.
+    #[serde(with = "id::each", default)]
+    named: Vec<DeviceId>,
 }
 
 impl Record for ListedRecord {
@@ -114,8 +115,11 @@ pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) {
 /// Whether a device of a contact is none of theirs any more (spec: LNK-111).
 pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<bool, StoreError> {
     let record = listed(work, &credential.identity())?;
-    let gone = record.gone.contains(&credential.device());
-    Ok(gone && credential.manager_counter().0 <= record.manager_counter)
+    // A device that is newer than the list has a certificate that is (spec: IDN-030, IDN-085).
+    let serial = credential.certificate().serial().0;
+    let certified = (credential.manager_counter().0, serial);
+    let known = certified <= (record.manager_counter, record.version);
+    Ok(known && !record.named.contains(&credential.device()))
 }
 
 /// Whether a device speaks for its person in a group: one that is gone only where no other of theirs is
@@ -248,20 +252,11 @@ pub(crate) fn take_list(
         return Ok(());
     }
     let groups = open_channels(work, person)?;
-    let mut record = ListedRecord {
+    let record = ListedRecord {
         manager_counter: list.rank().manager_counter.0,
         version: list.rank().version.0,
-        gone: Vec::new(),
+        named: list.devices().iter().map(|entry| entry.device).collect(),
     };
-    for group in &groups {
-        for credential in credentials(work, group, person)? {
-            let device = credential.device();
-            let named = list.devices().iter().any(|entry| entry.device == device);
-            if !named && !record.gone.contains(&device) {
-                record.gone.push(device);
-            }
-        }
-    }
     work.tx.save(&listed_key(person), &record)?;
     sort_out(work, channel, person, groups)
 }
@@ -304,6 +299,49 @@ fn sort_out(
         forget(work, group);
     }
     carry_on(work, chat)
+}
+
+/// This device came into a direct group. A device of the contact that is gone may be there, and where an
+/// own device brought this one, perhaps the contact is not (spec: LNK-112, LNK-120).
+pub(crate) fn entered(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    person: &Fingerprint,
+    whose: Whose,
+) -> Result<(), StoreError> {
+    let mut record = heard_in(work, channel)?;
+    let mut standing = record.standing;
+    if whose == Whose::Mine && record.devices.is_empty() && is_heard_elsewhere(work, channel, chat)?
+    {
+        standing = standing.max(Standing::Unheard);
+    }
+    for credential in credentials(work, channel, person)? {
+        if is_gone(work, &credential)? {
+            standing = Standing::Doubtful;
+        }
+    }
+    if standing != record.standing {
+        record.standing = standing;
+        work.tx.save(&heard_key(channel), &record)?;
+    }
+    Ok(())
+}
+
+/// Whether the contact was heard in another group that can carry the chat.
+fn is_heard_elsewhere(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+) -> Result<bool, StoreError> {
+    for (other, group) in super::groups_of(work, chat)? {
+        let record = heard_in(work, &other)?;
+        let heard = record.standing == Standing::Plain && !record.devices.is_empty();
+        if other != *channel && super::is_open(&group) && heard {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The devices of somebody in a group.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::held::{self, HeldRecord, PREFIX, Reading, Stage};
 use crate::{
     command::ChatNumber,
-    groups, own_group, profile,
+    groups, profile,
     record::{GroupState, SecretBytes, Wish, WishNumber, id},
     shelf,
     store::StoreError,
@@ -188,9 +188,6 @@ pub(crate) fn was_read(
     number: WishNumber,
     channel: &ChannelId,
 ) -> Result<Step, StoreError> {
-    if let Some(until) = own_group::rests(work, channel)? {
-        return Ok(Step::Others { until });
-    }
     for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if let Some(reading) = &mut row.record.reading
             && reading.channel == *channel
