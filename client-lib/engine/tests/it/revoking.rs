@@ -141,7 +141,7 @@ fn a_revoked_device_does_not_read_the_new_card() {
     let laptop = link(&mut world, alice);
     let of_bob = world.channels(bob);
     let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
-    // No commit of hers gets to the relay for a while, and every message does.
+    // The relay takes no commit of hers for a while, and every message.
     let epoch = world.steal(laptop, &channel).epoch;
     let told = Rc::new(Cell::new(0));
     let count = Rc::clone(&told);
@@ -152,12 +152,12 @@ fn a_revoked_device_does_not_read_the_new_card() {
         count.set(count.get() + u32::from(message));
         Some(frame)
     });
-    world.set_commits_lost(alice, true);
+    world.set_commits_refused(alice, true);
     let number = number_of(&mut world, alice, laptop);
     world.ask(alice, Command::DeviceRevoke(number));
     world.pass(60_000);
     assert_eq!(told.get(), 0);
-    world.set_commits_lost(alice, false);
+    world.set_commits_refused(alice, false);
     world.pass(180_000);
     assert_eq!(told.get(), 0);
     assert_reachable(&mut world, &[alice]);

@@ -3,6 +3,7 @@
 use hushwire_engine::{
     command::{Command, CommandError, MemberRole, Reply, RequestState},
     event::Event,
+    store::Table,
 };
 use hushwire_protocol::content::{ControlEntry, ControlKind};
 
@@ -133,4 +134,6 @@ fn a_word_from_the_future_is_not_followed_because_there_is_no_other_way_on() {
     assert_eq!(crew.causes(BOB).len(), 1);
     crew.world.pass(600_000);
     assert_eq!(succeeded(&mut crew.world, bob), 0);
+    let rows = crew.world.rows_of(bob, Table::Profile);
+    assert!(!rows.iter().any(|(key, _)| key.starts_with(b"asked ")), "nor is it asked for");
 }

@@ -1,7 +1,7 @@
 //! Who was removed, and forms the group anew by what it knew before.
 
 use hushwire_engine::{
-    command::{ChatState, Command, MemberRole},
+    command::{ChatState, Command, MemberRole, Reply, RequestAnswer},
     event::{Event, Warning},
 };
 
@@ -78,10 +78,11 @@ fn a_removed_owner_takes_nobody_along_by_a_link() {
     // spec: CLI-187, LNK-100
     let mut crew = crew();
     remove(&mut crew);
-    let link = link_of(crew.succeed(BOB, &[]).unwrap());
+    let link = link_of(crew.succeed(BOB, &[CAROL]).unwrap());
     crew.world.set_online(crew.people[BOB], true);
     crew.world.pass(5 * MINUTE_MS);
-    // She asks by the link that he gave her, and what waits in her inbox comes before the log.
+    // She asks by the link that he gave her, for he has not invited her, and what comes to her inbox
+    // comes before the log.
     let carol = crew.people[CAROL];
     let epoch = crew.world.steal(carol, &crew.channel).epoch;
     crew.world.set_tamper(move |frame| {
@@ -94,7 +95,14 @@ fn a_removed_owner_takes_nobody_along_by_a_link() {
     });
     crew.world.set_online(carol, true);
     crew.world.ask(carol, Command::GroupJoin { link });
-    crew.world.pass(MINUTE_MS / 2);
+    crew.world.pass(MINUTE_MS);
+    let (bob, chat) = (crew.people[BOB], crew.chats[BOB]);
+    let Reply::GroupRequests(asking) = crew.world.ask(bob, Command::GroupRequests(chat)) else {
+        panic!()
+    };
+    let (request, answer) = (asking[0].number, RequestAnswer::Approve);
+    crew.world.ask(bob, Command::GroupAnswer { chat, request, answer });
+    crew.world.pass(3 * MINUTE_MS);
     assert_eq!(succeeded(&mut crew.world, carol), 0);
     crew.world.set_online(carol, false);
     crew.world.set_tamper(Some);
