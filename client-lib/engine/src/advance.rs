@@ -240,8 +240,7 @@ fn own_gone(
     Ok(())
 }
 
-/// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
-/// late entries may still be looked at.
+/// Deletes the keys and heads of every epoch but those of `kept` ([`forks::kept`]).
 pub(crate) fn forget_epochs(
     work: &Work<'_>,
     channel: &ChannelId,
