@@ -288,7 +288,7 @@ fn tell(
         PurposeRecord::OwnDevices => return crate::devices::own_group_moved(work, applied),
         // It opens when the other side's invitation is in its inbox.
         PurposeRecord::Direct { .. } => {
-            work.effects.contacts = true;
+            work.effects.held_clearer = true;
             return Ok(());
         }
         PurposeRecord::Former { .. } => {
@@ -347,7 +347,7 @@ fn removed(
         // The person left by another device, which goes itself after this one (spec: GRP-049).
         PurposeRecord::Group { chat } if *by == me => {
             close(work, channel, group, mls, FailureReason::NotAMember)?;
-            work.effects.contacts = true;
+            work.effects.held_clearer = true;
             chats::set_state(work, chat, ChatState::Left)
         }
         PurposeRecord::Direct { .. }
@@ -366,7 +366,7 @@ pub(crate) fn shut_out(
     close(work, channel, group, mls, FailureReason::NotAMember)?;
     let Some(chat) = group.purpose.chat() else { return Ok(()) };
     // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     joining::wake(work, channel)?;
     if group.state == GroupState::Leaving {
         joining::forget_held_of(work, channel)?;

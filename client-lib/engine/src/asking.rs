@@ -481,7 +481,7 @@ pub(crate) fn take_asked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Stor
     name(work, chat, &asked.name)?;
     work.tx.save(&key(chat), &record)?;
     // The answer may have come before.
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     Ok(())
 }
 

@@ -159,7 +159,7 @@ pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), Sto
     record.device_list_version = list.version;
     record.device_list = list.bytes;
     work.tx.save(InboxRecord::KEY, &record)?;
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     work.wish(Wish::PutDeviceList)?;
     // Numbered in the order in which they come.
     for entry in device_list(work)?.devices() {

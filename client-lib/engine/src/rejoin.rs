@@ -221,7 +221,7 @@ pub(crate) fn step(
     }
     if group.purpose == PurposeRecord::OwnDevices {
         // An invitation may have waited for the end of the rest (spec: IDN-083).
-        work.effects.contacts = true;
+        work.effects.held_clearer = true;
     }
     if group.state.is_in() && !group.asks_beside() {
         stuck::stick(work, &channel, StuckCause::OwnCommit)?;

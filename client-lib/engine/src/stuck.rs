@@ -76,7 +76,7 @@ pub(crate) fn stick(
     groups::save(work, channel, &group)?;
     groups::set_state(work, channel, GroupState::Stuck)?;
     // An invitation may be there already (spec: LNK-080).
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     work.event(Event::GroupStuck { chat, cause })?;
     rejoin::begin(work, channel)?;
     succession::no_way_on(work, channel)

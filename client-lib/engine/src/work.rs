@@ -59,8 +59,8 @@ pub(crate) struct Effects {
     pub(crate) linking: bool,
     /// The inbox is new or has other keys.
     pub(crate) inbox: bool,
-    /// Somebody became a contact, or the devices of one changed.
-    pub(crate) contacts: bool,
+    /// Invitations that wait can be judged now that could not be.
+    pub(crate) held_clearer: bool,
     /// The shelf may need key packages.
     pub(crate) shelf: bool,
     /// Events were added.

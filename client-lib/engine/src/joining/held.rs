@@ -1,6 +1,8 @@
-//! Invitations of people who are no contacts yet. Nothing is joined by them; they wait, because a
-//! person's first card may come a little later: by the direct chat that was begun at the same time,
-//! or from another own device (spec: LNK-047).
+//! Invitations that wait: for their sender to become a contact, for the removal that they follow
+//! (spec: LNK-080), or for a group to be read (`unread`). Nothing is joined by them.
+//!
+//! A person's first card may come a little later than an invitation of theirs: by the direct chat that
+//! was begun at the same time, or from another own device (spec: LNK-047).
 
 use hushwire_protocol::{
     group::joiner_of,
@@ -182,7 +184,7 @@ pub(crate) fn held(work: &Work<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
     Ok(keys)
 }
 
-/// Follows an invitation that waits, if its sender is a contact by now.
+/// Judges an invitation that waits again, from the beginning.
 pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
     let sender = credential(&record)?;

@@ -199,7 +199,7 @@ pub(crate) fn was_read(
             work.tx.save(&row.key, &row.record)?;
         }
     }
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     work.settle(number);
     Ok(Step::Settled)
 }
@@ -215,7 +215,7 @@ pub(crate) fn release(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Store
             work.tx.save(&row.key, &row.record)?;
         }
     }
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     Ok(())
 }
 
