@@ -1,17 +1,5 @@
-use hushwire_protocol::group::RuleVersion;
-use hushwire_wire::id::Timestamp;
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
-
 use super::*;
-use crate::{memory::MemoryStore, transaction::Transaction, work::Effects};
-
-fn with_work(test: impl FnOnce(&mut Work<'_>)) {
-    let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-    let (tx, effects) = (Transaction::new(&store), Effects::default());
-    let (now, rules) = (Timestamp(1), RuleVersion::SUPPORTED);
-    test(&mut Work { tx, rng: &mut rng, now, effects, rules });
-}
+use crate::work::trial::with_work;
 
 #[test]
 fn each_lower_channel_leaves_most_of_the_room_below() {
