@@ -217,7 +217,7 @@ fn move_on(
     if !applied.added.is_empty() || !applied.removed.is_empty() {
         stuck::note_roster(work, channel, &mls.members().map_err(log::store_error)?)?;
     }
-    own_gone(work, channel, group, applied)?;
+    note_own_gone(work, channel, group, applied)?;
     readmission::note(work, channel, group.purpose.chat(), applied)?;
     settle_true(work, channel, mls)?;
     tell(work, channel, &moved, mls, applied)?;
@@ -226,7 +226,7 @@ fn move_on(
 
 /// An own device was removed from a group and did not come back at once: of what it did in a direct one
 /// this device knows nothing (spec: LNK-120).
-fn own_gone(
+fn note_own_gone(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
@@ -235,7 +235,7 @@ fn own_gone(
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     let is_back = |gone: &Member| applied.readmitted.iter().any(|it| it.device() == gone.device());
     if applied.removed.iter().any(|gone| gone.identity() == me && !is_back(gone)) {
-        direct::devices::own_gone_from(work, channel, group)?;
+        direct::devices::unheard_from(work, channel, group)?;
     }
     Ok(())
 }

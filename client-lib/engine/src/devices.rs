@@ -185,7 +185,7 @@ pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<()
         return Ok(());
     }
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
-    direct::devices::own_gone(work, device)
+    direct::devices::own_revoked(work, device)
 }
 
 /// Whether a device was revoked.

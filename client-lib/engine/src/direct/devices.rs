@@ -198,7 +198,7 @@ pub(crate) fn takes_devices(
 
 /// An own device was revoked: of the direct groups in which it is, those count less in which the contact
 /// was not heard (spec: LNK-120).
-pub(crate) fn own_gone(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
+pub(crate) fn own_revoked(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
@@ -207,14 +207,14 @@ pub(crate) fn own_gone(work: &mut Work<'_>, device: &DeviceId) -> Result<(), Sto
         }
         let own = credentials(work, &channel, &me)?;
         if own.iter().any(|own| own.device() == *device) {
-            own_gone_from(work, &channel, &group)?;
+            unheard_from(work, &channel, &group)?;
         }
     }
     Ok(())
 }
 
-/// An own device that was revoked is in a direct group, or was removed from it.
-pub(crate) fn own_gone_from(
+/// Takes a direct group for unheard, if no device of the contact was heard there.
+pub(crate) fn unheard_from(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
