@@ -20,7 +20,10 @@ use hushwire_protocol::{
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
 };
-use hushwire_wire::id::{CapabilityId, ChannelId};
+use hushwire_wire::{
+    id::{CapabilityId, ChannelId},
+    message::InboxItem,
+};
 
 use crate::{
     advance, asking, chats,
@@ -124,6 +127,13 @@ pub(crate) struct Came<'a> {
     pub(crate) read: bool,
     /// Until when it is kept, if it waited before.
     pub(crate) until_ms: Option<u64>,
+}
+
+impl<'a> Came<'a> {
+    /// In an item that is read for the first time.
+    pub(crate) const fn in_item(item: &'a InboxItem) -> Self {
+        Self { by: Some(&item.capability), read: false, until_ms: None }
+    }
 }
 
 /// What there is of an invitation.
@@ -388,6 +398,7 @@ struct Before {
     read: bool,
 }
 
+/// This device is in: its chat, its row, and whom it has to tell.
 fn enter(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
@@ -421,23 +432,8 @@ fn enter(
         Some(known) => known.invited_by,
         None => (!from_me && asked.is_none()).then(|| sender.identity()),
     };
-    let record = GroupRecord {
-        relay: invitation.group.relay.to_string(),
-        purpose,
-        state: GroupState::Member,
-        epoch,
-        contest: None,
-        opened: true,
-        epoch_since_ms: work.now.0,
-        last_roster: Vec::new(),
-        invited_by,
-        stuck: None,
-        rejoined_ms,
-        follows: None,
-        rules: joined.group.state().rules.0,
-        refresh: None,
-        unsettled: None,
-    };
+    let row = record_of(work, invitation, joined, purpose);
+    let record = GroupRecord { invited_by, rejoined_ms, ..row };
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
@@ -457,6 +453,32 @@ fn enter(
         }
     }
     Ok(())
+}
+
+/// The row of a group that this device comes into for the first time, by its own doing.
+fn record_of(
+    work: &Work<'_>,
+    invitation: &Invitation,
+    joined: &Joined,
+    purpose: PurposeRecord,
+) -> GroupRecord {
+    GroupRecord {
+        relay: invitation.group.relay.to_string(),
+        purpose,
+        state: GroupState::Member,
+        epoch: invitation.group.epoch,
+        contest: None,
+        opened: true,
+        epoch_since_ms: work.now.0,
+        last_roster: Vec::new(),
+        invited_by: None,
+        stuck: None,
+        rejoined_ms: Vec::new(),
+        follows: None,
+        rules: joined.group.state().rules.0,
+        refresh: None,
+        unsettled: None,
+    }
 }
 
 /// Who came and who went while this device was not in, is told like a commit that does it: also who was

@@ -112,7 +112,8 @@ pub(super) fn until(work: &Work<'_>) -> Timestamp {
 /// Until when one is kept that may have waited before: no longer for that (spec: LNK-066, CLI-187).
 pub(super) fn until_of(work: &Work<'_>, before_ms: Option<u64>) -> u64 {
     let latest_ms = until(work).0;
-    before_ms.map_or(latest_ms, |before_ms| before_ms.min(latest_ms))
+    // Zero stood for none in a build before.
+    before_ms.filter(|before_ms| *before_ms > 0).unwrap_or(latest_ms).min(latest_ms)
 }
 
 /// None is kept longer than one that comes now; nor is one of a build before, that noted no end
@@ -281,6 +282,8 @@ mod tests {
             clock::cut_times(work).unwrap();
             let life = NOW.plus_ms(HELD_LIFE_MS).0;
             assert_eq!(ends(work), [life, soon, life]);
+            // Of a wish to join that noted none, likewise.
+            assert_eq!([None, Some(0)].map(|before| until_of(work, before)), [life; 2]);
         });
     }
 

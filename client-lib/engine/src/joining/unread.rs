@@ -17,10 +17,13 @@ use hushwire_protocol::{
     identity::{DeviceCredential, Fingerprint},
     invitation::{InboxContent, Invitation},
 };
-use hushwire_wire::id::{CapabilityId, ChannelId};
+use hushwire_wire::id::ChannelId;
 use serde::{Deserialize, Serialize};
 
-use super::held::{self, HeldRecord, PREFIX, Reading, Stage};
+use super::{
+    Came,
+    held::{self, HeldRecord, PREFIX, Reading, Stage},
+};
 use crate::{
     command::ChatNumber,
     groups, own_group, profile,
@@ -61,8 +64,7 @@ pub(crate) fn hold_unread(
     unread: &Unread,
     sender: &DeviceCredential,
     content: &[u8],
-    capability: Option<CapabilityId>,
-    until_ms: Option<u64>,
+    came: Came<'_>,
 ) -> Result<(), StoreError> {
     let Ok(InboxContent::Invitation(invitation)) = InboxContent::decode(content) else {
         return Ok(());
@@ -75,8 +77,8 @@ pub(crate) fn hold_unread(
     let record = HeldRecord {
         sender: sender.to_bytes(),
         content: SecretBytes::new(content),
-        capability,
-        until_ms: held::until_of(work, until_ms),
+        capability: came.by.copied(),
+        until_ms: held::until_of(work, came.until_ms),
         reading: Some(Reading { channel: unread.channel, word: unread.word, stage: Stage::Unread }),
     };
     tell_first(work, unread)?;
@@ -173,10 +175,11 @@ pub(crate) fn wait_unread(
     number: WishNumber,
     unread: &Unread,
 ) -> Result<(), StoreError> {
-    if let Some(Wish::JoinGroup { sender, content, until_ms, .. }) = wish::load(work, number)? {
+    if let Some(Wish::JoinGroup { sender, content, read, until_ms, .. }) = wish::load(work, number)?
+    {
         let sender = super::waiting::credential(&sender)?;
-        let until_ms = Some(until_ms).filter(|until_ms| *until_ms > 0);
-        hold_unread(work, unread, &sender, content.expose(), None, until_ms)?;
+        let came = Came { by: None, read, until_ms };
+        hold_unread(work, unread, &sender, content.expose(), came)?;
     }
     work.settle(number);
     Ok(())

@@ -108,10 +108,10 @@ pub(crate) enum Wish {
         /// Whether what it leads on from was read to its end since it came (spec: CLI-187).
         #[serde(default)]
         read: bool,
-        /// Until when it is kept, should it have to wait for something else; zero in a row of a build
-        /// before.
+        /// Until when it is kept, should it have to wait for something else; none, or zero, in a row of
+        /// a build before.
         #[serde(default)]
-        until_ms: u64,
+        until_ms: Option<u64>,
     },
     /// A device of this identity is not in the group.
     RemoveDevice {

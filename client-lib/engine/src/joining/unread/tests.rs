@@ -40,7 +40,8 @@ fn what_is_put_by_again_is_kept_no_longer_for_that() {
         let sender = profile::device(work).unwrap().credential;
         let content = invitation(work);
         let unread = Unread { channel: CHANNEL, word: None };
-        hold_unread(work, &unread, &sender, &content, None, None).unwrap();
+        let came = Came { by: None, read: false, until_ms: None };
+        hold_unread(work, &unread, &sender, &content, came).unwrap();
         let ends = |work: &Work<'_>| {
             let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX).unwrap();
             rows.into_iter().map(|row| row.record.until_ms).collect::<Vec<_>>()
@@ -56,13 +57,13 @@ fn what_is_put_by_again_is_kept_no_longer_for_that() {
             content: SecretBytes::new(&content),
             tries: 0,
             read: false,
-            until_ms,
+            until_ms: Some(until_ms),
         };
         let number = work.wish(wish).unwrap();
         wait_unread(work, number, &unread).unwrap();
         assert_eq!(ends(work), [until_ms]);
         // Another one that comes now is kept for its own time.
-        hold_unread(work, &unread, &sender, &content, None, None).unwrap();
+        hold_unread(work, &unread, &sender, &content, came).unwrap();
         assert_eq!(ends(work), [held::until(work).0]);
     });
 }
