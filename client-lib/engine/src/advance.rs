@@ -125,7 +125,7 @@ pub(crate) fn apply_own(
         _ => Vec::new(),
     };
     let moved = Moved {
-        by: work.identity()?.ok_or(StoreError::Damaged)?.fingerprint(),
+        by: work.me()?,
         committer: Committer::ThisDevice,
         added: missing_in(&after, &before),
         removed: missing_in(&before, &after),
@@ -232,7 +232,7 @@ fn note_own_gone(
     group: &GroupRecord,
     applied: &Moved,
 ) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let is_back = |gone: &Member| applied.readmitted.iter().any(|it| it.device() == gone.device());
     if applied.removed.iter().any(|gone| gone.identity() == me && !is_back(gone)) {
         direct::devices::unheard_from(work, channel, group)?;
@@ -338,7 +338,7 @@ fn removed(
     mls: Group,
     by: &Fingerprint,
 ) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     match group.purpose {
         PurposeRecord::OwnDevices => {
             shut_out(work, channel, group, mls)?;

@@ -280,7 +280,7 @@ fn request(
     if known.is_some_and(|group| group.state.is_in()) {
         return failed(work, number, chat, FailureReason::AlreadyInGroup);
     }
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let capability = crate::inbox::capability(&record.capability)?;
     let content = InboxContent::JoinRequest(Box::new(JoinRequest {
         proof: link.secret.join_proof(&link.inbox, &me),

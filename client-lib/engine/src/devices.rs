@@ -91,7 +91,7 @@ pub(crate) fn name_device(
 /// The device list as it was last signed or seen.
 pub(crate) fn device_list(work: &Work<'_>) -> Result<DeviceList, StoreError> {
     let record = inbox::required(work)?;
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     DeviceList::decode(&record.device_list, &me).map_err(|_| StoreError::Damaged)
 }
 

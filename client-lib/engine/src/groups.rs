@@ -268,7 +268,7 @@ pub(crate) fn commit_intent(
         Wish::CommitAdditions { channel, most } => additions::change(work, channel, *most)?,
         Wish::ChangeGroup { change, .. } => changing::intent(group, change)?,
         Wish::RemoveDevice { device, .. } => {
-            let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+            let me = work.me()?;
             let remove = vec![LeafSelector::Device(me, *device)];
             Change::Commit(Box::new(CommitIntent { remove, ..CommitIntent::default() }))
         }

@@ -168,7 +168,7 @@ enum Admission {
 }
 
 fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
-    Ok(sender.identity() == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?)
+    Ok(sender.identity() == work.me()?)
 }
 
 fn follow(

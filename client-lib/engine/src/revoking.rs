@@ -90,7 +90,7 @@ pub(crate) fn wish_out(
     channel: &ChannelId,
     members: &[Member],
 ) -> Result<bool, StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let mut found = false;
     for leaf in members.iter().filter(|leaf| leaf.identity() == me) {
         let device = leaf.device();

@@ -9,7 +9,7 @@ pub(crate) mod trial;
 
 use std::collections::BTreeSet;
 
-use hushwire_protocol::{group::RuleVersion, provider::Provider};
+use hushwire_protocol::{group::RuleVersion, identity::Fingerprint, provider::Provider};
 use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -193,6 +193,11 @@ impl Work<'_> {
     /// The identity, if the profile has one.
     pub(crate) fn identity(&self) -> Result<Option<IdentityRecord>, StoreError> {
         self.tx.load(IdentityRecord::KEY)
+    }
+
+    /// The fingerprint of this identity. One is there, or nothing would ask.
+    pub(crate) fn me(&self) -> Result<Fingerprint, StoreError> {
+        Ok(self.identity()?.ok_or(StoreError::Damaged)?.fingerprint())
     }
 
     /// The inbox, if the profile has one.

@@ -154,7 +154,7 @@ pub(crate) fn heard(
     sender: &Member,
 ) -> Result<(), StoreError> {
     let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(()) };
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     if sender.identity() == me || is_gone(work, &sender.credential)? {
         return Ok(());
     }
@@ -199,7 +199,7 @@ pub(crate) fn takes_devices(
 /// An own device was revoked: of the direct groups in which it is, those count less in which the contact
 /// was not heard (spec: LNK-120).
 pub(crate) fn own_revoked(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
         if !group.state.is_in() || !matches!(group.purpose, PurposeRecord::Direct { .. }) {

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     command::ChatNumber,
-    groups, own_group, profile,
+    groups, own_group,
     record::{GroupState, SecretBytes, Wish, WishNumber, id},
     shelf,
     store::StoreError,
@@ -108,7 +108,7 @@ pub(super) fn make_room(
     work: &Work<'_>,
     sender: &DeviceCredential,
 ) -> Result<held::Room, StoreError> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let mut rows: BTreeMap<Fingerprint, Vec<(u64, Vec<u8>)>> = BTreeMap::new();
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if row.record.reading.is_none() {

@@ -24,7 +24,6 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     forks, groups,
     inbox::Fault,
-    profile,
     record::{SecretBytes, Wish, WishNumber, number_of},
     shelf,
     store::{Order, Range, StoreError, Table},
@@ -87,7 +86,7 @@ pub(super) fn begin(
 
 /// The oldest of an identity that has too many gives way to one more of it (spec: LNK-085).
 fn make_room(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<(), StoreError> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     if sender.identity() == me {
         return Ok(());
     }

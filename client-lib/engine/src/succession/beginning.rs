@@ -220,7 +220,7 @@ pub(crate) fn came(
     kept.roles = rest;
     let owner = MemberRole::Owner;
     if kept.own != owner && roles.iter().any(|entry| entry.role == owner) {
-        let person = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+        let person = work.me()?;
         roles.push(RoleRecord { person, role: kept.own });
         kept.own = owner;
     }

@@ -6,7 +6,7 @@ use hushwire_wire::id::EpochId;
 
 use super::*;
 use crate::{
-    invitations, packages,
+    invitations, packages, profile,
     work::trial::{NOW, with_profile},
 };
 
