@@ -38,6 +38,7 @@ pub(crate) use wish::{
     Cause, Invitee, Packages, SharedSnapshot, Shown, UnsealedItem, Wish, WishNumber, WishRecord,
 };
 
+use hushwire_protocol::identity::{DeviceCredential, UnverifiedCredential};
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
@@ -59,6 +60,13 @@ pub(crate) fn encode(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Stor
 
 pub(crate) fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, StoreError> {
     rmp_serde::from_slice(bytes).map_err(|_| StoreError::Damaged)
+}
+
+/// A credential in a row: it was verified before it was stored.
+pub(crate) fn credential(bytes: &[u8]) -> Result<DeviceCredential, StoreError> {
+    UnverifiedCredential::parse(bytes)
+        .and_then(UnverifiedCredential::verify)
+        .map_err(|_| StoreError::Damaged)
 }
 
 impl Transaction<'_> {

@@ -4,11 +4,7 @@
 //! A person's first card may come a little later than an invitation of theirs: by the direct chat that
 //! was begun at the same time, or from another own device (spec: LNK-047).
 
-use hushwire_protocol::{
-    group::joiner_of,
-    identity::{DeviceCredential, UnverifiedCredential},
-    invitation::InboxContent,
-};
+use hushwire_protocol::{group::joiner_of, identity::DeviceCredential, invitation::InboxContent};
 use hushwire_wire::{
     id::{CapabilityId, ChannelId, Timestamp},
     message::InboxItem,
@@ -19,7 +15,7 @@ use super::{Came, unread::Word};
 use crate::{
     event::{Event, InvitationRefusal, Warning},
     inbox::Fault,
-    record::{Record, SecretBytes, by_number, id},
+    record::{Record, SecretBytes, by_number, credential, id},
     shelf,
     store::{StoreError, Table},
     work::Work,
@@ -149,7 +145,7 @@ fn make_room(
             forget_held(work, &row.key)?;
         } else if row.record.reading.is_some() {
             // They have a room of their own.
-        } else if credential(&row.record)?.identity() == sender.identity() {
+        } else if credential(&row.record.sender)?.identity() == sender.identity() {
             of_sender.push(row);
         } else {
             others.push(row);
@@ -168,12 +164,6 @@ fn make_room(
     Ok(Room::Made)
 }
 
-pub(super) fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreError> {
-    UnverifiedCredential::parse(&record.sender)
-        .and_then(UnverifiedCredential::verify)
-        .map_err(|_| StoreError::Damaged)
-}
-
 /// Keys of the invitations that wait and are to be looked at, oldest first.
 pub(crate) fn held(work: &Work<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut keys = Vec::new();
@@ -188,7 +178,7 @@ pub(crate) fn held(work: &Work<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
 /// Judges an invitation that waits again, from the beginning.
 pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
-    let sender = credential(&record)?;
+    let sender = credential(&record.sender)?;
     forget_held(work, key)?;
     // spec: LNK-066, CLI-187
     if record.until_ms <= work.now.0 {

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     command::ChatNumber,
     groups, own_group,
-    record::{GroupState, SecretBytes, Wish, WishNumber, id},
+    record::{GroupState, SecretBytes, Wish, WishNumber, credential, id},
     shelf,
     store::StoreError,
     succession,
@@ -118,7 +118,7 @@ pub(super) fn make_room(
             held::forget_held(work, &row.key)?;
             continue;
         }
-        let by = held::credential(&row.record)?.identity();
+        let by = credential(&row.record.sender)?.identity();
         rows.entry(by).or_default().push((row.record.until_ms, row.key));
     }
     let mine = rows.entry(sender.identity()).or_default();
@@ -177,7 +177,7 @@ pub(crate) fn wait_unread(
 ) -> Result<(), StoreError> {
     if let Some(Wish::JoinGroup { sender, content, read, until_ms, .. }) = wish::load(work, number)?
     {
-        let sender = super::waiting::credential(&sender)?;
+        let sender = credential(&sender)?;
         let came = Came { by: None, read, until_ms };
         hold_unread(work, unread, &sender, content.expose(), came)?;
     }

@@ -14,7 +14,7 @@
 use hushwire_protocol::{
     attachment::{BlobSeal, Layout, open_blob},
     group::{GroupSnapshot, SNAPSHOT_BYTES_MAX, joiner_of},
-    identity::{DeviceCredential, Fingerprint, UnverifiedCredential},
+    identity::{DeviceCredential, Fingerprint},
     invitation::{InboxContent, Invitation, SnapshotBlob, SnapshotPlace},
 };
 use hushwire_wire::id::ChannelId;
@@ -24,7 +24,7 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     forks, groups,
     inbox::Fault,
-    record::{SecretBytes, Wish, WishNumber, number_of},
+    record::{SecretBytes, Wish, WishNumber, credential, number_of},
     shelf,
     store::{Order, Range, StoreError, Table},
     wish::{self, Ask, Step, Target, Wanted},
@@ -104,12 +104,6 @@ fn make_room(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<(), Store
         work.settle(oldest);
     }
     Ok(())
-}
-
-pub(super) fn credential(bytes: &[u8]) -> Result<DeviceCredential, StoreError> {
-    UnverifiedCredential::parse(bytes)
-        .and_then(UnverifiedCredential::verify)
-        .map_err(|_| StoreError::Damaged)
 }
 
 fn invitation_in(content: &SecretBytes) -> Result<Box<Invitation>, StoreError> {
