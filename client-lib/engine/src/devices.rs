@@ -26,9 +26,7 @@ use crate::{
     linking::granted,
     links, log,
     profile::{self, SignedList},
-    record::{
-        GroupRecord, GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record, Wish,
-    },
+    record::{GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record, Wish},
     refreshing, revoking,
     session::OwnClock,
     store::{StoreError, Table},
@@ -433,12 +431,9 @@ pub(crate) fn this_device_revoked(work: &mut Work<'_>) -> Result<(), StoreError>
     work.tx.save(IdentityRecord::KEY, &identity)?;
     work.effects.inbox = true;
     work.event(Event::ThisDeviceRevoked)?;
-    for row in work.tx.list::<GroupRecord>(&[], usize::MAX)? {
-        let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
-        if row.record.state.is_in() {
-            let group = log::load_group(work, &channel)?;
-            advance::shut_out(work, &channel, &row.record, group)?;
-        }
+    for (channel, group) in groups::all_where(work, |group| group.state.is_in())? {
+        let mls = log::load_group(work, &channel)?;
+        advance::shut_out(work, &channel, &group, mls)?;
     }
     for number in wish::open(work)? {
         wish::fail(work, number, FailureReason::NotAMember)?;

@@ -317,16 +317,10 @@ fn groups_of(
     work: &Work<'_>,
     chat: ChatNumber,
 ) -> Result<Vec<(ChannelId, GroupRecord)>, StoreError> {
-    let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.into_iter()
-        .filter(|row| {
-            matches!(row.record.purpose, PurposeRecord::Direct { chat: own, .. } if own == chat)
-        })
-        .map(|row| {
-            let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
-            Ok((channel, row.record))
-        })
-        .collect()
+    groups::all_where(
+        work,
+        |group| matches!(group.purpose, PurposeRecord::Direct { chat: own, .. } if own == chat),
+    )
 }
 
 #[cfg(test)]

@@ -167,8 +167,7 @@ pub(crate) fn roster(
         return Ok(record.people);
     }
     // A group of a build before, or one that nobody has come into yet.
-    let provider = work.provider();
-    let members = Group::load(&provider, channel).ok().flatten().map(|group| group.members());
+    let members = groups::state_of(work, channel).map(|group| group.members());
     Ok(members.and_then(Result::ok).map(|members| groups::identities(&members)).unwrap_or_default())
 }
 

@@ -175,12 +175,6 @@ fn save(work: &Work<'_>, before: &ChannelId, record: &SuccessionRecord) -> Resul
     work.tx.save(&key(before), record)
 }
 
-/// The state of a group; none where it is lost.
-fn state_of(work: &mut Work<'_>, channel: &ChannelId) -> Option<Group> {
-    let provider = work.provider();
-    Group::load(&provider, channel).ok().flatten()
-}
-
 /// What a successor of this group weighs; nothing, if nobody said it who could (spec: GRP-142).
 fn rank_of(
     before: Option<&Group>,
@@ -251,7 +245,7 @@ pub(crate) fn take(
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let Some(chat) = chat_of(&group) else { return Ok(()) };
     let said = &offer.successor;
-    let mls = if said.before == *channel { state_of(work, channel) } else { None };
+    let mls = if said.before == *channel { groups::state_of(work, channel) } else { None };
     let rank = rank_of(mls.as_ref(), said)?;
     let Some(rank) = rank.filter(|rank| rank.identity == offer.maker) else {
         return reject(work, chat);
@@ -358,7 +352,7 @@ pub(crate) fn follow(
     let mut words = joining::unread_words(work, chat)?;
     let mut offers = Vec::new();
     for (channel, _) in &before {
-        let mls = state_of(work, channel);
+        let mls = groups::state_of(work, channel);
         let known = counting(work, channel, mls.as_ref())?;
         if let Some(offered) = known.filter(|record| record.stage != Stage::Followed) {
             words.insert(offered.identity);
@@ -388,11 +382,7 @@ fn groups_of(
     chat: ChatNumber,
 ) -> Result<Vec<(ChannelId, GroupRecord)>, CommandError> {
     let named = chats::named(work, chat)?;
-    let mut found = Vec::new();
-    for channel in groups::channels(work)? {
-        let group = groups::record(work, &channel)?.filter(|group| chat_of(group) == Some(chat));
-        found.extend(group.map(|group| (channel, group)));
-    }
+    let found = groups::all_where(work, |group| chat_of(group) == Some(chat))?;
     match (found.is_empty(), named.kind) {
         (true, ChatKind::Direct) => Err(CommandError::WrongChatKind),
         _ => Ok(found),
@@ -433,7 +423,7 @@ pub(crate) fn leads_on(
         let SuccessorOffer { successor, .. } = &offer;
         let rank = record.rank()?;
         if successor.relay == invitation.group.relay
-            && counts(&record, state_of(work, &successor.before).as_ref())?
+            && counts(&record, groups::state_of(work, &successor.before).as_ref())?
             && may_follow(work, &successor.before, &group, &rank, &successor.relay)?
         {
             return Ok(chat_of(&group));
@@ -488,7 +478,7 @@ pub(crate) fn standing(
         let left = chats::named(work, chat).is_ok_and(|chat| chat.state == ChatState::Left);
         return Ok(if left { Standing::Left } else { Standing::Plain });
     }
-    let mls = state_of(work, &before);
+    let mls = groups::state_of(work, &before);
     let Some(rank) = rank_of(mls.as_ref(), &successor)? else { return Ok(Standing::Plain) };
     let known = counting(work, &before, mls.as_ref())?;
     if let Some(known) = &known
@@ -571,7 +561,7 @@ pub(crate) fn is_expected(work: &mut Work<'_>, channel: &ChannelId) -> Result<bo
         let group = groups::record(work, &before)?;
         if row.record.channel == *channel
             && group.is_some_and(|group| !is_out(&group))
-            && counts(&row.record, state_of(work, &before).as_ref())?
+            && counts(&row.record, groups::state_of(work, &before).as_ref())?
         {
             return Ok(true);
         }

@@ -330,9 +330,5 @@ pub(crate) fn open_channels(
             && group.state.is_in()
             && matches!(group.purpose, PurposeRecord::Direct { contact, .. } if contact.0 == number)
     };
-    let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.iter()
-        .filter(|row| carries(&row.record))
-        .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
-        .collect()
+    Ok(groups::all_where(work, carries)?.into_iter().map(|(channel, _)| channel).collect())
 }
