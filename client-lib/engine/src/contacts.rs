@@ -371,7 +371,7 @@ pub(crate) fn reach(
     if card.is_none() {
         return Ok(packages::fetch_card(link.inbox, capability));
     }
-    if let Some(step) = packages::take_next(link.inbox, capability, &packages)? {
+    if let Some(step) = packages::take_next(link.inbox, capability, &packages) {
         return Ok(step);
     }
     let channel = attempt(work, chat, channel)?.ok_or(StoreError::Damaged)?;

@@ -329,7 +329,7 @@ fn add_device(
     entry: &DeviceEntry,
 ) -> Result<(), StoreError> {
     let packages = Packages {
-        missing: vec![serde_bytes::ByteArray::new(*entry.slot.as_bytes())],
+        missing: vec![entry.slot],
         listed: true,
         device_list: serde_bytes::ByteBuf::from(inbox::required(work)?.device_list),
         ..Packages::default()

@@ -72,11 +72,12 @@ struct SuccessionRecord {
     /// When this was noted.
     since_ms: u64,
     /// Whom it leaves out (spec: GRP-145).
-    #[serde(default)]
-    left_out: Vec<serde_bytes::ByteArray<32>>,
+    #[serde(with = "id::each", default)]
+    left_out: Vec<Fingerprint>,
     /// Who was in the group where it was said, if it was read there; whoever comes into that group later
     /// was not (spec: LNK-109).
-    roster: Option<Vec<serde_bytes::ByteArray<32>>>,
+    #[serde(with = "id::each::option", default)]
+    roster: Option<Vec<Fingerprint>>,
 }
 
 impl Record for SuccessionRecord {
@@ -106,21 +107,20 @@ impl SuccessionRecord {
             channel: rank.channel,
             stage,
             since_ms: work.now.0,
-            left_out: bytes_of(&said.left_out),
+            left_out: said.left_out.clone(),
             roster: None,
         }
     }
 
     fn with_roster(mut self, people: &[Fingerprint]) -> Self {
-        self.roster = Some(bytes_of(people));
+        self.roster = Some(people.to_vec());
         self
     }
 
     /// Whether this word leaves out whose rank that is. Nobody leaves out who is above them
     /// (spec: GRP-144).
     fn leaves_out(&self, rank: &SuccessorRank) -> bool {
-        let named = self.left_out.iter().any(|person| **person == *rank.identity.as_bytes());
-        named && rank.role as u8 <= self.role
+        self.left_out.contains(&rank.identity) && rank.role as u8 <= self.role
     }
 
     fn rank(&self) -> Result<SuccessorRank, StoreError> {
@@ -155,10 +155,6 @@ impl SuccessionRecord {
 /// Whether a word was said at a time that has not come (spec: CLI-210).
 fn is_ahead(made_at: Timestamp, now: Timestamp) -> bool {
     made_at > now.plus_ms(CLOCK_OFF_MS)
-}
-
-fn bytes_of(people: &[Fingerprint]) -> Vec<serde_bytes::ByteArray<32>> {
-    people.iter().map(|person| serde_bytes::ByteArray::new(*person.as_bytes())).collect()
 }
 
 const PREFIX: &[u8] = b"successor ";
@@ -549,7 +545,7 @@ pub(crate) fn was_in(
     };
     let known = load(work, &successor.before)?.filter(|known| known.channel == *channel);
     let roster = known.and_then(|known| known.roster);
-    Ok(roster.is_some_and(|roster| roster.iter().any(|known| **known == *person.as_bytes())))
+    Ok(roster.is_some_and(|roster| roster.contains(person)))
 }
 
 /// Whether a group is known as one where another one goes on, which this device is in, by a word that
