@@ -170,7 +170,7 @@ pub(crate) fn apply_theirs(
         Outcome::Stays(keys) => {
             let moved = Moved::from(&applied);
             move_on(work, channel, group, entry, &mls, keys, &moved, &leaving)?;
-            direct::devices::heard(work, channel, group, &applied.committer)?;
+            direct::standing::heard(work, channel, group, &applied.committer)?;
         }
         Outcome::Removed => {
             removed(work, channel, group, mls, &applied.committer.identity())?;
@@ -235,7 +235,7 @@ fn note_own_gone(
     let me = work.me()?;
     let is_back = |gone: &Member| applied.readmitted.iter().any(|it| it.device() == gone.device());
     if applied.removed.iter().any(|gone| gone.identity() == me && !is_back(gone)) {
-        direct::devices::unheard_from(work, channel, group)?;
+        direct::standing::unheard_from(work, channel, group)?;
     }
     Ok(())
 }

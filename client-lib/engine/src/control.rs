@@ -37,7 +37,7 @@ pub(crate) fn take(
                 take_card(work, sender, &entry.payload)?;
             }
             (ControlKind::Devices, PurposeRecord::Direct { .. }) if is_theirs => {
-                direct::devices::take_list(work, channel, sender, &entry.payload)?;
+                direct::take_list(work, channel, sender, &entry.payload)?;
             }
             (ControlKind::Devices, PurposeRecord::Direct { contact, .. }) if *sender == me => {
                 let device = from.device();

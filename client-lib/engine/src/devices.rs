@@ -20,7 +20,7 @@ use crate::{
     advance::{self, Moved},
     command::{CommandError, DeviceInfo, DeviceNumber, FailureReason, ThisDevice},
     contacts, control,
-    direct::{self, devices::Standing},
+    direct::{self, standing::Standing},
     event::Event,
     groups, inbox,
     linking::granted,
@@ -183,7 +183,7 @@ pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<()
         return Ok(());
     }
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
-    direct::devices::own_revoked(work, device)
+    direct::standing::own_revoked(work, device)
 }
 
 /// Whether a device was revoked.
@@ -350,7 +350,7 @@ pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), Stor
             && !group.purpose.is_former();
         // Direct groups that wait for the other side, or for a word of its, get own devices once that has
         // come (spec: LNK-112).
-        let takes = direct::devices::takes_devices(work, &channel, &group)?;
+        let takes = direct::standing::takes_devices(work, &channel, &group)?;
         if here && group.opened && takes && channel != own_group {
             add_device(work, &channel, entry)?;
         }
@@ -364,7 +364,7 @@ pub(crate) fn send_cards(work: &mut Work<'_>) -> Result<(), StoreError> {
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
         let PurposeRecord::Direct { contact, .. } = group.purpose else { continue };
-        let doubtful = direct::devices::standing(work, &channel)? == Standing::Doubtful;
+        let doubtful = direct::standing::of(work, &channel)? == Standing::Doubtful;
         if group.opened && group.state == GroupState::Member && !doubtful {
             let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
             send_safe_card(work, &channel, &person)?;

@@ -438,7 +438,7 @@ fn enter(
     refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
     if revoking::wish_out(work, &channel, &members)? {
-        direct::devices::unheard_from(work, &channel, &record)?;
+        direct::standing::unheard_from(work, &channel, &record)?;
     }
     if !from_me {
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;

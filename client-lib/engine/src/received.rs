@@ -34,7 +34,7 @@ pub(crate) fn take(
     entry: &Entry,
     message: &OpenedMessage,
 ) -> Result<(), StoreError> {
-    if direct::devices::is_passed_over(work, channel, group, &message.sender)? {
+    if direct::standing::is_passed_over(work, channel, group, &message.sender)? {
         return Ok(());
     }
     let sender = message.sender.identity();

@@ -31,11 +31,11 @@ fn a_doubtful_group_that_is_given_up_takes_no_room_from_the_ids_below() {
     // spec: LNK-070, LNK-112
     with_work(|work| {
         let [doubtful, plain, next] = [1, 2, 3].map(|byte| ChannelId::from_bytes([byte; 32]));
-        devices::doubt(work, &doubtful);
+        standing::doubt(work, &doubtful).unwrap();
         for channel in [doubtful, plain] {
             let_go(work, &channel, &next).unwrap();
         }
-        assert_eq!(devices::standing(work, &doubtful), Ok(Standing::Doubtful));
-        assert_eq!(devices::standing(work, &plain), Ok(Standing::Plain));
+        assert_eq!(standing::of(work, &doubtful), Ok(Standing::Doubtful));
+        assert_eq!(standing::of(work, &plain), Ok(Standing::Plain));
     });
 }
