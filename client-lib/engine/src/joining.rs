@@ -41,10 +41,12 @@ use crate::{
     stuck, succession,
     work::Work,
 };
-pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
+pub(crate) use held::{
+    cut_times, forget_held, forget_held_of, held, hold, refuse_held, row::Word, take_held,
+};
 pub(crate) use relays::has_room as has_relay_room;
 pub(crate) use unread::{
-    Unread, Word, hold_unread, release, still_unread, unread_words, wait_unread, was_read,
+    Unread, hold_unread, release, still_unread, unread_words, wait_unread, was_read,
 };
 pub(crate) use waiting::{
     Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,

@@ -180,7 +180,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
         "client-lib/engine/src/joining/held.rs",
         "HELD_OF_CAPABILITY_MAX",
     ),
-    ("invitations_held_ms", "client-lib/engine/src/joining/held.rs", "HELD_LIFE_MS"),
+    ("invitations_held_ms", "client-lib/engine/src/joining/held/row.rs", "HELD_LIFE_MS"),
     (
         "invitations_unread_of_one_max",
         "client-lib/engine/src/joining/unread.rs",

@@ -79,7 +79,7 @@ pub(super) fn begin(
         content: SecretBytes::new(content),
         tries: 0,
         read: came.read,
-        until_ms: Some(held::until_of(work, came.until_ms)),
+        until_ms: Some(held::row::until_of(work, came.until_ms)),
     })?;
     Ok(())
 }

@@ -46,7 +46,7 @@ fn what_is_put_by_again_is_kept_no_longer_for_that() {
             let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX).unwrap();
             rows.into_iter().map(|row| row.record.until_ms).collect::<Vec<_>>()
         };
-        let until_ms = held::until(work).0;
+        let until_ms = row::until(work).0;
         assert_eq!(ends(work), [until_ms]);
         // Its snapshot had to be fetched, and then something has to be read once more.
         work.now = NOW.plus_ms(1_000_000);
@@ -64,6 +64,6 @@ fn what_is_put_by_again_is_kept_no_longer_for_that() {
         assert_eq!(ends(work), [until_ms]);
         // Another one that comes now is kept for its own time.
         hold_unread(work, &unread, &sender, &content, came).unwrap();
-        assert_eq!(ends(work), [held::until(work).0]);
+        assert_eq!(ends(work), [row::until(work).0]);
     });
 }
