@@ -280,11 +280,12 @@ impl Fault {
                 Noun::Chat => "Run `hush chats` to see what there is.",
                 Noun::Contact => "Run `hush contacts` to see who there is.",
                 Noun::Device => "Run `hush device list` to see what there is.",
+                Noun::Successor => "Run it without --by to follow the only one.",
                 Noun::Member => {
                     "Run `hush group members` to see who there is; to go yourself: `hush group leave`."
                 }
             },
-            Self::Name(NameError::Ambiguous { noun: Noun::Member, .. }) => {
+            Self::Name(NameError::Ambiguous { noun: Noun::Member | Noun::Successor, .. }) => {
                 "Type the digits in brackets instead of the name."
             }
             Self::Name(NameError::Ambiguous { .. }) => "Type more of the name, or the number.",
@@ -363,7 +364,7 @@ const fn command_advice(error: CommandError) -> &'static str {
             "A direct chat has two people and keeps them; `hush group new` makes a group."
         }
         CommandError::SeveralSuccessors => {
-            "Say whom you follow: `hush group follow GROUP --by MEMBER`; `hush follow --from 1` shows who has."
+            "Say whom you follow: `hush group follow GROUP --by MEMBER`."
         }
         CommandError::DeviceRevoked => {
             "Run `hush device link` on another device, and `hush init --link` here with another --profile."

@@ -68,6 +68,8 @@ pub enum Noun {
     Device,
     /// A member of a group.
     Member,
+    /// Somebody who has formed a group anew.
+    Successor,
 }
 
 impl fmt::Display for Noun {
@@ -77,6 +79,7 @@ impl fmt::Display for Noun {
             Self::Contact => "contact",
             Self::Device => "device",
             Self::Member => "member",
+            Self::Successor => "one who has formed the group anew",
         })
     }
 }

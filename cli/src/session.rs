@@ -5,7 +5,7 @@ use core::{future::Future, time::Duration};
 use hushwire::{
     command::{
         ChatInfo, ChatNumber, ChatState, Command, CommandError, ContactInfo, DeviceInfo, LinkInfo,
-        MemberInfo, MessageInfo, MessageNumber, ProfileInfo, Reply, StatusInfo,
+        MemberInfo, MessageInfo, MessageNumber, ProfileInfo, Reply, StatusInfo, SuccessorInfo,
     },
     event::{EventNumber, NumberedEvent},
 };
@@ -260,6 +260,25 @@ impl<B: Backend> Session<'_, B> {
             |members| {
                 let unnumbered = |it: &MemberInfo| Candidate::unnumbered(&it.name, &it.fingerprint);
                 choose(query, Noun::Member, members, unnumbered)
+            },
+        )
+        .await
+    }
+
+    /// Who has formed a group anew, by the beginning of their name or fingerprint.
+    pub(crate) async fn successor_named(
+        &self,
+        chat: ChatNumber,
+        query: &str,
+    ) -> Result<SuccessorInfo, Fault> {
+        self.named(
+            || async move {
+                let command = Command::GroupSuccessors(chat);
+                expect_reply!(self, command, Reply::Successors(successors) => successors)
+            },
+            |successors| {
+                let unnumbered = |it: &SuccessorInfo| Candidate::unnumbered(&it.name, &it.by);
+                choose(query, Noun::Successor, successors, unnumbered)
             },
         )
         .await

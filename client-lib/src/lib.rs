@@ -20,7 +20,7 @@
 //! | `Contacts`; `Chats`; `Messages` | `Contacts`; `Chats`; `Messages` |
 //! | `SafetyNumber` | `SafetyNumber` |
 //! | `SendText`, `SendFile` | `Accepted`, with the message's number |
-//! | `GroupMembers`; `Devices` | `Members`; `Devices` |
+//! | `GroupMembers`; `GroupSuccessors`; `Devices` | `Members`; `Successors`; `Devices` |
 //! | `DeviceLink` | `DeviceCode` |
 //! | `Events`; `Status` | `Events`; `Status` |
 //! | every other | `Done` |

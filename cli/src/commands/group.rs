@@ -253,8 +253,9 @@ async fn follow<B: Backend>(
 ) -> Result<(), Fault> {
     session.catch_up().await?;
     let chat = session.chat_named(group).await?;
+    // They may be no members of the group as it is now.
     let by = match by {
-        Some(by) => Some(session.member_named(chat.number, by).await?.fingerprint),
+        Some(by) => Some(session.successor_named(chat.number, by).await?.by),
         None => None,
     };
     let command = Command::GroupFollow { chat: chat.number, by };

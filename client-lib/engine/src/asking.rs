@@ -325,6 +325,16 @@ pub(crate) fn withdraw(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Stor
     over(work, chat, ChatState::Left)
 }
 
+/// This device is out of a group: where it goes on, nobody is asked any more (spec: LNK-107).
+pub(crate) fn end_following(work: &mut Work<'_>, before: &ChannelId) -> Result<(), StoreError> {
+    for Asking { chat, record } in all(work)? {
+        if record.before == Some(*before) {
+            withdraw(work, chat)?;
+        }
+    }
+    Ok(())
+}
+
 fn over(work: &mut Work<'_>, chat: ChatNumber, state: ChatState) -> Result<(), StoreError> {
     let Some(record) = work.tx.load::<AskedRecord>(&key(chat))? else { return Ok(()) };
     forget(work, chat)?;

@@ -29,7 +29,7 @@ pub use group::{
 };
 pub use info::{
     CatchUpInfo, DeviceInfo, GroupCodeInfo, LinkInfo, LinkState, MemberInfo, MemberRole,
-    ProfileInfo, RelayInfo, RelayState, StatusInfo, ThisDevice, Whose,
+    ProfileInfo, RelayInfo, RelayState, StatusInfo, SuccessorInfo, ThisDevice, Whose,
 };
 pub use number::{ChatNumber, ContactNumber, DeviceNumber, LinkNumber, MessageNumber};
 
@@ -271,9 +271,12 @@ pub enum Command {
     GroupFollow {
         /// Which group.
         chat: ChatNumber,
-        /// Whose word, by the fingerprint that the event showed; none: the one that there is.
+        /// Whose word, by the fingerprint that [`Reply::Successors`] shows; none: the one that there
+        /// is.
         by: Option<String>,
     },
+    /// Who has formed a group anew and can be followed.
+    GroupSuccessors(ChatNumber),
     /// Asks the others once more to add this device again to a chat in which it cannot go on.
     Rejoin(ChatNumber),
     /// Adds devices of a member again that ask for it, when a person has to say so.
@@ -392,6 +395,8 @@ pub enum Reply {
     GroupLinks(Vec<GroupLinkInfo>),
     /// To [`Command::GroupRequests`].
     GroupRequests(Vec<RequestInfo>),
+    /// To [`Command::GroupSuccessors`].
+    Successors(Vec<SuccessorInfo>),
     /// To [`Command::GroupMembers`].
     Members(Vec<MemberInfo>),
     /// To [`Command::GroupInfo`].

@@ -71,7 +71,11 @@ pub(crate) fn take(
             _ => {}
         }
     }
-    Ok(())
+    // Once, however many lists a message tells.
+    match core::mem::take(&mut work.effects.cards) {
+        true => devices::send_cards(work),
+        false => Ok(()),
+    }
 }
 
 fn take_card(work: &mut Work<'_>, sender: &Fingerprint, payload: &[u8]) -> Result<(), StoreError> {

@@ -154,6 +154,7 @@ pub(crate) fn put_list(work: &mut Work<'_>, desk: &Desk) -> Result<Step, StoreEr
 /// which one of them puts late does not stay there.
 pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), StoreError> {
     let mut record = inbox::required(work)?;
+    record.cards_again_ms = (list.version > work.now.0).then_some(list.version);
     record.device_list_version = list.version;
     record.device_list = list.bytes;
     work.tx.save(InboxRecord::KEY, &record)?;
@@ -184,6 +185,20 @@ pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<()
     }
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
     direct::standing::own_revoked(work, device)
+}
+
+/// What this identity's contacts have not taken, as its version was too far ahead, they are told again
+/// (spec: IDN-084).
+pub(crate) fn tell_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    match record.cards_again_ms {
+        Some(time) if time <= work.now.0 => {
+            record.cards_again_ms = None;
+            work.tx.save(InboxRecord::KEY, &record)?;
+            send_cards(work)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a device was revoked.

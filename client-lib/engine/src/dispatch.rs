@@ -55,6 +55,7 @@ pub(crate) const fn only_reads(command: &Command) -> bool {
             | Command::GroupLinks(_)
             | Command::GroupRequests(_)
             | Command::GroupMembers(_)
+            | Command::GroupSuccessors(_)
             | Command::GroupInfo(_)
             | Command::GroupCode(_)
             | Command::Devices
@@ -119,6 +120,7 @@ fn with_group(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandErr
         Command::Rejoin(chat) => done(rejoin::ask(work, chat)),
         Command::Readmit { chat, member } => done(readmission::confirm(work, chat, &member)),
         Command::GroupMembers(chat) => Ok(Reply::Members(groups::members(work, chat)?)),
+        Command::GroupSuccessors(chat) => Ok(Reply::Successors(succession::list(work, chat)?)),
         Command::GroupInfo(chat) => Ok(Reply::Group(changing::info(work, chat)?)),
         Command::GroupCode(chat) => Ok(Reply::GroupCode(groups::code(work, chat)?)),
         Command::DeviceLink => linking::offer(work),

@@ -186,6 +186,7 @@ pub(crate) fn form_as(
         stuck: None,
         rejoined_ms: Vec::new(),
         follows: None,
+        follows_to: None,
         rules: created.group.state().rules.0,
         refresh: None,
         unsettled: None,

@@ -246,6 +246,7 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     succession::tend(work)?;
     readmission::tend(work)?;
     devices::renew_list(work, clock)?;
+    devices::tell_again(work)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
     record.old_seal_keys.retain(|old| old.until_ms > work.now.0);

@@ -29,7 +29,7 @@ use crate::{
     advance, asking, chats,
     command::{ChatNumber, ChatState, Whose},
     contacts, control, devices,
-    direct::{self, Room},
+    direct::{self, Room, standing::Standing},
     entered,
     event::{Event, InvitationRefusal},
     forks, groups,
@@ -415,7 +415,7 @@ fn enter(
     }
     shelf::used(work, &joined.package)?;
     let purpose = purpose::of(work, invitation, joined, &before)?;
-    let Before { record: known, asked, .. } = before;
+    let Before { record: known, asked, whose, .. } = before;
     let channel = invitation.group.channel;
     let epoch = invitation.group.epoch;
     let back = known.filter(|known| known.state == GroupState::Stuck);
@@ -449,8 +449,10 @@ fn enter(
         own_group::entered(work, &channel, &joined.group, &members)?;
     }
     if let PurposeRecord::Direct { chat, contact } = purpose {
+        let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
+        direct::standing::entered(work, &channel, chat, &person, whose)?;
         purpose::entered_direct(work, &channel, chat, contact)?;
-        if !from_me {
+        if !from_me && direct::standing::of(work, &channel)? != Standing::Doubtful {
             control::send_card(work, &channel, &sender.identity())?;
         }
     }
@@ -477,6 +479,7 @@ fn record_of(
         stuck: None,
         rejoined_ms: Vec::new(),
         follows: None,
+        follows_to: None,
         rules: joined.group.state().rules.0,
         refresh: None,
         unsettled: None,

@@ -29,6 +29,7 @@ use hushwire_wire::id::{ChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    clock,
     command::StuckCause,
     devices,
     event::{Event, InvitationRefusal},
@@ -58,6 +59,9 @@ const MADE_AT_STEP_MS: u64 = 8_796_093_022_208;
 #[derive(Serialize, Deserialize)]
 struct FormationRecord {
     made_at_ms: u64,
+    /// When this device formed it, or came into it.
+    #[serde(default)]
+    since_ms: u64,
 }
 
 impl Record for FormationRecord {
@@ -251,7 +255,8 @@ fn take_place(work: &mut Work<'_>, formed: &Formation) -> Result<(), StoreError>
 fn note_formation(work: &Work<'_>, formed: &Formation) -> Result<(), StoreError> {
     match formed.made_at {
         Some(made_at) => {
-            work.tx.save(FormationRecord::KEY, &FormationRecord { made_at_ms: made_at.0 })
+            let record = FormationRecord { made_at_ms: made_at.0, since_ms: work.now.0 };
+            work.tx.save(FormationRecord::KEY, &record)
         }
         None => {
             work.tx.remove(Table::Profile, FormationRecord::KEY);
@@ -287,8 +292,10 @@ fn move_wishes(
 
 /// Whether the others are about to come into the own group, which was formed anew just now.
 pub(crate) fn gathers(work: &Work<'_>) -> Result<bool, StoreError> {
-    let Some(made_at) = formation(work)?.made_at else { return Ok(false) };
-    Ok(made_at <= work.now && made_at.plus_ms(GATHER_MS) > work.now)
+    let Some(known) = work.tx.load::<FormationRecord>(FormationRecord::KEY)? else {
+        return Ok(false);
+    };
+    Ok(!clock::is_over(work.now, Timestamp(known.since_ms).plus_ms(GATHER_MS).0, GATHER_MS))
 }
 
 /// Whether nobody would hear what is said in the own group: it was formed anew just now, and the others
@@ -322,8 +329,7 @@ pub(crate) fn well(work: &Work<'_>) -> Result<Option<ChannelId>, StoreError> {
 }
 
 /// Puts by an invitation to another own group until this one was read to its end: who was revoked there
-/// takes nobody along (spec: IDN-078). So for one that came too soon after others were followed
-/// (spec: IDN-083).
+/// takes nobody along (spec: IDN-078).
 pub(crate) fn check_read(
     work: &Work<'_>,
     invitation: &Invitation,
@@ -333,18 +339,10 @@ pub(crate) fn check_read(
         return Ok(());
     }
     let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    if rests(work, &channel)?.is_some() || (!read && well(work)?.is_some()) {
+    if !read && well(work)?.is_some() {
         return Err(Fault::Unread(Unread { channel, word: None }));
     }
     Ok(())
-}
-
-/// Until when no other group is followed from the own one, as that was formed or followed too often
-/// lately (spec: IDN-083).
-pub(crate) fn rests(work: &Work<'_>, channel: &ChannelId) -> Result<Option<Timestamp>, StoreError> {
-    let group = groups::record(work, channel)?;
-    let group = group.filter(|group| group.purpose == PurposeRecord::OwnDevices);
-    Ok(group.and_then(|group| rejoin::rests_until(work, &group)))
 }
 
 /// Whether this device goes along to an own group that it was invited to.

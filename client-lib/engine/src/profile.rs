@@ -141,6 +141,7 @@ fn make_inbox(
         cursor: 0,
         device_list_version: list.version,
         list_version_told: 0,
+        cards_again_ms: None,
         device_list: list.bytes,
     };
     work.tx.save(InboxRecord::KEY, &inbox)?;

@@ -79,8 +79,8 @@ pub(crate) fn is_too_often(work: &Work<'_>, group: &GroupRecord) -> bool {
     rests_until(work, group).is_some()
 }
 
-/// Until when it rests, if it was come back to so often (spec: CLI-162, CLI-207, IDN-083).
-pub(crate) fn rests_until(work: &Work<'_>, group: &GroupRecord) -> Option<Timestamp> {
+/// Until when it rests, if it was come back to so often (spec: CLI-162, CLI-207).
+fn rests_until(work: &Work<'_>, group: &GroupRecord) -> Option<Timestamp> {
     let ends = group.rejoined_ms.iter().map(|at_ms| at_ms.saturating_add(REJOINS_SPAN_MS));
     // What a clock noted that was far ahead says nothing.
     let last_ms = work.now.plus_ms(2 * REJOINS_SPAN_MS).0;
@@ -218,10 +218,6 @@ pub(crate) fn step(
         let next_ms = work.now.plus_ms(ROUND_WAIT_MAX_MS).0;
         work.update_wish(number, Wish::Rejoin { channel, rounds, next_ms, asked, items })?;
         return Ok(Step::Others { until: Timestamp(next_ms) });
-    }
-    if group.purpose == PurposeRecord::OwnDevices {
-        // An invitation may have waited for the end of the rest (spec: IDN-083).
-        work.effects.held_clearer = true;
     }
     if group.state.is_in() && !group.asks_beside() {
         stuck::stick(work, &channel, StuckCause::OwnCommit)?;

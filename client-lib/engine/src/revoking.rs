@@ -19,7 +19,7 @@ use hushwire_wire::{
 use crate::{
     capabilities::{self, Uses},
     command::{CommandError, DeviceNumber},
-    contacts, control, devices, groups, inbox, links, log, own_group, profile,
+    contacts, control, devices, direct, groups, inbox, links, log, own_group, profile,
     record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
@@ -73,7 +73,9 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
             work.wish(Wish::RemoveDevice { channel, device: revoked.device })?;
         }
         // The revoked one may have had others to bring in.
-        let goes_on = !group.purpose.is_former() && channel != identity.own_group;
+        let goes_on = !group.purpose.is_former()
+            && channel != identity.own_group
+            && direct::standing::takes_devices(work, &channel, &group)?;
         if group.state == GroupState::Member && group.opened && goes_on {
             let members = groups::members_of(&log::load_group(work, &channel)?)?;
             devices::add_absent(work, &channel, &members)?;

@@ -20,6 +20,8 @@ mod former;
 mod offering;
 mod telling;
 
+use std::collections::BTreeSet;
+
 use hushwire_protocol::{
     address::RelayAddress,
     group::{Group, Role},
@@ -38,7 +40,8 @@ pub(crate) use self::{
 };
 use crate::{
     asking, chats, clock,
-    command::{ChatKind, ChatNumber, ChatState, CommandError, Reply},
+    command::{ChatKind, ChatNumber, ChatState, CommandError, Reply, SuccessorInfo},
+    contacts,
     event::{Event, Warning},
     groups,
     joining::{self, Unread, Word},
@@ -202,7 +205,7 @@ fn may_follow(
     let own = work.identity()?.is_some_and(|me| me.fingerprint() == rank.identity);
     // A clock is wrong: by such a word nobody can put the last one.
     if is_ahead(rank.made_at, work.now) {
-        return Ok(told);
+        return Ok(told && group.follows_to == Some(rank.channel));
     }
     let follows = own
         || rank.role == Role::Owner
@@ -213,7 +216,7 @@ fn may_follow(
 }
 
 /// What is known of where a group goes on, as far as it still counts: a word that nobody has followed
-/// yet is over when who gave it has lost the role (spec: GRP-142).
+/// yet is over when its key is out of the group, or who gave it has lost the role (spec: GRP-142).
 fn counting(
     work: &Work<'_>,
     before: &ChannelId,
@@ -223,11 +226,16 @@ fn counting(
     Ok(counts(&known, group)?.then_some(known))
 }
 
-/// Whether a word still counts in the group where it was said.
+/// Whether a word still counts in the group where it was said: the key that signed it is there, and the
+/// identity has not lost the role.
 fn counts(known: &SuccessionRecord, group: Option<&Group>) -> Result<bool, StoreError> {
     // Where the state of the group is lost, nothing can be said against it.
     let Some(group) = group.filter(|_| known.stage != Stage::Followed) else { return Ok(true) };
-    let here = groups::identities(&groups::members_of(group)?).contains(&known.identity);
+    let key = known.offer()?.map(|offer| offer.successor.key);
+    let here = groups::members_of(group)?.iter().any(|leaf| {
+        let signed = key.is_none_or(|key| leaf.credential.signature_key() == key);
+        leaf.identity() == known.identity && signed
+    });
     Ok(here && group.state().role(&known.identity) as u8 >= known.role)
 }
 
@@ -330,7 +338,7 @@ pub(crate) fn no_way_on(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     // spec: CLI-210, CLI-211
     let barred = load(work, channel)?.is_some_and(|it| {
-        is_ahead(Timestamp(it.made_at_ms), work.now) && group.follows != Some(it.identity)
+        is_ahead(Timestamp(it.made_at_ms), work.now) && group.follows_to != Some(it.channel)
     });
     match chat_of(&group) {
         Some(chat) if !barred => ask(work, channel, chat),
@@ -345,31 +353,72 @@ pub(crate) fn follow(
     by: Option<&str>,
 ) -> Result<Reply, CommandError> {
     let before = groups_of(work, chat)?;
-    let mut words = joining::unread_words(work, chat)?;
-    let mut offers = Vec::new();
-    for (channel, _) in &before {
-        let mls = groups::state_of(work, channel);
-        let known = counting(work, channel, mls.as_ref())?;
-        if let Some(offered) = known.filter(|record| record.stage != Stage::Followed) {
-            words.insert(offered.identity);
-            offers.push((*channel, offered.identity));
-        }
-    }
+    let Words { offers, mut said } = words(work, chat, &before)?;
     if let Some(by) = by {
-        words.retain(|word| word.to_hex() == by);
+        said.retain(|word| word.to_hex() == by);
     }
-    let by = words.pop_first().ok_or(CommandError::NoSuccessor)?;
-    if !words.is_empty() {
+    let by = said.pop_first().ok_or(CommandError::NoSuccessor)?;
+    if !said.is_empty() {
         return Err(CommandError::SeveralSuccessors);
     }
+    let offers: Vec<Offered> = offers.into_iter().filter(|offered| offered.by == by).collect();
     for (channel, group) in before {
-        groups::save(work, &channel, &GroupRecord { follows: Some(by), ..group })?;
+        let offered = offers.iter().find(|offered| offered.before == channel);
+        let follows_to = offered.map(|offered| offered.channel);
+        groups::save(work, &channel, &GroupRecord { follows: Some(by), follows_to, ..group })?;
     }
     joining::release(work, chat)?;
-    for (channel, _) in offers.into_iter().filter(|(_, offered)| *offered == by) {
-        ask(work, &channel, chat)?;
+    for offered in offers {
+        ask(work, &offered.before, chat)?;
     }
     Ok(Reply::Done)
+}
+
+/// Somebody's word that was read in a group.
+struct Offered {
+    before: ChannelId,
+    channel: ChannelId,
+    by: Fingerprint,
+}
+
+/// Whose words of where a chat goes on can be followed.
+struct Words {
+    /// Those that were read in a group.
+    offers: Vec<Offered>,
+    /// All, those of invitations that wait too.
+    said: BTreeSet<Fingerprint>,
+}
+
+fn words(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    before: &[(ChannelId, GroupRecord)],
+) -> Result<Words, StoreError> {
+    let mut said = joining::unread_words(work, chat)?;
+    let mut offers = Vec::new();
+    for (before, _) in before {
+        let mls = groups::state_of(work, before);
+        let known = counting(work, before, mls.as_ref())?;
+        if let Some(offered) = known.filter(|record| record.stage != Stage::Followed) {
+            let (channel, by) = (offered.channel, offered.identity);
+            said.insert(by);
+            offers.push(Offered { before: *before, channel, by });
+        }
+    }
+    Ok(Words { offers, said })
+}
+
+/// Who has formed a group anew, and is not followed so far.
+pub(crate) fn list(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+) -> Result<Vec<SuccessorInfo>, CommandError> {
+    let before = groups_of(work, chat)?;
+    let said = words(work, chat, &before)?.said;
+    let info = |by: Fingerprint| {
+        Ok(SuccessorInfo { by: by.to_hex(), name: contacts::name_of(work, &by)? })
+    };
+    said.into_iter().map(info).collect()
 }
 
 /// The groups that carry a chat, or did until it went on elsewhere.
@@ -398,6 +447,7 @@ pub(crate) fn not_let_in(work: &Work<'_>, before: &ChannelId) -> Result<(), Stor
 /// A group is over for this device: nobody gets anything back there, and it is offered to nobody.
 pub(crate) fn forget_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     beginning::forget_roles(work, channel);
+    asking::end_following(work, channel)?;
     offering::end(work, channel)
 }
 

@@ -192,6 +192,7 @@ pub(super) const fn is_question(command: &Command) -> bool {
             | Command::Chats
             | Command::Messages { .. }
             | Command::GroupMembers(_)
+            | Command::GroupSuccessors(_)
             | Command::Devices
             | Command::CheckPhrase(_)
             | Command::Events { .. }

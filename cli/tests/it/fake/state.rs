@@ -9,8 +9,8 @@ use hushwire::{
         GroupLinkInfo, GroupLinkNumber, GroupLinkTerms, GroupRight, LinkAdmission, LinkInfo,
         LinkNumber, LinkState, MemberInfo, MemberRole, Mentioned, MessageBody, MessageInfo,
         MessageNumber, MessageState, PictureInfo, Pinned, ProfileInfo, RelayInfo, RelayState,
-        Reply, RequestInfo, RightGrant, SecretText, Sender, StatusInfo, ThisDevice, TransferState,
-        Verification, Whose,
+        Reply, RequestInfo, RightGrant, SecretText, Sender, StatusInfo, SuccessorInfo, ThisDevice,
+        TransferState, Verification, Whose,
     },
     event::{Event, EventNumber, NumberedEvent},
 };
@@ -38,6 +38,7 @@ pub(crate) struct State {
     pub(crate) group_links: Vec<GroupLinkInfo>,
     pub(crate) requests: Vec<RequestInfo>,
     pub(crate) members: Vec<MemberInfo>,
+    pub(crate) successors: Vec<SuccessorInfo>,
     pub(crate) devices: Vec<DeviceInfo>,
     pub(crate) events: Vec<NumberedEvent>,
     pub(crate) relay: RelayState,
@@ -73,6 +74,7 @@ impl State {
             group_links: Vec::new(),
             requests: Vec::new(),
             members: Vec::new(),
+            successors: Vec::new(),
             devices: Vec::new(),
             events: Vec::new(),
             relay: RelayState::Current,
@@ -130,6 +132,7 @@ impl State {
                 chat(2, "Carol", ChatKind::Direct, Some(carol.0)),
                 chat(3, "Climbing", ChatKind::Group, None),
             ],
+            successors: vec![SuccessorInfo { by: "9a".repeat(32), name: "Grace".into() }],
             members: vec![
                 member("Alice", FINGERPRINT, MemberRole::Owner, Whose::Mine),
                 member("Bob", "b0b0", MemberRole::Member, Whose::Others),
@@ -234,6 +237,7 @@ impl State {
             Command::GroupLinks(_) => Reply::GroupLinks(self.group_links.clone()),
             Command::GroupRequests(_) => Reply::GroupRequests(self.requests.clone()),
             Command::GroupMembers(_) => Reply::Members(self.members.clone()),
+            Command::GroupSuccessors(_) => Reply::Successors(self.successors.clone()),
             Command::GroupInfo(chat) => Reply::Group(group(*chat)),
             Command::GroupCode(_) => Reply::GroupCode(GroupCodeInfo {
                 epoch: "e0".repeat(32),

@@ -110,8 +110,8 @@ pub enum CommandError {
     /// There is no such contact.
     #[error("there is no such contact")]
     NoSuchContact,
-    /// Nobody has formed this group anew.
-    #[error("nobody has formed this group anew")]
+    /// Nobody has formed this group anew, or not who was named, or it is followed already.
+    #[error("nobody, or not who was named, has formed this group anew, or it is followed already")]
     NoSuccessor,
     /// More than one has formed this group anew.
     #[error("more than one has formed this group anew")]

@@ -67,6 +67,15 @@ pub struct MemberInfo {
     pub asking: u32,
 }
 
+/// Somebody who has formed a group anew, and whom this person does not follow so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuccessorInfo {
+    /// Whose word it is, in hex: for [`Command::GroupFollow`](super::Command::GroupFollow).
+    pub by: String,
+    /// The name known for it.
+    pub name: String,
+}
+
 /// Where a group is, to be compared with what another member sees there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GroupCodeInfo {

@@ -13,7 +13,7 @@ use hushwire_wire::id::ChannelId;
 
 use super::{
     DeviceNameRecord, REVOKED_PREFIX, RevokedRecord, device_list, forget_device, is_revoked,
-    name_device, name_key, send_cards, send_safe_card, sign_again, take_list,
+    name_device, name_key, send_safe_card, sign_again, take_list,
 };
 use crate::{
     asking, capabilities, chats,
@@ -199,7 +199,8 @@ fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreEr
     }
     sign_again(work, rank.version.max(other.version), merged)?;
     // spec: LNK-121
-    send_cards(work)
+    work.effects.cards = true;
+    Ok(())
 }
 
 fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<(), StoreError> {

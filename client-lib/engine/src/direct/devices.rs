@@ -23,9 +23,9 @@ use crate::{
 struct ListedRecord {
     manager_counter: u64,
     version: u64,
-    /// Those that were in the direct chat when it came, and that it does not name.
-    #[serde(with = "id::each")]
-    gone: Vec<DeviceId>,
+    /// Those that it names.
+    #[serde(with = "id::each", default)]
+    named: Vec<DeviceId>,
 }
 
 impl Record for ListedRecord {
@@ -43,8 +43,11 @@ fn listed(work: &Work<'_>, person: &Fingerprint) -> Result<ListedRecord, StoreEr
 /// Whether a device of a contact is none of theirs any more (spec: LNK-111).
 pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<bool, StoreError> {
     let record = listed(work, &credential.identity())?;
-    let gone = record.gone.contains(&credential.device());
-    Ok(gone && credential.manager_counter().0 <= record.manager_counter)
+    // A device that is newer than the list has a certificate that is (spec: IDN-030, IDN-085).
+    let serial = credential.certificate().serial().0;
+    let certified = (credential.manager_counter().0, serial);
+    let known = certified <= (record.manager_counter, record.version);
+    Ok(known && !record.named.contains(&credential.device()))
 }
 
 /// Whether a device speaks for its person in a group: one that is gone only where no other of theirs is
@@ -79,20 +82,11 @@ pub(super) fn note_list(
         return Ok(None);
     }
     let groups = open_channels(work, person)?;
-    let mut record = ListedRecord {
+    let record = ListedRecord {
         manager_counter: list.rank().manager_counter.0,
         version: list.rank().version.0,
-        gone: Vec::new(),
+        named: list.devices().iter().map(|entry| entry.device).collect(),
     };
-    for group in &groups {
-        for credential in credentials(work, group, person)? {
-            let device = credential.device();
-            let named = list.devices().iter().any(|entry| entry.device == device);
-            if !named && !record.gone.contains(&device) {
-                record.gone.push(device);
-            }
-        }
-    }
     work.tx.save(&listed_key(person), &record)?;
     Ok(Some(groups))
 }

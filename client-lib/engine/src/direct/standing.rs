@@ -19,6 +19,7 @@ use super::{
     let_go,
 };
 use crate::{
+    command::{ChatNumber, Whose},
     contacts, devices, groups,
     record::{GroupRecord, PurposeRecord, Record, id},
     store::{StoreError, Table},
@@ -220,4 +221,47 @@ pub(super) fn sort_out(
         forget(work, group);
     }
     carry_on(work, chat)
+}
+
+/// This device came into a direct group. A device of the contact that is gone may be there, and where an
+/// own device brought this one, perhaps the contact is not (spec: LNK-112, LNK-120).
+pub(crate) fn entered(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+    person: &Fingerprint,
+    whose: Whose,
+) -> Result<(), StoreError> {
+    let mut record = heard_in(work, channel)?;
+    let mut standing = record.standing;
+    if whose == Whose::Mine && record.devices.is_empty() && is_heard_elsewhere(work, channel, chat)?
+    {
+        standing = standing.max(Standing::Unheard);
+    }
+    for credential in credentials(work, channel, person)? {
+        if is_gone(work, &credential)? {
+            standing = Standing::Doubtful;
+        }
+    }
+    if standing != record.standing {
+        record.standing = standing;
+        work.tx.save(&heard_key(channel), &record)?;
+    }
+    Ok(())
+}
+
+/// Whether the contact was heard in another group that can carry the chat.
+fn is_heard_elsewhere(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    chat: ChatNumber,
+) -> Result<bool, StoreError> {
+    for (other, group) in super::groups_of(work, chat)? {
+        let record = heard_in(work, &other)?;
+        let heard = record.standing == Standing::Plain && !record.devices.is_empty();
+        if other != *channel && super::is_open(&group) && heard {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

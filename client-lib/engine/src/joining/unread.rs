@@ -25,7 +25,6 @@ use super::{
 };
 use crate::{
     command::ChatNumber,
-    own_group,
     record::{SecretBytes, Wish, WishNumber, credential},
     shelf,
     store::StoreError,
@@ -182,9 +181,6 @@ pub(crate) fn was_read(
     number: WishNumber,
     channel: &ChannelId,
 ) -> Result<Step, StoreError> {
-    if let Some(until) = own_group::rests(work, channel)? {
-        return Ok(Step::Others { until });
-    }
     for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if let Some(reading) = &mut row.record.reading
             && reading.channel == *channel

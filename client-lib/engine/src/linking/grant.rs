@@ -164,6 +164,7 @@ fn become_device(
         cursor: 0,
         device_list_version: grant.device_list.version.0,
         list_version_told: 0,
+        cards_again_ms: None,
         device_list: own.device_list.to_vec(),
     };
     work.tx.save(IdentityRecord::KEY, &identity)?;

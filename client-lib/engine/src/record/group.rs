@@ -39,6 +39,9 @@ pub(crate) struct GroupRecord {
     /// Whose word of where it goes on the person follows (spec: CLI-200).
     #[serde(default, with = "id::option")]
     pub(crate) follows: Option<Fingerprint>,
+    /// The successor that the person followed, which a word from the future needs (spec: CLI-210).
+    #[serde(default, with = "id::option")]
+    pub(crate) follows_to: Option<ChannelId>,
     /// The rules that a program has to know to go on here.
     #[serde(default)]
     pub(crate) rules: u16,

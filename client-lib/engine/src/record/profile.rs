@@ -90,6 +90,9 @@ pub(crate) struct InboxRecord {
     /// The highest version that an own device told contacts of, as far as this one read that.
     #[serde(default)]
     pub(crate) list_version_told: u64,
+    /// From when on the version of the list is none from the future: contacts did not take it before.
+    #[serde(default)]
+    pub(crate) cards_again_ms: Option<u64>,
     /// The signed device list, as it was last made or seen.
     #[serde(with = "serde_bytes")]
     pub(crate) device_list: Vec<u8>,

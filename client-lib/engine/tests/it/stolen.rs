@@ -7,9 +7,11 @@ use hushwire_engine::{
     command::{ChatNumber, Command, LinkUse, Reply, SecretText},
     event::{Event, Warning},
     memory::MemoryStore,
+    store::Table,
 };
 use hushwire_protocol::content::{ControlEntry, ControlKind};
 use hushwire_wire::{
+    error::{Code, Refusal},
     id::{ChannelId, Sequence},
     message::{Answer, EntryBody},
     transcript::Operation,
@@ -17,6 +19,7 @@ use hushwire_wire::{
 
 use crate::{
     devices::{link, number_of},
+    doors::house::DAY_MS,
     world::{Who, World},
 };
 
@@ -123,6 +126,17 @@ impl Theft {
         self.world.set_online(self.stolen, true);
         self.world.pass(60_000);
         self.world.set_online(self.stolen, false);
+    }
+
+    /// The version of the list that Bob goes by for Alice.
+    fn list_of_hers(&self, who: Who) -> u64 {
+        #[derive(serde::Deserialize)]
+        struct Listed {
+            version: u64,
+        }
+        let rows = self.world.rows_of(who, Table::Profile);
+        let row = rows.iter().find(|(key, _)| key.starts_with(b"listed "));
+        row.map_or(0, |(_, value)| rmp_serde::from_slice::<Listed>(value).unwrap().version)
     }
 
     /// Whether Bob takes Alice's device for hers: she adds him to a group.
@@ -310,11 +324,86 @@ fn who_was_put_into_a_group_by_a_stolen_device_writes_where_the_contact_was_hear
         theft.world.pass(60_000);
         let after = [theft.genuine, id(of_thief)].map(|at| theft.world.next_place(alice, &at));
         assert_eq!(after, [Sequence(before[0].0 + 1), before[1]]);
-        // He was invited all the same, and says something there: then it counts.
+        // He was invited all the same.
         theft.world.set_online(bob, true);
         theft.world.pass(60_000);
         assert!(theft.texts(bob).contains(&"from her".to_owned()));
     }
+}
+
+#[test]
+fn who_revokes_brings_nobody_into_a_group_where_the_contact_may_not_be() {
+    // spec: LNK-120, IDN-057
+    let mut theft = theft();
+    let (alice, stolen) = (theft.alice, theft.stolen);
+    let tablet = link(&mut theft.world, alice);
+    let chat = theft.world.chat(tablet, "Bob").number;
+    theft.world.say(theft.bob, theft.his, "three");
+    theft.world.pass(60_000);
+    theft.world.set_online(tablet, false);
+    let of_thief = [0, 0, 0, 0, 0, 0, 1, 1];
+    theft.lure_silently(of_thief);
+    assert!(theft.world.channels(alice).contains(&id(of_thief)));
+    let of_stolen = number_of(&mut theft.world, alice, stolen);
+    theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
+    theft.world.pass(60_000);
+    theft.world.set_online(tablet, true);
+    theft.world.pass(180_000);
+    let before = theft.world.next_place(alice, &theft.genuine);
+    theft.world.say(tablet, chat, "from the tablet");
+    theft.world.pass(60_000);
+    assert!(theft.world.next_place(alice, &theft.genuine) > before);
+    assert_eq!(theft.texts(alice).last().unwrap(), "from the tablet");
+}
+
+#[test]
+fn a_device_that_comes_into_the_group_of_a_stolen_one_later_knows_it() {
+    // spec: LNK-111, LNK-112, IDN-085
+    let mut came = 0;
+    for missing in [1, 2] {
+        let mut theft = theft();
+        let (alice, bob, stolen) = (theft.alice, theft.bob, theft.stolen);
+        let tablet = link(&mut theft.world, bob);
+        theft.world.pass(60_000);
+        let chat = theft.world.chat(tablet, "Alice").number;
+        theft.world.set_online(tablet, false);
+        // The thief gets a key package of one of his devices, and none of anybody else's.
+        let packages = Rc::new(Cell::new(0));
+        theft.world.set_tamper(move |mut frame| {
+            if matches!(frame.answer, Answer::KeyPackage { .. }) {
+                packages.set(packages.get() + 1);
+                if packages.get() == missing || packages.get() > 2 {
+                    frame.answer = Answer::Refused(Refusal::from(Code::ShelfEmpty));
+                }
+            }
+            Some(frame)
+        });
+        let of_thief = [0, 0, 0, 0, 0, 0, 1, 1];
+        theft.lure_silently(of_thief);
+        theft.world.set_tamper(Some);
+        theft.world.set_online(bob, true);
+        theft.world.pass(60_000);
+        if !theft.world.channels(bob).contains(&id(of_thief)) {
+            continue;
+        }
+        let of_stolen = number_of(&mut theft.world, alice, stolen);
+        theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
+        theft.world.pass(180_000);
+        // The tablet reads what Alice says before the invitation that his other device has for it.
+        let is_item = |answer: &Answer| matches!(answer, Answer::InboxItem(_));
+        theft.world.set_tamper(move |frame| (!is_item(&frame.answer)).then_some(frame));
+        theft.world.set_online(tablet, true);
+        theft.world.pass(60_000);
+        theft.world.set_tamper(Some);
+        theft.world.restart(tablet);
+        theft.world.pass(180_000);
+        assert!(theft.world.channels(tablet).contains(&id(of_thief)), "it came into that group");
+        theft.world.say(tablet, chat, "for Alice");
+        theft.world.pass(60_000);
+        assert_eq!(theft.texts(alice).last().unwrap(), "for Alice");
+        came += 1;
+    }
+    assert!(came > 0);
 }
 
 /// The list of a thief, as their device tells it to the contact.
@@ -326,7 +415,8 @@ fn list_of(theft: &Theft, version: u64) -> Vec<ControlEntry> {
 #[test]
 fn a_contact_goes_by_the_list_of_who_revokes_whatever_the_stolen_device_told_before() {
     // spec: LNK-121, IDN-082
-    for version in [100, u64::MAX] {
+    let ahead = theft().world.now().0 + DAY_MS;
+    for version in [100, ahead, u64::MAX] {
         let mut theft = theft();
         let (alice, bob, stolen) = (theft.alice, theft.bob, theft.stolen);
         let entries = list_of(&theft, version);
@@ -337,9 +427,12 @@ fn a_contact_goes_by_the_list_of_who_revokes_whatever_the_stolen_device_told_bef
         let of_stolen = number_of(&mut theft.world, alice, stolen);
         theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
         theft.world.pass(180_000);
+        // What is too far ahead for him is told again when it is not (spec: IDN-084).
+        theft.world.pass(3 * DAY_MS);
         theft.world.say(alice, theft.hers, "from her");
         theft.world.pass(60_000);
         assert_eq!(theft.texts(bob).last().unwrap(), "from her", "{version}");
+        assert!(theft.list_of_hers(bob) >= version || version == u64::MAX, "{version}");
         assert!(theft.is_invited_by_her(), "{version}");
     }
 }

@@ -496,6 +496,41 @@ fn who_leaves_while_it_asks_to_go_along_is_not_brought_back() {
 }
 
 #[test]
+fn a_device_that_reads_of_the_offer_and_of_leaving_at_once_is_not_brought_back() {
+    // spec: LNK-107, CLI-200
+    let mut crew = crew();
+    let carol = crew.people[CAROL];
+    let laptop = link_device(&mut crew.world, carol);
+    crew.world.pass(60_000);
+    crew.world.set_online(laptop, false);
+    crew.succeed(ALICE, &[CAROL]).unwrap();
+    crew.world.pass(60_000);
+    crew.world.ask(carol, Command::GroupLeave(crew.chats[CAROL]));
+    crew.world.pass(30_000);
+    crew.world.set_online(laptop, true);
+    crew.world.pass(60_000);
+    let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
+    let Reply::GroupRequests(asking) = crew.world.ask(alice, Command::GroupRequests(chat)) else {
+        panic!()
+    };
+    for request in asking {
+        let (request, answer) = (request.number, RequestAnswer::Approve);
+        let _gone = crew.world.try_ask(alice, Command::GroupAnswer { chat, request, answer });
+    }
+    crew.world.pass(120_000);
+    for who in [carol, laptop] {
+        let left = crew.world.chats(who);
+        let is_out = |state| matches!(state, ChatState::Left | ChatState::Removed);
+        assert!(left.iter().all(|chat| chat.contact.is_some() || is_out(chat.state)), "{left:?}");
+        let accuses = |event: &Event| {
+            let Event::Warning(warning) = event else { return false };
+            matches!(warning, Warning::ItemRejected { .. } | Warning::InvitationRefused { .. })
+        };
+        assert!(!crew.world.events(who).iter().any(accuses));
+    }
+}
+
+#[test]
 fn a_warning_names_a_word_that_does_not_count() {
     // spec: GRP-142
     let mut crew = crew();

@@ -17,7 +17,7 @@ use hushwire_wire::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-use super::{DAY_MS, anew, home};
+use super::{anew, home};
 use crate::{
     invitations::{refusals, send},
     world::{Who, World, puppet::verified},
@@ -161,34 +161,4 @@ fn nobody_is_led_round_in_a_circle() {
         assert_eq!(home.world.own_group(to), ChannelId::from_bytes([1; 32]), "{channel:?}");
     }
     assert_eq!(home.count(to, anew), 1);
-}
-
-#[test]
-fn nobody_is_led_on_more_than_a_few_times_a_day() {
-    // spec: IDN-083
-    let mut home = home(1);
-    let [from, to] = home.devices[..] else { panic!() };
-    let now = home.world.now();
-    for number in 1..=6 {
-        let channel = ChannelId::from_bytes([number; 32]);
-        let made_at = now.plus_ms(number.into());
-        feign(
-            &mut home.world,
-            from,
-            to,
-            channel,
-            Some(Before { channel, made_at, replaces: None }),
-        );
-        let last = ChannelId::from_bytes([number.min(4); 32]);
-        assert_eq!(home.world.own_group(to), last, "{number}");
-    }
-    home.world.pass(DAY_MS - 3_600_000);
-    assert_eq!(home.count(to, anew), 4);
-    // What was kept meanwhile is followed when that is over, one after the other.
-    let followed = (0..600).any(|_| {
-        home.world.pass(60_000);
-        home.world.own_group(to) == ChannelId::from_bytes([6; 32])
-    });
-    assert!(followed && home.count(to, anew) == 6);
-    assert_eq!(refusals(&mut home.world, to), []);
 }
