@@ -8,7 +8,10 @@ use hushwire_protocol::{
 use hushwire_wire::id::{ChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Stage, SuccessionRecord, former, is_ahead, load, offering, save};
+use super::{
+    former, offering,
+    word::{Stage, SuccessionRecord, is_ahead, load, save},
+};
 use crate::{
     changing, chats,
     command::{
