@@ -23,9 +23,9 @@ use crate::{
 struct ListedRecord {
     manager_counter: u64,
     version: u64,
-    /// Those that it names.
-    #[serde(with = "id::each", default)]
-    named: Vec<DeviceId>,
+    /// Those that it names; none in a row of a build before, which is passed over (spec: CLI-133).
+    #[serde(with = "id::each::option", default)]
+    named: Option<Vec<DeviceId>>,
 }
 
 impl Record for ListedRecord {
@@ -37,7 +37,8 @@ fn listed_key(person: &Fingerprint) -> Vec<u8> {
 }
 
 fn listed(work: &Work<'_>, person: &Fingerprint) -> Result<ListedRecord, StoreError> {
-    Ok(work.tx.load(&listed_key(person))?.unwrap_or_default())
+    let record = work.tx.load::<ListedRecord>(&listed_key(person))?;
+    Ok(record.filter(|record| record.named.is_some()).unwrap_or_default())
 }
 
 /// Whether a device of a contact is none of theirs any more (spec: LNK-111).
@@ -47,7 +48,7 @@ pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<
     let serial = credential.certificate().serial().0;
     let certified = (credential.manager_counter().0, serial);
     let known = certified <= (record.manager_counter, record.version);
-    Ok(known && !record.named.contains(&credential.device()))
+    Ok(known && record.named.is_some_and(|named| !named.contains(&credential.device())))
 }
 
 /// Whether a device speaks for its person in a group: one that is gone only where no other of theirs is
@@ -85,7 +86,7 @@ pub(super) fn note_list(
     let record = ListedRecord {
         manager_counter: list.rank().manager_counter.0,
         version: list.rank().version.0,
-        named: list.devices().iter().map(|entry| entry.device).collect(),
+        named: Some(list.devices().iter().map(|entry| entry.device).collect()),
     };
     work.tx.save(&listed_key(person), &record)?;
     Ok(Some(groups))

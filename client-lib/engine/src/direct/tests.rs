@@ -1,5 +1,8 @@
 use super::*;
-use crate::work::trial::with_work;
+use crate::{
+    profile, record,
+    work::trial::{with_profile, with_work},
+};
 
 #[test]
 fn each_lower_channel_leaves_most_of_the_room_below() {
@@ -37,5 +40,23 @@ fn a_doubtful_group_that_is_given_up_takes_no_room_from_the_ids_below() {
         }
         assert_eq!(standing::of(work, &doubtful), Ok(Standing::Doubtful));
         assert_eq!(standing::of(work, &plain), Ok(Standing::Plain));
+    });
+}
+
+#[test]
+fn a_list_that_a_build_before_noted_says_of_nobody_that_they_are_gone() {
+    // spec: CLI-133, LNK-111
+    #[derive(serde::Serialize)]
+    struct Before {
+        manager_counter: u64,
+        version: u64,
+        gone: Vec<serde_bytes::ByteArray<16>>,
+    }
+    with_profile(|work, _| {
+        let there = profile::device(work).unwrap().credential;
+        let before = Before { manager_counter: u64::MAX, version: u64::MAX, gone: Vec::new() };
+        let key = [b"listed ", &there.identity().as_bytes()[..]].concat();
+        work.tx.put(Table::Profile, &key, record::encode(&before).unwrap());
+        assert_eq!(devices::is_gone(work, &there), Ok(false));
     });
 }

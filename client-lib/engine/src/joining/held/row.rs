@@ -28,7 +28,8 @@ pub(crate) struct HeldRecord {
     /// When it is not kept any more; zero in a row of a build before.
     #[serde(default)]
     pub(crate) until_ms: u64,
-    /// What is read to its end before it is followed; none: it waits for something else.
+    /// What is read to its end before it is followed; none: it waits for something else, or a build
+    /// before wrote it, and it is judged again (spec: CLI-133).
     #[serde(default)]
     pub(crate) reading: Option<Reading>,
 }
