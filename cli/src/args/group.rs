@@ -289,15 +289,16 @@ pub enum GroupCommand {
     ///
     /// For owners and admins. The group goes on at your relay, in the same chat, with its name and
     /// rights; who was in it comes along by itself: behind an owner at once, behind an admin with
-    /// `hush group follow`. The link that is shown is for those who hear of it by no other way. Who is
-    /// left out comes in only if a member lets them.
+    /// `hush group follow`, or where it has no other way on. The link that is shown is for those who
+    /// hear of it by no other way. Who is left out comes in only if a member lets them.
     ///
     /// JSON: "group_link", as in `hush group link`; its "admission" is former.
     Succeed {
         /// The group's number or the beginning of its name
         group: String,
         /// Leave this member out: the beginning of its name, or at least 8 digits of its fingerprint's
-        /// beginning; may be given several times
+        /// beginning; may be given several times: 256 at most, and 11 to 18 while changes of the group
+        /// wait to be decided
         #[arg(long, value_name = "MEMBER")]
         without: Vec<String>,
         /// Yes, the group goes on elsewhere for all

@@ -416,7 +416,8 @@ pub enum InvitationRefusal {
     TooManyGroups,
     /// It would bring one more relay than this device connects to.
     TooManyRelays,
-    /// An admin has formed the group anew, and the person has not followed.
+    /// An admin has formed the group anew, and the person has not followed; or the word is over by which
+    /// this device asked there.
     NotFollowed,
     /// The group goes on elsewhere, by the word of somebody above.
     Outranked,

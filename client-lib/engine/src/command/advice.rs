@@ -158,7 +158,9 @@ impl CommandError {
             Self::NoRight => "Ask an owner or admin of the group.",
             Self::LastOwner => "Make another member an owner, then try again.",
             Self::TooManyRoles => "Make plain members of some of them.",
-            Self::TooManyLeftOut => "Make a new group with those who are to be in it.",
+            Self::TooManyLeftOut => {
+                "Leave out fewer and remove the others afterwards, or make a new group."
+            }
             Self::BadPicture => "Make it smaller, or save it in one of these formats.",
             Self::BadRelayAddress => "Ask who runs the relay for its whole address.",
             Self::LinkTruncated => "Copy it again, from its first to its last character.",

@@ -153,7 +153,9 @@ pub enum CommandError {
     #[error("a group has at most 256 owners and admins")]
     TooManyRoles,
     /// More people are to be left out of a group that is formed anew than it can name.
-    #[error("a group that is formed anew leaves out at most 256 people")]
+    #[error(
+        "more people are left out than can be said: 256 at most, and 11 to 18 while changes wait"
+    )]
     TooManyLeftOut,
     /// The picture is longer than a group's may be, or of another format.
     #[error("a group's picture is a PNG, JPEG or WebP of at most 8,192 bytes")]
