@@ -22,6 +22,7 @@ mod avatar;
 mod binding;
 mod commit;
 mod error;
+mod fault;
 mod join;
 mod key_package;
 mod members;

@@ -23,7 +23,7 @@ use crate::{
     clock,
     command::FailureReason,
     groups::{Change, Present},
-    log, outbox, packages, profile,
+    log, outbox, packages,
     record::{Packages, Record, Wish, WishNumber},
     store::{Order, Range, StoreError, Table},
     wish::{self, Desk, Numbered, Step},
@@ -128,7 +128,7 @@ pub(crate) fn commit(
 /// Parts those who can be added from the others, each of whom has a reason.
 fn sift(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let group = log::load_group(work, channel)?;
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let present = Present::of(&group)?;
     let may_add = group.state().allows(&me, Right::Add);
     let mut room = Room::of(&group, &present);

@@ -125,7 +125,7 @@ pub(crate) fn apply_own(
         _ => Vec::new(),
     };
     let moved = Moved {
-        by: work.identity()?.ok_or(StoreError::Damaged)?.fingerprint(),
+        by: work.me()?,
         committer: Committer::ThisDevice,
         added: missing_in(&after, &before),
         removed: missing_in(&before, &after),
@@ -170,7 +170,7 @@ pub(crate) fn apply_theirs(
         Outcome::Stays(keys) => {
             let moved = Moved::from(&applied);
             move_on(work, channel, group, entry, &mls, keys, &moved, &leaving)?;
-            direct::devices::heard(work, channel, group, &applied.committer)?;
+            direct::standing::heard(work, channel, group, &applied.committer)?;
         }
         Outcome::Removed => {
             removed(work, channel, group, mls, &applied.committer.identity())?;
@@ -217,7 +217,7 @@ fn move_on(
     if !applied.added.is_empty() || !applied.removed.is_empty() {
         stuck::note_roster(work, channel, &mls.members().map_err(log::store_error)?)?;
     }
-    own_gone(work, channel, group, applied)?;
+    note_own_gone(work, channel, group, applied)?;
     readmission::note(work, channel, group.purpose.chat(), applied)?;
     settle_true(work, channel, mls)?;
     tell(work, channel, &moved, mls, applied)?;
@@ -226,22 +226,21 @@ fn move_on(
 
 /// An own device was removed from a group and did not come back at once: of what it did in a direct one
 /// this device knows nothing (spec: LNK-120).
-fn own_gone(
+fn note_own_gone(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
     applied: &Moved,
 ) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let is_back = |gone: &Member| applied.readmitted.iter().any(|it| it.device() == gone.device());
     if applied.removed.iter().any(|gone| gone.identity() == me && !is_back(gone)) {
-        direct::devices::own_gone_from(work, channel, group)?;
+        direct::standing::unheard_from(work, channel, group)?;
     }
     Ok(())
 }
 
-/// Deletes the keys and heads of every epoch but these: the current one, and its parent, whose
-/// late entries may still be looked at.
+/// Deletes the keys and heads of every epoch but those of `kept` ([`forks::kept`]).
 pub(crate) fn forget_epochs(
     work: &Work<'_>,
     channel: &ChannelId,
@@ -289,7 +288,7 @@ fn tell(
         PurposeRecord::OwnDevices => return crate::devices::own_group_moved(work, applied),
         // It opens when the other side's invitation is in its inbox.
         PurposeRecord::Direct { .. } => {
-            work.effects.contacts = true;
+            work.effects.held_clearer = true;
             return Ok(());
         }
         PurposeRecord::Former { .. } => {
@@ -339,7 +338,7 @@ fn removed(
     mls: Group,
     by: &Fingerprint,
 ) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     match group.purpose {
         PurposeRecord::OwnDevices => {
             shut_out(work, channel, group, mls)?;
@@ -348,7 +347,7 @@ fn removed(
         // The person left by another device, which goes itself after this one (spec: GRP-049).
         PurposeRecord::Group { chat } if *by == me => {
             close(work, channel, group, mls, FailureReason::NotAMember)?;
-            work.effects.contacts = true;
+            work.effects.held_clearer = true;
             chats::set_state(work, chat, ChatState::Left)
         }
         PurposeRecord::Direct { .. }
@@ -367,7 +366,7 @@ pub(crate) fn shut_out(
     close(work, channel, group, mls, FailureReason::NotAMember)?;
     let Some(chat) = group.purpose.chat() else { return Ok(()) };
     // Who was added again meanwhile has an invitation that waits (spec: LNK-080).
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     joining::wake(work, channel)?;
     if group.state == GroupState::Leaving {
         joining::forget_held_of(work, channel)?;

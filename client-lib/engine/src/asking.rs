@@ -280,7 +280,7 @@ fn request(
     if known.is_some_and(|group| group.state.is_in()) {
         return failed(work, number, chat, FailureReason::AlreadyInGroup);
     }
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let capability = crate::inbox::capability(&record.capability)?;
     let content = InboxContent::JoinRequest(Box::new(JoinRequest {
         proof: link.secret.join_proof(&link.inbox, &me),
@@ -491,7 +491,7 @@ pub(crate) fn take_asked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Stor
     name(work, chat, &asked.name)?;
     work.tx.save(&key(chat), &record)?;
     // The answer may have come before.
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     Ok(())
 }
 

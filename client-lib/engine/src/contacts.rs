@@ -123,7 +123,7 @@ pub(crate) fn ensure(
     let beyond =
         |card: &&ContactCard| card.device_list_minimum.version.is_beyond(work.now, CLOCK_SKEW_MS);
     let card = card.filter(|card| !beyond(card));
-    work.effects.contacts |= card.is_some();
+    work.effects.held_clearer |= card.is_some();
     let Some(mut record) = load(work, person)? else {
         let number = work.count(|counters| &mut counters.contact)?;
         let record = ContactRecord {
@@ -371,7 +371,7 @@ pub(crate) fn reach(
     if card.is_none() {
         return Ok(packages::fetch_card(link.inbox, capability));
     }
-    if let Some(step) = packages::take_next(link.inbox, capability, &packages)? {
+    if let Some(step) = packages::take_next(link.inbox, capability, &packages) {
         return Ok(step);
     }
     let channel = attempt(work, chat, channel)?.ok_or(StoreError::Damaged)?;

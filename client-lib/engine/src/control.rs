@@ -27,7 +27,7 @@ pub(crate) fn take(
     from: &Member,
     message: &ControlMessage,
 ) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let sender = &from.identity();
     // spec: LNK-121
     let is_theirs = *sender != me && direct::devices::speaks(work, mls, from)?;
@@ -37,7 +37,7 @@ pub(crate) fn take(
                 take_card(work, sender, &entry.payload)?;
             }
             (ControlKind::Devices, PurposeRecord::Direct { .. }) if is_theirs => {
-                direct::devices::take_list(work, channel, sender, &entry.payload)?;
+                direct::take_list(work, channel, sender, &entry.payload)?;
             }
             (ControlKind::Devices, PurposeRecord::Direct { contact, .. }) if *sender == me => {
                 let device = from.device();

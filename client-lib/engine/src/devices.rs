@@ -20,15 +20,13 @@ use crate::{
     advance::{self, Moved},
     command::{CommandError, DeviceInfo, DeviceNumber, FailureReason, ThisDevice},
     contacts, control,
-    direct::{self, devices::Standing},
+    direct::{self, standing::Standing},
     event::Event,
     groups, inbox,
     linking::granted,
     links, log,
     profile::{self, SignedList},
-    record::{
-        GroupRecord, GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record, Wish,
-    },
+    record::{GroupState, IdentityRecord, InboxRecord, Packages, PurposeRecord, Record, Wish},
     refreshing, revoking,
     session::OwnClock,
     store::{StoreError, Table},
@@ -91,7 +89,7 @@ pub(crate) fn name_device(
 /// The device list as it was last signed or seen.
 pub(crate) fn device_list(work: &Work<'_>) -> Result<DeviceList, StoreError> {
     let record = inbox::required(work)?;
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     DeviceList::decode(&record.device_list, &me).map_err(|_| StoreError::Damaged)
 }
 
@@ -160,7 +158,7 @@ pub(crate) fn take_list(work: &mut Work<'_>, list: SignedList) -> Result<(), Sto
     record.device_list_version = list.version;
     record.device_list = list.bytes;
     work.tx.save(InboxRecord::KEY, &record)?;
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     work.wish(Wish::PutDeviceList)?;
     // Numbered in the order in which they come.
     for entry in device_list(work)?.devices() {
@@ -186,7 +184,7 @@ pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<()
         return Ok(());
     }
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
-    direct::devices::own_gone(work, device)
+    direct::standing::own_revoked(work, device)
 }
 
 /// What this identity's contacts have not taken, as its version was too far ahead, they are told again
@@ -346,7 +344,7 @@ fn add_device(
     entry: &DeviceEntry,
 ) -> Result<(), StoreError> {
     let packages = Packages {
-        missing: vec![serde_bytes::ByteArray::new(*entry.slot.as_bytes())],
+        missing: vec![entry.slot],
         listed: true,
         device_list: serde_bytes::ByteBuf::from(inbox::required(work)?.device_list),
         ..Packages::default()
@@ -367,7 +365,7 @@ pub(crate) fn admit(work: &mut Work<'_>, entry: &DeviceEntry) -> Result<(), Stor
             && !group.purpose.is_former();
         // Direct groups that wait for the other side, or for a word of its, get own devices once that has
         // come (spec: LNK-112).
-        let takes = direct::devices::takes_devices(work, &channel, &group)?;
+        let takes = direct::standing::takes_devices(work, &channel, &group)?;
         if here && group.opened && takes && channel != own_group {
             add_device(work, &channel, entry)?;
         }
@@ -381,7 +379,7 @@ pub(crate) fn send_cards(work: &mut Work<'_>) -> Result<(), StoreError> {
     for channel in groups::channels(work)? {
         let Some(group) = groups::record(work, &channel)? else { continue };
         let PurposeRecord::Direct { contact, .. } = group.purpose else { continue };
-        let doubtful = direct::devices::standing(work, &channel)? == Standing::Doubtful;
+        let doubtful = direct::standing::of(work, &channel)? == Standing::Doubtful;
         if group.opened && group.state == GroupState::Member && !doubtful {
             let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
             send_safe_card(work, &channel, &person)?;
@@ -448,12 +446,9 @@ pub(crate) fn this_device_revoked(work: &mut Work<'_>) -> Result<(), StoreError>
     work.tx.save(IdentityRecord::KEY, &identity)?;
     work.effects.inbox = true;
     work.event(Event::ThisDeviceRevoked)?;
-    for row in work.tx.list::<GroupRecord>(&[], usize::MAX)? {
-        let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
-        if row.record.state.is_in() {
-            let group = log::load_group(work, &channel)?;
-            advance::shut_out(work, &channel, &row.record, group)?;
-        }
+    for (channel, group) in groups::all_where(work, |group| group.state.is_in())? {
+        let mls = log::load_group(work, &channel)?;
+        advance::shut_out(work, &channel, &group, mls)?;
     }
     for number in wish::open(work)? {
         wish::fail(work, number, FailureReason::NotAMember)?;

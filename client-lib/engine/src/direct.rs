@@ -7,6 +7,7 @@
 //! only a revoked own device was heard; all are read (spec: CLI-016, LNK-094, LNK-112, LNK-120).
 
 pub(crate) mod devices;
+pub(crate) mod standing;
 
 use hushwire_protocol::{
     group::GroupKind,
@@ -14,7 +15,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::id::ChannelId;
 
-use self::devices::Standing;
+use self::standing::Standing;
 use crate::{
     chats,
     command::{ChatNumber, ChatState, CommandError, ContactNumber, FailureReason},
@@ -64,7 +65,7 @@ pub(crate) fn begin_anew(work: &mut Work<'_>, chat: ChatNumber) -> Result<Channe
     let before = groups_of(work, chat)?;
     let mut first = None;
     for (channel, _) in &before {
-        if devices::standing(work, channel)? != Standing::Doubtful {
+        if standing::of(work, channel)? != Standing::Doubtful {
             first = Some(first.map_or(*channel, |first: ChannelId| first.min(*channel)));
         }
     }
@@ -114,7 +115,7 @@ fn first(
 ) -> Result<Option<ChannelId>, StoreError> {
     let mut best: Option<(Standing, ChannelId)> = None;
     for channel in groups {
-        let this = (devices::standing(work, &channel)?, channel);
+        let this = (standing::of(work, &channel)?, channel);
         best = Some(best.map_or(this, |best| best.min(this)));
     }
     Ok(best.map(|(_, channel)| channel))
@@ -152,10 +153,24 @@ fn let_go(work: &mut Work<'_>, channel: &ChannelId, next: &ChannelId) -> Result<
         work.settle(row.number);
     }
     // A doubtful one stays that: its id is no reason for a lower one (spec: LNK-070).
-    if devices::standing(work, channel)? != Standing::Doubtful {
-        devices::forget(work, channel);
+    if standing::of(work, channel)? != Standing::Doubtful {
+        standing::forget(work, channel);
     }
     groups::drop_group(work, channel)
+}
+
+/// Takes what a contact says of their devices, if it is the newest word on that (spec: LNK-111). Said in
+/// the group of `channel`, which is not given up while it is read.
+pub(crate) fn take_list(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    person: &Fingerprint,
+    payload: &[u8],
+) -> Result<(), StoreError> {
+    match devices::note_list(work, person, payload)? {
+        Some(groups) => standing::sort_out(work, channel, person, groups),
+        None => Ok(()),
+    }
 }
 
 /// This device is stuck in one group of a direct chat: the chat goes on in another one, if it can
@@ -191,7 +206,7 @@ pub(crate) fn make_room(
     open.retain(|open| open != channel);
     let mut shared = Vec::new();
     for open in &open {
-        if devices::is_shared(work, open, inviter)? {
+        if standing::is_shared(work, open, inviter)? {
             shared.push(*open);
         }
     }
@@ -199,7 +214,7 @@ pub(crate) fn make_room(
     while open.len() >= DIRECT_GROUPS_MAX {
         let mut last: Option<(Standing, ChannelId)> = None;
         for open in open.iter().filter(|open| Some(**open) != stays) {
-            last = last.max(Some((devices::standing(work, open)?, *open)));
+            last = last.max(Some((standing::of(work, open)?, *open)));
         }
         let Some((standing, last)) = last else { break };
         if standing == Standing::Plain && last < *channel {
@@ -210,7 +225,7 @@ pub(crate) fn make_room(
         let_go(work, &last, &next)?;
         // Or a contact who begins for ever would fill the store.
         work.tx.remove(Table::Group, last.as_bytes());
-        devices::forget(work, &last);
+        standing::forget(work, &last);
     }
     Ok(Room::There)
 }
@@ -317,16 +332,10 @@ fn groups_of(
     work: &Work<'_>,
     chat: ChatNumber,
 ) -> Result<Vec<(ChannelId, GroupRecord)>, StoreError> {
-    let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.into_iter()
-        .filter(|row| {
-            matches!(row.record.purpose, PurposeRecord::Direct { chat: own, .. } if own == chat)
-        })
-        .map(|row| {
-            let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
-            Ok((channel, row.record))
-        })
-        .collect()
+    groups::all_where(
+        work,
+        |group| matches!(group.purpose, PurposeRecord::Direct { chat: own, .. } if own == chat),
+    )
 }
 
 #[cfg(test)]

@@ -223,7 +223,7 @@ pub(crate) fn take(
     sender: &Fingerprint,
     entry: &ControlEntry,
 ) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     if *sender != me && !may_keep(mls, sender) {
         return Ok(());
     }
@@ -376,7 +376,7 @@ pub(crate) fn members_changed(
     requests::came(work, channel, change.came)?;
     requests::went(work, channel, change.went)?;
     let Some(mut door) = record(work, channel)? else { return Ok(()) };
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     links::makers_gone(work, channel, &me, change.went)?;
     let stays = |gone: &&Member| change.added.iter().any(|leaf| leaf.device() == gone.device());
     let out = change.removed.iter().any(|gone| !stays(&gone));

@@ -82,8 +82,7 @@ pub struct Engine<S> {
     transfers: BTreeMap<TransferNumber, TransferLive>,
     fetches: BTreeMap<WishNumber, FetchLive>,
     outputs: VecDeque<Output>,
-    /// Somebody became a contact, or a device may be known now: invitations of theirs that were
-    /// kept are looked at again.
+    /// Something came that invitations may wait for: they are looked at again.
     held_due: bool,
     /// What is under way was forgotten and could not be taken from the store anew: when that is
     /// tried again at the latest.
@@ -381,7 +380,7 @@ impl<S: Store> Engine<S> {
         for channel in &effects.doors_clearer {
             self.look_again_at_door(channel);
         }
-        self.held_due |= effects.contacts;
+        self.held_due |= effects.held_clearer;
         if let Some(inbox) = self.inbox.as_mut().filter(|_| effects.shelf) {
             inbox.shelf.look(self.now);
         }

@@ -290,7 +290,7 @@ pub(crate) fn uploaded(
     let attachment = describe(up, file, hash)?;
     let content = Content::attachment(messages::salt(work), &attachment);
     let content = content.encode().map_err(|_| StoreError::Damaged)?.into_bytes();
-    let me = crate::profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let id = messages::message_id(&me, &channel, &content).ok_or(StoreError::Damaged)?;
     file.complete = true;
     file.transfer = None;

@@ -27,7 +27,9 @@ use crate::{
     contacts, devices, direct, door,
     event::Event,
     log, packages, profile, readmission,
-    record::{GroupRecord, GroupState, Packages, PurposeRecord, SecretBytes, Wish, WishNumber},
+    record::{
+        GroupRecord, GroupState, Keyed, Packages, PurposeRecord, SecretBytes, Wish, WishNumber,
+    },
     refreshing, rejoin,
     store::StoreError,
     stuck,
@@ -53,10 +55,27 @@ pub(crate) fn save(
 
 /// Every channel this device has a group for.
 pub(crate) fn channels(work: &Work<'_>) -> Result<Vec<ChannelId>, StoreError> {
+    Ok(all_where(work, |_| true)?.into_iter().map(|(channel, _)| channel).collect())
+}
+
+/// The groups of a kind, by channel.
+pub(crate) fn all_where(
+    work: &Work<'_>,
+    is_meant: impl Fn(&GroupRecord) -> bool,
+) -> Result<Vec<(ChannelId, GroupRecord)>, StoreError> {
     let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.iter()
-        .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
-        .collect()
+    let meant = rows.into_iter().filter(|row| is_meant(&row.record));
+    let placed = |row: Keyed<GroupRecord>| {
+        let channel = ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged)?;
+        Ok((channel, row.record))
+    };
+    meant.map(placed).collect()
+}
+
+/// What MLS has of a group; none where it is lost.
+pub(crate) fn state_of(work: &mut Work<'_>, channel: &ChannelId) -> Option<Group> {
+    let provider = work.provider();
+    Group::load(&provider, channel).ok().flatten()
 }
 
 /// A group's record, and its relay's address.
@@ -269,7 +288,7 @@ pub(crate) fn commit_intent(
         Wish::CommitAdditions { channel, most } => additions::change(work, channel, *most)?,
         Wish::ChangeGroup { change, .. } => changing::intent(group, change)?,
         Wish::RemoveDevice { device, .. } => {
-            let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+            let me = work.me()?;
             let remove = vec![LeafSelector::Device(me, *device)];
             Change::Commit(Box::new(CommitIntent { remove, ..CommitIntent::default() }))
         }

@@ -281,7 +281,7 @@ pub(crate) fn take(work: &mut Work<'_>, item: &InboxItem) -> Result<(), Fault> {
     let Some(opened) = open(work, item)? else { return Ok(()) };
     handled::note(work, &id(work, item)?)?;
     links::used(work, &item.capability)?;
-    let came = joining::Came { by: Some(&item.capability), read: false, until_ms: None };
+    let came = joining::Came::in_item(item);
     joining::take(work, &opened.sender, &opened.content, came)
 }
 
@@ -368,7 +368,7 @@ pub(crate) fn put_by_unread(
 ) -> Result<(), StoreError> {
     match pass_over(work, item)? {
         Some(OpenedItem { sender, content, .. }) => {
-            joining::hold_unread(work, unread, &sender, &content, Some(item.capability), None)
+            joining::hold_unread(work, unread, &sender, &content, joining::Came::in_item(item))
         }
         None => Ok(()),
     }

@@ -176,7 +176,7 @@ fn recipient(
     invites: Option<&ChannelId>,
     person: &Fingerprint,
 ) -> Result<Option<Recipient>, StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     if *person == me {
         let route = Route::own(work)?;
         let key = inbox::told_key(work)?.public().map_err(|_| StoreError::Damaged)?;

@@ -20,13 +20,16 @@ use hushwire_protocol::{
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
 };
-use hushwire_wire::id::{CapabilityId, ChannelId};
+use hushwire_wire::{
+    id::{CapabilityId, ChannelId},
+    message::InboxItem,
+};
 
 use crate::{
     advance, asking, chats,
     command::{ChatNumber, ChatState, Whose},
     contacts, control, devices,
-    direct::{self, Room, devices::Standing},
+    direct::{self, Room, standing::Standing},
     entered,
     event::{Event, InvitationRefusal},
     forks, groups,
@@ -38,10 +41,12 @@ use crate::{
     stuck, succession,
     work::Work,
 };
-pub(crate) use held::{cut_times, forget_held, forget_held_of, held, hold, refuse_held, take_held};
+pub(crate) use held::{
+    cut_times, forget_held, forget_held_of, held, hold, refuse_held, row::Word, take_held,
+};
 pub(crate) use relays::has_room as has_relay_room;
 pub(crate) use unread::{
-    Unread, Word, hold_unread, release, still_unread, unread_words, wait_unread, was_read,
+    Unread, hold_unread, release, still_unread, unread_words, wait_unread, was_read,
 };
 pub(crate) use waiting::{
     Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
@@ -126,6 +131,13 @@ pub(crate) struct Came<'a> {
     pub(crate) until_ms: Option<u64>,
 }
 
+impl<'a> Came<'a> {
+    /// In an item that is read for the first time.
+    pub(crate) const fn in_item(item: &'a InboxItem) -> Self {
+        Self { by: Some(&item.capability), read: false, until_ms: None }
+    }
+}
+
 /// What there is of an invitation.
 #[derive(Clone, Copy)]
 enum Given<'a> {
@@ -158,7 +170,7 @@ enum Admission {
 }
 
 fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
-    Ok(sender.identity() == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?)
+    Ok(sender.identity() == work.me()?)
 }
 
 fn follow(
@@ -388,6 +400,7 @@ struct Before {
     read: bool,
 }
 
+/// This device is in: its chat, its row, and whom it has to tell.
 fn enter(
     work: &mut Work<'_>,
     sender: &DeviceCredential,
@@ -421,29 +434,13 @@ fn enter(
         Some(known) => known.invited_by,
         None => (!from_me && asked.is_none()).then(|| sender.identity()),
     };
-    let record = GroupRecord {
-        relay: invitation.group.relay.to_string(),
-        purpose,
-        state: GroupState::Member,
-        epoch,
-        contest: None,
-        opened: true,
-        epoch_since_ms: work.now.0,
-        last_roster: Vec::new(),
-        invited_by,
-        stuck: None,
-        rejoined_ms,
-        follows: None,
-        follows_to: None,
-        rules: joined.group.state().rules.0,
-        refresh: None,
-        unsettled: None,
-    };
+    let row = record_of(work, invitation, joined, purpose);
+    let record = GroupRecord { invited_by, rejoined_ms, ..row };
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
     if revoking::wish_out(work, &channel, &members)? {
-        direct::devices::own_gone_from(work, &channel, &record)?;
+        direct::standing::unheard_from(work, &channel, &record)?;
     }
     if !from_me {
         devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
@@ -453,13 +450,40 @@ fn enter(
     }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
-        direct::devices::entered(work, &channel, chat, &person, whose)?;
+        direct::standing::entered(work, &channel, chat, &person, whose)?;
         purpose::entered_direct(work, &channel, chat, contact)?;
-        if !from_me && direct::devices::standing(work, &channel)? != Standing::Doubtful {
+        if !from_me && direct::standing::of(work, &channel)? != Standing::Doubtful {
             control::send_card(work, &channel, &sender.identity())?;
         }
     }
     Ok(())
+}
+
+/// The row of a group that this device comes into for the first time, by its own doing.
+fn record_of(
+    work: &Work<'_>,
+    invitation: &Invitation,
+    joined: &Joined,
+    purpose: PurposeRecord,
+) -> GroupRecord {
+    GroupRecord {
+        relay: invitation.group.relay.to_string(),
+        purpose,
+        state: GroupState::Member,
+        epoch: invitation.group.epoch,
+        contest: None,
+        opened: true,
+        epoch_since_ms: work.now.0,
+        last_roster: Vec::new(),
+        invited_by: None,
+        stuck: None,
+        rejoined_ms: Vec::new(),
+        follows: None,
+        follows_to: None,
+        rules: joined.group.state().rules.0,
+        refresh: None,
+        unsettled: None,
+    }
 }
 
 /// Who came and who went while this device was not in, is told like a commit that does it: also who was

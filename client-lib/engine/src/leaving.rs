@@ -119,7 +119,7 @@ fn before_leaving(
     channel: &ChannelId,
     group: &Group,
 ) -> Result<Option<Step>, StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let purpose = groups::record(work, channel)?.map(|group| group.purpose);
     let Some(PurposeRecord::Group { chat }) = purpose else { return Ok(None) };
     match way_out(group, &me)? {

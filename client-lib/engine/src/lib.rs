@@ -13,7 +13,8 @@
 //! - Everything else works on a [`work::Work`]: one transaction, the time, randomness, and the
 //!   effects that are released once the transaction is stored.
 //!
-//! Normative text: `spec/client.md`; the rows are in [`record`].
+//! Normative text: `spec/client.md`. The rows that several parts use are in [`record`]; others stand
+//! beside their use.
 
 mod additions;
 mod advance;

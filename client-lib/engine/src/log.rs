@@ -286,7 +286,7 @@ fn take_message(
                 forks::heard(work, channel)?;
             }
             received::take(work, channel, group, &mls, entry, &message)?;
-            direct::devices::heard(work, channel, group, &message.sender)?;
+            direct::standing::heard(work, channel, group, &message.sender)?;
         }
         OpenedEntry::Leave(leave) => leaving::asked(work, channel, &entry.epoch, &leave)?,
         OpenedEntry::Commit(_) | OpenedEntry::Note(_) => {

@@ -156,7 +156,7 @@ pub(crate) fn rename(
     content: &[u8],
 ) -> Result<(), StoreError> {
     let Some(mut record) = load(work, shown)? else { return Ok(()) };
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let id = message_id(&me, channel, content).ok_or(StoreError::Damaged)?;
     record.mimi_id = id.as_bytes().to_vec();
     work.tx.save(&by_chat(shown.chat, shown.message.0), &record)?;

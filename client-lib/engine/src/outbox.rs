@@ -102,7 +102,7 @@ pub(crate) fn send_content(
         return Ok(Step::Later(work.now.plus_ms(EMPTY_REST_MS)));
     }
     // spec: CLI-151
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     if judge_content(group.state(), &me, &said).is_err() {
         wish::fail(work, number, FailureReason::NoRight)?;
         return Ok(Step::Settled);

@@ -12,7 +12,7 @@ use hushwire_protocol::{
     provider::Suite,
 };
 use hushwire_wire::{
-    id::{CapabilitySecret, ChannelId, InboxId, SlotId},
+    id::{CapabilitySecret, ChannelId, InboxId},
     message::{Answer, PackageKind, Request},
 };
 
@@ -117,10 +117,9 @@ pub(crate) fn take_next(
     inbox: InboxId,
     secret: CapabilitySecret,
     packages: &Packages,
-) -> Result<Option<Step>, StoreError> {
-    let Some(slot) = packages.missing.first() else { return Ok(None) };
-    let slot = SlotId::from_slice(&slot[..]).map_err(|_| StoreError::Damaged)?;
-    Ok(Some(Step::Ask(Ask::Request(Request::ShelfTake { inbox, secret, slot }))))
+) -> Option<Step> {
+    let slot = *packages.missing.first()?;
+    Some(Step::Ask(Ask::Request(Request::ShelfTake { inbox, secret, slot })))
 }
 
 /// Blames this device's clock for a list that is not fresh, if the relay's is far from it. The
@@ -177,11 +176,7 @@ fn take_list(
         _ => FailureReason::IdentityNotProven,
     })?;
     if packages.missing.is_empty() && packages.taken.is_empty() {
-        packages.missing = list
-            .devices()
-            .iter()
-            .map(|entry| serde_bytes::ByteArray::new(*entry.slot.as_bytes()))
-            .collect();
+        packages.missing = list.devices().iter().map(|entry| entry.slot).collect();
     }
     packages.device_list = serde_bytes::ByteBuf::from(bytes.to_vec());
     packages.listed = true;
@@ -194,8 +189,7 @@ fn take_package(
     packages: &mut Packages,
     sealed: &[u8],
 ) -> Result<(), FailureReason> {
-    let slot = packages.missing.first().ok_or(FailureReason::Refused)?;
-    let slot = SlotId::from_slice(&slot[..]).map_err(|_| FailureReason::Refused)?;
+    let slot = *packages.missing.first().ok_or(FailureReason::Refused)?;
     let bytes = route
         .shelf_key
         .open_package(&route.inbox, &slot, sealed)
@@ -366,7 +360,7 @@ pub(crate) fn step(
     if !packages.listed {
         return Ok(fetch_card(route.inbox, route.capability));
     }
-    Ok(take_next(route.inbox, route.capability, packages)?.unwrap_or(Step::Aim))
+    Ok(take_next(route.inbox, route.capability, packages).unwrap_or(Step::Aim))
 }
 
 fn route(work: &Work<'_>, wish: &Wish) -> Result<Option<Route>, StoreError> {

@@ -11,7 +11,7 @@ use crate::{
     chats,
     command::{ChatNumber, ChatState, CommandError, MessageNumber, Pinned},
     event::Event,
-    messages, profile,
+    messages,
     record::{MessageRecord, Outgoing, Shown, Wish},
     store::StoreError,
     work::Work,
@@ -82,7 +82,7 @@ pub(crate) fn take(
 
 /// A pin of this device stands in the log.
 pub(crate) fn stored(work: &mut Work<'_>, shown: Shown, pinned: Pinned) -> Result<(), StoreError> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     note(work, shown, &me, pinned)
 }
 

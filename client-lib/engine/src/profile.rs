@@ -6,7 +6,7 @@ use hushwire_protocol::{
     identity::{
         DeviceCredential, DeviceEntry, DeviceId, DeviceKey, DeviceKind, DeviceListVersion,
         DeviceSerial, Fingerprint, ManagerCounter, ManagerKey, ManagerStatement, PhraseError,
-        RecoveryPhrase, RootKey, UnverifiedCredential, device_list::DeviceListTerms,
+        RecoveryPhrase, RootKey, device_list::DeviceListTerms,
     },
     seal::InboxKey,
 };
@@ -17,7 +17,7 @@ use crate::{
     chats,
     command::{CommandError, ProfileInfo, Reply, SecretText},
     devices, groups, linking,
-    record::{IdentityRecord, InboxRecord, PurposeRecord, SecretBytes, Wish},
+    record::{IdentityRecord, InboxRecord, PurposeRecord, SecretBytes, Wish, credential},
     store::StoreError,
     work::Work,
 };
@@ -216,9 +216,7 @@ impl IdentityRecord {
     }
 
     pub(crate) fn credential(&self) -> Result<DeviceCredential, StoreError> {
-        UnverifiedCredential::parse(&self.credential)
-            .and_then(UnverifiedCredential::verify)
-            .map_err(|_| StoreError::Damaged)
+        credential(&self.credential)
     }
 
     pub(crate) fn statement(&self) -> Result<ManagerStatement, StoreError> {

@@ -33,7 +33,6 @@ use crate::{
     groups::{self, Change},
     inbox, log, outbox,
     packages::{self, Gathered, REFUSALS_MAX, Route},
-    profile,
     record::{Packages, Record, Wish, WishNumber},
     store::{StoreError, Table},
     wish::{self, Desk, Progress, Step, Target},
@@ -122,7 +121,7 @@ fn wish_for(
             work.settle(row.number);
         }
     }
-    let own = place.person == profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let own = place.person == work.me()?;
     let device_list = if own { inbox::required(work)?.device_list } else { Vec::new() };
     let packages = Packages {
         taken: vec![serde_bytes::ByteBuf::from(package)],

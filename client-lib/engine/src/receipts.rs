@@ -46,17 +46,16 @@ pub(crate) fn owe(
     channel: &ChannelId,
     message: &MessageId,
 ) -> Result<(), StoreError> {
-    let id = serde_bytes::ByteArray::new(*message.as_bytes());
     let mut owed: OwedRecord = work.tx.load(&owed_key(channel))?.unwrap_or_default();
     if let Some(report) = owed.reports.last()
-        && grow(work, *report, id)?
+        && grow(work, *report, *message)?
     {
         return Ok(());
     }
     drop_oldest(work, &mut owed)?;
     let wait = WAIT_MS + backoff::jitter_ms(WAIT_SPAN_MS, work.rng);
     let not_before_ms = work.now.plus_ms(wait).0;
-    let messages = vec![id];
+    let messages = vec![*message];
     owed.reports.push(work.wish(Wish::SendReceipts {
         channel: *channel,
         messages,
@@ -66,11 +65,7 @@ pub(crate) fn owe(
 }
 
 /// Adds a message to a report, if there is room and its bytes are not fixed.
-fn grow(
-    work: &Work<'_>,
-    report: WishNumber,
-    id: serde_bytes::ByteArray<32>,
-) -> Result<bool, StoreError> {
+fn grow(work: &Work<'_>, report: WishNumber, message: MessageId) -> Result<bool, StoreError> {
     let Some(Wish::SendReceipts { channel, mut messages, not_before_ms }) =
         wish::load(work, report)?
     else {
@@ -79,7 +74,7 @@ fn grow(
     if messages.len() >= REPORT_MESSAGES_MAX || crate::outbox::is_sealed(work, report)? {
         return Ok(false);
     }
-    messages.push(id);
+    messages.push(message);
     work.update_wish(report, Wish::SendReceipts { channel, messages, not_before_ms })?;
     Ok(true)
 }
@@ -105,14 +100,13 @@ pub(crate) fn send(
     number: WishNumber,
     desk: &Desk,
     channel: &ChannelId,
-    owed: &[serde_bytes::ByteArray<32>],
+    owed: &[MessageId],
     not_before_ms: u64,
 ) -> Result<Step, StoreError> {
     if !clock::is_over(work.now, not_before_ms, WAIT_MS + WAIT_SPAN_MS) {
         return Ok(Step::Later(hushwire_wire::id::Timestamp(not_before_ms)));
     }
-    let ids = owed.iter().filter_map(|id| MessageId::from_slice(&id[..]).ok());
-    let Ok(report) = StatusReport::batch(Status::DELIVERED, ids) else {
+    let Ok(report) = StatusReport::batch(Status::DELIVERED, owed.iter().copied()) else {
         work.settle(number);
         return Ok(Step::Settled);
     };

@@ -19,7 +19,7 @@ use crate::{
     linking::granted,
     log,
     messages::{self, ReadMark},
-    profile, receipts,
+    receipts,
     record::{BodyRecord, FileRecord, GroupRecord, MessageRecord, PurposeRecord, Shown},
     store::StoreError,
     work::Work,
@@ -34,7 +34,7 @@ pub(crate) fn take(
     entry: &Entry,
     message: &OpenedMessage,
 ) -> Result<(), StoreError> {
-    if direct::devices::is_passed_over(work, channel, group, &message.sender)? {
+    if direct::standing::is_passed_over(work, channel, group, &message.sender)? {
         return Ok(());
     }
     let sender = message.sender.identity();
@@ -103,7 +103,7 @@ fn add(
     if messages::place(work, &from.id)?.is_some() {
         return Ok(());
     }
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let own = from.sender == me;
     if let Some(shown) = known_elsewhere(work, from, chat, bytes)? {
         messages::set_place(work, shown, &from.id);
@@ -155,7 +155,7 @@ fn changes_anothers(
     };
     let Some(place) = messages::place(work, &target)? else { return Ok(false) };
     let Some(message) = messages::load(work, place)? else { return Ok(false) };
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     Ok(place.chat != chat || message.sender.unwrap_or(me) != from.sender)
 }
 
@@ -206,7 +206,7 @@ fn take_statuses(
     from: &Origin<'_>,
     report: &StatusReport,
 ) -> Result<(), StoreError> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     if from.sender == me {
         return Ok(());
     }

@@ -38,6 +38,7 @@ pub(crate) use wish::{
     Cause, Invitee, Packages, SharedSnapshot, Shown, UnsealedItem, Wish, WishNumber, WishRecord,
 };
 
+use hushwire_protocol::identity::{DeviceCredential, UnverifiedCredential};
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
@@ -59,6 +60,13 @@ pub(crate) fn encode(record: &impl Serialize) -> Result<Zeroizing<Vec<u8>>, Stor
 
 pub(crate) fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Result<R, StoreError> {
     rmp_serde::from_slice(bytes).map_err(|_| StoreError::Damaged)
+}
+
+/// A credential in a row: it was verified before it was stored.
+pub(crate) fn credential(bytes: &[u8]) -> Result<DeviceCredential, StoreError> {
+    UnverifiedCredential::parse(bytes)
+        .and_then(UnverifiedCredential::verify)
+        .map_err(|_| StoreError::Damaged)
 }
 
 impl Transaction<'_> {
@@ -174,6 +182,49 @@ pub(crate) mod id {
                 |bytes: &ByteBuf| T::try_from(bytes).map_err(|_| D::Error::custom("wrong length"));
             ids.iter().map(id).collect()
         }
+
+        /// The same for a list that may be missing.
+        pub(crate) mod option {
+            use super::{Deserializer, Serializer};
+            use serde::{Deserialize, Serialize};
+
+            pub(crate) fn serialize<T, S>(
+                ids: &Option<Vec<T>>,
+                serializer: S,
+            ) -> Result<S::Ok, S::Error>
+            where
+                T: AsRef<[u8]>,
+                S: Serializer,
+            {
+                ids.as_deref().map(Ids).serialize(serializer)
+            }
+
+            pub(crate) fn deserialize<'de, T, D>(
+                deserializer: D,
+            ) -> Result<Option<Vec<T>>, D::Error>
+            where
+                T: for<'a> TryFrom<&'a [u8]>,
+                D: Deserializer<'de>,
+            {
+                Ok(Option::<Read<T>>::deserialize(deserializer)?.map(|ids| ids.0))
+            }
+
+            struct Ids<'a, T>(&'a [T]);
+
+            impl<T: AsRef<[u8]>> Serialize for Ids<'_, T> {
+                fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                    super::serialize(self.0, serializer)
+                }
+            }
+
+            struct Read<T>(Vec<T>);
+
+            impl<'de, T: for<'a> TryFrom<&'a [u8]>> Deserialize<'de> for Read<T> {
+                fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                    super::deserialize(deserializer).map(Self)
+                }
+            }
+        }
     }
 
     /// The same for a list, the ids one after the other.
@@ -218,16 +269,29 @@ mod tests {
         struct Row {
             #[serde(with = "id::each")]
             devices: Vec<DeviceId>,
+            #[serde(with = "id::each::option", default)]
+            others: Option<Vec<DeviceId>>,
         }
         #[derive(Serialize)]
         struct Before {
             devices: Vec<serde_bytes::ByteArray<16>>,
+            others: Option<Vec<serde_bytes::ByteArray<16>>>,
+        }
+        #[derive(Serialize)]
+        struct Earlier {
+            devices: Vec<serde_bytes::ByteArray<16>>,
         }
         let devices = [1, 2].map(|byte| serde_bytes::ByteArray::new([byte; 16])).to_vec();
-        let before = encode(&Before { devices }).unwrap();
-        let row: Row = decode(&before).unwrap();
-        assert_eq!(row.devices, [1, 2].map(|byte| DeviceId::from_bytes([byte; 16])));
-        assert_eq!(encode(&row).unwrap(), before);
+        for others in [None, Some(devices.clone())] {
+            let ids = [1, 2].map(|byte| DeviceId::from_bytes([byte; 16])).to_vec();
+            let expected = others.is_some().then(|| ids.clone());
+            let before = encode(&Before { devices: devices.clone(), others }).unwrap();
+            let row: Row = decode(&before).unwrap();
+            assert_eq!((&row.devices, &row.others), (&ids, &expected));
+            assert_eq!(encode(&row).unwrap(), before);
+        }
+        let row: Row = decode(&encode(&Earlier { devices }).unwrap()).unwrap();
+        assert_eq!(row.others, None);
     }
 
     #[test]

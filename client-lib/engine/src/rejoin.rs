@@ -254,7 +254,7 @@ fn choose(
     purpose: PurposeRecord,
     asked: &mut Vec<Fingerprint>,
 ) -> Result<Vec<Fingerprint>, StoreError> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let mut reachable = Vec::new();
     for person in stuck::roster(work, channel)? {
         if person != me && contacts::is_contact(work, &person)? {

@@ -75,7 +75,7 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
         // The revoked one may have had others to bring in.
         let goes_on = !group.purpose.is_former()
             && channel != identity.own_group
-            && direct::devices::takes_devices(work, &channel, &group)?;
+            && direct::standing::takes_devices(work, &channel, &group)?;
         if group.state == GroupState::Member && group.opened && goes_on {
             let members = groups::members_of(&log::load_group(work, &channel)?)?;
             devices::add_absent(work, &channel, &members)?;
@@ -92,7 +92,7 @@ pub(crate) fn wish_out(
     channel: &ChannelId,
     members: &[Member],
 ) -> Result<bool, StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let mut found = false;
     for leaf in members.iter().filter(|leaf| leaf.identity() == me) {
         let device = leaf.device();

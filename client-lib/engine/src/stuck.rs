@@ -76,7 +76,7 @@ pub(crate) fn stick(
     groups::save(work, channel, &group)?;
     groups::set_state(work, channel, GroupState::Stuck)?;
     // An invitation may be there already (spec: LNK-080).
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     work.event(Event::GroupStuck { chat, cause })?;
     rejoin::begin(work, channel)?;
     succession::no_way_on(work, channel)
@@ -167,8 +167,7 @@ pub(crate) fn roster(
         return Ok(record.people);
     }
     // A group of a build before, or one that nobody has come into yet.
-    let provider = work.provider();
-    let members = Group::load(&provider, channel).ok().flatten().map(|group| group.members());
+    let members = groups::state_of(work, channel).map(|group| group.members());
     Ok(members.and_then(Result::ok).map(|members| groups::identities(&members)).unwrap_or_default())
 }
 

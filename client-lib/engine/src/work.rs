@@ -9,7 +9,7 @@ pub(crate) mod trial;
 
 use std::collections::BTreeSet;
 
-use hushwire_protocol::{group::RuleVersion, provider::Provider};
+use hushwire_protocol::{group::RuleVersion, identity::Fingerprint, provider::Provider};
 use hushwire_wire::id::{ChannelId, Timestamp};
 use rand_core::CryptoRng;
 
@@ -59,8 +59,8 @@ pub(crate) struct Effects {
     pub(crate) linking: bool,
     /// The inbox is new or has other keys.
     pub(crate) inbox: bool,
-    /// Somebody became a contact, or the devices of one changed.
-    pub(crate) contacts: bool,
+    /// Invitations that wait can be judged now that could not be.
+    pub(crate) held_clearer: bool,
     /// Contacts are to hear how to write to this identity now.
     pub(crate) cards: bool,
     /// The shelf may need key packages.
@@ -195,6 +195,11 @@ impl Work<'_> {
     /// The identity, if the profile has one.
     pub(crate) fn identity(&self) -> Result<Option<IdentityRecord>, StoreError> {
         self.tx.load(IdentityRecord::KEY)
+    }
+
+    /// The fingerprint of this identity. One is there, or nothing would ask.
+    pub(crate) fn me(&self) -> Result<Fingerprint, StoreError> {
+        Ok(self.identity()?.ok_or(StoreError::Damaged)?.fingerprint())
     }
 
     /// The inbox, if the profile has one.

@@ -94,6 +94,20 @@ impl MessageId {
     }
 }
 
+impl AsRef<[u8]> for MessageId {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for MessageId {
+    type Error = ContentError;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, ContentError> {
+        Self::from_slice(bytes)
+    }
+}
+
 impl fmt::Debug for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MessageId(..)")

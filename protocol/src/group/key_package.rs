@@ -10,9 +10,9 @@ use openmls::treesync::LeafNodeSource;
 use openmls_traits::storage::StorageProvider as _;
 
 use super::error::{GroupError, Rejection};
+use super::fault::classify_key_package;
 use super::members::verify_credential;
 use super::profile::{capabilities, unlimited};
-use super::receive::classify_key_package;
 use super::state::EXTENSION_TYPE;
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::identity::{DeviceCredential, DeviceKey};

@@ -12,24 +12,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_wire::id::{ChainHead, EpochId, Sequence};
 use hushwire_wire::transcript::{CommitMark, Operation};
-use openmls::framing::errors::MessageDecryptionError;
-use openmls::group::{
-    ProcessMessageError, ProposalValidationError, StageCommitError, ValidationError,
-};
-use openmls::key_packages::errors::KeyPackageVerifyError;
 use openmls::prelude::tls_codec::Deserialize as _;
 use openmls::prelude::{
     LeafNode, MlsMessageBodyIn, MlsMessageIn, OpenMlsProvider as _, ProcessedMessage,
     ProcessedMessageContent, Proposal, ProtocolMessage, Sender, StagedCommit, WireFormat,
 };
 use openmls::treesync::LeafNodeSource;
-use openmls::treesync::errors::{LeafNodeValidationError, LifetimeError};
 use zeroize::Zeroizing;
 
 use super::Group;
 use super::binding::{Binding, LogPlace};
 use super::commit::read_change;
 use super::error::{GroupError, OpenError, Rejection};
+use super::fault::classify;
 use super::key_package::verify_leaf;
 use super::members::{LeafIndex, Member, Roster, stored_credential};
 use super::past::PastRoster;
@@ -43,7 +38,6 @@ use crate::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
 use crate::epoch::{ENVELOPE_KEY_COMPONENT, EPOCH_KEY_COMPONENT, EpochKeys};
 use crate::identity::DeviceCredential;
 use crate::provider::Provider;
-use crate::storage::MlsStoreError;
 
 /// What an entry turned out to be.
 #[derive(Debug)]
@@ -498,126 +492,5 @@ fn protocol_message(bytes: &[u8], format: WireFormat) -> Result<ProtocolMessage,
         MlsMessageBodyIn::PrivateMessage(message) => Ok(message.into()),
         MlsMessageBodyIn::PublicMessage(message) => Ok(message.into()),
         _ => Err(Rejection::WrongWireFormat),
-    }
-}
-
-/// Whose fault it is, and the code.
-fn classify(error: ProcessMessageError<MlsStoreError>) -> OpenError {
-    let rejection = match error {
-        ProcessMessageError::StorageError(error) => return error.into(),
-        ProcessMessageError::GroupStateError(_) => return GroupError::NotAMember.into(),
-        ProcessMessageError::InvalidCommit(StageCommitError::MissingDecryptionKey) => {
-            return GroupError::Store(MlsStoreError::Malformed).into();
-        }
-        ProcessMessageError::InvalidCommit(StageCommitError::ProposalValidationError(
-            ProposalValidationError::LeafNodeValidation(LeafNodeValidationError::Lifetime(error)),
-        )) => classify_lifetime(&error),
-        ProcessMessageError::InvalidCommit(_) | ProcessMessageError::LibraryError(_) => {
-            Rejection::InvalidCommit
-        }
-        ProcessMessageError::ValidationError(error) => classify_invalid(&error),
-        ProcessMessageError::IncompatibleWireFormat => Rejection::WrongWireFormat,
-        ProcessMessageError::UnauthorizedExternalApplicationMessage
-        | ProcessMessageError::UnauthorizedExternalCommitMessage
-        | ProcessMessageError::UnsupportedProposalType
-        | ProcessMessageError::MalformedSafeAad => Rejection::UnknownSender,
-    };
-    rejection.into()
-}
-
-const fn classify_invalid(error: &ValidationError) -> Rejection {
-    match error {
-        ValidationError::UnableToDecrypt(MessageDecryptionError::SecretTreeError(_)) => {
-            Rejection::KeyUnavailable
-        }
-        ValidationError::UnableToDecrypt(MessageDecryptionError::MalformedContent) => {
-            Rejection::MalformedMessage
-        }
-        ValidationError::UnableToDecrypt(_) => Rejection::UndecryptableMessage,
-        ValidationError::WrongEpoch
-        | ValidationError::WrongGroupId
-        | ValidationError::NoPastEpochData => Rejection::WrongEpoch,
-        ValidationError::UnknownMember | ValidationError::InvalidSenderType => {
-            Rejection::UnknownSender
-        }
-        ValidationError::InvalidSignature
-        | ValidationError::InvalidMembershipTag
-        | ValidationError::MissingMembershipTag
-        | ValidationError::InvalidLeafNodeSignature => Rejection::BadSignature,
-        ValidationError::KeyPackageVerifyError(error) => classify_key_package(error),
-        _ => Rejection::InvalidCommit,
-    }
-}
-
-/// What MLS finds wrong with a KeyPackage has one code, for who would add it and for who reads the
-/// commit (spec: GRP-127, GRP-149).
-pub(super) const fn classify_key_package(error: &KeyPackageVerifyError) -> Rejection {
-    match error {
-        KeyPackageVerifyError::LifetimeError(error) => classify_lifetime(error),
-        KeyPackageVerifyError::InvalidSignature
-        | KeyPackageVerifyError::InvalidLeafNodeSignature => Rejection::BadSignature,
-        KeyPackageVerifyError::LibraryError(_) => Rejection::InvalidCommit,
-        _ => Rejection::BadLeaf,
-    }
-}
-
-/// openmls asks the clock whether a lifetime is over. That it is limited is what matters, by every
-/// clock the same (spec: GRP-023, GRP-031). A clock from before 1970 says this of any lifetime, also of
-/// one that is not limited: then this device cannot judge the commit.
-pub(super) const fn classify_lifetime(error: &LifetimeError) -> Rejection {
-    match error {
-        LifetimeError::Expired { .. } | LifetimeError::NotValidYet { .. } => {
-            Rejection::LifetimeNotUnlimited
-        }
-        _ => Rejection::InvalidCommit,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limited_lifetime_has_one_code_whether_it_is_over_or_not() {
-        // spec: GRP-023, GRP-031
-        let over = || LifetimeError::Expired { not_after: 1, now: 2 };
-        let to_come = LifetimeError::NotValidYet { not_before: 2, now: 1 };
-        let of_package = |error: LifetimeError| {
-            let error = KeyPackageVerifyError::LifetimeError(error);
-            classify_invalid(&ValidationError::KeyPackageVerifyError(error))
-        };
-        assert_eq!(of_package(over()), Rejection::LifetimeNotUnlimited);
-        assert_eq!(of_package(to_come), Rejection::LifetimeNotUnlimited);
-        let unknown = LifetimeError::SystemTimeBeforeUnixEpoch;
-        assert_eq!(of_package(unknown), Rejection::InvalidCommit);
-        let of_leaf = LeafNodeValidationError::Lifetime(over());
-        let of_leaf = ProposalValidationError::LeafNodeValidation(of_leaf);
-        let of_leaf = StageCommitError::ProposalValidationError(of_leaf);
-        let found = classify(ProcessMessageError::InvalidCommit(of_leaf));
-        assert_eq!(found, Rejection::LifetimeNotUnlimited.into());
-    }
-
-    #[test]
-    fn every_failure_of_the_library_has_its_code() {
-        // spec: GRP-030
-        let undecryptable = |error| ValidationError::UnableToDecrypt(error);
-        let cases = [
-            (undecryptable(MessageDecryptionError::MalformedContent), 105),
-            (undecryptable(MessageDecryptionError::AeadError), 202),
-            (ValidationError::WrongEpoch, 301),
-            (ValidationError::WrongGroupId, 301),
-            (ValidationError::NoPastEpochData, 301),
-            (ValidationError::UnknownMember, 306),
-            (ValidationError::InvalidSenderType, 306),
-            (ValidationError::InvalidSignature, 204),
-            (ValidationError::InvalidMembershipTag, 204),
-            (ValidationError::MissingMembershipTag, 204),
-            (ValidationError::InvalidLeafNodeSignature, 204),
-            (ValidationError::NoPath, 304),
-        ];
-        for (error, code) in cases {
-            let shown = format!("{error:?}");
-            assert_eq!(classify_invalid(&error).code(), code, "{shown}");
-        }
     }
 }

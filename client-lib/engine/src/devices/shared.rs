@@ -172,7 +172,7 @@ pub(crate) fn take_list_told(
 /// Takes another device's list, or brings it and the own one together: two devices may have changed
 /// the list at once, and what each of them did counts (spec: IDN-063).
 fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let Ok(theirs) = DeviceList::decode(payload, &me) else { return Ok(()) };
     // spec: IDN-082
     if theirs.rank().version.is_beyond(work.now, CLOCK_OFF_MS) {

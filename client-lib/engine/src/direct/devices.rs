@@ -1,11 +1,5 @@
-//! The devices of a contact in the direct chat with them: which of them their person has told of, which
-//! are gone, and who was heard in which of the chat's groups.
-//!
-//! A thief who has a device of somebody can make groups of a direct chat in that person's name, with the
-//! lowest channel ids, and put the person's other devices there without a word to them. When the person
-//! revokes the device they tell their device list where that device is not any more. By it this side
-//! knows the thief, and the groups in which nobody but the thief was ever heard. On the thief's side of
-//! it, the other devices have been put into groups to which the contact was perhaps never invited.
+//! The devices of a contact in the direct chat with them: which of them their person has told of, and
+//! which are gone.
 
 use hushwire_protocol::{
     group::{Group, Member},
@@ -17,99 +11,34 @@ use hushwire_protocol::{
 use hushwire_wire::id::ChannelId;
 use serde::{Deserialize, Serialize};
 
-use super::{carry_on, let_go};
 use crate::{
-    command::{ChatNumber, Whose},
-    contacts, devices, groups, log,
+    contacts, groups, log,
     record::{GroupRecord, PurposeRecord, Record, id},
     store::{StoreError, Table},
     work::Work,
 };
-
-/// Devices that are noted as heard in a group: one of two is always another than the one that invites.
-const HEARD_MAX: usize = 2;
 
 /// What a contact's devices said of their list. Key: `listed `, fingerprint.
 #[derive(Default, Serialize, Deserialize)]
 struct ListedRecord {
     manager_counter: u64,
     version: u64,
-    /// Those that it names.
-    #[serde(with = "id::each", default)]
-    named: Vec<DeviceId>,
+    /// Those that it names; none in a row of a build before, which is passed over (spec: CLI-133).
+    #[serde(with = "id::each::option", default)]
+    named: Option<Vec<DeviceId>>,
 }
 
 impl Record for ListedRecord {
     const TABLE: Table = Table::Profile;
 }
 
-/// Who was heard in a group of a direct chat. Key: `heard `, channel.
-#[derive(Default, Serialize, Deserialize)]
-struct HeardRecord {
-    /// Devices of the contact, the first few.
-    #[serde(with = "id::each")]
-    devices: Vec<DeviceId>,
-    standing: Standing,
-}
-
-impl Record for HeardRecord {
-    const TABLE: Table = Table::Profile;
-}
-
-/// What a group of a direct chat is worth.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Standing {
-    /// As far as is known, the contact is there.
-    #[default]
-    Plain,
-    /// An own device that was revoked is or was there, and of the contact's devices none was heard.
-    Unheard,
-    /// One of their devices that are gone is there, and since that is known no other was heard.
-    Doubtful,
-}
-
 fn listed_key(person: &Fingerprint) -> Vec<u8> {
     [b"listed ", &person.as_bytes()[..]].concat()
 }
 
-fn heard_key(channel: &ChannelId) -> Vec<u8> {
-    [b"heard ", &channel.as_bytes()[..]].concat()
-}
-
 fn listed(work: &Work<'_>, person: &Fingerprint) -> Result<ListedRecord, StoreError> {
-    Ok(work.tx.load(&listed_key(person))?.unwrap_or_default())
-}
-
-fn heard_in(work: &Work<'_>, channel: &ChannelId) -> Result<HeardRecord, StoreError> {
-    Ok(work.tx.load(&heard_key(channel))?.unwrap_or_default())
-}
-
-/// How a group of a direct chat stands.
-pub(crate) fn standing(work: &Work<'_>, channel: &ChannelId) -> Result<Standing, StoreError> {
-    Ok(heard_in(work, channel)?.standing)
-}
-
-/// Takes a group for doubtful.
-#[cfg(test)]
-pub(super) fn doubt(work: &Work<'_>, channel: &ChannelId) {
-    let record = HeardRecord { standing: Standing::Doubtful, ..HeardRecord::default() };
-    work.tx.save(&heard_key(channel), &record).unwrap();
-}
-
-/// Whether another device than the one that invites was heard in a group: then the chat is not that
-/// device's alone (spec: LNK-114).
-pub(crate) fn is_shared(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    inviter: &DeviceId,
-) -> Result<bool, StoreError> {
-    let record = heard_in(work, channel)?;
-    Ok(record.devices.iter().any(|device| device != inviter))
-}
-
-/// Nothing more is heard in a group, and it is not told apart from others any more.
-pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) {
-    work.tx.remove(Table::Profile, &heard_key(channel));
+    let record = work.tx.load::<ListedRecord>(&listed_key(person))?;
+    Ok(record.filter(|record| record.named.is_some()).unwrap_or_default())
 }
 
 /// Whether a device of a contact is none of theirs any more (spec: LNK-111).
@@ -119,7 +48,7 @@ pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<
     let serial = credential.certificate().serial().0;
     let certified = (credential.manager_counter().0, serial);
     let known = certified <= (record.manager_counter, record.version);
-    Ok(known && !record.named.contains(&credential.device()))
+    Ok(known && record.named.is_some_and(|named| !named.contains(&credential.device())))
 }
 
 /// Whether a device speaks for its person in a group: one that is gone only where no other of theirs is
@@ -136,112 +65,14 @@ pub(crate) fn speaks(work: &Work<'_>, mls: &Group, sender: &Member) -> Result<bo
     Ok(true)
 }
 
-/// Whether what somebody says in a group is passed over: they speak for its person no more, and nobody
-/// else was heard there since (spec: LNK-112).
-pub(crate) fn is_passed_over(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    group: &GroupRecord,
-    sender: &Member,
-) -> Result<bool, StoreError> {
-    let is_direct = matches!(group.purpose, PurposeRecord::Direct { .. });
-    Ok(is_direct
-        && standing(work, channel)? == Standing::Doubtful
-        && is_gone(work, &sender.credential)?)
-}
-
-/// An entry of a member of a group was opened.
-pub(crate) fn heard(
+/// Notes what a contact says of their devices, if it is the newest word on that (spec: LNK-111). Says which
+/// groups it is about then.
+pub(super) fn note_list(
     work: &mut Work<'_>,
-    channel: &ChannelId,
-    group: &GroupRecord,
-    sender: &Member,
-) -> Result<(), StoreError> {
-    let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(()) };
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    if sender.identity() == me || is_gone(work, &sender.credential)? {
-        return Ok(());
-    }
-    let device = sender.device();
-    let mut record = heard_in(work, channel)?;
-    let new = record.devices.len() < HEARD_MAX && !record.devices.contains(&device);
-    let before = core::mem::take(&mut record.standing);
-    if new {
-        record.devices.push(device);
-    }
-    if new || before != Standing::Plain {
-        work.tx.save(&heard_key(channel), &record)?;
-    }
-    if before != Standing::Plain {
-        devices::catch_up(work, channel, &sender.identity())?;
-        carry_on(work, chat)?;
-    }
-    Ok(())
-}
-
-/// Whether own devices that are not in a direct group come into it (spec: LNK-112, LNK-120).
-pub(crate) fn takes_devices(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    group: &GroupRecord,
-) -> Result<bool, StoreError> {
-    let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(true) };
-    match standing(work, channel)? {
-        Standing::Plain => Ok(true),
-        Standing::Doubtful => Ok(false),
-        Standing::Unheard => {
-            for (other, group) in super::groups_of(work, chat)? {
-                if super::is_open(&group) && standing(work, &other)? == Standing::Plain {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
-    }
-}
-
-/// An own device was revoked: of the direct groups in which it is, those count less in which the contact
-/// was not heard (spec: LNK-120).
-pub(crate) fn own_gone(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
-    for channel in groups::channels(work)? {
-        let Some(group) = groups::record(work, &channel)? else { continue };
-        if !group.state.is_in() || !matches!(group.purpose, PurposeRecord::Direct { .. }) {
-            continue;
-        }
-        let own = credentials(work, &channel, &me)?;
-        if own.iter().any(|own| own.device() == *device) {
-            own_gone_from(work, &channel, &group)?;
-        }
-    }
-    Ok(())
-}
-
-/// An own device that was revoked is in a direct group, or was removed from it.
-pub(crate) fn own_gone_from(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    group: &GroupRecord,
-) -> Result<(), StoreError> {
-    let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(()) };
-    let mut record = heard_in(work, channel)?;
-    if !record.devices.is_empty() || record.standing != Standing::Plain {
-        return Ok(());
-    }
-    record.standing = Standing::Unheard;
-    work.tx.save(&heard_key(channel), &record)?;
-    carry_on(work, chat)
-}
-
-/// Takes what a contact says of their devices, if it is the newest word on that (spec: LNK-111). Said in
-/// the group of `channel`, which is not given up while it is read.
-pub(crate) fn take_list(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
     person: &Fingerprint,
     payload: &[u8],
-) -> Result<(), StoreError> {
-    let Ok(list) = DeviceList::decode(payload, person) else { return Ok(()) };
+) -> Result<Option<Vec<ChannelId>>, StoreError> {
+    let Ok(list) = DeviceList::decode(payload, person) else { return Ok(None) };
     let before = listed(work, person)?;
     let rank = DeviceListRank {
         manager_counter: ManagerCounter(before.manager_counter),
@@ -249,99 +80,16 @@ pub(crate) fn take_list(
     };
     // spec: IDN-082
     if list.rank() <= rank || list.rank().version.is_beyond(work.now, CLOCK_SKEW_MS) {
-        return Ok(());
+        return Ok(None);
     }
     let groups = open_channels(work, person)?;
     let record = ListedRecord {
         manager_counter: list.rank().manager_counter.0,
         version: list.rank().version.0,
-        named: list.devices().iter().map(|entry| entry.device).collect(),
+        named: Some(list.devices().iter().map(|entry| entry.device).collect()),
     };
     work.tx.save(&listed_key(person), &record)?;
-    sort_out(work, channel, person, groups)
-}
-
-/// Groups in which all devices of a contact are gone are given up; where one of them is gone, others
-/// have to be heard (spec: LNK-112).
-fn sort_out(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    person: &Fingerprint,
-    groups: Vec<ChannelId>,
-) -> Result<(), StoreError> {
-    let mut lost = Vec::new();
-    let mut kept = Vec::new();
-    for group in groups {
-        let theirs = credentials(work, &group, person)?;
-        let mut there = 0;
-        for credential in &theirs {
-            there += usize::from(!is_gone(work, credential)?);
-        }
-        if there < theirs.len() {
-            let mut record = heard_in(work, &group)?;
-            record.standing = Standing::Doubtful;
-            work.tx.save(&heard_key(&group), &record)?;
-        }
-        if there == 0 && !theirs.is_empty() && group != *channel {
-            lost.push(group);
-        } else {
-            kept.push(group);
-        }
-    }
-    let Some(chat) = contacts::load(work, person)?.and_then(|contact| contact.chat) else {
-        return Ok(());
-    };
-    let Some(next) = super::first(work, kept)? else { return Ok(()) };
-    for group in &lost {
-        let_go(work, group, &next)?;
-        // Its id is no reason for a lower one any more (spec: LNK-070).
-        work.tx.remove(Table::Group, group.as_bytes());
-        forget(work, group);
-    }
-    carry_on(work, chat)
-}
-
-/// This device came into a direct group. A device of the contact that is gone may be there, and where an
-/// own device brought this one, perhaps the contact is not (spec: LNK-112, LNK-120).
-pub(crate) fn entered(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    chat: ChatNumber,
-    person: &Fingerprint,
-    whose: Whose,
-) -> Result<(), StoreError> {
-    let mut record = heard_in(work, channel)?;
-    let mut standing = record.standing;
-    if whose == Whose::Mine && record.devices.is_empty() && is_heard_elsewhere(work, channel, chat)?
-    {
-        standing = standing.max(Standing::Unheard);
-    }
-    for credential in credentials(work, channel, person)? {
-        if is_gone(work, &credential)? {
-            standing = Standing::Doubtful;
-        }
-    }
-    if standing != record.standing {
-        record.standing = standing;
-        work.tx.save(&heard_key(channel), &record)?;
-    }
-    Ok(())
-}
-
-/// Whether the contact was heard in another group that can carry the chat.
-fn is_heard_elsewhere(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    chat: ChatNumber,
-) -> Result<bool, StoreError> {
-    for (other, group) in super::groups_of(work, chat)? {
-        let record = heard_in(work, &other)?;
-        let heard = record.standing == Standing::Plain && !record.devices.is_empty();
-        if other != *channel && super::is_open(&group) && heard {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    Ok(Some(groups))
 }
 
 /// The devices of somebody in a group.
@@ -368,9 +116,5 @@ pub(crate) fn open_channels(
             && group.state.is_in()
             && matches!(group.purpose, PurposeRecord::Direct { contact, .. } if contact.0 == number)
     };
-    let rows = work.tx.list::<GroupRecord>(&[], usize::MAX)?;
-    rows.iter()
-        .filter(|row| carries(&row.record))
-        .map(|row| ChannelId::from_slice(&row.key).map_err(|_| StoreError::Damaged))
-        .collect()
+    Ok(groups::all_where(work, carries)?.into_iter().map(|(channel, _)| channel).collect())
 }

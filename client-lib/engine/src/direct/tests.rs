@@ -1,17 +1,8 @@
-use hushwire_protocol::group::RuleVersion;
-use hushwire_wire::id::Timestamp;
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
-
 use super::*;
-use crate::{memory::MemoryStore, transaction::Transaction, work::Effects};
-
-fn with_work(test: impl FnOnce(&mut Work<'_>)) {
-    let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-    let (tx, effects) = (Transaction::new(&store), Effects::default());
-    let (now, rules) = (Timestamp(1), RuleVersion::SUPPORTED);
-    test(&mut Work { tx, rng: &mut rng, now, effects, rules });
-}
+use crate::{
+    profile, record,
+    work::trial::{with_profile, with_work},
+};
 
 #[test]
 fn each_lower_channel_leaves_most_of_the_room_below() {
@@ -43,11 +34,29 @@ fn a_doubtful_group_that_is_given_up_takes_no_room_from_the_ids_below() {
     // spec: LNK-070, LNK-112
     with_work(|work| {
         let [doubtful, plain, next] = [1, 2, 3].map(|byte| ChannelId::from_bytes([byte; 32]));
-        devices::doubt(work, &doubtful);
+        standing::doubt(work, &doubtful).unwrap();
         for channel in [doubtful, plain] {
             let_go(work, &channel, &next).unwrap();
         }
-        assert_eq!(devices::standing(work, &doubtful), Ok(Standing::Doubtful));
-        assert_eq!(devices::standing(work, &plain), Ok(Standing::Plain));
+        assert_eq!(standing::of(work, &doubtful), Ok(Standing::Doubtful));
+        assert_eq!(standing::of(work, &plain), Ok(Standing::Plain));
+    });
+}
+
+#[test]
+fn a_list_that_a_build_before_noted_says_of_nobody_that_they_are_gone() {
+    // spec: CLI-133, LNK-111
+    #[derive(serde::Serialize)]
+    struct Before {
+        manager_counter: u64,
+        version: u64,
+        gone: Vec<serde_bytes::ByteArray<16>>,
+    }
+    with_profile(|work, _| {
+        let there = profile::device(work).unwrap().credential;
+        let before = Before { manager_counter: u64::MAX, version: u64::MAX, gone: Vec::new() };
+        let key = [b"listed ", &there.identity().as_bytes()[..]].concat();
+        work.tx.put(Table::Profile, &key, record::encode(&before).unwrap());
+        assert_eq!(devices::is_gone(work, &there), Ok(false));
     });
 }

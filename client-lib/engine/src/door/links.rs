@@ -381,7 +381,7 @@ fn ask_anew(work: &mut Work<'_>, channel: &ChannelId, wish: Wish) -> Result<(), 
 /// Puts the cards of this identity's links again: they say something else by now, or the relay may not
 /// have them.
 pub(crate) fn put_again(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     if super::kept(work, channel)?.is_none() {
         return Ok(());
     }

@@ -215,7 +215,7 @@ pub(crate) fn admit(
     if !waits {
         return Ok(Step::Settled);
     }
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     if log::load_group(work, channel)?.state().allows(&me, Right::Add) == Allowed::Yes {
         packages::wish_person(work, channel, person)?;
     }

@@ -314,8 +314,7 @@ impl<S: Store> Engine<S> {
         }
     }
 
-    /// Follows the invitations of people who have become contacts since they came, and of devices
-    /// that have come to be known.
+    /// Looks again at the invitations that wait, when something that they may wait for has come.
     pub(super) fn pump_held(&mut self) -> Result<(), StoreError> {
         if !core::mem::take(&mut self.held_due) {
             return Ok(());

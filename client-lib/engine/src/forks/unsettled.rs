@@ -98,7 +98,7 @@ fn ask(
     groups::save(work, channel, &GroupRecord { unsettled, ..group })?;
     work.effects.channels.insert(*channel);
     // An invitation may be there already (spec: LNK-080).
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     rejoin::begin(work, channel)
 }
 

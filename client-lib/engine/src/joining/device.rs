@@ -7,13 +7,13 @@
 use hushwire_protocol::identity::{DeviceCredential, Fingerprint};
 
 use crate::{
-    devices, direct, event::InvitationRefusal, inbox::Fault, profile, store::StoreError, work::Work,
+    devices, direct, event::InvitationRefusal, inbox::Fault, store::StoreError, work::Work,
 };
 
 /// Refuses a device that is none of its person's, as far as this device knows them.
 pub(super) fn check(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<(), Fault> {
     let person = sender.identity();
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let known = if person == me {
         // Of a removal it reads before it gets the list that follows.
         devices::device_list(work)?.entry(sender.certificate()).is_ok()

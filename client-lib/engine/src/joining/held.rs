@@ -1,25 +1,24 @@
-//! Invitations of people who are no contacts yet. Nothing is joined by them; they wait, because a
-//! person's first card may come a little later: by the direct chat that was begun at the same time,
-//! or from another own device (spec: LNK-047).
+//! Invitations that wait: for their sender to become a contact, for the removal that they follow
+//! (spec: LNK-080), or for a group to be read (`unread`). Nothing is joined by them.
+//!
+//! A person's first card may come a little later than an invitation of theirs: by the direct chat that
+//! was begun at the same time, or from another own device (spec: LNK-047).
 
-use hushwire_protocol::{
-    group::joiner_of,
-    identity::{DeviceCredential, UnverifiedCredential},
-    invitation::InboxContent,
-};
-use hushwire_wire::{
-    id::{CapabilityId, ChannelId, Timestamp},
-    message::InboxItem,
-};
-use serde::{Deserialize, Serialize};
+pub(super) mod row;
 
-use super::{Came, unread::Word};
+use hushwire_protocol::{group::joiner_of, identity::DeviceCredential, invitation::InboxContent};
+use hushwire_wire::{id::ChannelId, message::InboxItem};
+
+pub(crate) use self::row::forget_held;
+use self::row::{HeldRecord, PREFIX, Room, Stage, until};
+use super::Came;
 use crate::{
     event::{Event, InvitationRefusal, Warning},
+    groups,
     inbox::Fault,
-    record::{Record, SecretBytes, by_number, id},
+    record::{GroupState, SecretBytes, by_number, credential},
     shelf,
-    store::{StoreError, Table},
+    store::StoreError,
     work::Work,
 };
 
@@ -29,53 +28,6 @@ const HELD_MAX: usize = 16;
 const HELD_OF_CAPABILITY_MAX: usize = 4;
 /// The most of one sender that are kept; their oldest gives way.
 const HELD_OF_ONE_MAX: usize = 2;
-/// How long one is kept, in milliseconds: 30 days.
-const HELD_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-pub(super) const PREFIX: &[u8] = b"held ";
-
-/// An invitation that waits. Key: `held `, place of its item in the inbox; of one that waits for what is
-/// not read, `held `, channel that it leads to, signature key of its sender.
-#[derive(Serialize, Deserialize)]
-pub(super) struct HeldRecord {
-    #[serde(with = "serde_bytes")]
-    pub(super) sender: Vec<u8>,
-    pub(super) content: SecretBytes,
-    /// What it came by; none in a row of a build before.
-    #[serde(with = "id::option", default)]
-    pub(super) capability: Option<CapabilityId>,
-    /// When it is not kept any more; zero in a row of a build before.
-    #[serde(default)]
-    pub(super) until_ms: u64,
-    /// What is read to its end before it is followed; none: it waits for something else.
-    #[serde(default)]
-    pub(super) reading: Option<Reading>,
-}
-
-/// What an invitation waits for that another group may speak against.
-#[derive(Clone, Copy, Serialize, Deserialize)]
-pub(super) struct Reading {
-    /// The group that is read.
-    #[serde(with = "id")]
-    pub(super) channel: ChannelId,
-    /// By whose word it leads a chat on, if it does.
-    pub(super) word: Option<Word>,
-    pub(super) stage: Stage,
-}
-
-/// How far that is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Stage {
-    /// It was looked at, and has to wait.
-    Unread,
-    /// Something speaks for it by now: it is looked at again.
-    Released,
-    /// The group was read to its end since it came, and says what it says.
-    Read,
-}
-
-impl Record for HeldRecord {
-    const TABLE: Table = Table::Profile;
-}
 
 /// Keeps an invitation, if it is for this device. Nobody drives out those of others: where there is no
 /// room left it is the new one that is passed over (spec: LNK-063, LNK-066).
@@ -102,17 +54,6 @@ pub(crate) fn hold(
     work.tx.save(&[PREFIX, &by_number(item.sequence.0)].concat(), &record)
 }
 
-/// Until when one that comes now is kept.
-pub(super) fn until(work: &Work<'_>) -> Timestamp {
-    work.now.plus_ms(HELD_LIFE_MS)
-}
-
-/// Until when one is kept that may have waited before: no longer for that (spec: LNK-066, CLI-187).
-pub(super) fn until_of(work: &Work<'_>, before_ms: Option<u64>) -> u64 {
-    let latest_ms = until(work).0;
-    before_ms.map_or(latest_ms, |before_ms| before_ms.min(latest_ms))
-}
-
 /// None is kept longer than one that comes now; nor is one of a build before, that noted no end
 /// (spec: CLI-137).
 pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
@@ -123,13 +64,6 @@ pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
         }
     }
     Ok(())
-}
-
-/// Whether one more is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    Made,
-    None,
 }
 
 /// Forgets what waited too long and, where there is room for one more then, the sender's oldest so that
@@ -146,7 +80,7 @@ fn make_room(
             forget_held(work, &row.key)?;
         } else if row.record.reading.is_some() {
             // They have a room of their own.
-        } else if credential(&row.record)?.identity() == sender.identity() {
+        } else if credential(&row.record.sender)?.identity() == sender.identity() {
             of_sender.push(row);
         } else {
             others.push(row);
@@ -165,27 +99,34 @@ fn make_room(
     Ok(Room::Made)
 }
 
-pub(super) fn credential(record: &HeldRecord) -> Result<DeviceCredential, StoreError> {
-    UnverifiedCredential::parse(&record.sender)
-        .and_then(UnverifiedCredential::verify)
-        .map_err(|_| StoreError::Damaged)
-}
-
 /// Keys of the invitations that wait and are to be looked at, oldest first.
 pub(crate) fn held(work: &Work<'_>) -> Result<Vec<Vec<u8>>, StoreError> {
     let mut keys = Vec::new();
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
-        if !super::unread::waits(work, &row.record)? {
+        if !waits(work, &row.record)? {
             keys.push(row.key);
         }
     }
     Ok(keys)
 }
 
-/// Follows an invitation that waits, if its sender is a contact by now.
+/// Whether it is known already that one has to wait: nothing was read since it was looked at. Where this
+/// device is not in that group any more, something else decides.
+fn waits(work: &Work<'_>, record: &HeldRecord) -> Result<bool, StoreError> {
+    let Some(reading) = record.reading.filter(|reading| reading.stage == Stage::Unread) else {
+        return Ok(false);
+    };
+    let group = groups::record(work, &reading.channel)?;
+    let leads_on = reading.word.is_some();
+    Ok(group.is_some_and(|group| {
+        group.state == GroupState::Member || (leads_on && group.state == GroupState::Stuck)
+    }))
+}
+
+/// Judges an invitation that waits again, from the beginning.
 pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let Some(record) = work.tx.load::<HeldRecord>(key)? else { return Ok(()) };
-    let sender = credential(&record)?;
+    let sender = credential(&record.sender)?;
     forget_held(work, key)?;
     // spec: LNK-066, CLI-187
     if record.until_ms <= work.now.0 {
@@ -218,20 +159,16 @@ pub(crate) fn forget_held_of(work: &mut Work<'_>, channel: &ChannelId) -> Result
     super::waiting::forget_of(work, channel)
 }
 
-/// Forgets an invitation that waits.
-pub(crate) fn forget_held(work: &Work<'_>, key: &[u8]) -> Result<(), StoreError> {
-    work.tx.remove(Table::Profile, key);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use hushwire_protocol::identity::{
         DeviceId, DeviceKey, DeviceSerial, ManagerCounter, ManagerKey, RecoveryPhrase, RootKey,
     };
+    use hushwire_wire::id::CapabilityId;
 
     use super::{
         super::unread::{Unread, still_unread, unread_words},
+        row::{HELD_LIFE_MS, Reading, Word, until_of},
         *,
     };
     use crate::{
@@ -279,6 +216,8 @@ mod tests {
             clock::cut_times(work).unwrap();
             let life = NOW.plus_ms(HELD_LIFE_MS).0;
             assert_eq!(ends(work), [life, soon, life]);
+            // Of a wish to join that noted none, likewise.
+            assert_eq!([None, Some(0)].map(|before| until_of(work, before)), [life; 2]);
         });
     }
 

@@ -14,7 +14,7 @@ use crate::{
     event::{Event, InvitationRefusal},
     groups,
     inbox::Fault,
-    log, profile,
+    log,
     record::PurposeRecord,
     store::StoreError,
     succession::{self, Ground, Standing},
@@ -61,7 +61,7 @@ fn direct(
     group: &Group,
     known: Option<PurposeRecord>,
 ) -> Result<PurposeRecord, Fault> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     let members = group.members().map_err(|error| Fault::Store(log::store_error(error)))?;
     let other = members.iter().map(|member| member.identity()).find(|identity| *identity != me);
     // An own device may invite before the other side is in; then nobody is named yet.

@@ -32,7 +32,7 @@ pub(super) fn check(
     invitation: &Invitation,
 ) -> Result<(), Fault> {
     let own = inbox::required(work)?.relay;
-    let me = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+    let me = work.me()?;
     let named = invitation.group.relay.to_string();
     if named == own {
         return Ok(());

@@ -17,14 +17,15 @@ use hushwire_protocol::{
     identity::{DeviceCredential, Fingerprint},
     invitation::{InboxContent, Invitation},
 };
-use hushwire_wire::id::{CapabilityId, ChannelId};
-use serde::{Deserialize, Serialize};
+use hushwire_wire::id::ChannelId;
 
-use super::held::{self, HeldRecord, PREFIX, Reading, Stage};
+use super::{
+    Came,
+    held::row::{self, HeldRecord, PREFIX, Reading, Stage, Word},
+};
 use crate::{
     command::ChatNumber,
-    groups, profile,
-    record::{GroupState, SecretBytes, Wish, WishNumber, id},
+    record::{SecretBytes, Wish, WishNumber, credential},
     shelf,
     store::StoreError,
     succession,
@@ -46,14 +47,6 @@ pub(crate) struct Unread {
     pub(crate) word: Option<Word>,
 }
 
-/// Somebody's word that a chat goes on in another group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Word {
-    pub(crate) chat: ChatNumber,
-    #[serde(with = "id")]
-    pub(crate) by: Fingerprint,
-}
-
 /// Keeps an invitation until a group was read to its end. Where there is no room it is passed over:
 /// what leads on from a group is offered there too (spec: CLI-202).
 pub(crate) fn hold_unread(
@@ -61,22 +54,21 @@ pub(crate) fn hold_unread(
     unread: &Unread,
     sender: &DeviceCredential,
     content: &[u8],
-    capability: Option<CapabilityId>,
-    until_ms: Option<u64>,
+    came: Came<'_>,
 ) -> Result<(), StoreError> {
     let Ok(InboxContent::Invitation(invitation)) = InboxContent::decode(content) else {
         return Ok(());
     };
     // Own devices read one inbox.
     let Ok(package) = joiner_of(&invitation.secrets) else { return Ok(()) };
-    if !shelf::has(work, &package)? || make_room(work, sender)? == held::Room::None {
+    if !shelf::has(work, &package)? || make_room(work, sender)? == row::Room::None {
         return Ok(());
     }
     let record = HeldRecord {
         sender: sender.to_bytes(),
         content: SecretBytes::new(content),
-        capability,
-        until_ms: held::until_of(work, until_ms),
+        capability: came.by.copied(),
+        until_ms: row::until_of(work, came.until_ms),
         reading: Some(Reading { channel: unread.channel, word: unread.word, stage: Stage::Unread }),
     };
     tell_first(work, unread)?;
@@ -105,39 +97,39 @@ fn key(invitation: &Invitation, sender: &DeviceCredential) -> Vec<u8> {
 pub(super) fn make_room(
     work: &Work<'_>,
     sender: &DeviceCredential,
-) -> Result<held::Room, StoreError> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+) -> Result<row::Room, StoreError> {
+    let me = work.me()?;
     let mut rows: BTreeMap<Fingerprint, Vec<(u64, Vec<u8>)>> = BTreeMap::new();
     for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
         if row.record.reading.is_none() {
             continue;
         }
         if row.record.until_ms <= work.now.0 {
-            held::forget_held(work, &row.key)?;
+            row::forget_held(work, &row.key)?;
             continue;
         }
-        let by = held::credential(&row.record)?.identity();
+        let by = credential(&row.record.sender)?.identity();
         rows.entry(by).or_default().push((row.record.until_ms, row.key));
     }
     let mine = rows.entry(sender.identity()).or_default();
     mine.sort_unstable();
     let surplus = (mine.len() + 1).saturating_sub(UNREAD_OF_ONE_MAX);
     for (_, oldest) in mine.drain(..surplus) {
-        held::forget_held(work, &oldest)?;
+        row::forget_held(work, &oldest)?;
     }
     let own = rows.remove(&me).is_some() && sender.identity() == me;
     if own || rows.values().map(Vec::len).sum::<usize>() < UNREAD_MAX {
-        return Ok(held::Room::Made);
+        return Ok(row::Room::Made);
     }
     let Some(most) = rows.values().max_by_key(|rows| rows.len()) else {
-        return Ok(held::Room::None);
+        return Ok(row::Room::None);
     };
     match most.iter().min() {
         Some((_, oldest)) if most.len() > 1 => {
-            held::forget_held(work, oldest)?;
-            Ok(held::Room::Made)
+            row::forget_held(work, oldest)?;
+            Ok(row::Room::Made)
         }
-        _ => Ok(held::Room::None),
+        _ => Ok(row::Room::None),
     }
 }
 
@@ -173,10 +165,11 @@ pub(crate) fn wait_unread(
     number: WishNumber,
     unread: &Unread,
 ) -> Result<(), StoreError> {
-    if let Some(Wish::JoinGroup { sender, content, until_ms, .. }) = wish::load(work, number)? {
-        let sender = super::waiting::credential(&sender)?;
-        let until_ms = Some(until_ms).filter(|until_ms| *until_ms > 0);
-        hold_unread(work, unread, &sender, content.expose(), None, until_ms)?;
+    if let Some(Wish::JoinGroup { sender, content, read, until_ms, .. }) = wish::load(work, number)?
+    {
+        let sender = credential(&sender)?;
+        let came = Came { by: None, read, until_ms };
+        hold_unread(work, unread, &sender, content.expose(), came)?;
     }
     work.settle(number);
     Ok(())
@@ -196,7 +189,7 @@ pub(crate) fn was_read(
             work.tx.save(&row.key, &row.record)?;
         }
     }
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     work.settle(number);
     Ok(Step::Settled)
 }
@@ -212,21 +205,8 @@ pub(crate) fn release(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Store
             work.tx.save(&row.key, &row.record)?;
         }
     }
-    work.effects.contacts = true;
+    work.effects.held_clearer = true;
     Ok(())
-}
-
-/// Whether it is known already that one has to wait: nothing was read since it was looked at. Where this
-/// device is not in that group any more, something else decides.
-pub(super) fn waits(work: &Work<'_>, record: &HeldRecord) -> Result<bool, StoreError> {
-    let Some(reading) = record.reading.filter(|reading| reading.stage == Stage::Unread) else {
-        return Ok(false);
-    };
-    let group = groups::record(work, &reading.channel)?;
-    let leads_on = reading.word.is_some();
-    Ok(group.is_some_and(|group| {
-        group.state == GroupState::Member || (leads_on && group.state == GroupState::Stuck)
-    }))
 }
 
 /// Whose word that a chat goes on elsewhere waits for what is not read.

@@ -14,7 +14,7 @@
 use hushwire_protocol::{
     attachment::{BlobSeal, Layout, open_blob},
     group::{GroupSnapshot, SNAPSHOT_BYTES_MAX, joiner_of},
-    identity::{DeviceCredential, Fingerprint, UnverifiedCredential},
+    identity::{DeviceCredential, Fingerprint},
     invitation::{InboxContent, Invitation, SnapshotBlob, SnapshotPlace},
 };
 use hushwire_wire::id::ChannelId;
@@ -24,8 +24,7 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     forks, groups,
     inbox::Fault,
-    profile,
-    record::{SecretBytes, Wish, WishNumber, number_of},
+    record::{SecretBytes, Wish, WishNumber, credential, number_of},
     shelf,
     store::{Order, Range, StoreError, Table},
     wish::{self, Ask, Step, Target, Wanted},
@@ -80,14 +79,14 @@ pub(super) fn begin(
         content: SecretBytes::new(content),
         tries: 0,
         read: came.read,
-        until_ms: held::until_of(work, came.until_ms),
+        until_ms: Some(held::row::until_of(work, came.until_ms)),
     })?;
     Ok(())
 }
 
 /// The oldest of an identity that has too many gives way to one more of it (spec: LNK-085).
 fn make_room(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<(), StoreError> {
-    let me = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me = work.me()?;
     if sender.identity() == me {
         return Ok(());
     }
@@ -105,12 +104,6 @@ fn make_room(work: &mut Work<'_>, sender: &DeviceCredential) -> Result<(), Store
         work.settle(oldest);
     }
     Ok(())
-}
-
-pub(super) fn credential(bytes: &[u8]) -> Result<DeviceCredential, StoreError> {
-    UnverifiedCredential::parse(bytes)
-        .and_then(UnverifiedCredential::verify)
-        .map_err(|_| StoreError::Damaged)
 }
 
 fn invitation_in(content: &SecretBytes) -> Result<Box<Invitation>, StoreError> {

@@ -1,10 +1,7 @@
 //! Devices that this one granted and that have not spoken in the own group yet: one that never comes is
 //! revoked (spec: IDN-072), and one that keys change for is withdrawn (spec: IDN-063).
 
-use hushwire_protocol::{
-    group::{Group, Member},
-    identity::DeviceId,
-};
+use hushwire_protocol::{group::Member, identity::DeviceId};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -76,8 +73,7 @@ pub(crate) fn has_no_package(work: &mut Work<'_>, device: &DeviceId) -> Result<(
 /// Whether a device came into the own group: its key packages are used up, or not there yet.
 fn is_in_own_group(work: &mut Work<'_>, device: &DeviceId) -> Result<bool, StoreError> {
     let identity = work.identity()?.ok_or(StoreError::Damaged)?;
-    let provider = work.provider();
-    let Ok(Some(group)) = Group::load(&provider, &identity.own_group) else { return Ok(false) };
+    let Some(group) = groups::state_of(work, &identity.own_group) else { return Ok(false) };
     let is_it = |member: &Member| member.credential.device() == *device;
     Ok(groups::members_of(&group)?.iter().any(is_it))
 }

@@ -50,24 +50,6 @@ pub(crate) struct CommitRecord {
     pub(crate) invitees: Vec<Invitee>,
 }
 
-/// For whom each of the Welcomes of a commit is.
-fn invitees(welcomes: Vec<JoinerWelcome>, added: &Joiners) -> Vec<Invitee> {
-    let invitee = |welcome: JoinerWelcome| {
-        let person = *added.get(&welcome.joiner)?;
-        Some(Invitee { person, secrets: welcome.secrets })
-    };
-    welcomes.into_iter().filter_map(invitee).collect()
-}
-
-/// Whose the key packages are that a commit adds.
-type Joiners = BTreeMap<KeyPackageReference, Fingerprint>;
-
-fn joiners(intent: &CommitIntent) -> Joiners {
-    let joiner =
-        |package: &VerifiedKeyPackage| (package.reference(), package.credential().identity());
-    intent.add.iter().map(joiner).collect()
-}
-
 impl CommitRecord {
     /// Keys of the epoch that the commit opens.
     pub(crate) fn next_keys(&self) -> Result<EpochKeys, StoreError> {
@@ -238,4 +220,22 @@ pub(crate) fn own_commit(
     let Some(commit) = row.as_ref().and_then(|row| row.commit.as_ref()) else { return Ok(None) };
     let commit = crate::record::decode(commit.expose())?;
     Ok(Some(OwnCommit { number: WishNumber(number), commit }))
+}
+
+/// For whom each of the Welcomes of a commit is.
+fn invitees(welcomes: Vec<JoinerWelcome>, added: &Joiners) -> Vec<Invitee> {
+    let invitee = |welcome: JoinerWelcome| {
+        let person = *added.get(&welcome.joiner)?;
+        Some(Invitee { person, secrets: welcome.secrets })
+    };
+    welcomes.into_iter().filter_map(invitee).collect()
+}
+
+/// Whose the key packages are that a commit adds.
+type Joiners = BTreeMap<KeyPackageReference, Fingerprint>;
+
+fn joiners(intent: &CommitIntent) -> Joiners {
+    let joiner =
+        |package: &VerifiedKeyPackage| (package.reference(), package.credential().identity());
+    intent.add.iter().map(joiner).collect()
 }

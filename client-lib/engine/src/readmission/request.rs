@@ -20,7 +20,6 @@ use crate::{
     inbox::Fault,
     log, own_group,
     packages::SUITE,
-    profile,
     record::{GroupState, PurposeRecord},
     store::StoreError,
     work::Work,
@@ -152,7 +151,7 @@ fn ask_person(
 
 /// Whether this request was made by this very device: its own inbox brings it back.
 pub(crate) fn is_own(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
-    let me: Fingerprint = profile::fingerprint(work).map_err(|_| StoreError::Damaged)?;
+    let me: Fingerprint = work.me()?;
     let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
     Ok(sender.identity() == me && sender.device() == device)
 }

@@ -36,7 +36,8 @@ pub(crate) struct GroupRecord {
     /// When it came back lately, by being added again.
     #[serde(default)]
     pub(crate) rejoined_ms: Vec<u64>,
-    /// Whose word of where it goes on the person follows (spec: CLI-200).
+    /// Whose word of where it goes on the person follows (spec: CLI-200); none in a row of a build
+    /// before: they are asked again (spec: CLI-133).
     #[serde(default, with = "id::option")]
     pub(crate) follows: Option<Fingerprint>,
     /// The successor that the person followed, which a word from the future needs (spec: CLI-210).

@@ -1,7 +1,10 @@
 //! Durable wishes: what this device will go on trying to do until it is done or cannot be.
 
-use hushwire_protocol::identity::{DeviceId, Fingerprint};
-use hushwire_wire::id::{CapabilityId, ChannelId, EpochId, InboxId};
+use hushwire_protocol::{
+    content::MessageId,
+    identity::{DeviceId, Fingerprint},
+};
+use hushwire_wire::id::{CapabilityId, ChannelId, EpochId, InboxId, SlotId};
 use serde::{Deserialize, Serialize};
 
 use super::{ChangeRecord, Record, SecretBytes, id};
@@ -48,7 +51,8 @@ pub(crate) enum Wish {
     SendReceipts {
         #[serde(with = "id")]
         channel: ChannelId,
-        messages: Vec<serde_bytes::ByteArray<32>>,
+        #[serde(with = "id::each")]
+        messages: Vec<MessageId>,
         not_before_ms: u64,
     },
     /// A contact with all devices is in the group. It gathers what that takes; `CommitAdditions` adds.
@@ -108,10 +112,10 @@ pub(crate) enum Wish {
         /// Whether what it leads on from was read to its end since it came (spec: CLI-187).
         #[serde(default)]
         read: bool,
-        /// Until when it is kept, should it have to wait for something else; zero in a row of a build
-        /// before.
+        /// Until when it is kept, should it have to wait for something else; none, or zero, in a row of
+        /// a build before.
         #[serde(default)]
-        until_ms: u64,
+        until_ms: Option<u64>,
     },
     /// A device of this identity is not in the group.
     RemoveDevice {
@@ -293,7 +297,7 @@ pub(crate) enum Wish {
     /// A device has no place in the inbox.
     DropSlot {
         #[serde(with = "id")]
-        slot: hushwire_wire::id::SlotId,
+        slot: SlotId,
     },
 }
 
@@ -349,8 +353,9 @@ pub(crate) struct Shown {
 /// Key packages that were gathered for an addition.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct Packages {
-    /// Slots of which a package is still needed, 16 bytes each.
-    pub(crate) missing: Vec<serde_bytes::ByteArray<16>>,
+    /// Slots of which a package is still needed.
+    #[serde(with = "id::each")]
+    pub(crate) missing: Vec<SlotId>,
     /// Whether `missing` was filled from the device list.
     pub(crate) listed: bool,
     /// Opened key packages.

@@ -8,7 +8,10 @@ use hushwire_protocol::{
 use hushwire_wire::id::{ChannelId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Stage, SuccessionRecord, former, is_ahead, load, offering, save};
+use super::{
+    former, offering,
+    word::{Stage, SuccessionRecord, is_ahead, load, save},
+};
 use crate::{
     changing, chats,
     command::{
@@ -220,7 +223,7 @@ pub(crate) fn came(
     kept.roles = rest;
     let owner = MemberRole::Owner;
     if kept.own != owner && roles.iter().any(|entry| entry.role == owner) {
-        let person = work.identity()?.ok_or(StoreError::Damaged)?.fingerprint();
+        let person = work.me()?;
         roles.push(RoleRecord { person, role: kept.own });
         kept.own = owner;
     }

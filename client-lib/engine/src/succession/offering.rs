@@ -12,7 +12,7 @@ use hushwire_wire::{
     transcript::Operation,
 };
 
-use super::load;
+use super::word::load;
 use crate::{
     control, door, groups, log,
     record::{GroupState, Wish, WishNumber},

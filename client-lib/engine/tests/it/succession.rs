@@ -231,11 +231,11 @@ fn who_follows_one_admin_follows_no_other() {
     crew.world.pass(120_000);
     assert_eq!(succeeded(&mut crew.world, alice), 1);
     let [of_first, of_second] = [first, second].map(|place| crew.fingerprint(place));
-    let offered = crew.events(ALICE).into_iter().filter_map(|event| match event {
+    let mut offered = crew.events(ALICE).into_iter().filter_map(|event| match event {
         Event::SuccessorOffered { by, .. } => Some(by),
         _ => None,
     });
-    assert_eq!(offered.last(), Some(of_second.clone()));
+    assert_eq!(offered.next_back(), Some(of_second.clone()));
     let follow = Command::GroupFollow { chat, by: Some(of_first) };
     let follow = crew.world.try_ask(alice, follow);
     assert!(matches!(follow, Err(CommandError::NoSuccessor)), "{follow:?}");

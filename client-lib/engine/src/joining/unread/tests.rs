@@ -1,15 +1,15 @@
 use hushwire_protocol::{
-    group::{GroupSnapshot, RuleVersion},
+    group::GroupSnapshot,
     invitation::{GroupAddress, Purpose, SnapshotPlace, SuiteCode},
 };
-use hushwire_wire::id::{EpochId, Timestamp};
-use rand_chacha::ChaCha20Rng;
-use rand_core::SeedableRng as _;
+use hushwire_wire::id::EpochId;
 
 use super::*;
-use crate::{invitations, memory::MemoryStore, packages, transaction::Transaction, work::Effects};
+use crate::{
+    invitations, packages, profile,
+    work::trial::{NOW, with_profile},
+};
 
-const NOW: Timestamp = Timestamp(1_800_000_000_000);
 const CHANNEL: ChannelId = ChannelId::from_bytes([1; 32]);
 const RELAY: &str = "relay.example:4433#AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
@@ -36,36 +36,34 @@ fn invitation(work: &mut Work<'_>) -> Vec<u8> {
 #[test]
 fn what_is_put_by_again_is_kept_no_longer_for_that() {
     // spec: CLI-187, LNK-066
-    let (store, mut rng) = (MemoryStore::default(), ChaCha20Rng::seed_from_u64(1));
-    let (tx, effects) = (Transaction::new(&store), Effects::default());
-    let rules = RuleVersion::SUPPORTED;
-    let mut work = Work { tx, rng: &mut rng, now: NOW, effects, rules };
-    profile::create(&mut work, "Alice", RELAY).unwrap();
-    let sender = profile::device(&work).unwrap().credential;
-    let content = invitation(&mut work);
-    let unread = Unread { channel: CHANNEL, word: None };
-    hold_unread(&mut work, &unread, &sender, &content, None, None).unwrap();
-    let ends = |work: &Work<'_>| {
-        let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX).unwrap();
-        rows.into_iter().map(|row| row.record.until_ms).collect::<Vec<_>>()
-    };
-    let until_ms = held::until(&work).0;
-    assert_eq!(ends(&work), [until_ms]);
-    // Its snapshot had to be fetched, and then something has to be read once more.
-    work.now = NOW.plus_ms(1_000_000);
-    let wish = Wish::JoinGroup {
-        channel: CHANNEL,
-        relay: RELAY.to_owned(),
-        sender: sender.to_bytes(),
-        content: SecretBytes::new(&content),
-        tries: 0,
-        read: false,
-        until_ms,
-    };
-    let number = work.wish(wish).unwrap();
-    wait_unread(&mut work, number, &unread).unwrap();
-    assert_eq!(ends(&work), [until_ms]);
-    // Another one that comes now is kept for its own time.
-    hold_unread(&mut work, &unread, &sender, &content, None, None).unwrap();
-    assert_eq!(ends(&work), [held::until(&work).0]);
+    with_profile(|work, _| {
+        let sender = profile::device(work).unwrap().credential;
+        let content = invitation(work);
+        let unread = Unread { channel: CHANNEL, word: None };
+        let came = Came { by: None, read: false, until_ms: None };
+        hold_unread(work, &unread, &sender, &content, came).unwrap();
+        let ends = |work: &Work<'_>| {
+            let rows = work.tx.list::<HeldRecord>(PREFIX, usize::MAX).unwrap();
+            rows.into_iter().map(|row| row.record.until_ms).collect::<Vec<_>>()
+        };
+        let until_ms = row::until(work).0;
+        assert_eq!(ends(work), [until_ms]);
+        // Its snapshot had to be fetched, and then something has to be read once more.
+        work.now = NOW.plus_ms(1_000_000);
+        let wish = Wish::JoinGroup {
+            channel: CHANNEL,
+            relay: RELAY.to_owned(),
+            sender: sender.to_bytes(),
+            content: SecretBytes::new(&content),
+            tries: 0,
+            read: false,
+            until_ms: Some(until_ms),
+        };
+        let number = work.wish(wish).unwrap();
+        wait_unread(work, number, &unread).unwrap();
+        assert_eq!(ends(work), [until_ms]);
+        // Another one that comes now is kept for its own time.
+        hold_unread(work, &unread, &sender, &content, came).unwrap();
+        assert_eq!(ends(work), [row::until(work).0]);
+    });
 }

@@ -17,7 +17,7 @@ use hushwire_wire::{
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-use super::{DAY_MS, anew, home};
+use super::{anew, home};
 use crate::{
     invitations::{refusals, send},
     world::{Who, World, puppet::verified},

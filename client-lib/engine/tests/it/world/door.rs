@@ -164,7 +164,7 @@ impl World {
         self.tell_in_group(who, &channel, entries);
     }
 
-    /// The same, of anything.
+    /// Says control entries in a group, whatever its client would say.
     pub(crate) fn tell_in_group(
         &mut self,
         who: Who,

@@ -20,7 +20,7 @@ fn record(rank: SuccessorRank, stage: Stage, left_out: &[u8]) -> SuccessionRecor
         channel: rank.channel,
         stage,
         since_ms: 0,
-        left_out: bytes_of(&left_out),
+        left_out,
         roster: None,
     }
 }
