@@ -87,6 +87,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_wrong_signature_of_a_key_package_is_a_wrong_signature() {
+        // spec: GRP-127, GRP-149, GRP-150
+        let of = |error| classify_invalid(&ValidationError::KeyPackageVerifyError(error));
+        assert_eq!(of(KeyPackageVerifyError::InvalidSignature), Rejection::BadSignature);
+        assert_eq!(of(KeyPackageVerifyError::InvalidLeafNodeSignature), Rejection::BadSignature);
+        assert_eq!(of(KeyPackageVerifyError::InvalidProtocolVersion), Rejection::BadLeaf);
+    }
+
+    #[test]
     fn a_limited_lifetime_has_one_code_whether_it_is_over_or_not() {
         // spec: GRP-023, GRP-031
         let over = || LifetimeError::Expired { not_after: 1, now: 2 };
