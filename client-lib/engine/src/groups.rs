@@ -174,22 +174,9 @@ pub(crate) fn form_as(
     let epoch = transcript::root_epoch_id(&channel, &key, &Nonce::from_bytes(nonce));
     advance::begin_epoch(work, &channel, &epoch, &created.keys)?;
     let group = GroupRecord {
-        relay: inbox.relay,
-        purpose,
         state: GroupState::Creating,
-        epoch,
-        contest: None,
         opened: !matches!(purpose, PurposeRecord::Direct { .. }),
-        epoch_since_ms: work.now.0,
-        last_roster: Vec::new(),
-        invited_by: None,
-        stuck: None,
-        rejoined_ms: Vec::new(),
-        follows: None,
-        follows_to: None,
-        rules: created.group.state().rules.0,
-        refresh: None,
-        unsettled: None,
+        ..GroupRecord::begun(work.now, &inbox.relay, purpose, epoch, created.group.state().rules)
     };
     save(work, &channel, &group)?;
     refreshing::renewed(work, &channel)?;

@@ -434,7 +434,13 @@ fn enter(
         Some(known) => known.invited_by,
         None => (!from_me && asked.is_none()).then(|| sender.identity()),
     };
-    let row = record_of(work, invitation, joined, purpose);
+    let row = GroupRecord::begun(
+        work.now,
+        &invitation.group.relay.to_string(),
+        purpose,
+        invitation.group.epoch,
+        joined.group.state().rules,
+    );
     let record = GroupRecord { invited_by, rejoined_ms, ..row };
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;
@@ -457,33 +463,6 @@ fn enter(
         }
     }
     Ok(())
-}
-
-/// The row of a group that this device comes into for the first time, by its own doing.
-fn record_of(
-    work: &Work<'_>,
-    invitation: &Invitation,
-    joined: &Joined,
-    purpose: PurposeRecord,
-) -> GroupRecord {
-    GroupRecord {
-        relay: invitation.group.relay.to_string(),
-        purpose,
-        state: GroupState::Member,
-        epoch: invitation.group.epoch,
-        contest: None,
-        opened: true,
-        epoch_since_ms: work.now.0,
-        last_roster: Vec::new(),
-        invited_by: None,
-        stuck: None,
-        rejoined_ms: Vec::new(),
-        follows: None,
-        follows_to: None,
-        rules: joined.group.state().rules.0,
-        refresh: None,
-        unsettled: None,
-    }
 }
 
 /// Who came and who went while this device was not in, is told like a commit that does it: also who was

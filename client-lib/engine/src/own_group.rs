@@ -11,7 +11,6 @@
 //! | member | invitation to one of higher rank | member | kept; this group is read to its end first |
 //! | member, read to its end | the same invitation | member, elsewhere | followed |
 //! | any | invitation to one of lower rank | – | passed over |
-//! | any | invitation to one of higher rank, too often | as before | kept; followed when that is over |
 //!
 //! What each device knows of what all share is said again in the new group: nothing that only one of
 //! them had read in the old one is lost.
@@ -335,14 +334,12 @@ pub(crate) fn check_read(
     invitation: &Invitation,
     read: bool,
 ) -> Result<(), Fault> {
-    if !leads_elsewhere(work, invitation)? {
-        return Ok(());
+    match well(work)? {
+        Some(channel) if !read && leads_elsewhere(work, invitation)? => {
+            Err(Fault::Unread(Unread { channel, word: None }))
+        }
+        _ => Ok(()),
     }
-    let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    if !read && well(work)?.is_some() {
-        return Err(Fault::Unread(Unread { channel, word: None }));
-    }
-    Ok(())
 }
 
 /// Whether this device goes along to an own group that it was invited to.

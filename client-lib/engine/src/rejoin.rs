@@ -16,8 +16,6 @@
 //!
 //! `spec/links.md` has the request, `readmission` the other side.
 
-use core::cmp::Reverse;
-
 use hushwire_protocol::{
     identity::{DeviceKey, Fingerprint},
     invitation::{InboxContent, RejoinRequest, rejoin::RejoinTerms},
@@ -76,17 +74,10 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
 
 /// Whether a group was come back to so often that it rests (spec: CLI-162, CLI-207).
 pub(crate) fn is_too_often(work: &Work<'_>, group: &GroupRecord) -> bool {
-    rests_until(work, group).is_some()
-}
-
-/// Until when it rests, if it was come back to so often (spec: CLI-162, CLI-207).
-fn rests_until(work: &Work<'_>, group: &GroupRecord) -> Option<Timestamp> {
     let ends = group.rejoined_ms.iter().map(|at_ms| at_ms.saturating_add(REJOINS_SPAN_MS));
     // What a clock noted that was far ahead says nothing.
     let last_ms = work.now.plus_ms(2 * REJOINS_SPAN_MS).0;
-    let mut recent: Vec<u64> = ends.filter(|end| *end > work.now.0 && *end <= last_ms).collect();
-    recent.sort_unstable_by_key(|end_ms| Reverse(*end_ms));
-    recent.get(REJOINS_MAX - 1).map(|end_ms| Timestamp(*end_ms))
+    ends.filter(|end| *end > work.now.0 && *end <= last_ms).count() >= REJOINS_MAX
 }
 
 /// When a group was come back to lately, now the last of them.

@@ -141,14 +141,7 @@ pub(crate) fn takes_devices(
     match of(work, channel)? {
         Standing::Plain => Ok(true),
         Standing::Doubtful => Ok(false),
-        Standing::Unheard => {
-            for (other, group) in super::groups_of(work, chat)? {
-                if super::is_open(&group) && of(work, &other)? == Standing::Plain {
-                    return Ok(false);
-                }
-            }
-            Ok(true)
-        }
+        Standing::Unheard => Ok(!has_other(work, channel, chat, |_| true)?),
     }
 }
 
@@ -156,11 +149,10 @@ pub(crate) fn takes_devices(
 /// was not heard (spec: LNK-120).
 pub(crate) fn own_revoked(work: &mut Work<'_>, device: &DeviceId) -> Result<(), StoreError> {
     let me = work.me()?;
-    for channel in groups::channels(work)? {
-        let Some(group) = groups::record(work, &channel)? else { continue };
-        if !group.state.is_in() || !matches!(group.purpose, PurposeRecord::Direct { .. }) {
-            continue;
-        }
+    let is_direct = |group: &GroupRecord| {
+        group.state.is_in() && matches!(group.purpose, PurposeRecord::Direct { .. })
+    };
+    for (channel, group) in groups::all_where(work, is_direct)? {
         let own = credentials(work, &channel, &me)?;
         if own.iter().any(|own| own.device() == *device) {
             unheard_from(work, &channel, &group)?;
@@ -234,7 +226,10 @@ pub(crate) fn entered(
 ) -> Result<(), StoreError> {
     let mut record = heard_in(work, channel)?;
     let mut standing = record.standing;
-    if whose == Whose::Mine && record.devices.is_empty() && is_heard_elsewhere(work, channel, chat)?
+    let is_heard = |other: &HeardRecord| !other.devices.is_empty();
+    if whose == Whose::Mine
+        && record.devices.is_empty()
+        && has_other(work, channel, chat, is_heard)?
     {
         standing = standing.max(Standing::Unheard);
     }
@@ -250,16 +245,17 @@ pub(crate) fn entered(
     Ok(())
 }
 
-/// Whether the contact was heard in another group that can carry the chat.
-fn is_heard_elsewhere(
+/// Whether the chat has another plain group that can carry it, of which this holds.
+fn has_other(
     work: &Work<'_>,
     channel: &ChannelId,
     chat: ChatNumber,
+    holds: impl Fn(&HeardRecord) -> bool,
 ) -> Result<bool, StoreError> {
     for (other, group) in super::groups_of(work, chat)? {
         let record = heard_in(work, &other)?;
-        let heard = record.standing == Standing::Plain && !record.devices.is_empty();
-        if other != *channel && super::is_open(&group) && heard {
+        let plain = record.standing == Standing::Plain;
+        if other != *channel && super::is_open(&group) && plain && holds(&record) {
             return Ok(true);
         }
     }

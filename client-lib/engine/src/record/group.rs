@@ -1,7 +1,7 @@
 //! Groups and their epochs.
 
 use hushwire_protocol::{epoch::EpochKeys, group::RuleVersion, identity::Fingerprint};
-use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId};
+use hushwire_wire::id::{ChainHead, ChannelId, EntryId, EpochId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Caution, LeftRecord, Record, Search, SecretBytes, StatementRecord, Unsettled, id};
@@ -100,6 +100,36 @@ pub(crate) struct StuckRecord {
 
 impl Record for GroupRecord {
     const TABLE: Table = Table::Group;
+}
+
+impl GroupRecord {
+    /// The row of a group that this device is in from now on, as if nothing had happened there.
+    pub(crate) fn begun(
+        now: Timestamp,
+        relay: &str,
+        purpose: PurposeRecord,
+        epoch: EpochId,
+        rules: RuleVersion,
+    ) -> Self {
+        Self {
+            relay: relay.to_owned(),
+            purpose,
+            state: GroupState::Member,
+            epoch,
+            contest: None,
+            opened: true,
+            epoch_since_ms: now.0,
+            last_roster: Vec::new(),
+            invited_by: None,
+            stuck: None,
+            rejoined_ms: Vec::new(),
+            follows: None,
+            follows_to: None,
+            rules: rules.0,
+            refresh: None,
+            unsettled: None,
+        }
+    }
 }
 
 /// What a group is for, on this device.

@@ -5,7 +5,7 @@ use hushwire_engine::{
     event::{Event, Warning},
 };
 
-use hushwire_wire::message::Answer;
+use hushwire_wire::{frame::AnswerFrame, id::EpochId, message::Answer};
 
 use super::{ALICE, BOB, CAROL, link_of, succeeded};
 use crate::{
@@ -31,6 +31,18 @@ fn form_anew(crew: &mut Crew) {
     crew.succeed(BOB, &[]).unwrap();
     crew.world.set_online(crew.people[BOB], true);
     crew.world.pass(5 * MINUTE_MS);
+}
+
+/// Nobody hears anything of the log of an epoch.
+fn without_log_of(epoch: EpochId) -> impl FnMut(AnswerFrame) -> Option<AnswerFrame> {
+    move |frame| {
+        let withheld = match &frame.answer {
+            Answer::Entry(entry) => entry.epoch == epoch,
+            Answer::EpochEnd(end) => end.epoch == epoch,
+            _ => false,
+        };
+        (!withheld).then_some(frame)
+    }
 }
 
 /// Carol is with Alice, in the chat that she had, and Bob is not.
@@ -85,14 +97,7 @@ fn a_removed_owner_takes_nobody_along_by_a_link() {
     // comes before the log.
     let carol = crew.people[CAROL];
     let epoch = crew.world.steal(carol, &crew.channel).epoch;
-    crew.world.set_tamper(move |frame| {
-        let withheld = match &frame.answer {
-            Answer::Entry(entry) => entry.epoch == epoch,
-            Answer::EpochEnd(end) => end.epoch == epoch,
-            _ => false,
-        };
-        (!withheld).then_some(frame)
-    });
+    crew.world.set_tamper(without_log_of(epoch));
     crew.world.set_online(carol, true);
     crew.world.ask(carol, Command::GroupJoin { link });
     crew.world.pass(MINUTE_MS);
@@ -119,14 +124,7 @@ fn a_removed_owner_takes_nobody_along_whose_network_withholds_the_removal() {
     crew.world.set_online(crew.people[BOB], false);
     // She is online, has read all, and hears nothing of the log from now on.
     let epoch = crew.world.steal(crew.people[CAROL], &crew.channel).epoch;
-    crew.world.set_tamper(move |frame| {
-        let withheld = match &frame.answer {
-            Answer::Entry(entry) => entry.epoch == epoch,
-            Answer::EpochEnd(end) => end.epoch == epoch,
-            _ => false,
-        };
-        (!withheld).then_some(frame)
-    });
+    crew.world.set_tamper(without_log_of(epoch));
     let (chat, member) = (crew.chats[ALICE], crew.fingerprint(BOB));
     crew.world.ask(crew.people[ALICE], Command::GroupRemove { chat, member });
     crew.world.pass(MINUTE_MS);
