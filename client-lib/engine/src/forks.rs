@@ -37,7 +37,7 @@ pub(crate) use self::{
     roster::forget as forget_rosters,
     speaking::{Noted, due, noted},
     unsettled::{as_asked, sought},
-    watching::{Urgency, Watched, cut_times, examine, expired, kept, watched},
+    watching::{Urgency, Watched, cut_times, examine, expired, in_vain, kept, watched},
 };
 use crate::{
     clock,
@@ -46,7 +46,7 @@ use crate::{
     groups, log, messages,
     record::{
         CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying, Side,
-        Unsettled, Verdict, by_channel,
+        Unsettled, Verdict, Watch, by_channel,
     },
     store::StoreError,
     stuck, succession,
@@ -55,6 +55,9 @@ use crate::{
 
 /// For how long an epoch is watched after this device left it, in milliseconds: a day.
 const FORK_WATCH_MS: u64 = 24 * 60 * 60 * 1000;
+/// How much of that the time between two looks counts at most, in milliseconds: 6 hours, whatever the
+/// clock says.
+const WATCH_GAP_MAX_MS: u64 = 6 * 60 * 60 * 1000;
 /// For how long a device is unsettled before it asks to be added again, in milliseconds: an hour.
 const FORK_WAIT_MS: u64 = 60 * 60 * 1000;
 /// How long those above somebody who spoke have at least to speak too, in milliseconds, and at most:
@@ -88,6 +91,7 @@ pub(crate) fn leave(
         removed: removed.iter().map(|leaf| leaf.0).collect(),
         own_leaf: leaving.own_leaf.0,
         left_ms: work.now.0,
+        watch: Watch { counted_ms: 0, until_ms: work.now.0 },
         saying: Saying::Silent,
         doubt: None,
         side: Side::Taken,

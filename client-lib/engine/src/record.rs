@@ -20,7 +20,7 @@ pub(crate) use chat::{
 };
 pub(crate) use fork::{
     Arrival, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search, Side, StatementRecord,
-    Unsettled,
+    Unsettled, Watch,
 };
 pub(crate) use group::{
     CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,

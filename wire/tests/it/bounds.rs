@@ -60,6 +60,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("rejoin_first_wait_ms", "client-lib/engine/src/rejoin.rs", "ASK_WAIT_MS"),
     ("own_commit_wait_ms", "client-lib/engine/src/rejoin.rs", "OWN_COMMIT_WAIT_MS"),
     ("fork_watch_ms", "client-lib/engine/src/forks.rs", "FORK_WATCH_MS"),
+    ("watch_gap_max_ms", "client-lib/engine/src/forks.rs", "WATCH_GAP_MAX_MS"),
     ("fork_wait_ms", "client-lib/engine/src/forks.rs", "FORK_WAIT_MS"),
     ("fork_grace_ms", "client-lib/engine/src/forks.rs", "GRACE_MS"),
     ("fork_grace_max_ms", "client-lib/engine/src/forks.rs", "GRACE_MAX_MS"),

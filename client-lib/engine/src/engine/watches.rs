@@ -176,6 +176,7 @@ impl<S: Store> Engine<S> {
             {
                 let taken = self.transact(|work| forks::take(work, &key.channel, &entry))?;
                 if taken == log::Taken::OutOfPlace {
+                    self.looked_in_vain(key)?;
                     self.end_watch_reading(key);
                 }
                 Ok(())
@@ -191,6 +192,7 @@ impl<S: Store> Engine<S> {
                 self.note_answered(key, session, handle, &answer)
             }
             (Phase::Opening, _) => {
+                self.looked_in_vain(key)?;
                 self.rest_watch(key, session, None);
                 self.refuse_watch(key, REFUSED_REST_MS);
                 Ok(())
@@ -210,6 +212,7 @@ impl<S: Store> Engine<S> {
         let log::Opened::ReadFrom(from) =
             self.transact(|work| log::opened(work, &channel, &epoch, opened))?
         else {
+            self.looked_in_vain(key)?;
             self.dispute_watch(key, session, handle);
             return Ok(());
         };
@@ -262,6 +265,11 @@ impl<S: Store> Engine<S> {
             }
         };
         self.transact(|work| forks::noted(work, &key.channel, &key.epoch, noted))
+    }
+
+    /// The time since the last look counts; what is to be said next is set back after this.
+    fn looked_in_vain(&mut self, key: WatchKey) -> Result<(), StoreError> {
+        self.transact(|work| forks::in_vain(work, &key.channel, &key.epoch))
     }
 
     fn set_watch(&mut self, key: WatchKey, phase: Phase) {

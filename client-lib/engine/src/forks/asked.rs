@@ -34,6 +34,7 @@ pub(super) fn looked(
     let Some(mut record) = row else { return Ok(()) };
     let Some(mut left) = record.left.clone() else { return Ok(()) };
     left.looked_ms = work.now.0;
+    left.watch = watching::counted(&left.watch, work.now);
     if left.side == Side::Open {
         let own = roster::own_rank(&roster::load(work, channel, &left)?, &left)?;
         let candidates = possible(&record);

@@ -2,11 +2,14 @@
 
 use hushwire_wire::id::{ChannelId, EpochId, Timestamp};
 
-use super::{FORK_WAIT_MS, FORK_WATCH_MS, GRACE_MAX_MS, review, roster, unsettled};
+use super::{
+    FORK_WAIT_MS, FORK_WATCH_MS, GRACE_MAX_MS, WATCH_GAP_MAX_MS, review, roster, unsettled,
+};
 use crate::{
     advance, clock, groups, log,
     record::{
-        Arrival, Doubt, EpochRecord, GroupRecord, LeftRecord, Saying, Search, Unsettled, by_channel,
+        Arrival, Doubt, EpochRecord, GroupRecord, LeftRecord, Saying, Search, Unsettled, Watch,
+        by_channel,
     },
     store::{StoreError, Table},
     stuck::Health,
@@ -56,6 +59,7 @@ pub(super) fn rows(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Row>, Sto
 /// What a row is to the watch: those in doubt come last, then the ones that were left last.
 struct Kept {
     in_doubt: bool,
+    over: bool,
     left_ms: u64,
     read_ms: u64,
     epoch: EpochId,
@@ -70,21 +74,55 @@ pub(crate) fn kept(
 ) -> Result<Vec<EpochId>, StoreError> {
     let mut watched = Vec::new();
     for Row { epoch, record } in rows(work, channel)? {
-        let Some(LeftRecord { left_ms, saying, .. }) = record.left else { continue };
+        let Some(LeftRecord { left_ms, watch, saying, .. }) = record.left else { continue };
         let in_doubt = saying != Saying::Silent;
-        watched.push(Kept { in_doubt, left_ms, read_ms: record.read_ms, epoch });
+        let over = is_over(&watch, work.now);
+        watched.push(Kept { in_doubt, over, left_ms, read_ms: record.read_ms, epoch });
     }
     // By the relay's clock as well: who reads a long log does not watch all of it.
     let newest = watched.iter().map(|kept| kept.read_ms).max().unwrap_or(0);
     watched.retain(|kept| {
         let recent = kept.read_ms.saturating_add(FORK_WATCH_MS) >= newest;
-        let young = kept.left_ms.saturating_add(FORK_WATCH_MS) > work.now.0;
-        kept.in_doubt || (recent && young)
+        kept.in_doubt || (recent && !kept.over)
     });
     watched.sort_unstable_by_key(|kept| (kept.in_doubt, kept.left_ms, kept.read_ms));
     let surplus = watched.len().saturating_sub(WATCHED_MAX);
     let kept = watched.into_iter().skip(surplus).map(|kept| kept.epoch);
     Ok(current.iter().copied().chain(kept).collect())
+}
+
+/// How long was watched until now, if this is a look: a clock that was set forward does not end it.
+pub(super) fn counted(watch: &Watch, now: Timestamp) -> Watch {
+    let gap_ms = now.ms_since(Timestamp(watch.until_ms)).min(WATCH_GAP_MAX_MS);
+    Watch { counted_ms: watch.counted_ms.saturating_add(gap_ms), until_ms: now.0 }
+}
+
+fn is_over(watch: &Watch, now: Timestamp) -> bool {
+    counted(watch, now).counted_ms >= FORK_WATCH_MS
+}
+
+/// When watching ends without another look; never, while more is left than may lie between two.
+fn over_at(watch: &Watch) -> Option<Timestamp> {
+    let rest_ms = FORK_WATCH_MS.saturating_sub(watch.counted_ms);
+    (rest_ms <= WATCH_GAP_MAX_MS).then(|| Timestamp(watch.until_ms).plus_ms(rest_ms))
+}
+
+/// This device looked, and the relay showed nothing.
+pub(crate) fn in_vain(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    let row = work.tx.load::<EpochRecord>(&by_channel(channel, epoch))?;
+    let Some((mut record, left)) = row.and_then(|mut row| row.left.take().map(|left| (row, left)))
+    else {
+        return Ok(());
+    };
+    let watch = counted(&left.watch, work.now);
+    record.left = Some(LeftRecord { watch, ..left });
+    log::save_epoch(work, channel, epoch, &record)?;
+    work.effects.channels.insert(*channel);
+    Ok(())
 }
 
 /// The epochs of a channel that are watched.
@@ -125,7 +163,7 @@ fn ends_at(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Option<Timestamp
 
 fn waits_until(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Option<Timestamp> {
     match unsettled {
-        None => Some(Timestamp(left.left_ms.saturating_add(FORK_WATCH_MS))),
+        None => over_at(&left.watch),
         Some(Unsettled { search: Search::Asks, arrival: Arrival::InTime, .. }) => None,
         Some(unsettled) => Some(Timestamp(unsettled.since_ms.saturating_add(FORK_WAIT_MS))),
     }
@@ -182,8 +220,7 @@ pub(crate) fn expired(
             false => Ok(()),
         };
     }
-    let end_ms = left.left_ms.saturating_add(FORK_WATCH_MS);
-    if clock::is_over(work.now, end_ms, FORK_WATCH_MS) {
+    if is_over(&left.watch, work.now) {
         record.left = None;
         log::save_epoch(work, channel, epoch, &record)?;
         let kept = kept(work, channel, &[group.epoch])?;
@@ -205,7 +242,9 @@ pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), Stor
     for Row { epoch, mut record } in rows(work, channel).unwrap_or_default() {
         let Some(left) = &mut record.left else { continue };
         let latest_ms = work.now.plus_ms(GRACE_MAX_MS).0;
-        for since_ms in [&mut left.left_ms, &mut left.looked_ms, &mut left.asked_ms] {
+        for since_ms in
+            [&mut left.left_ms, &mut left.watch.until_ms, &mut left.looked_ms, &mut left.asked_ms]
+        {
             *since_ms = work.now.0.min(*since_ms);
         }
         left.doubt =

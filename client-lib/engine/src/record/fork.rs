@@ -51,6 +51,7 @@ pub(crate) struct LeftRecord {
     pub(crate) own_leaf: u32,
     /// When it left, by its own clock.
     pub(crate) left_ms: u64,
+    pub(crate) watch: Watch,
     pub(crate) saying: Saying,
     /// Whether others follow another candidate, as far as was read.
     pub(crate) doubt: Option<Doubt>,
@@ -58,6 +59,15 @@ pub(crate) struct LeftRecord {
     /// When this device last looked there, and when somebody last asked to be added again.
     pub(crate) looked_ms: u64,
     pub(crate) asked_ms: u64,
+}
+
+/// For how long an epoch was watched, up to the last look (spec: CLI-190).
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Watch {
+    /// In all, without what lies between two looks beyond a bound.
+    pub(crate) counted_ms: u64,
+    /// When that was counted.
+    pub(crate) until_ms: u64,
 }
 
 /// Whether this device knows behind which candidate it is.

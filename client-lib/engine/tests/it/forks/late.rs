@@ -71,6 +71,36 @@ fn who_comes_late_is_not_sure_of_itself_before_others_had_time_to_answer() {
 }
 
 #[test]
+fn who_sets_its_clock_forward_hears_of_those_who_come_later() {
+    // spec: CLI-190, CLI-193
+    const TEN_YEARS_MS: i64 = 10 * 365 * 24 * 60 * 60 * 1000;
+    let mut parted = 0;
+    for number in 0..HALF_SEAL_WORLDS {
+        let mut crew = crew_of(number);
+        let laptop = link(&mut crew.world, crew.people[MEMBER]);
+        crew.world.pass(60_000);
+        crew.world.set_online(crew.people[OWNER], false);
+        part(&mut crew);
+        crew.world.pass(3 * 60_000);
+        crew.world.skew(laptop, TEN_YEARS_MS);
+        crew.world.pass(60_000);
+        crew.world.set_online(crew.people[OWNER], true);
+        crew.world.pass(14 * HOUR_MS);
+        let refused =
+            |event: &Event| matches!(event, Event::Warning(Warning::CommitRejected { .. }));
+        let elsewhere = crew.world.events(laptop).iter().any(refused);
+        parted += usize::from(elsewhere != broken(&mut crew)[0]);
+        // Who has to be added again asks by its clock: nobody hears it before that is right.
+        crew.world.skew(laptop, 0);
+        crew.world.pass(14 * HOUR_MS);
+        let all = [crew.people[OWNER], crew.people[MEMBER], laptop];
+        let epochs = all.map(|who| crew.world.steal(who, &crew.channel.clone()).epoch);
+        assert!(epochs.iter().all(|epoch| *epoch == epochs[0]), "{number} {elsewhere}");
+    }
+    assert!(parted > 0);
+}
+
+#[test]
 fn who_has_not_heard_of_a_fork_looks_before_it_answers() {
     // spec: CLI-199
     let mut parted = 0;
