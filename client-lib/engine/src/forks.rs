@@ -16,7 +16,7 @@
 //! | in doubt | somebody above speaks for its own | no doubt | |
 //! | in doubt | those above had time to speak | lost | stuck: asks to be added again |
 //! | lost | an invitation | sound | the common epoch is watched on, by what was followed |
-//! | sound | the time of watching is over | – | keys and roster are deleted |
+//! | sound | it has looked for as long as it watches | – | keys and roster are deleted |
 
 mod asked;
 mod roster;
@@ -37,16 +37,17 @@ pub(crate) use self::{
     roster::forget as forget_rosters,
     speaking::{Noted, due, noted},
     unsettled::{as_asked, sought},
-    watching::{Urgency, Watched, cut_times, examine, expired, in_vain, kept, watched},
+    watching::{Urgency, Watched, cut_times, examine, expired, forget, in_vain, kept, watched},
 };
 use crate::{
+    advance::{self, HeadRow},
     clock,
     command::StuckCause,
     event::Warning,
     groups, log, messages,
     record::{
-        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying, Side,
-        Unsettled, Verdict, Watch, by_channel,
+        CandidateRecord, Doubt, EpochRecord, GroupRecord, Leave, LeftRecord, PurposeRecord, Saying,
+        Unsettled, Verdict, by_channel,
     },
     store::StoreError,
     stuck, succession,
@@ -85,19 +86,13 @@ pub(crate) fn leave(
     removed: &[LeafIndex],
 ) -> Result<Option<Unsettled>, StoreError> {
     let (mut record, _) = log::epoch_state(work, channel, &group.epoch)?;
-    record.left = Some(LeftRecord {
+    let leave = Leave {
         applied: *entry,
         roster: roster::save(work, channel, &leaving.roster)?,
         removed: removed.iter().map(|leaf| leaf.0).collect(),
         own_leaf: leaving.own_leaf.0,
-        left_ms: work.now.0,
-        watch: Watch { counted_ms: 0, until_ms: work.now.0 },
-        saying: Saying::Silent,
-        doubt: None,
-        side: Side::Taken,
-        looked_ms: 0,
-        asked_ms: 0,
-    });
+    };
+    record.left = Some(LeftRecord::new(leave, work.now));
     let unsettled = unsettled::begin(work, &group.epoch, &record, entry, &leaving.roster);
     let speaks = unsettled.is_none_or(|unsettled| unsettled::may_settle(work, &unsettled));
     if unsettled::is_doubtful(&record) && speaks {
@@ -136,6 +131,9 @@ pub(crate) fn take(
     let id = log::entry_id(channel, entry);
     record.head = transcript::next_head(&record.head, entry.sequence, &id);
     record.next = record.next.saturating_add(1);
+    // A relay may take back what it said here: then it is gone back to (spec: CLI-177).
+    let row = HeadRow { head: record.head, handled: None };
+    advance::note_head(work, channel, &entry.epoch, record.next, &row);
     if let EntryBody::Whole { operation, content } = &entry.body {
         match (operation, content) {
             (Operation::Commit(_), _) => add_late(&mut record, id, entry.stored_at.0),
@@ -152,7 +150,8 @@ pub(crate) fn take(
 
 /// No relay stores more candidates of an epoch than so many (spec: CLI-209).
 fn add_late(record: &mut EpochRecord, entry: EntryId, stored_ms: u64) {
-    if record.candidates.len() < usize::from(Limits::V1.candidates_max) {
+    let known = record.candidates.iter().any(|known| known.entry == entry);
+    if !known && record.candidates.len() < usize::from(Limits::V1.candidates_max) {
         record.candidates.push(CandidateRecord { entry, verdict: Verdict::Late, stored_ms });
     }
 }
@@ -201,14 +200,16 @@ pub(crate) fn remember(
 fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let (mut record, _) = log::epoch_state(work, channel, epoch)?;
-    let taken = |left: &LeftRecord| left.side == Side::Taken;
-    let Some(left) = record.left.clone().filter(taken) else { return Ok(()) };
+    let Some(left) = record.left.clone() else { return Ok(()) };
     let roster = roster::load(work, channel, &left)?;
     let own = roster::own_rank(&roster, &left)?;
     let LeftRecord { applied, .. } = left;
     let said: Vec<VerifiedStatement> =
         record.statements.iter().map(|known| (*known).into()).collect();
-    let removed: Vec<LeafIndex> = left.removed.iter().map(|leaf| LeafIndex(*leaf)).collect();
+    let mut removed: Vec<LeafIndex> = left.removed.iter().map(|leaf| LeafIndex(*leaf)).collect();
+    if group.state.is_in() && said.iter().any(|known| known.candidate != applied) {
+        removed.extend(roster::gone_since(work, channel, &roster)?);
+    }
     let candidates = possible(&record);
     let standpoint = Standpoint { applied, own, removed: &removed, candidates: &candidates };
     let followed = standpoint.followed(&said);
@@ -274,8 +275,7 @@ pub(crate) fn heard(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
 }
 
 /// Others go on behind another candidate: this device leaves its branch, and asks to be added again
-/// there. It watches the common epoch on, as one of those who follow that candidate (spec: CLI-193,
-/// CLI-198).
+/// there. It watches the common epoch on, as one that applied that candidate (spec: CLI-193, CLI-198).
 fn lose(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -294,7 +294,6 @@ fn lose(
         removed: Vec::new(),
         saying: Saying::Done,
         doubt: None,
-        side: Side::Open,
         ..left.clone()
     };
     log::save_epoch(work, channel, epoch, &EpochRecord { left: Some(left), ..record })?;
@@ -331,8 +330,11 @@ pub(crate) fn exchanged(
     group: &GroupRecord,
 ) -> Result<(), StoreError> {
     let Some(unsettled) = group.unsettled else { return Ok(()) };
-    let (mut record, _) = log::epoch_state(work, channel, &unsettled.epoch)?;
-    let Some(left) = record.left.take() else { return Ok(()) };
+    let row = work.tx.load::<EpochRecord>(&by_channel(channel, &unsettled.epoch))?;
+    let Some((record, left)) = row.and_then(|mut row| row.left.take().map(|left| (row, left)))
+    else {
+        return Ok(());
+    };
     log::save_epoch(work, channel, &unsettled.epoch, &record)?;
     abandon(work, channel, group, &left)
 }

@@ -19,7 +19,7 @@ pub(crate) use chat::{
     Outgoing,
 };
 pub(crate) use fork::{
-    Arrival, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search, Side, StatementRecord,
+    Arrival, Caution, Doubt, Leave, LeftRecord, PastRosterRecord, Saying, Search, StatementRecord,
     Unsettled, Watch,
 };
 pub(crate) use group::{

@@ -26,6 +26,7 @@ use crate::{
     pending::Pending,
     session::SessionNumber,
     store::{Store, StoreError},
+    work::Work,
 };
 
 /// The first rest between two looks, and the longest, in milliseconds, where nothing is expected.
@@ -130,7 +131,7 @@ impl<S: Store> Engine<S> {
         for key in keys {
             let Some(live) = self.watches.get(&key) else { continue };
             if live.watched.ends_at.is_some_and(|at| at <= now) {
-                self.transact(|work| forks::expired(work, &key.channel, &key.epoch))?;
+                self.on_watch(key, |work| forks::expired(work, &key.channel, &key.epoch))?;
             }
             let Some(live) = self.watches.get(&key) else { continue };
             if matches!(live.phase, Phase::Resting) && live.next_at() <= now {
@@ -145,8 +146,9 @@ impl<S: Store> Engine<S> {
         let Some(session) = self.reading_session(&key.channel) else { return Ok(()) };
         let Some(at) = self.sessions.get(&session) else { return Ok(()) };
         let (Some(id), relay) = (at.id, at.relay()) else { return Ok(()) };
-        let request =
-            self.transact(|work| log::open_request(work, &relay, &id, &key.channel, &key.epoch))?;
+        let request = self
+            .on_watch(key, |work| log::open_request(work, &relay, &id, &key.channel, &key.epoch))?;
+        let Some(request) = request else { return Ok(()) };
         if let Some(live) = self.watches.get_mut(&key) {
             live.phase = Phase::Opening;
         }
@@ -174,8 +176,8 @@ impl<S: Store> Engine<S> {
             (Phase::Reading { request: Some(own), .. }, Answer::Entry(entry))
                 if own == request && entry.epoch == key.epoch =>
             {
-                let taken = self.transact(|work| forks::take(work, &key.channel, &entry))?;
-                if taken == log::Taken::OutOfPlace {
+                let taken = self.on_watch(key, |work| forks::take(work, &key.channel, &entry))?;
+                if taken == Some(log::Taken::OutOfPlace) {
                     self.looked_in_vain(key)?;
                     self.end_watch_reading(key);
                 }
@@ -209,9 +211,8 @@ impl<S: Store> Engine<S> {
     ) -> Result<(), StoreError> {
         let WatchKey { channel, epoch } = key;
         let handle = opened.handle;
-        let log::Opened::ReadFrom(from) =
-            self.transact(|work| log::opened(work, &channel, &epoch, opened))?
-        else {
+        let told = self.on_watch(key, |work| log::opened(work, &channel, &epoch, opened))?;
+        let Some(log::Opened::ReadFrom(from)) = told else {
             self.looked_in_vain(key)?;
             self.dispute_watch(key, session, handle);
             return Ok(());
@@ -231,8 +232,8 @@ impl<S: Store> Engine<S> {
         session: SessionNumber,
         handle: Handle,
     ) -> Result<(), StoreError> {
-        let note = self.transact(|work| forks::due(work, &key.channel, &key.epoch))?;
-        match note {
+        let note = self.on_watch(key, |work| forks::due(work, &key.channel, &key.epoch))?;
+        match note.flatten() {
             Some(envelope) if self.watches.contains_key(&key) => {
                 let content = Content::Inline(envelope.into());
                 let request = Request::Append { handle, content, operation: Operation::Note };
@@ -264,12 +265,28 @@ impl<S: Store> Engine<S> {
                 return Ok(());
             }
         };
-        self.transact(|work| forks::noted(work, &key.channel, &key.epoch, noted))
+        self.on_watch(key, |work| forks::noted(work, &key.channel, &key.epoch, noted)).map(|_| ())
     }
 
     /// The time since the last look counts; what is to be said next is set back after this.
     fn looked_in_vain(&mut self, key: WatchKey) -> Result<(), StoreError> {
-        self.transact(|work| forks::in_vain(work, &key.channel, &key.epoch))
+        self.on_watch(key, |work| forks::in_vain(work, &key.channel, &key.epoch)).map(|_| ())
+    }
+
+    /// Does something for a watched epoch. Where what is stored of that cannot be used, it alone is given
+    /// up: a group that goes on elsewhere, and all others, need nothing of it.
+    fn on_watch<T>(
+        &mut self,
+        key: WatchKey,
+        work: impl FnOnce(&mut Work<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        match self.transact(work) {
+            Err(StoreError::Damaged) => {
+                self.transact(|work| forks::forget(work, &key.channel, &key.epoch))?;
+                Ok(None)
+            }
+            done => done.map(Some),
+        }
     }
 
     fn set_watch(&mut self, key: WatchKey, phase: Phase) {

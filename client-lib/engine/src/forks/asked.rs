@@ -1,13 +1,12 @@
 //! Whether this device is where the others are, as far as it can know: who has not heard of a fork yet
 //! must not answer from a branch that is left (spec: CLI-199).
 
-use hushwire_protocol::group::{LeafIndex, Standpoint, VerifiedStatement};
 use hushwire_wire::id::{ChannelId, EpochId};
 
-use super::{possible, roster, watching};
+use super::watching;
 use crate::{
     log,
-    record::{EpochRecord, LeftRecord, Side, by_channel},
+    record::{EpochRecord, LeftRecord, by_channel},
     store::StoreError,
     work::Work,
 };
@@ -23,8 +22,7 @@ pub(crate) fn asked(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
     Ok(())
 }
 
-/// This device has read what there is of an epoch that it watches. Where it was led back by others, it
-/// follows from now on what they followed there (spec: CLI-198).
+/// This device has read what there is of an epoch that it watches.
 pub(super) fn looked(
     work: &Work<'_>,
     channel: &ChannelId,
@@ -32,20 +30,9 @@ pub(super) fn looked(
 ) -> Result<(), StoreError> {
     let row = work.tx.load::<EpochRecord>(&by_channel(channel, epoch))?;
     let Some(mut record) = row else { return Ok(()) };
-    let Some(mut left) = record.left.clone() else { return Ok(()) };
+    let Some(mut left) = record.left.take() else { return Ok(()) };
     left.looked_ms = work.now.0;
-    left.watch = watching::counted(&left.watch, work.now);
-    if left.side == Side::Open {
-        let own = roster::own_rank(&roster::load(work, channel, &left)?, &left)?;
-        let candidates = possible(&record);
-        let removed: &[LeafIndex] = &[];
-        let applied = left.applied;
-        let said: Vec<VerifiedStatement> =
-            record.statements.iter().map(|known| (*known).into()).collect();
-        let standpoint = Standpoint { applied, own, removed, candidates: &candidates };
-        left.applied = standpoint.followed(&said);
-        left.side = Side::Taken;
-    }
+    left.set_watch(watching::counted(&left, work.now));
     record.left = Some(left);
     log::save_epoch(work, channel, epoch, &record)
 }

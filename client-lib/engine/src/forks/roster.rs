@@ -1,10 +1,13 @@
 //! The members of the epochs that this device left, each set of them stored once.
 
+use std::collections::BTreeSet;
+
 use hushwire_protocol::group::{LeafIndex, PastRoster, Rank};
 use hushwire_wire::{id::ChannelId, transcript};
 
 use super::watching;
 use crate::{
+    log,
     record::{LeftRecord, PastRosterRecord},
     store::{Order, Range, StoreError, Table},
     work::Work,
@@ -31,6 +34,21 @@ pub(super) fn load(
 pub(super) fn own_rank(roster: &PastRoster, left: &LeftRecord) -> Result<Rank, StoreError> {
     let own = roster.at(LeafIndex(left.own_leaf)).ok_or(StoreError::Damaged)?;
     Ok(own.rank)
+}
+
+/// The leaves of an epoch that this device left whose devices are not in the group any more, as it knows
+/// it (spec: GRP-124).
+pub(super) fn gone_since(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    roster: &PastRoster,
+) -> Result<Vec<LeafIndex>, StoreError> {
+    let group = log::load_group(work, channel)?;
+    let now = PastRoster::of(&group).map_err(log::store_error)?;
+    let keys: BTreeSet<&[u8]> =
+        now.members().iter().map(|member| member.signature_key.as_ref()).collect();
+    let gone = roster.members().iter().filter(|it| !keys.contains(it.signature_key.as_ref()));
+    Ok(gone.map(|member| member.rank.leaf).collect())
 }
 
 /// Keeps the members of an epoch; says by what its row names them.

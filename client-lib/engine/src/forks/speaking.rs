@@ -7,7 +7,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::id::{ChannelId, EntryId, EpochId};
 
-use super::{asked, roster};
+use super::{asked, roster, watching};
 use crate::{
     backoff, clock, groups, log,
     record::{Cause, Caution, EpochRecord, LeftRecord, Saying, StatementRecord, Wish},
@@ -50,8 +50,8 @@ const fn turn(role: Role) -> (u64, u64) {
     }
 }
 
-/// This device has read all that there is. The note with its statement, if it is time for it and others have not said enough. The
-/// same bytes until the relay has them.
+/// This device has read all that there is. The note with its statement, if it is time for it and others
+/// have not said enough. The same bytes until the relay has them.
 pub(crate) fn due(
     work: &mut Work<'_>,
     channel: &ChannelId,
@@ -64,7 +64,10 @@ pub(crate) fn due(
     let at_ms = match left.saying {
         Saying::Sealed { envelope } => return Ok(Some(envelope.into_vec())),
         Saying::Planned { at_ms } => at_ms,
-        Saying::Silent | Saying::Done | Saying::NoRoom => return Ok(None),
+        Saying::Silent | Saying::Done | Saying::NoRoom => {
+            watching::rest(work, channel, epoch)?;
+            return Ok(None);
+        }
     };
     let (least, span) = turn(Role::Member);
     if !clock::is_over(work.now, at_ms, least + span) {

@@ -18,6 +18,8 @@ use crate::{
 
 /// Epochs of a channel that are watched; the oldest goes.
 const WATCHED_MAX: usize = 64;
+/// How many of them are those that were left last, whatever was heard in others.
+const NEWEST: usize = WATCHED_MAX / 2;
 
 /// An epoch that is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,55 +58,113 @@ pub(super) fn rows(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Row>, Sto
         .collect()
 }
 
-/// What a row is to the watch: those in doubt come last, then the ones that were left last.
+/// What speaks for watching an epoch on: the later, the more.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// Nothing was heard.
+    Calm,
+    /// This device has said something there, or is about to.
+    Spoken,
+    /// Its place is not certain: it waits for others there, or is in doubt.
+    Uncertain,
+}
+
+/// What a row is to the watch.
 struct Kept {
-    in_doubt: bool,
-    over: bool,
+    weight: Weight,
+    is_over: bool,
     left_ms: u64,
     read_ms: u64,
     epoch: EpochId,
 }
 
 /// Epochs that stay: the current ones, and those that are watched, but for the oldest where they are
-/// too many. One where members have parted, perhaps, gives way to none where they have not.
+/// too many. Half of them are the ones that were left last, so that nobody has this device forget one
+/// by speaking in others; for the rest one where members have parted, perhaps, gives way to none where
+/// they have not (spec: CLI-190).
 pub(crate) fn kept(
     work: &Work<'_>,
     channel: &ChannelId,
     current: &[EpochId],
 ) -> Result<Vec<EpochId>, StoreError> {
+    let unsettled = groups::record(work, channel)?.and_then(|group| group.unsettled);
     let mut watched = Vec::new();
     for Row { epoch, record } in rows(work, channel)? {
-        let Some(LeftRecord { left_ms, watch, saying, .. }) = record.left else { continue };
-        let in_doubt = saying != Saying::Silent;
-        let over = is_over(&watch, work.now);
-        watched.push(Kept { in_doubt, over, left_ms, read_ms: record.read_ms, epoch });
+        let Some(left) = record.left else { continue };
+        let weight = weight(&left, unsettled.is_some_and(|unsettled| unsettled.epoch == epoch));
+        let (is_over, left_ms) = (is_over(&left), left.left_ms);
+        watched.push(Kept { weight, is_over, left_ms, read_ms: record.read_ms, epoch });
     }
     // By the relay's clock as well: who reads a long log does not watch all of it.
     let newest = watched.iter().map(|kept| kept.read_ms).max().unwrap_or(0);
     watched.retain(|kept| {
         let recent = kept.read_ms.saturating_add(FORK_WATCH_MS) >= newest;
-        kept.in_doubt || (recent && !kept.over)
+        kept.weight > Weight::Calm || (recent && !kept.is_over)
     });
-    watched.sort_unstable_by_key(|kept| (kept.in_doubt, kept.left_ms, kept.read_ms));
-    let surplus = watched.len().saturating_sub(WATCHED_MAX);
-    let kept = watched.into_iter().skip(surplus).map(|kept| kept.epoch);
+    watched.sort_unstable_by_key(|kept| (kept.left_ms, kept.read_ms));
+    let newest = watched.split_off(watched.len().saturating_sub(NEWEST));
+    watched.sort_by_key(|kept| kept.weight);
+    let surplus = watched.len().saturating_sub(WATCHED_MAX - NEWEST);
+    let kept = watched.into_iter().skip(surplus).chain(newest).map(|kept| kept.epoch);
     Ok(current.iter().copied().chain(kept).collect())
 }
 
-/// How long was watched until now, if this is a look: a clock that was set forward does not end it.
-pub(super) fn counted(watch: &Watch, now: Timestamp) -> Watch {
+fn weight(left: &LeftRecord, unsettled: bool) -> Weight {
+    if unsettled || left.doubt.is_some() {
+        Weight::Uncertain
+    } else if left.saying == Saying::Silent {
+        Weight::Calm
+    } else {
+        Weight::Spoken
+    }
+}
+
+/// How long was watched with this look: a clock that was set forward does not end it.
+pub(super) fn counted(left: &LeftRecord, now: Timestamp) -> Watch {
+    let watch = left.watch();
     let gap_ms = now.ms_since(Timestamp(watch.until_ms)).min(WATCH_GAP_MAX_MS);
     Watch { counted_ms: watch.counted_ms.saturating_add(gap_ms), until_ms: now.0 }
 }
 
-fn is_over(watch: &Watch, now: Timestamp) -> bool {
-    counted(watch, now).counted_ms >= FORK_WATCH_MS
+fn is_over(left: &LeftRecord) -> bool {
+    left.watch().counted_ms >= FORK_WATCH_MS
 }
 
-/// When watching ends without another look; never, while more is left than may lie between two.
-fn over_at(watch: &Watch) -> Option<Timestamp> {
-    let rest_ms = FORK_WATCH_MS.saturating_sub(watch.counted_ms);
-    (rest_ms <= WATCH_GAP_MAX_MS).then(|| Timestamp(watch.until_ms).plus_ms(rest_ms))
+/// A look is over, and nothing is to be said: watching ends with the one that makes its time full,
+/// unless this device still waits there (spec: CLI-190).
+pub(super) fn rest(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    let Some(group) = groups::record(work, channel)? else { return Ok(()) };
+    let (record, _) = log::epoch_state(work, channel, epoch)?;
+    let Some(left) = &record.left else { return Ok(()) };
+    let unsettled = unsettled_in(&group, epoch).is_some();
+    let speaks = matches!(left.saying, Saying::Planned { .. } | Saying::Sealed { .. });
+    if !is_over(left) || speaks || weight(left, unsettled) == Weight::Uncertain {
+        return Ok(());
+    }
+    log::save_epoch(work, channel, epoch, &EpochRecord { left: None, ..record })?;
+    let kept = kept(work, channel, &[group.epoch])?;
+    advance::forget_epochs(work, channel, &kept)?;
+    work.effects.channels.insert(*channel);
+    Ok(())
+}
+
+/// What is stored of an epoch cannot be used: it is watched no more, and all else goes on.
+pub(crate) fn forget(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    if groups::record(work, channel)?.is_some_and(|group| group.epoch == *epoch) {
+        return Err(StoreError::Damaged);
+    }
+    work.tx.remove(Table::Epoch, &by_channel(channel, epoch));
+    unsettled::without(work, channel)?;
+    work.effects.channels.insert(*channel);
+    Ok(())
 }
 
 /// This device looked, and the relay showed nothing.
@@ -118,11 +178,11 @@ pub(crate) fn in_vain(
     else {
         return Ok(());
     };
-    let watch = counted(&left.watch, work.now);
-    record.left = Some(LeftRecord { watch, ..left });
+    let watch = counted(&left, work.now);
+    record.left.insert(left).set_watch(watch);
     log::save_epoch(work, channel, epoch, &record)?;
     work.effects.channels.insert(*channel);
-    Ok(())
+    rest(work, channel, epoch)
 }
 
 /// The epochs of a channel that are watched.
@@ -154,18 +214,17 @@ fn unsettled_in(group: &GroupRecord, epoch: &EpochId) -> Option<Unsettled> {
     group.unsettled.filter(|unsettled| unsettled.epoch == *epoch)
 }
 
-/// When watching ends, or waiting does, or a doubt; never, while this device asks to be added again and
-/// others may still speak.
+/// When waiting ends, or a doubt; never, while this device asks to be added again and others may still
+/// speak.
 fn ends_at(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Option<Timestamp> {
     let doubt = left.doubt.map(|doubt| Timestamp(doubt.until_ms));
-    doubt.into_iter().chain(waits_until(left, unsettled)).min()
+    doubt.into_iter().chain(waits_until(unsettled)).min()
 }
 
-fn waits_until(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Option<Timestamp> {
-    match unsettled {
-        None => over_at(&left.watch),
-        Some(Unsettled { search: Search::Asks, arrival: Arrival::InTime, .. }) => None,
-        Some(unsettled) => Some(Timestamp(unsettled.since_ms.saturating_add(FORK_WAIT_MS))),
+fn waits_until(unsettled: Option<&Unsettled>) -> Option<Timestamp> {
+    match unsettled? {
+        Unsettled { search: Search::Asks, arrival: Arrival::InTime, .. } => None,
+        unsettled => Some(Timestamp(unsettled.since_ms.saturating_add(FORK_WAIT_MS))),
     }
 }
 
@@ -201,33 +260,24 @@ pub(crate) fn examine(
     Ok(health)
 }
 
-/// The time of watching, or of waiting, is over (spec: CLI-190, CLI-196, CLI-197).
+/// The time of waiting, or of a doubt, is over (spec: CLI-193, CLI-196, CLI-197).
 pub(crate) fn expired(
     work: &mut Work<'_>,
     channel: &ChannelId,
     epoch: &EpochId,
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
-    let (mut record, _) = log::epoch_state(work, channel, epoch)?;
+    let (record, _) = log::epoch_state(work, channel, epoch)?;
     let Some(left) = &record.left else { return Ok(()) };
     if left.doubt.is_some_and(|doubt| doubt.until_ms <= work.now.0) {
         return review(work, channel, epoch);
     }
-    if let Some(unsettled) = unsettled_in(&group, epoch) {
-        let end_ms = unsettled.since_ms.saturating_add(FORK_WAIT_MS);
-        return match clock::is_over(work.now, end_ms, FORK_WAIT_MS) {
-            true => unsettled::waited(work, channel, epoch),
-            false => Ok(()),
-        };
+    let Some(unsettled) = unsettled_in(&group, epoch) else { return Ok(()) };
+    let end_ms = unsettled.since_ms.saturating_add(FORK_WAIT_MS);
+    match clock::is_over(work.now, end_ms, FORK_WAIT_MS) {
+        true => unsettled::waited(work, channel, epoch),
+        false => Ok(()),
     }
-    if is_over(&left.watch, work.now) {
-        record.left = None;
-        log::save_epoch(work, channel, epoch, &record)?;
-        let kept = kept(work, channel, &[group.epoch])?;
-        advance::forget_epochs(work, channel, &kept)?;
-        work.effects.channels.insert(*channel);
-    }
-    Ok(())
 }
 
 /// No wait is longer than one that begins now (spec: CLI-137).
@@ -242,11 +292,11 @@ pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), Stor
     for Row { epoch, mut record } in rows(work, channel).unwrap_or_default() {
         let Some(left) = &mut record.left else { continue };
         let latest_ms = work.now.plus_ms(GRACE_MAX_MS).0;
-        for since_ms in
-            [&mut left.left_ms, &mut left.watch.until_ms, &mut left.looked_ms, &mut left.asked_ms]
-        {
+        for since_ms in [&mut left.left_ms, &mut left.looked_ms, &mut left.asked_ms] {
             *since_ms = work.now.0.min(*since_ms);
         }
+        let Watch { counted_ms, until_ms } = left.watch();
+        left.set_watch(Watch { counted_ms, until_ms: until_ms.min(work.now.0) });
         left.doubt =
             left.doubt.map(|doubt| Doubt { until_ms: doubt.until_ms.min(latest_ms), ..doubt });
         log::save_epoch(work, channel, &epoch, &record)?;

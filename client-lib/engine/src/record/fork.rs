@@ -1,7 +1,7 @@
 //! What is kept of an epoch that this device left, while its members may still part there.
 
 use hushwire_protocol::group::{LeafIndex, Rank, Role, VerifiedStatement};
-use hushwire_wire::id::{EntryId, EpochId};
+use hushwire_wire::id::{EntryId, EpochId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Record, id};
@@ -51,14 +51,53 @@ pub(crate) struct LeftRecord {
     pub(crate) own_leaf: u32,
     /// When it left, by its own clock.
     pub(crate) left_ms: u64,
-    pub(crate) watch: Watch,
+    /// None: not yet, or by a build that did not count.
+    #[serde(default)]
+    pub(crate) watch: Option<Watch>,
     pub(crate) saying: Saying,
     /// Whether others follow another candidate, as far as was read.
     pub(crate) doubt: Option<Doubt>,
-    pub(crate) side: Side,
     /// When this device last looked there, and when somebody last asked to be added again.
     pub(crate) looked_ms: u64,
     pub(crate) asked_ms: u64,
+}
+
+/// What this device did when it left an epoch.
+pub(crate) struct Leave {
+    /// By which candidate.
+    pub(crate) applied: EntryId,
+    /// SHA-256 of the row of the epoch's members.
+    pub(crate) roster: Vec<u8>,
+    /// The leaves that the candidate removed.
+    pub(crate) removed: Vec<u32>,
+    pub(crate) own_leaf: u32,
+}
+
+impl LeftRecord {
+    pub(crate) fn new(leave: Leave, now: Timestamp) -> Self {
+        let Leave { applied, roster, removed, own_leaf } = leave;
+        Self {
+            applied,
+            roster,
+            removed,
+            own_leaf,
+            left_ms: now.0,
+            watch: None,
+            saying: Saying::Silent,
+            doubt: None,
+            looked_ms: 0,
+            asked_ms: 0,
+        }
+    }
+
+    /// For how long it was watched.
+    pub(crate) fn watch(&self) -> Watch {
+        self.watch.unwrap_or(Watch { counted_ms: 0, until_ms: self.left_ms })
+    }
+
+    pub(crate) const fn set_watch(&mut self, watch: Watch) {
+        self.watch = Some(watch);
+    }
 }
 
 /// For how long an epoch was watched, up to the last look (spec: CLI-190).
@@ -68,15 +107,6 @@ pub(crate) struct Watch {
     pub(crate) counted_ms: u64,
     /// When that was counted.
     pub(crate) until_ms: u64,
-}
-
-/// Whether this device knows behind which candidate it is.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Side {
-    /// It is behind the one that it applied, or that those followed who led it back.
-    Taken,
-    /// It left its own branch, and will be where others are.
-    Open,
 }
 
 /// Another candidate is followed, unless somebody above says otherwise until then.

@@ -217,6 +217,35 @@ fn a_relay_that_contradicts_itself_about_the_common_epoch_is_asked_ever_less() {
 }
 
 #[test]
+fn a_relay_that_takes_back_what_stood_behind_a_commit_is_asked_ever_less() {
+    // spec: CLI-177, CLI-190
+    let mut crew = crew();
+    let insider = crew.people[INSIDER];
+    let stolen = crew.world.steal(insider, &crew.channel.clone());
+    crew.world.set_online(crew.people[MEMBER], false);
+    crew.world.ask(crew.people[OWNER], Command::RefreshKeys);
+    crew.world.settle();
+    lies::litter(&mut crew, &stolen);
+    // It reads both at once, and that the relay has signed for both.
+    crew.world.set_online(crew.people[MEMBER], true);
+    crew.world.pass(60_000);
+    lies::litter(&mut crew, &stolen);
+    crew.world.pass(60_000);
+    crew.world.set_tamper(move |mut frame| {
+        if let Answer::ChannelOpened(opened) = &mut frame.answer
+            && opened.epoch == stolen.epoch
+        {
+            opened.next = Sequence(0);
+        }
+        Some(frame)
+    });
+    crew.world.pass(HOUR_MS);
+    assert_together(&mut crew, "taken back");
+    let opens = crew.world.opens(crew.people[MEMBER], crew.channel);
+    assert!((2..100).contains(&opens), "{opens}");
+}
+
+#[test]
 fn a_crash_at_any_step_at_a_fork_changes_nothing() {
     // spec: CLI-001, CLI-190, CLI-193, CLI-194
     let parted = |number: &u8| {
