@@ -4,7 +4,120 @@ use hushwire_wire::{
 };
 
 use super::*;
-use crate::work::trial::{NOW, with_profile};
+use crate::{
+    record::{Arrival, Caution, Search},
+    work::trial::{NOW, with_profile},
+};
+
+/// Epochs of a channel that are watched (spec: CLI-190).
+const WATCHED_MAX: usize = 64;
+
+fn nth(number: u8) -> EpochId {
+    EpochId::from_bytes([number; 32])
+}
+
+/// This device leaves an epoch of this name, so long ago, and is as far there with its own word.
+fn left_ago(work: &mut Work<'_>, channel: &ChannelId, epoch: EpochId, ago_ms: u64, saying: Saying) {
+    let group = groups::record(work, channel).unwrap().unwrap();
+    let (like, _) = log::epoch_state(work, channel, &group.epoch).unwrap();
+    let mls = log::load_group(work, channel).unwrap();
+    let leaving = Leaving { roster: PastRoster::of(&mls).unwrap(), own_leaf: LeafIndex(0) };
+    let read_ms = NOW.0 - ago_ms;
+    log::save_epoch(work, channel, &epoch, &EpochRecord { read_ms, ..like }).unwrap();
+    let applied = EntryId::from_bytes([1; 32]);
+    leave(work, channel, &GroupRecord { epoch, ..group }, &applied, &leaving, &[]).unwrap();
+    let (mut record, _) = log::epoch_state(work, channel, &epoch).unwrap();
+    let left = record.left.as_mut().unwrap();
+    (left.left_ms, left.saying) = (read_ms, saying);
+    log::save_epoch(work, channel, &epoch, &record).unwrap();
+}
+
+#[test]
+fn where_a_word_was_said_takes_half_of_the_places_at_most() {
+    // spec: CLI-190
+    with_profile(|work, channel| {
+        for number in 0..100_u8 {
+            left_ago(work, channel, nth(number), 2_000_000 - u64::from(number), Saying::Done);
+        }
+        for number in 100..110_u8 {
+            left_ago(work, channel, nth(number), 1_000 - u64::from(number), Saying::Silent);
+        }
+        let kept = kept(work, channel, &[]).unwrap();
+        assert_eq!(kept.len(), WATCHED_MAX);
+        assert!((100..110).all(|number| kept.contains(&nth(number))), "those that were left last");
+        let spoken = (0..100).filter(|number| kept.contains(&nth(*number)));
+        assert_eq!(spoken.collect::<Vec<_>>(), (46..100).collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn where_this_device_waits_or_is_in_doubt_is_watched_whatever_else_there_is() {
+    // spec: CLI-190, CLI-196
+    const DAYS_MS: u64 = 40 * 24 * 60 * 60 * 1000;
+    with_profile(|work, channel| {
+        let (waits, doubts, calm) = (nth(200), nth(201), nth(202));
+        for epoch in [waits, doubts, calm] {
+            left_ago(work, channel, epoch, DAYS_MS, Saying::Silent);
+        }
+        for number in 0..100_u8 {
+            left_ago(work, channel, nth(number), 1_000 - u64::from(number), Saying::Done);
+        }
+        let (mut record, _) = log::epoch_state(work, channel, &doubts).unwrap();
+        let followed = EntryId::from_bytes([2; 32]);
+        record.left.as_mut().unwrap().doubt = Some(Doubt { followed, until_ms: NOW.0 });
+        log::save_epoch(work, channel, &doubts, &record).unwrap();
+        let group = groups::record(work, channel).unwrap().unwrap();
+        let unsettled = Some(Unsettled {
+            epoch: waits,
+            since_ms: NOW.0,
+            caution: Caution::Waits,
+            search: Search::Hears,
+            arrival: Arrival::Late,
+        });
+        groups::save(work, channel, &GroupRecord { unsettled, ..group }).unwrap();
+        let kept = kept(work, channel, &[]).unwrap();
+        assert!(kept.contains(&waits) && kept.contains(&doubts));
+        assert!(!kept.contains(&calm));
+    });
+}
+
+#[test]
+fn an_invitation_is_taken_where_what_was_waited_for_is_not_there() {
+    // spec: CLI-196
+    with_profile(|work, channel| {
+        let group = groups::record(work, channel).unwrap().unwrap();
+        let unsettled = Some(Unsettled {
+            epoch: nth(9),
+            since_ms: NOW.0,
+            caution: Caution::Waits,
+            search: Search::Asks,
+            arrival: Arrival::InTime,
+        });
+        let group = GroupRecord { unsettled, ..group };
+        assert_eq!(exchanged(work, channel, &group), Ok(()));
+    });
+}
+
+#[test]
+fn a_watch_ends_by_looks_that_make_a_day_and_where_a_relay_shows_nothing_too() {
+    // spec: CLI-190
+    const HOUR_MS: u64 = 60 * 60 * 1000;
+    with_profile(|work, channel| {
+        let epoch = nth(9);
+        left_ago(work, channel, epoch, 0, Saying::Done);
+        let is_watched = |work: &Work<'_>| {
+            let row = work.tx.load::<EpochRecord>(&by_channel(channel, &epoch)).unwrap();
+            row.is_some_and(|row| row.left.is_some())
+        };
+        // Ten years between two looks are six hours.
+        for look in 1..=4_u64 {
+            assert!(is_watched(work), "{look}");
+            work.now = work.now.plus_ms(87_600 * HOUR_MS);
+            in_vain(work, channel, &epoch).unwrap();
+        }
+        assert!(!is_watched(work));
+    });
+}
 
 #[test]
 fn of_a_watched_epoch_no_more_candidates_are_kept_than_a_relay_stores() {

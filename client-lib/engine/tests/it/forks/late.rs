@@ -71,40 +71,6 @@ fn who_comes_late_is_not_sure_of_itself_before_others_had_time_to_answer() {
 }
 
 #[test]
-fn who_comes_late_and_catches_up_far_keeps_what_it_waits_for() {
-    // spec: CLI-190, CLI-196, CLI-197
-    let mut late = 0;
-    // Whose path is broken is by chance, and here it has to be that of both.
-    for number in 0..4 * HALF_SEAL_WORLDS {
-        let mut crew = crew_of(number);
-        for place in [OWNER, MEMBER] {
-            crew.world.set_online(crew.people[place], false);
-        }
-        part(&mut crew);
-        crew.world.pass(13 * HOUR_MS);
-        crew.world.set_online(crew.people[OWNER], true);
-        crew.world.pass(2 * HOUR_MS);
-        if !refused(&mut crew, OWNER) {
-            continue;
-        }
-        // The log goes on for days behind it.
-        for _ in 0..3 {
-            crew.world.pass(DAY_MS);
-            crew.world.ask(crew.people[OWNER], Command::RefreshKeys);
-            crew.world.settle();
-        }
-        crew.world.set_online(crew.people[MEMBER], true);
-        crew.world.pass(14 * HOUR_MS);
-        assert_together(&mut crew, &format!("{number}"));
-        late += usize::from(refused(&mut crew, MEMBER));
-        if late == 2 {
-            return;
-        }
-    }
-    panic!("{late}");
-}
-
-#[test]
 fn who_is_led_back_to_what_the_others_leave_meanwhile_comes_along() {
     // spec: CLI-198
     for number in 0..4 * HALF_SEAL_WORLDS {

@@ -166,34 +166,6 @@ fn who_was_removed_does_not_undo_it_in_an_epoch_before() {
 }
 
 #[test]
-fn who_litters_many_epochs_hides_no_fork_behind_them() {
-    // spec: CLI-190, CLI-193
-    // Its path is broken for the owner alone, whatever the insider does before.
-    let parted = |number: &u8| {
-        let mut crew = crew_of(*number);
-        part(&mut crew);
-        crew.world.pass(60_000);
-        broken(&mut crew) == [true, false]
-    };
-    let number = (0..2 * HALF_SEAL_WORLDS).find(parted).expect("a world where they part");
-    let mut crew = crew_of(number);
-    for _ in 0..65 {
-        let stolen = crew.world.steal(crew.people[INSIDER], &crew.channel.clone());
-        crew.world.ask(crew.people[INSIDER], Command::RefreshKeys);
-        crew.world.settle();
-        litter(&mut crew, &stolen);
-        crew.world.pass(2_000);
-    }
-    crew.world.pass(60_000);
-    part(&mut crew);
-    // Who can follow goes on at once, before anything else stands there.
-    crew.world.ask(crew.people[MEMBER], Command::RefreshKeys);
-    crew.world.pass(2 * HOUR_MS);
-    assert_eq!(broken(&mut crew), [true, false]);
-    assert_together(&mut crew, "littered");
-}
-
-#[test]
 fn an_ally_of_who_was_removed_counts_by_its_rank() {
     // spec: GRP-123, GRP-124
     let mut crew = crew();
