@@ -5,7 +5,9 @@
 //! member of it, unchanged: nobody else can open again what a person has left (spec: LNK-045,
 //! LNK-047). A device counts for as long as its person has it (spec: LNK-058).
 
+mod admission;
 mod device;
+mod entering;
 mod held;
 mod purpose;
 mod relays;
@@ -13,32 +15,26 @@ mod unread;
 mod waiting;
 
 use hushwire_protocol::{
-    group::{
-        Group, GroupError, GroupKind, GroupSnapshot, Joined, Member, OpenError, Welcomed, joiner_of,
-    },
+    group::{Group, GroupError, GroupKind, GroupSnapshot, Joined, OpenError, Welcomed, joiner_of},
     identity::{DeviceCredential, Fingerprint},
     invitation::{ContactCard, InboxContent, Invitation, Purpose, SnapshotPlace, SuiteCode},
     provider::Suite,
 };
-use hushwire_wire::{
-    id::{CapabilityId, ChannelId},
-    message::InboxItem,
-};
+use hushwire_wire::{id::CapabilityId, message::InboxItem};
 
+use self::{admission::Admission, entering::Before};
 use crate::{
-    advance, asking, chats,
-    command::{ChatNumber, ChatState, Whose},
-    contacts, control, devices,
-    direct::{self, Room, standing::Standing},
-    entered,
-    event::{Event, InvitationRefusal},
+    asking,
+    command::Whose,
+    contacts, entered,
+    event::InvitationRefusal,
     forks, groups,
     inbox::Fault,
-    log, outbox, own_group, profile, readmission,
-    record::{GroupRecord, GroupState, PurposeRecord},
-    refreshing, rejoin, revoking, shelf,
+    log, own_group, profile, readmission,
+    record::{GroupRecord, GroupState},
+    shelf,
     store::StoreError,
-    stuck, succession,
+    stuck,
     work::Work,
 };
 pub(crate) use held::{
@@ -156,19 +152,6 @@ impl<'a> Given<'a> {
     }
 }
 
-/// Whether this device may follow an invitation, as far as its group does not have to be looked at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Admission {
-    /// By another identity.
-    Theirs,
-    /// By another identity, to a group that this person asked to be let into.
-    Asked(ChatNumber),
-    /// By a device of its own.
-    Own,
-    /// It is in already.
-    There,
-}
-
 fn is_from_me(work: &Work<'_>, sender: &DeviceCredential) -> Result<bool, StoreError> {
     Ok(sender.identity() == work.me()?)
 }
@@ -182,7 +165,8 @@ fn follow(
     let channel = invitation.group.channel;
     let known = groups::record(work, &channel)?.map(forks::as_asked);
     let came = given.came();
-    let (whose, asked) = match admit(work, sender, invitation, known.as_ref(), came.by)? {
+    let (whose, asked) = match admission::admit(work, sender, invitation, known.as_ref(), came.by)?
+    {
         Admission::There => return Ok(()),
         Admission::Own => (Whose::Mine, asking::answered_by(work, invitation, None)?),
         Admission::Theirs => (Whose::Others, None),
@@ -208,13 +192,13 @@ fn follow(
         return Err(Fault::Rejected("INVITATION_NOT_VALID"));
     }
     if invitation.purpose == Purpose::Direct {
-        check_direct(work, &channel, sender, whose)?;
+        admission::check_direct(work, &channel, sender, whose)?;
     }
     if own_group::standing(work, &joined.group, invitation)? == own_group::Standing::Outranked {
         shelf::used(work, &joined.package)?;
         return Ok(stuck::erase_keys(work, &channel)?);
     }
-    enter(
+    entering::enter(
         work,
         sender,
         invitation,
@@ -256,127 +240,6 @@ fn join(
     }
 }
 
-fn admit(
-    work: &mut Work<'_>,
-    sender: &DeviceCredential,
-    invitation: &Invitation,
-    known: Option<&GroupRecord>,
-    came_by: Option<&CapabilityId>,
-) -> Result<Admission, Fault> {
-    let channel = invitation.group.channel;
-    if let Some(known) = known.filter(|known| known.state.is_in()) {
-        // A repeated one, or one that follows a removal of which this device has not read yet.
-        let repeated = known.epoch == invitation.group.epoch;
-        return if repeated { Ok(Admission::There) } else { Err(Fault::Early) };
-    }
-    check_card(sender, &invitation.sender)?;
-    device::check(work, sender)?;
-    // spec: LNK-100
-    let asked = match asking::answered_by(work, invitation, came_by)? {
-        Some(chat) => Some(chat),
-        // spec: CLI-201
-        None => succession::leads_on(work, invitation)?,
-    };
-    if let Some(known) = known {
-        check_known(work, &channel, known, sender, invitation, asked)?;
-    }
-    let whose = if is_from_me(work, sender)? { Whose::Mine } else { Whose::Others };
-    // What this person asked for needs no contact.
-    if asked.is_none() {
-        check_purpose(work, sender, invitation, whose)?;
-    }
-    if whose == Whose::Mine {
-        return Ok(Admission::Own);
-    }
-    // What this person asked for is their own choice.
-    if let Some(chat) = asked {
-        return Ok(Admission::Asked(chat));
-    }
-    relays::check(work, &sender.identity(), invitation)?;
-    Ok(Admission::Theirs)
-}
-
-/// Who may invite to what.
-fn check_purpose(
-    work: &Work<'_>,
-    sender: &DeviceCredential,
-    invitation: &Invitation,
-    whose: Whose,
-) -> Result<(), Fault> {
-    match (invitation.purpose, whose) {
-        // spec: LNK-059
-        (Purpose::OwnDevices, Whose::Others) => {
-            Err(Fault::Refused(InvitationRefusal::OtherPurpose))
-        }
-        // Who has a link begins a direct chat, and is a contact from then on.
-        (Purpose::Direct, _) | (Purpose::Group | Purpose::OwnDevices, Whose::Mine) => Ok(()),
-        (Purpose::Group, Whose::Others) => check_contact(work, &sender.identity()),
-    }
-}
-
-/// Who goes on beginning a direct chat has the others of its groups given up (spec: LNK-065). Nothing
-/// is given up for an invitation that leads nowhere, so this comes last.
-fn check_direct(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    sender: &DeviceCredential,
-    whose: Whose,
-) -> Result<(), Fault> {
-    if direct::is_last(channel) {
-        return Err(Fault::Rejected("INVITATION_NOT_VALID"));
-    }
-    if whose == Whose::Mine {
-        return Ok(());
-    }
-    let open = direct::devices::open_channels(work, &sender.identity())?;
-    match direct::make_room(work, open, channel, &sender.device())? {
-        Room::There => Ok(()),
-        Room::None => Err(Fault::Refused(InvitationRefusal::TooManyGroups)),
-    }
-}
-
-/// A channel that this device knows is opened again by its members only, and as what it was
-/// (spec: LNK-045).
-fn check_known(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    known: &GroupRecord,
-    sender: &DeviceCredential,
-    invitation: &Invitation,
-    asked: Option<ChatNumber>,
-) -> Result<(), Fault> {
-    let of_another =
-        asked.is_none() && !groups::last_roster(work, channel, known)?.contains(&sender.identity());
-    let refusal = if of_another {
-        InvitationRefusal::NotAMember
-    } else if invitation.group.relay.to_string() != known.relay {
-        InvitationRefusal::OtherRelay
-    } else if !is_for(known.purpose, invitation.purpose) {
-        InvitationRefusal::OtherPurpose
-    } else if is_dissolved(work, known)? {
-        // spec: CLI-153
-        InvitationRefusal::Dissolved
-    } else {
-        return Ok(());
-    };
-    Err(Fault::Refused(refusal))
-}
-
-/// Nobody can take a group up again that an owner has ended.
-fn is_dissolved(work: &Work<'_>, known: &GroupRecord) -> Result<bool, StoreError> {
-    let chat = known.purpose.chat().map(|chat| chats::load(work, chat)).transpose()?.flatten();
-    Ok(chat.is_some_and(|chat| chat.state == ChatState::Dissolved))
-}
-
-fn is_for(known: PurposeRecord, named: Purpose) -> bool {
-    matches!(
-        (known, named),
-        (PurposeRecord::Direct { .. }, Purpose::Direct)
-            | (PurposeRecord::Group { .. }, Purpose::Group)
-            | (PurposeRecord::OwnDevices, Purpose::OwnDevices)
-    )
-}
-
 /// Whether the group is what the invitation says it is (spec: GRP-071).
 fn fits(invitation: &Invitation, joined: &Joined) -> bool {
     let suite = joined.group.suite().is_ok_and(|suite| SuiteCode(suite.code()) == invitation.suite);
@@ -387,126 +250,4 @@ fn fits(invitation: &Invitation, joined: &Joined) -> bool {
                 | (Purpose::Group, GroupKind::Group)
                 | (Purpose::OwnDevices, GroupKind::OwnDevices)
         )
-}
-
-/// What this device knew of a group, and of the invitation to it, before it came in.
-struct Before {
-    record: Option<GroupRecord>,
-    /// Who invites.
-    whose: Whose,
-    /// The chat of an asking that the invitation answers.
-    asked: Option<ChatNumber>,
-    /// Whether what it leads on from was read to its end since the invitation came.
-    read: bool,
-}
-
-/// This device is in: its chat, its row, and whom it has to tell.
-fn enter(
-    work: &mut Work<'_>,
-    sender: &DeviceCredential,
-    invitation: &Invitation,
-    joined: &Joined,
-    before: Before,
-) -> Result<(), Fault> {
-    let from_me = before.whose == Whose::Mine;
-    // Who lets somebody in by a link does not become a contact by that (spec: LNK-101).
-    if !from_me && before.asked.is_none() {
-        take_card(work, sender, &invitation.sender)?;
-    }
-    shelf::used(work, &joined.package)?;
-    let purpose = purpose::of(work, invitation, joined, &before)?;
-    let Before { record: known, asked, whose, .. } = before;
-    let channel = invitation.group.channel;
-    let epoch = invitation.group.epoch;
-    let back = known.filter(|known| known.state == GroupState::Stuck);
-    let rejoined_ms = match &back {
-        Some(known) => come_back(work, &channel, known)?,
-        None => Vec::new(),
-    };
-    advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
-    let members = joined.group.members().map_err(log::store_error)?;
-    if back.is_some() {
-        tell_change(work, &channel, purpose, &members)?;
-    }
-    stuck::note_roster(work, &channel, &members)?;
-    // Whose doing it is that this device is there stays.
-    let invited_by = match &back {
-        Some(known) => known.invited_by,
-        None => (!from_me && asked.is_none()).then(|| sender.identity()),
-    };
-    let row = GroupRecord::begun(
-        work.now,
-        &invitation.group.relay.to_string(),
-        purpose,
-        invitation.group.epoch,
-        joined.group.state().rules,
-    );
-    let record = GroupRecord { invited_by, rejoined_ms, ..row };
-    groups::save(work, &channel, &record)?;
-    refreshing::renewed(work, &channel)?;
-    work.effects.channels.insert(channel);
-    if revoking::wish_out(work, &channel, &members)? {
-        direct::standing::unheard_from(work, &channel, &record)?;
-    }
-    if !from_me {
-        devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
-    }
-    if purpose == PurposeRecord::OwnDevices {
-        own_group::entered(work, &channel, &joined.group, &members)?;
-    }
-    if let PurposeRecord::Direct { chat, contact } = purpose {
-        let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
-        direct::standing::entered(work, &channel, chat, &person, whose)?;
-        purpose::entered_direct(work, &channel, chat, contact)?;
-        if !from_me && direct::standing::of(work, &channel)? != Standing::Doubtful {
-            control::send_card(work, &channel, &sender.identity())?;
-        }
-    }
-    Ok(())
-}
-
-/// Who came and who went while this device was not in, is told like a commit that does it: also who was
-/// removed, and is in again since the relay lost that (spec: CLI-180).
-fn tell_change(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    purpose: PurposeRecord,
-    members: &[Member],
-) -> Result<(), StoreError> {
-    let PurposeRecord::Group { chat } = purpose else { return Ok(()) };
-    let before = stuck::roster(work, channel)?;
-    let now = groups::identities(members);
-    let only_in = |these: &[Fingerprint], others: &[Fingerprint]| -> Vec<String> {
-        these.iter().filter(|it| !others.contains(it)).map(Fingerprint::to_hex).collect()
-    };
-    let (added, removed) = (only_in(&now, &before), only_in(&before, &now));
-    if !added.is_empty() {
-        work.event(Event::MembersAdded { chat, members: added })?;
-    }
-    if !removed.is_empty() {
-        work.event(Event::MembersRemoved { chat, members: removed })?;
-    }
-    Ok(())
-}
-
-/// What is left of the group as it was: what was sealed for an earlier epoch is sealed anew, in its
-/// order; who got it before knows it by its id (spec: CLI-163, CNT-012).
-fn come_back(
-    work: &mut Work<'_>,
-    channel: &ChannelId,
-    known: &GroupRecord,
-) -> Result<Vec<u64>, StoreError> {
-    let epoch = log::epoch_state(work, channel, &known.epoch);
-    let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
-    if let Some(group) = groups::record(work, channel)?.filter(|group| group.state.is_in()) {
-        forks::exchanged(work, channel, &group)?;
-    }
-    outbox::epoch_over(work, channel)?;
-    // What was left before it got stuck may part its members still (spec: CLI-198).
-    let kept = match forks::kept(work, channel, &[]) {
-        Err(StoreError::Damaged) => Vec::new(),
-        kept => kept?,
-    };
-    advance::forget_epochs(work, channel, &kept)?;
-    rejoin::came_back(work, channel, known, read_ms)
 }

@@ -6,7 +6,7 @@ use hushwire_protocol::{
 };
 use hushwire_wire::id::ChannelId;
 
-use super::Before;
+use super::entering::Before;
 use crate::{
     asking, chats,
     command::{ChatKind, ChatNumber, ChatState, ContactNumber, Whose},
