@@ -116,6 +116,21 @@ mod tests {
     }
 
     #[test]
+    fn an_added_leaf_without_what_the_group_requires_is_refused_by_mls() {
+        // spec: GRP-149, GRP-150
+        for error in [
+            ProposalValidationError::InsufficientCapabilities,
+            ProposalValidationError::LeafNodeValidation(
+                LeafNodeValidationError::UnsupportedExtensions,
+            ),
+        ] {
+            let error = StageCommitError::ProposalValidationError(error);
+            let found = classify(ProcessMessageError::InvalidCommit(error));
+            assert_eq!(found, Rejection::InvalidCommit.into());
+        }
+    }
+
+    #[test]
     fn every_failure_of_the_library_has_its_code() {
         // spec: GRP-030
         let undecryptable = |error| ValidationError::UnableToDecrypt(error);

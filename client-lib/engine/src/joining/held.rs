@@ -326,4 +326,36 @@ mod tests {
             assert_eq!(room(work, &bob), Room::None);
         });
     }
+
+    #[test]
+    fn what_waited_for_its_sender_takes_a_place_of_those_that_wait_for_a_reading() {
+        // spec: CLI-187
+        with_profile(|work, channel| {
+            let later = NOW.plus_ms(HELD_LIFE_MS).0;
+            let [eve, bob, carol] = [(), (), ()].map(|()| somebody(work));
+            let unread = Unread { channel: *channel, word: None };
+            let mut places = 0;
+            let mut come = |work: &mut Work<'_>, sender: &DeviceCredential| {
+                places += 1;
+                keep(work, places, sender, 1, later);
+                let key = [PREFIX, &by_number(places)].concat();
+                still_unread(work, &key, &unread).unwrap();
+                work.tx.load::<HeldRecord>(&key).unwrap().is_some()
+            };
+            for number in 0..64 {
+                let one = if number < 2 { eve.clone() } else { somebody(work) };
+                keep_unread(work, number, &one, later + number);
+            }
+            // Of two of one sender the older one gives way, and then nothing.
+            assert!(come(work, &bob));
+            assert_eq!(ends(work).len(), 64);
+            assert!(!come(work, &carol), "each has one");
+            assert_eq!(ends(work).len(), 64);
+            // What waits so is looked at again in its own place.
+            let key = [PREFIX, &by_number(1)].concat();
+            still_unread(work, &key, &unread).unwrap();
+            assert!(work.tx.load::<HeldRecord>(&key).unwrap().is_some());
+            assert_eq!(ends(work).len(), 64);
+        });
+    }
 }

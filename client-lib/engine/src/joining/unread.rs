@@ -144,13 +144,18 @@ fn read(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
 }
 
 /// An invitation that was looked at again has to wait: as before, but that another group may be the own
-/// one by now; or it waited for something else until now.
+/// one by now; or it waited for something else until now, and takes a place of those that wait so, or is
+/// passed over where there is none (spec: CLI-187).
 pub(crate) fn still_unread(
     work: &mut Work<'_>,
     key: &[u8],
     unread: &Unread,
 ) -> Result<(), StoreError> {
     if let Some(record) = work.tx.load::<HeldRecord>(key)? {
+        let comes = record.reading.is_none();
+        if comes && make_room(work, &credential(&record.sender)?)? == row::Room::None {
+            return row::forget_held(work, key);
+        }
         tell_first(work, unread)?;
         let word = record.reading.and_then(|reading| reading.word).or(unread.word);
         let reading = Reading { channel: unread.channel, word, stage: Stage::Unread };

@@ -1,6 +1,6 @@
 //! The group of three in which the commits stand: Alice owns it, Bob reads, Carol is a plain member.
 
-use hushwire_protocol::envelope::{EnvelopeContent, Place, open};
+use hushwire_protocol::envelope::{EnvelopeContent, EnvelopeKind, Place, open};
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_protocol::group::{
     CommitBasis, CommitIntent, Group as MlsGroup, GroupKind, GroupSnapshot, GroupState, Joined,
@@ -20,7 +20,8 @@ use crate::{
     input::Input,
     kinds::{
         chain::{Chain, public},
-        mls::{CLASSICAL, key_pair, package::Package},
+        mls::{CLASSICAL, key_pair, package::Package, schedule},
+        sealed_box::variable,
     },
 };
 
@@ -35,28 +36,63 @@ const fn chain(root: u8) -> Chain {
     Chain { root, root_signer: root, manager: root + 1, signer: root + 1, counter: 1 }
 }
 
-const ALICES_CHAIN: Chain = chain(0x17);
+pub(super) const ALICES_CHAIN: Chain = chain(0x17);
 /// Who reads; his leaf is 1.
 pub(super) const BOBS_CHAIN: Chain = Chain::OURS;
 pub(super) const CAROLS_CHAIN: Chain = chain(0x27);
 /// Somebody outside.
 pub(super) const DAVE: Chain = chain(0x37);
-const ALICES: u8 = 0x1A;
-const BOBS: u8 = 4;
-const CAROLS: u8 = 0x2A;
+pub(super) const ALICES: u8 = 0x1A;
+pub(super) const BOBS: u8 = 4;
+pub(super) const CAROLS: u8 = 0x2A;
 /// His device.
 pub(super) const DAVES: u8 = 0x3A;
 
-const CHANNEL: ChannelId = ChannelId::from_bytes([0xC4; 32]);
+pub(super) const CHANNEL: ChannelId = ChannelId::from_bytes([0xC4; 32]);
 const FIRST: EpochId = EpochId::from_bytes([0xE0; 32]);
-const EPOCH: EpochId = EpochId::from_bytes([0xE1; 32]);
+pub(super) const EPOCH: EpochId = EpochId::from_bytes([0xE1; 32]);
 const SUITE: MlsSuite = MlsSuite::Classical;
 
 /// A commit at its place.
 #[derive(Clone)]
 pub(super) struct Entry {
+    /// What stands there before it.
+    earlier: Vec<Vec<u8>>,
     pub(super) mark: CommitMark,
     envelope: Vec<u8>,
+}
+
+/// The agreed state as `groups.md` lays it out, of a group of kind group that takes nobody's place.
+pub(super) struct State {
+    pub(super) name: &'static str,
+    /// Whose identity, and the number of the role.
+    pub(super) roles: Vec<(Chain, u8)>,
+    pub(super) rights: [u8; 9],
+}
+
+impl State {
+    /// That of the epoch in which the commits stand.
+    pub(super) fn agreed() -> Self {
+        Self { name: "", roles: vec![(ALICES_CHAIN, 2)], rights: [1, 1, 1, 2, 2, 0, 1, 1, 0] }
+    }
+
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let mut roles: Vec<_> =
+            self.roles.iter().map(|(who, role)| (who.fingerprint(), *role)).collect();
+        roles.sort_unstable();
+        let roles = roles.iter().flat_map(|(who, role)| [&who[..], &[*role]].concat());
+        [
+            // Layout, rules, kind.
+            &[0, 1, 0, 1, 2][..],
+            &variable(self.name.as_bytes()),
+            // Description, avatar, dissolved.
+            &[0, 0, 0],
+            &variable(&roles.collect::<Vec<_>>()),
+            &variable(&self.rights),
+            &[0],
+        ]
+        .concat()
+    }
 }
 
 /// Whose identity a chain leads from.
@@ -72,7 +108,7 @@ pub(super) fn other_key() -> PublicKey {
 /// A KeyPackage as somebody adds it who does not look.
 pub(super) fn passed(package: &Package) -> VerifiedKeyPackage {
     let package = UnverifiedKeyPackage::parse(&package.bytes());
-    package.and_then(UnverifiedKeyPackage::verify_by_mls_alone).expect("MLS takes it")
+    package.and_then(UnverifiedKeyPackage::verify_by_nobody).expect("well formed")
 }
 
 /// The KeyPackage of somebody's device, with keys of its own: such that an insider spoils what it seals
@@ -111,6 +147,8 @@ pub(super) fn judge(
 pub(super) struct House {
     authors: [(MemoryMlsStore, DeviceKey); 2],
     keys: EpochKeys,
+    /// What was agreed to.
+    state: GroupState,
     secrets: Vec<u8>,
     snapshot: GroupSnapshot,
     /// The MLS message of the commit that opened the epoch.
@@ -120,13 +158,20 @@ pub(super) struct House {
 impl House {
     /// Alice makes the group, and adds Bob and Carol.
     pub(super) fn new() -> Self {
+        Self::agreeing(|_| {})
+    }
+
+    /// The same, where something else was agreed to.
+    pub(super) fn agreeing(change: impl FnOnce(&mut GroupState)) -> Self {
         let (alices, mut rng) = (MemoryMlsStore::default(), ChaCha20Rng::from_seed([0xA1; 32]));
         let key = DeviceKey::from_bytes(&[ALICES; 32]);
         let credential = UnverifiedCredential::parse(&ALICES_CHAIN.credential(ALICES));
         let credential = credential.and_then(UnverifiedCredential::verify).expect("a whole chain");
-        let state = GroupState::new(GroupKind::Group, credential.identity());
+        let mut state = GroupState::new(GroupKind::Group, credential.identity());
+        change(&mut state);
         let provider = Provider::new(&alices, &mut rng);
-        let created = MlsGroup::create(&provider, &key, &credential, &CHANNEL, SUITE, state);
+        let created =
+            MlsGroup::create(&provider, &key, &credential, &CHANNEL, SUITE, state.clone());
         let created = created.expect("new");
         let (mut group, keys) = (created.group, created.keys);
         let [bob, carol] = [package(&BOBS_CHAIN, BOBS), package(&CAROLS_CHAIN, CAROLS)];
@@ -160,6 +205,7 @@ impl House {
             secrets: secrets_of(&bob),
             authors: [(alices, key), (carols, hers)],
             keys: commit.next_keys,
+            state,
             snapshot,
             first_message: first.message,
         }
@@ -183,7 +229,14 @@ impl House {
             .begin_commit_unjudged(&provider, key, &EPOCH, &self.keys, intent, basis, cut)
             .expect("MLS makes it");
         store.roll_back(before);
-        Entry { mark: commit.mark, envelope: commit.envelope }
+        Entry { earlier: Vec::new(), mark: commit.mark, envelope: commit.envelope }
+    }
+
+    /// What a commit sets that changes the agreed state so.
+    pub(super) fn setting(&self, change: impl FnOnce(&mut GroupState)) -> CommitIntent {
+        let mut state = self.state.clone();
+        change(&mut state);
+        CommitIntent { set_state: Some(state), ..CommitIntent::default() }
     }
 
     /// A new path by Alice that does not open for Bob.
@@ -191,17 +244,18 @@ impl House {
         self.commit(ALICE, CommitIntent::default(), Cut::Through, Seals::Half)
     }
 
-    /// The MLS message by which somebody asks to leave.
-    pub(super) fn leave(&self, author: Author) -> Vec<u8> {
-        let (store, key) = &self.authors[author];
-        let before = store.snapshot();
-        let mut rng = ChaCha20Rng::from_seed([0xB2; 32]);
-        let provider = Provider::new(store, &mut rng);
-        let mut group = MlsGroup::load(&provider, &CHANNEL).expect("whole").expect("a group");
-        let sealed = group.seal_leave(&provider, key, &EPOCH, &self.keys).expect("a member");
-        store.roll_back(before);
-        let at = Place { channel: &CHANNEL, epoch: &EPOCH, operation: &Operation::Message };
-        open(&self.keys.envelope, at, &sealed.envelope).expect("just sealed").message
+    /// What every member knows of the epoch.
+    pub(super) fn secrets(&self) -> schedule::Epoch {
+        let [init_key, _] = package(&BOBS_CHAIN, BOBS).private_keys();
+        schedule::open(CLASSICAL, &init_key, &self.secrets, &self.snapshot.group_info)
+    }
+
+    /// The same commit, behind an entry by which somebody asks to leave.
+    pub(super) fn behind(&self, leave: &[u8], entry: &Entry) -> Entry {
+        let content = EnvelopeContent::plain(EnvelopeKind::Leave, leave.to_vec());
+        let operation = Operation::Message;
+        let sealed = seal_content(&self.keys, &CHANNEL, &EPOCH, &operation, &content, [0xB4; 24]);
+        Entry { earlier: vec![sealed.expect("short")], ..entry.clone() }
     }
 
     /// The same commit, with something changed that stands beside it or around it.
@@ -217,7 +271,7 @@ impl House {
         change(&mut mark, &mut content);
         let operation = Operation::Commit(mark.clone());
         let envelope = seal_content(&self.keys, &CHANNEL, &EPOCH, &operation, &content, [0xB3; 24]);
-        Entry { mark, envelope: envelope.expect("short") }
+        Entry { mark, envelope: envelope.expect("short"), ..entry.clone() }
     }
 
     /// What Bob has in his hands, and the entry.
@@ -236,6 +290,7 @@ impl House {
             "group_info": hex::encode(&self.snapshot.group_info),
             "tree": hex::encode(&self.snapshot.tree),
             "epoch": hex::encode(EPOCH),
+            "earlier": entry.earlier.iter().map(hex::encode).collect::<Vec<_>>(),
             "next_key": hex::encode(entry.mark.next_key),
             "cut": if entry.mark.cut == Cut::Cut { "1" } else { "0" },
             "contested": contested,

@@ -124,6 +124,6 @@ pub fn numbers(list: &[u16]) -> Vec<u8> {
 }
 
 /// `SignWithLabel`.
-fn sign(seed: u8, label: &str, content: &[u8]) -> [u8; 64] {
+pub fn sign(seed: u8, label: &str, content: &[u8]) -> [u8; 64] {
     SigningKey::from_bytes(&[seed; 32]).sign(&labelled(label, content)).to_bytes()
 }
