@@ -158,7 +158,8 @@ pub(crate) fn follow(
     if let Some(by) = by {
         said.retain(|word| word.to_hex() == by);
     }
-    let by = said.pop_first().ok_or(CommandError::NoSuccessor)?;
+    let none = if by.is_some() { CommandError::NoSuchSuccessor } else { CommandError::NoSuccessor };
+    let by = said.pop_first().ok_or(none)?;
     if !said.is_empty() {
         return Err(CommandError::SeveralSuccessors);
     }

@@ -238,7 +238,7 @@ fn who_follows_one_admin_follows_no_other() {
     assert_eq!(offered.next_back(), Some(of_second.clone()));
     let follow = Command::GroupFollow { chat, by: Some(of_first) };
     let follow = crew.world.try_ask(alice, follow);
-    assert!(matches!(follow, Err(CommandError::NoSuccessor)), "{follow:?}");
+    assert!(matches!(follow, Err(CommandError::NoSuchSuccessor)), "{follow:?}");
     crew.world.ask(alice, Command::GroupFollow { chat, by: Some(of_second) });
     crew.world.pass(60_000);
     assert_eq!(succeeded(&mut crew.world, alice), 2);
