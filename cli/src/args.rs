@@ -31,8 +31,8 @@ EXIT CODES
 
 JSON
   With --json each line of output is one object; its \"type\" says which: identity, link, contact,
-  chat, message, member, group, group_link, join_request, group_code, device, device_code,
-  comparison, safety_number, status, saved, done, event.
+  chat, message, member, group, group_link, join_request, successor, group_code, device,
+  device_code, comparison, safety_number, status, saved, done, event.
   Numbers of chats, messages, contacts, links and devices count on this device only. Times are
   milliseconds since 1970 in UTC, with names that end in _at_ms. A field that does not apply is left
   out. A \"done\" has a \"state\": settled, or queued after --no-network. Errors and notes go to

@@ -280,7 +280,7 @@ impl Fault {
                 Noun::Chat => "Run `hush chats` to see what there is.",
                 Noun::Contact => "Run `hush contacts` to see who there is.",
                 Noun::Device => "Run `hush device list` to see what there is.",
-                Noun::Successor => "Run it without --by to follow the only one.",
+                Noun::Successor => "Run `hush group successors` to see who there is.",
                 Noun::Member => {
                     "Run `hush group members` to see who there is; to go yourself: `hush group leave`."
                 }
@@ -360,11 +360,12 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::NoSuchLink => "Run `hush link list`.",
         CommandError::NoSuchDevice => "Run `hush device list`.",
         CommandError::NoSuchMember => "Run `hush group members`.",
+        CommandError::NoSuchSuccessor => "Run `hush group successors`.",
         CommandError::WrongChatKind => {
             "A direct chat has two people and keeps them; `hush group new` makes a group."
         }
         CommandError::SeveralSuccessors => {
-            "Say whom you follow: `hush group follow GROUP --by MEMBER`."
+            "Run `hush group successors`, and say whom you follow: `hush group follow GROUP --by WHO`."
         }
         CommandError::DeviceRevoked => {
             "Run `hush device link` on another device, and `hush init --link` here with another --profile."

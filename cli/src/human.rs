@@ -30,6 +30,7 @@ pub const fn indent(record: &Record) -> Option<usize> {
         | Record::Chat(_)
         | Record::Saved(_)
         | Record::Member(_)
+        | Record::Successor(_)
         | Record::Group(_)
         | Record::JoinRequest(_)
         | Record::Device(_)
@@ -115,6 +116,10 @@ pub fn lines(record: &Record, paint: Paint) -> Vec<String> {
                 }
             };
             vec![format!("{name}{mine}  {role}, {devices}{asking}  {fingerprint}")]
+        }
+        Record::Successor(successor) => {
+            let name = paint.strong(&successor.label);
+            vec![format!("{name}  {}", paint.faint(&visible::line(&successor.fingerprint)))]
         }
         Record::Group(group) => self::group(group, paint),
         Record::GroupLink(link) => door::group_link(link, paint),

@@ -79,7 +79,7 @@ impl fmt::Display for Noun {
             Self::Contact => "contact",
             Self::Device => "device",
             Self::Member => "member",
-            Self::Successor => "one who has formed the group anew",
+            Self::Successor => "successor",
         })
     }
 }

@@ -4,7 +4,7 @@
 
 use hushwire::command::{
     ChatInfo, ContactInfo, DeviceInfo, GroupCodeInfo, LinkInfo, MemberInfo, ProfileInfo,
-    SecretText, StatusInfo, Verification,
+    SecretText, StatusInfo, SuccessorInfo, Verification,
 };
 use serde::Serialize;
 
@@ -42,6 +42,8 @@ pub enum Record {
     Saved(SavedRecord),
     /// A member of a chat.
     Member(MemberRecord),
+    /// Somebody who has formed a group anew.
+    Successor(SuccessorRecord),
     /// What the members of a group have agreed on.
     Group(GroupRecord),
     /// A device of this identity.
@@ -282,6 +284,26 @@ impl MemberRecord {
             whose: code_of(&member.whose),
             asking: member.asking,
         }
+    }
+}
+
+/// Somebody who has formed a group anew.
+#[derive(Debug, Serialize)]
+pub struct SuccessorRecord {
+    /// The identity, in hex.
+    pub fingerprint: String,
+    /// The name known for it.
+    pub name: String,
+    /// What it is called on the screen, safe to show.
+    #[serde(skip)]
+    pub label: String,
+}
+
+impl SuccessorRecord {
+    /// As the library tells it.
+    pub fn new(successor: SuccessorInfo, people: &People) -> Self {
+        let SuccessorInfo { by, name } = successor;
+        Self { label: people.label(&name, &by), fingerprint: by, name }
     }
 }
 

@@ -265,6 +265,12 @@ impl<B: Backend> Session<'_, B> {
         .await
     }
 
+    /// Who has formed a group anew, and is not followed yet.
+    pub(crate) async fn successors(&self, chat: ChatNumber) -> Result<Vec<SuccessorInfo>, Fault> {
+        let command = Command::GroupSuccessors(chat);
+        expect_reply!(self, command, Reply::Successors(successors) => successors)
+    }
+
     /// Who has formed a group anew, by the beginning of their name or fingerprint.
     pub(crate) async fn successor_named(
         &self,
@@ -272,10 +278,7 @@ impl<B: Backend> Session<'_, B> {
         query: &str,
     ) -> Result<SuccessorInfo, Fault> {
         self.named(
-            || async move {
-                let command = Command::GroupSuccessors(chat);
-                expect_reply!(self, command, Reply::Successors(successors) => successors)
-            },
+            || self.successors(chat),
             |successors| {
                 let unnumbered = |it: &SuccessorInfo| Candidate::unnumbered(&it.name, &it.by);
                 choose(query, Noun::Successor, successors, unnumbered)

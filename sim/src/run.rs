@@ -28,5 +28,5 @@ pub fn run(plan: &Plan) -> Outcome {
             Some(Violation::Panicked(text.unwrap_or_default()))
         }
     };
-    Outcome { tally: world.tally.clone(), violation, journal: world.journal() }
+    Outcome { tally: world.tally(), violation, journal: world.journal() }
 }

@@ -26,6 +26,8 @@ pub(crate) enum Fault {
 struct Trouble {
     due: Option<(u32, Fault)>,
     crashed: bool,
+    /// Batches at which a fault came.
+    struck: u64,
 }
 
 /// What the world has in its hands of a store that an engine owns.
@@ -47,6 +49,11 @@ impl Trigger {
         self.with(|trouble| trouble.due = None);
     }
 
+    /// At how many batches a fault came so far.
+    pub(crate) fn struck(&self) -> u64 {
+        self.with(|trouble| trouble.struck)
+    }
+
     /// Whether the client died in a batch since this was asked last.
     pub(crate) fn take_crash(&self) -> bool {
         self.with(|trouble| core::mem::take(&mut trouble.crashed))
@@ -65,6 +72,7 @@ impl Trigger {
                 Fault::Failed(left) if left > 1 => Some((0, Fault::Failed(left - 1))),
                 _ => None,
             };
+            trouble.struck += 1;
             trouble.crashed = matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
             Some(fault)
         })

@@ -52,6 +52,8 @@ pub struct Tally {
     pub deeds: Counts,
     /// What went wrong, by name.
     pub faults: Counts,
+    /// Batches of clients that a fault of their disk came at, or their death.
+    pub struck: u64,
     /// Messages that were acknowledged.
     pub acknowledged: u64,
     /// Texts that arrived on a device that did not write them.
@@ -62,6 +64,7 @@ impl Tally {
     /// What another run came to, too.
     pub fn add(&mut self, other: &Self) {
         self.steps += other.steps;
+        self.struck += other.struck;
         self.acknowledged += other.acknowledged;
         self.received += other.received;
         self.deeds.add(&other.deeds);

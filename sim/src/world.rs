@@ -128,6 +128,9 @@ pub(crate) struct World {
     stuck: BTreeSet<(usize, Option<ChatNumber>)>,
     /// Devices that were told that they do not follow an invitation.
     turned_away: BTreeSet<usize>,
+    /// Devices that could not open an item of their inbox, which a relay that lies had bent: they may
+    /// have been invited by it.
+    missed_items: BTreeSet<usize>,
     /// The first device list that anybody was shown.
     first_list: Option<bytes::Bytes>,
     /// What the hostile member draws.
@@ -166,6 +169,7 @@ impl World {
             before_it: BTreeMap::new(),
             stuck: BTreeSet::new(),
             turned_away: BTreeSet::new(),
+            missed_items: BTreeSet::new(),
             first_list: None,
             evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),
             hoard: BTreeMap::new(),
@@ -194,6 +198,12 @@ impl World {
         self.heal();
         self.pass(plan, self.now.plus_ms(REST_MS))?;
         self.judge()
+    }
+
+    /// What it came to so far.
+    pub(crate) fn tally(&self) -> Tally {
+        let struck = self.clients.iter().map(|client| client.trigger.struck()).sum();
+        Tally { struck, ..self.tally.clone() }
     }
 
     pub(crate) fn journal(&self) -> Vec<String> {

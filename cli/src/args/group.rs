@@ -305,6 +305,13 @@ pub enum GroupCommand {
         #[arg(long, required = true)]
         yes: bool,
     },
+    /// List who has formed the group anew, and is not followed yet
+    ///
+    /// JSON: {"type":"successor","fingerprint","name"}.
+    Successors {
+        /// The group's number or the beginning of its name
+        group: String,
+    },
     /// Go along with somebody who has formed the group anew
     ///
     /// JSON: {"type":"done","done":"group_followed","chat"}.

@@ -15,7 +15,7 @@ use crate::{
     args::GroupCommand,
     backend::Backend,
     fault::Fault,
-    record::{ChatRecord, DoneRecord, GroupCodeRecord, MemberRecord, Record},
+    record::{ChatRecord, DoneRecord, GroupCodeRecord, MemberRecord, Record, SuccessorRecord},
     session::{Session, expect_reply},
 };
 
@@ -29,6 +29,14 @@ pub(super) async fn group<B: Backend>(
         GroupCommand::Remove { group, members } => remove(session, &group, &members).await,
         GroupCommand::Leave { group } => leave(session, &group).await,
         GroupCommand::Follow { group, by } => follow(session, &group, by.as_deref()).await,
+        GroupCommand::Successors { group } => {
+            session.catch_up().await?;
+            let chat = session.chat_named(&group).await?.number;
+            let successors = session.successors(chat).await?;
+            let people = session.people_in(chat).await?;
+            let record = |it| Record::Successor(SuccessorRecord::new(it, &people));
+            say_all(session, successors, "nobody else has formed it anew", record)
+        }
         GroupCommand::Rejoin { chat } => rejoin(session, &chat).await,
         GroupCommand::Readmit { chat, member } => readmit(session, &chat, &member).await,
         GroupCommand::Members { group } => {

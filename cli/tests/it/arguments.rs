@@ -90,6 +90,7 @@ async fn every_command_has_a_help() {
         &["group", "approve"],
         &["group", "decline"],
         &["group", "leave"],
+        &["group", "successors"],
         &["pin"],
         &["unpin"],
         &["group", "members"],

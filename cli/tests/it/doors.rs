@@ -128,4 +128,12 @@ async fn a_group_is_formed_anew_and_an_admin_is_followed() {
     let follow = Command::GroupFollow { chat: GROUP, by: Some("9a".repeat(32)) };
     assert_eq!(bench.asked().last(), Some(&follow));
     assert_ne!(bench.run(&["group", "follow", "cl", "--by", "bo"]).await, 0);
+    let notes = bench.console.notes();
+    assert!(notes.contains("there is no successor \"bo\""), "{notes:?}");
+    assert!(notes.contains("hush group successors"), "{notes:?}");
+    let who = bench.objects(&["group", "successors", "cl"]).await;
+    let expected = json!({"type": "successor", "fingerprint": "9a".repeat(32), "name": "Grace"});
+    assert_eq!(who, [expected]);
+    bench.world().state().successors.clear();
+    assert_eq!(bench.prints(&["group", "successors", "cl"]).await, [""; 0]);
 }

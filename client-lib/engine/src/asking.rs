@@ -41,7 +41,7 @@ use crate::{
 
 /// How long a request waits for its answer, in milliseconds: 30 days.
 const REQUEST_LIFE_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-/// Groups that this identity asks to be let into at a time.
+/// Groups that this identity asks to be let into at a time (spec: LNK-107).
 const ASKINGS_MAX: usize = 32;
 /// What a chat is called until the card of its link has come.
 const NAMELESS: &str = "group";
@@ -506,3 +506,6 @@ pub(crate) fn take_over(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

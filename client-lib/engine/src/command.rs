@@ -337,6 +337,29 @@ impl Command {
             _ => Ok(()),
         }
     }
+
+    /// Whether it only asks and stores nothing: then it can be given twice.
+    pub const fn only_reads(&self) -> bool {
+        matches!(
+            self,
+            Self::Events { .. }
+                | Self::Profile
+                | Self::CheckPhrase(_)
+                | Self::Links
+                | Self::Contacts
+                | Self::SafetyNumber(_)
+                | Self::Chats
+                | Self::Messages { .. }
+                | Self::GroupLinks(_)
+                | Self::GroupRequests(_)
+                | Self::GroupMembers(_)
+                | Self::GroupSuccessors(_)
+                | Self::GroupInfo(_)
+                | Self::GroupCode(_)
+                | Self::Devices
+                | Self::Status
+        )
+    }
 }
 
 /// How two people found their comparison codes.

@@ -37,29 +37,7 @@ pub(crate) fn dispatch(work: &mut Work<'_>, command: Command) -> Result<Reply, C
 
 /// Whether a command leaves the identity and its chats as they are.
 const fn leaves_alone(command: &Command) -> bool {
-    only_reads(command) || matches!(command, Command::MarkRead { .. } | Command::Download { .. })
-}
-
-/// Whether a command stores nothing.
-pub(crate) const fn only_reads(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Events { .. }
-            | Command::Profile
-            | Command::CheckPhrase(_)
-            | Command::Links
-            | Command::Contacts
-            | Command::SafetyNumber(_)
-            | Command::Chats
-            | Command::Messages { .. }
-            | Command::GroupLinks(_)
-            | Command::GroupRequests(_)
-            | Command::GroupMembers(_)
-            | Command::GroupSuccessors(_)
-            | Command::GroupInfo(_)
-            | Command::GroupCode(_)
-            | Command::Devices
-    )
+    command.only_reads() || matches!(command, Command::MarkRead { .. } | Command::Download { .. })
 }
 
 fn with_identity(work: &mut Work<'_>, command: Command) -> Result<Reply, CommandError> {

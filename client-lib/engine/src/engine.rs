@@ -171,7 +171,7 @@ impl<S: Store> Engine<S> {
             self.store_failed();
         }
         // What is stored can be read on a disk that takes nothing more (spec: CLI-138).
-        if !crate::dispatch::only_reads(&command) {
+        if !command.only_reads() {
             begun?;
         }
         let reply = match self.answer(command.clone()) {

@@ -26,11 +26,9 @@ mod word;
 use std::collections::BTreeSet;
 
 use hushwire_protocol::{identity::Fingerprint, succession::SuccessorOffer};
-use hushwire_wire::id::{ChannelId, Timestamp};
+use hushwire_wire::id::ChannelId;
 
-use self::word::{
-    Stage, SuccessionRecord, counting, is_ahead, load, may_follow, rank_of, save, stays,
-};
+use self::word::{Stage, SuccessionRecord, counting, load, may_follow, rank_of, save, stays};
 pub(crate) use self::{
     beginning::{begin, came},
     coming_in::{
@@ -80,7 +78,11 @@ pub(crate) fn take(
             known.offer = Some(bytes);
             return save(work, channel, &known.with_roster(&roster));
         }
-        Some(known) if known.rank()? == rank || known.is_above(&rank, work.now)? => return Ok(()),
+        Some(known) if known.rank()? == rank => return Ok(()),
+        // Whoever gave that may have become an owner since.
+        Some(known) if known.is_above(&rank, work.now)? => {
+            return go_on(work, channel, &group, &known);
+        }
         Some(known) if stays(work, &known, &rank) => {
             return work.event(Event::SuccessorOffered { chat, by: rank.identity.to_hex() });
         }
@@ -134,17 +136,34 @@ pub(crate) fn leads_to(
     Ok(load(work, before)?.is_some_and(|record| record.channel == *channel))
 }
 
-/// This device cannot go on in a group: what an admin offered is a way on (spec: CLI-200).
+/// This device cannot go on in a group: what an admin offered is a way on, as far as that word still
+/// counts and may be followed (spec: CLI-200, CLI-211, GRP-142).
 pub(crate) fn no_way_on(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
-    // spec: CLI-210, CLI-211
-    let barred = load(work, channel)?.is_some_and(|it| {
-        is_ahead(Timestamp(it.made_at_ms), work.now) && group.follows_to != Some(it.channel)
-    });
-    match chat_of(&group) {
-        Some(chat) if !barred => ask(work, channel, chat),
-        _ => Ok(()),
+    let mls = groups::state_of(work, channel);
+    match counting(work, channel, mls.as_ref())? {
+        Some(known) => go_on(work, channel, &group, &known),
+        None => Ok(()),
     }
+}
+
+/// Asks where a word leads that is known already and still counts, if it may be followed by now.
+fn go_on(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    known: &SuccessionRecord,
+) -> Result<(), StoreError> {
+    let Some(chat) = chat_of(group) else { return Ok(()) };
+    let Some(SuccessorOffer { successor, .. }) = known.offer()? else { return Ok(()) };
+    if known.stage != Stage::Offered
+        || !may_follow(work, channel, group, &known.rank()?, &successor.relay)?
+    {
+        return Ok(());
+    }
+    // An invitation there may have come before.
+    joining::release(work, chat)?;
+    ask(work, channel, chat)
 }
 
 /// The person follows somebody's word: the one that there is, if they name nobody (spec: CLI-200).
@@ -158,7 +177,8 @@ pub(crate) fn follow(
     if let Some(by) = by {
         said.retain(|word| word.to_hex() == by);
     }
-    let by = said.pop_first().ok_or(CommandError::NoSuccessor)?;
+    let none = if by.is_some() { CommandError::NoSuchSuccessor } else { CommandError::NoSuccessor };
+    let by = said.pop_first().ok_or(none)?;
     if !said.is_empty() {
         return Err(CommandError::SeveralSuccessors);
     }

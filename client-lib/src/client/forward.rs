@@ -181,25 +181,6 @@ impl Ear {
     }
 }
 
-/// Whether a command only asks, so that it can be given twice.
-pub(super) const fn is_question(command: &Command) -> bool {
-    matches!(
-        command,
-        Command::Profile
-            | Command::Links
-            | Command::Contacts
-            | Command::SafetyNumber(_)
-            | Command::Chats
-            | Command::Messages { .. }
-            | Command::GroupMembers(_)
-            | Command::GroupSuccessors(_)
-            | Command::Devices
-            | Command::CheckPhrase(_)
-            | Command::Events { .. }
-            | Command::Status
-    )
-}
-
 /// The same question for half as many rows, if it is one for rows.
 fn with_half_as_many(mut command: Command) -> Option<Command> {
     match &mut command {

@@ -16,7 +16,7 @@ use tokio::{
 
 use super::{
     ClientError, Create, OpenError, OpenOptions, ask,
-    forward::{ConnectFailure, Remote, Served, Unheard, is_question},
+    forward::{ConnectFailure, Remote, Served, Unheard},
     options::{KeyFor, StoreKeySource},
 };
 use crate::{
@@ -116,7 +116,7 @@ impl Seat {
             match unheard {
                 Unheard::Failed(error) => return Err(error),
                 Unheard::NotAsked => {}
-                Unheard::Unanswered if is_question(&command) => {}
+                Unheard::Unanswered if command.only_reads() => {}
                 Unheard::Unanswered => return Err(ClientError::Unanswered),
             }
             self.move_on().await?;

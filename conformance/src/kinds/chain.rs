@@ -100,15 +100,25 @@ impl Chain {
 
     /// `DeviceCertificate` of the device whose id and key are of one seed.
     pub fn certificate(self, device: u8) -> Vec<u8> {
+        self.certificate_of(device, 7)
+    }
+
+    /// The same with another serial.
+    pub fn certificate_of(self, device: u8, serial: u64) -> Vec<u8> {
         let counter = self.counter.to_be_bytes();
-        let serial = 7u64.to_be_bytes();
+        let serial = serial.to_be_bytes();
         let fields = [&[0, 1][..], &[device; 16], &public(device), &serial, &counter].concat();
         self.signed("device certificate", &[], &fields)
     }
 
     /// `DeviceCredential`.
     pub fn credential(self, device: u8) -> Vec<u8> {
-        [&[0, 1][..], &self.statement(), &self.certificate(device)].concat()
+        self.credential_by(&self.certificate(device))
+    }
+
+    /// The same with this certificate.
+    pub fn credential_by(self, certificate: &[u8]) -> Vec<u8> {
+        [&[0, 1][..], &self.statement(), certificate].concat()
     }
 }
 

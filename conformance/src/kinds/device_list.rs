@@ -64,9 +64,13 @@ fn varint(length: usize) -> Vec<u8> {
     }
 }
 
+/// Of the first list that names the devices here.
+const SERIAL: u64 = 5;
+
 fn entries(chain: Chain, devices: &[u8], kind: u8) -> Vec<u8> {
     let entry = |device: &u8| {
-        let certificate = hash("certificate hash", &chain.certificate(*device));
+        let certificate = chain.certificate_of(*device, SERIAL);
+        let certificate = hash("certificate hash", &certificate);
         [&[*device; 16][..], &[8; 16], &certificate, &[kind]].concat()
     };
     devices.iter().flat_map(entry).collect()
@@ -177,15 +181,28 @@ fn numbered() -> Group {
 
 fn listed() -> Group {
     let ours = Chain::OURS;
-    let list = list_of(ours, 5, &entries(ours, &[4], 1));
-    let with = |chain: Chain, device: u8| {
-        let mut input = input(&list);
-        input["credential"] = hex::encode(chain.credential(device)).into();
+    let with = |version: u64, chain: Chain, device: u8, serial: u64| {
+        let mut input = input(&list_of(ours, version, &entries(ours, &[4], 1)));
+        let certificate = chain.certificate_of(device, serial);
+        input["credential"] = hex::encode(chain.credential_by(&certificate)).into();
         input
     };
-    let not_listed = refused("NOT_LISTED");
-    Group::new("listed or not", &["IDN-030", "IDN-035"])
-        .valid("listed", with(ours, 4), json!({ "device_count": "1" }))
-        .test("another device", &[], with(ours, 5), not_listed.clone())
-        .test("another certificate", &[], with(Chain { counter: 4, ..ours }, 4), not_listed)
+    let other = Chain { counter: 4, ..ours };
+    let mut group = Group::new("listed or not", &["IDN-030", "IDN-035", "IDN-085"]);
+    for (comment, input, listed) in [
+        ("listed", with(SERIAL, ours, 4, SERIAL), true),
+        ("another device", with(SERIAL, ours, 5, SERIAL), false),
+        ("another certificate", with(SERIAL, other, 4, SERIAL), false),
+        ("another serial", with(SERIAL, ours, 4, SERIAL - 1), false),
+        ("listed again", with(SERIAL + 1, ours, 4, SERIAL), true),
+        ("by a list before the first that names it", with(SERIAL - 1, ours, 4, SERIAL), false),
+    ] {
+        let outcome = if listed {
+            Outcome::valid(json!({ "device_count": "1" }))
+        } else {
+            refused("NOT_LISTED")
+        };
+        group = group.test(comment, &[], input, outcome);
+    }
+    group
 }

@@ -196,6 +196,12 @@ fn leaves() -> Group {
             CLASSICAL,
             credential,
         ),
+        (
+            "a credential of another type",
+            Package { credential_type: 2, ..ours.clone() },
+            CLASSICAL,
+            leaf,
+        ),
         ("no credential", Package { credential: vec![], ..ours.clone() }, CLASSICAL, credential),
     ] {
         group = refused(group, comment, input(&package.bytes(), suite), rejection);

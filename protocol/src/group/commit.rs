@@ -384,7 +384,8 @@ impl Plan {
     }
 }
 
-/// What a staged commit does, if it does nothing else (spec: GRP-035).
+/// What a staged commit does, if it does nothing else (spec: GRP-035). Looked at proposal by proposal,
+/// in the order of the commit, each for its kind and then for its leaf; then at the state.
 pub(crate) fn read_change(
     staged: &StagedCommit,
     channel: &ChannelId,
@@ -392,12 +393,12 @@ pub(crate) fn read_change(
     committer: LeafIndex,
     cut: Cut,
 ) -> Result<Change, Rejection> {
-    let state = state_after(staged.group_context().extensions(), before)?;
     let (added, asked, removed, left) = (vec![], vec![], vec![], vec![]);
-    let mut change = Change { committer, added, asked, removed, left, state, cut };
+    let mut change = Change { committer, added, asked, removed, left, state: before.clone(), cut };
     for queued in staged.queued_proposals() {
         read_proposal(queued, channel, &mut change)?;
     }
+    change.state = state_after(staged.group_context().extensions(), before)?;
     Ok(change)
 }
 

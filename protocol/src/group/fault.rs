@@ -2,7 +2,8 @@
 
 use openmls::framing::errors::MessageDecryptionError;
 use openmls::group::{
-    ProcessMessageError, ProposalValidationError, StageCommitError, ValidationError,
+    GroupContextExtensionsProposalValidationError as ContextError, ProcessMessageError,
+    ProposalValidationError, StageCommitError, ValidationError,
 };
 use openmls::key_packages::errors::KeyPackageVerifyError;
 use openmls::treesync::errors::{LeafNodeValidationError, LifetimeError};
@@ -18,12 +19,8 @@ pub(super) fn classify(error: ProcessMessageError<MlsStoreError>) -> OpenError {
         ProcessMessageError::InvalidCommit(StageCommitError::MissingDecryptionKey) => {
             return GroupError::Store(MlsStoreError::Malformed).into();
         }
-        ProcessMessageError::InvalidCommit(StageCommitError::ProposalValidationError(
-            ProposalValidationError::LeafNodeValidation(LeafNodeValidationError::Lifetime(error)),
-        )) => classify_lifetime(&error),
-        ProcessMessageError::InvalidCommit(_) | ProcessMessageError::LibraryError(_) => {
-            Rejection::InvalidCommit
-        }
+        ProcessMessageError::InvalidCommit(error) => classify_commit(&error),
+        ProcessMessageError::LibraryError(_) => Rejection::InvalidCommit,
         ProcessMessageError::ValidationError(error) => classify_invalid(&error),
         ProcessMessageError::IncompatibleWireFormat => Rejection::WrongWireFormat,
         ProcessMessageError::UnauthorizedExternalApplicationMessage
@@ -32,6 +29,35 @@ pub(super) fn classify(error: ProcessMessageError<MlsStoreError>) -> OpenError {
         | ProcessMessageError::MalformedSafeAad => Rejection::UnknownSender,
     };
     rejection.into()
+}
+
+/// What openmls finds of leaves and of the group context has the code that it would have if it were for
+/// us to find it: how much of that a library looks at is no matter of ours (spec: GRP-149, GRP-150).
+const fn classify_commit(error: &StageCommitError) -> Rejection {
+    match error {
+        StageCommitError::LeafNodeValidation(error)
+        | StageCommitError::ProposalValidationError(ProposalValidationError::LeafNodeValidation(
+            error,
+        )) => classify_leaf(error),
+        StageCommitError::ProposalValidationError(
+            ProposalValidationError::InsufficientCapabilities,
+        ) => Rejection::BadLeaf,
+        StageCommitError::GroupContextExtensionsProposalValidationError(
+            ContextError::ExtensionNotSupportedByAllMembers
+            | ContextError::RequiredExtensionNotSupportedByAllMembers
+            | ContextError::ExtensionNotInRequiredCapabilities,
+        ) => Rejection::BadGroupState,
+        _ => Rejection::InvalidCommit,
+    }
+}
+
+const fn classify_leaf(error: &LeafNodeValidationError) -> Rejection {
+    match error {
+        LeafNodeValidationError::Lifetime(error) => classify_lifetime(error),
+        LeafNodeValidationError::SignatureKeyAlreadyInUse
+        | LeafNodeValidationError::EncryptionKeyAlreadyInUse => Rejection::InvalidCommit,
+        _ => Rejection::BadLeaf,
+    }
 }
 
 const fn classify_invalid(error: &ValidationError) -> Rejection {
@@ -116,17 +142,38 @@ mod tests {
     }
 
     #[test]
-    fn an_added_leaf_without_what_the_group_requires_is_refused_by_mls() {
+    fn a_leaf_is_judged_alike_whoever_finds_what_is_wrong_with_it() {
         // spec: GRP-149, GRP-150
-        for error in [
-            ProposalValidationError::InsufficientCapabilities,
-            ProposalValidationError::LeafNodeValidation(
-                LeafNodeValidationError::UnsupportedExtensions,
+        let of = |error| classify_commit(&error);
+        let leaves = [
+            (LeafNodeValidationError::UnsupportedExtensions, Rejection::BadLeaf),
+            (LeafNodeValidationError::UnsupportedProposals, Rejection::BadLeaf),
+            (LeafNodeValidationError::UnsupportedCredentials, Rejection::BadLeaf),
+            (LeafNodeValidationError::CiphersuiteNotInCapabilities, Rejection::BadLeaf),
+            (LeafNodeValidationError::SignatureKeyAlreadyInUse, Rejection::InvalidCommit),
+            (LeafNodeValidationError::EncryptionKeyAlreadyInUse, Rejection::InvalidCommit),
+        ];
+        for (error, code) in leaves {
+            let added = ProposalValidationError::LeafNodeValidation(error.clone());
+            assert_eq!(of(StageCommitError::ProposalValidationError(added)), code, "{error:?}");
+            assert_eq!(of(StageCommitError::LeafNodeValidation(error)), code);
+        }
+        let context =
+            |error| of(StageCommitError::GroupContextExtensionsProposalValidationError(error));
+        let cases = [
+            (of(ProposalValidationError::InsufficientCapabilities.into()), Rejection::BadLeaf),
+            (of(ProposalValidationError::DuplicateSignatureKey.into()), Rejection::InvalidCommit),
+            (of(ProposalValidationError::UnsupportedProposalType.into()), Rejection::InvalidCommit),
+            (context(ContextError::ExtensionNotInRequiredCapabilities), Rejection::BadGroupState),
+            (
+                context(ContextError::RequiredExtensionNotSupportedByAllMembers),
+                Rejection::BadGroupState,
             ),
-        ] {
-            let error = StageCommitError::ProposalValidationError(error);
-            let found = classify(ProcessMessageError::InvalidCommit(error));
-            assert_eq!(found, Rejection::InvalidCommit.into());
+            (context(ContextError::TooManyGCEProposals), Rejection::InvalidCommit),
+            (of(StageCommitError::RequiredPathNotFound), Rejection::InvalidCommit),
+        ];
+        for (number, (found, code)) in cases.into_iter().enumerate() {
+            assert_eq!(found, code, "{number}");
         }
     }
 

@@ -145,10 +145,11 @@ pub(crate) fn stored_credential(credential: &Credential) -> Result<DeviceCredent
         .map_err(|_| GroupError::Store(MlsStoreError::Malformed))
 }
 
-/// Verifies the credential of a leaf that comes in (spec: GRP-020, IDN-025).
+/// Verifies the credential of a leaf that comes in (spec: GRP-020, IDN-025). One of another type its leaf
+/// cannot name (spec: GRP-024).
 pub(crate) fn verify_credential(leaf: &LeafNode) -> Result<DeviceCredential, Rejection> {
-    let basic = BasicCredential::try_from(leaf.credential().clone())
-        .map_err(|_| Rejection::BadCredential)?;
+    let basic =
+        BasicCredential::try_from(leaf.credential().clone()).map_err(|_| Rejection::BadLeaf)?;
     let credential = UnverifiedCredential::parse(basic.identity())
         .and_then(UnverifiedCredential::verify)
         .map_err(|_| Rejection::BadCredential)?;

@@ -15,7 +15,7 @@ use crate::provider::Suite;
 /// How many messages of one sender may be missing before a later one, and still be opened
 /// afterwards (spec: GRP-052). The log is ordered: only an interrupted reading lets them come late.
 const OUT_OF_ORDER_TOLERANCE: u32 = 32;
-/// How far a sender's ratchet is turned forward for one message.
+/// How many messages of one sender may be missing before one that is opened (spec: GRP-052).
 const FORWARD_DISTANCE_MAX: u32 = 10_000;
 
 /// The lifetime of every KeyPackage: a verdict that depends on a clock splits groups

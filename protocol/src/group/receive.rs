@@ -319,7 +319,8 @@ impl Group {
             {
                 read
             }
-            _ => return Err(Rejection::WrongBinding.into()),
+            Binding::Commit { .. } => return Err(Rejection::WrongBinding.into()),
+            _ => return Err(Rejection::WrongKind.into()),
         };
         let mut staged = match processed.into_content() {
             ProcessedMessageContent::StagedCommitMessage(staged) => *staged,

@@ -14,6 +14,7 @@ use rand_chacha::rand_core::SeedableRng as _;
 
 mod entries;
 mod joins;
+mod proposals;
 
 use super::binding::Binding;
 use super::key_package::credential_with_key;
@@ -155,6 +156,8 @@ struct Forgery<'a> {
     cut: Cut,
     signed_cut: Cut,
     signed_epoch: EpochId,
+    /// What is signed in the place of a commit.
+    signed: Option<Binding>,
     next_key: Option<PublicKey>,
     policy: WireFormatPolicy,
     contested: Vec<EntryId>,
@@ -173,6 +176,7 @@ impl<'a> Forgery<'a> {
             cut: Cut::Through,
             signed_cut: Cut::Through,
             signed_epoch: EPOCH,
+            signed: None,
             next_key: None,
             policy: MIXED_CIPHERTEXT_WIRE_FORMAT_POLICY,
             contested: vec![],
@@ -194,6 +198,7 @@ impl<'a> Forgery<'a> {
         let contested = self.contested.clone();
         let binding =
             Binding::Commit { read: READ, cut: self.signed_cut, contested: contested.clone() };
+        let binding = self.signed.unwrap_or(binding);
         group.mls.set_aad(binding.to_bytes(&CHANNEL, &self.signed_epoch));
         let mls = &provider.0;
         let config = MlsGroupJoinConfig::builder().wire_format_policy(self.policy).build();
@@ -257,6 +262,10 @@ fn what_was_signed_has_to_stand_beside_the_commit() {
     let signed_epoch = EpochId::from_bytes([5; 32]);
     let forgery = Forgery { signed_epoch, ..Forgery::new(renewed) };
     assert_eq!(World::new().verdict(forgery), Err(Rejection::WrongBinding));
+    for signed in [Binding::Message(READ), Binding::Leave] {
+        let forgery = Forgery { signed: Some(signed), ..Forgery::new(renewed) };
+        assert_eq!(World::new().verdict(forgery), Err(Rejection::WrongKind));
+    }
 }
 
 #[test]

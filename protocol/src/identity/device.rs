@@ -57,7 +57,7 @@ impl AsRef<[u8]> for DeviceId {
     }
 }
 
-/// Counts an identity's certificates, across devices; for people and logs of the manager.
+/// Says how old a certificate is: the version of the first list that names it (spec: IDN-085).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DeviceSerial(pub u64);
 
@@ -74,6 +74,15 @@ impl CertificateHash {
     /// The bytes.
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+impl TryFrom<&[u8]> for CertificateHash {
+    type Error = hushwire_wire::id::WrongLength;
+
+    fn try_from(bytes: &[u8]) -> Result<Self, Self::Error> {
+        let wrong = Self::Error { expected: 32, actual: bytes.len() };
+        bytes.try_into().map(Self).map_err(|_| wrong)
     }
 }
 

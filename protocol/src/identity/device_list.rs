@@ -133,7 +133,7 @@ pub enum DeviceListError {
     /// The list's time has not come, by the caller's clock.
     #[error("the device list is from the future")]
     NotYetValid,
-    /// The device is not in the list, or with another certificate.
+    /// The device is not in the list, or with another certificate, or with one that is newer.
     #[error("the device is not in the device list")]
     NotListed,
 }
@@ -219,7 +219,7 @@ impl DeviceList {
     }
 
     /// The entry of a device, if its certificate is the listed one, signed under the list's own
-    /// statement (spec: IDN-035).
+    /// statement, and no newer than the list (spec: IDN-035, IDN-085).
     ///
     /// # Errors
     /// [`DeviceListError::NotListed`].
@@ -230,6 +230,7 @@ impl DeviceList {
             .find(|entry| entry.device == certificate.device())
             .filter(|entry| entry.certificate == certificate.hash())
             .filter(|_| certificate.manager_counter() == self.statement.counter())
+            .filter(|_| certificate.serial().0 <= self.terms.version.0)
             .ok_or(DeviceListError::NotListed)
     }
 
@@ -323,6 +324,9 @@ mod tests {
     use crate::identity::manager::ManagerKey;
     use crate::identity::root::RootKey;
 
+    /// What all certificates here have.
+    const SERIAL: u64 = 4;
+
     struct Signer {
         manager: ManagerKey,
         statement: ManagerStatement,
@@ -339,7 +343,7 @@ mod tests {
         fn certificate(&self, device: u8) -> DeviceCertificate {
             let key = ManagerKey::from_bytes(&[device; 32]).public();
             let device = DeviceId::from_bytes([device; 16]);
-            self.manager.certify(&self.statement, device, key, DeviceSerial(0))
+            self.manager.certify(&self.statement, device, key, DeviceSerial(SERIAL))
         }
 
         fn terms(&self, version: u64, devices: &[u8]) -> DeviceListTerms {
@@ -374,6 +378,16 @@ mod tests {
         assert_eq!(decoded.entry(&signer.certificate(7)), error);
         let other = stranger.certificate(6);
         assert_eq!(decoded.entry(&other), error);
+    }
+
+    #[test]
+    fn a_list_names_no_certificate_that_is_newer() {
+        // spec: IDN-085
+        let signer = signer(1, 2, 3);
+        for (version, named) in [(SERIAL - 1, false), (SERIAL, true), (SERIAL + 1, true)] {
+            let list = signer.list(version, &[5]);
+            assert_eq!(list.entry(&signer.certificate(5)).is_ok(), named, "{version}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hushwire_engine::command::{ChatInfo, ChatState, Command, Reply};
 
-use super::{NEEDLE, Relays, World};
+use super::{NEEDLE, World};
 use crate::{
     check::{self, Violation},
     insider,
@@ -64,8 +64,9 @@ impl World {
                 let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
                 let wishes = store.map_or_else(Vec::new, insider::wishes);
                 // Whoever never came in, and is known by a used link only, sends no card of its own.
-                let by_card = wishes.iter().all(|wish| wish == "AddPerson");
-                if by_card && !self.turned_away.is_empty() && self.relays_are == Relays::Liars {
+                let only_additions =
+                    !wishes.is_empty() && wishes.iter().all(|wish| wish == "AddPerson");
+                if only_additions && !self.missed_items.is_empty() {
                     return Ok(());
                 }
                 let wishes = wishes.join(", ");

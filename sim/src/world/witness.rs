@@ -171,7 +171,7 @@ impl World {
     fn warning(&mut self, client: usize, warning: Warning) -> Result<(), Violation> {
         // An item that the relay bent may have been an invitation: the person hears of it, and nobody else.
         if self.relays_are == Relays::Liars && rejects(&warning, "ITEM_NOT_OPENED") {
-            self.turned_away.insert(client);
+            self.missed_items.insert(client);
         }
         match warning {
             Warning::InvitationRefused { reason: InvitationRefusal::DeviceNotKnown } => {

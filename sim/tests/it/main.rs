@@ -34,11 +34,15 @@ fn story(deed: Deed, batch: u32, kind: u32) -> Plan {
 }
 
 fn nothing_is_held_up(deed: Deed, kind: u32) {
+    let mut struck = 0;
     for batch in 0..BATCHES {
         let outcome = run(&story(deed, batch, kind));
+        struck += u64::from(outcome.tally.struck > 0);
         assert!(outcome.violation.is_none(), "{deed:?} {batch}: {:?}", outcome.violation);
         assert!(outcome.tally.acknowledged >= 2, "{deed:?} {batch}");
     }
+    // The first batches of a world are all there; later ones may not come.
+    assert!(struck >= u64::from(BATCHES) / 2, "{deed:?} came {struck} times");
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl CommandError {
             Self::NoSuchMessage => "no_such_message",
             Self::NoSuchContact => "no_such_contact",
             Self::NoSuccessor => "no_successor",
+            Self::NoSuchSuccessor => "no_such_successor",
             Self::SeveralSuccessors => "several_successors",
             Self::NoSuchLink => "no_such_link",
             Self::NoSuchDevice => "no_such_device",
@@ -142,6 +143,7 @@ impl CommandError {
             | Self::NoSuchMessage
             | Self::NoSuchContact
             | Self::NoSuccessor
+            | Self::NoSuchSuccessor
             | Self::NoSuchLink
             | Self::NoSuchDevice
             | Self::NoSuchMember

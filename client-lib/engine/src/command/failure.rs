@@ -110,9 +110,12 @@ pub enum CommandError {
     /// There is no such contact.
     #[error("there is no such contact")]
     NoSuchContact,
-    /// Nobody has formed this group anew, or not who was named, or it is followed already.
-    #[error("nobody, or not who was named, has formed this group anew, or it is followed already")]
+    /// Nobody has formed this group anew, or who has is followed already.
+    #[error("nobody has formed this group anew who is not followed already")]
     NoSuccessor,
+    /// Not who was named has formed this group anew, or that one is followed already.
+    #[error("who was named has not formed this group anew, or is followed already")]
+    NoSuchSuccessor,
     /// More than one has formed this group anew.
     #[error("more than one has formed this group anew")]
     SeveralSuccessors,

@@ -4,8 +4,8 @@
 use hushwire_protocol::{
     group::{Group, Member},
     identity::{
-        CLOCK_SKEW_MS, DeviceCredential, DeviceId, DeviceList, DeviceListRank, DeviceListVersion,
-        Fingerprint, ManagerCounter,
+        CLOCK_SKEW_MS, CertificateHash, DeviceCredential, DeviceList, DeviceListRank,
+        DeviceListVersion, Fingerprint, ManagerCounter,
     },
 };
 use hushwire_wire::id::ChannelId;
@@ -23,9 +23,10 @@ use crate::{
 struct ListedRecord {
     manager_counter: u64,
     version: u64,
-    /// Those that it names; none in a row of a build before, which is passed over (spec: CLI-133).
+    /// The certificates that it names; none in a row of a build before, which is passed over
+    /// (spec: CLI-133).
     #[serde(with = "id::each::option", default)]
-    named: Option<Vec<DeviceId>>,
+    certificates: Option<Vec<CertificateHash>>,
 }
 
 impl Record for ListedRecord {
@@ -38,17 +39,21 @@ fn listed_key(person: &Fingerprint) -> Vec<u8> {
 
 fn listed(work: &Work<'_>, person: &Fingerprint) -> Result<ListedRecord, StoreError> {
     let record = work.tx.load::<ListedRecord>(&listed_key(person))?;
-    Ok(record.filter(|record| record.named.is_some()).unwrap_or_default())
+    Ok(record.filter(|record| record.certificates.is_some()).unwrap_or_default())
 }
 
 /// Whether a device of a contact is none of theirs any more (spec: LNK-111).
 pub(crate) fn is_gone(work: &Work<'_>, credential: &DeviceCredential) -> Result<bool, StoreError> {
     let record = listed(work, &credential.identity())?;
+    let Some(named) = record.certificates else { return Ok(false) };
+    let certificate = credential.certificate();
     // A device that is newer than the list has a certificate that is (spec: IDN-030, IDN-085).
-    let serial = credential.certificate().serial().0;
-    let certified = (credential.manager_counter().0, serial);
-    let known = certified <= (record.manager_counter, record.version);
-    Ok(known && record.named.is_some_and(|named| !named.contains(&credential.device())))
+    let serial = DeviceListVersion(certificate.serial().0);
+    let certified = (credential.manager_counter().0, serial.0);
+    let older = certified <= (record.manager_counter, record.version);
+    // No list has such a version yet that could name it first (spec: IDN-082).
+    let impossible = serial.is_beyond(work.now, CLOCK_SKEW_MS);
+    Ok((older || impossible) && !named.contains(&certificate.hash()))
 }
 
 /// Whether a device speaks for its person in a group: one that is gone only where no other of theirs is
@@ -86,7 +91,7 @@ pub(super) fn note_list(
     let record = ListedRecord {
         manager_counter: list.rank().manager_counter.0,
         version: list.rank().version.0,
-        named: Some(list.devices().iter().map(|entry| entry.device).collect()),
+        certificates: Some(list.devices().iter().map(|entry| entry.certificate).collect()),
     };
     work.tx.save(&listed_key(person), &record)?;
     Ok(Some(groups))

@@ -499,7 +499,7 @@ pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreEr
     approvals::forget(work, channel)
 }
 
-/// Forgets requests that were over long ago, when no relay has their items any more.
+/// Forgets requests that were over long ago, when no relay has their items any more (spec: LNK-098).
 pub(crate) fn tend(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     for row in work.tx.list::<RequestRecord>(&prefix(channel), usize::MAX)? {
         let over = row.record.over_since_ms;

@@ -7,9 +7,10 @@ use hushwire_protocol::{
 use hushwire_wire::id::{ChannelId, Timestamp};
 
 use super::{
-    chat_of,
+    chat_of, go_on,
     word::{
-        PREFIX, Stage, SuccessionRecord, counting, counts, load, may_follow, rank_of, save, stays,
+        PREFIX, Stage, SuccessionRecord, as_of_now, counting, counts, load, may_follow, rank_of,
+        save, stays,
     },
 };
 use crate::{
@@ -43,9 +44,10 @@ pub(crate) fn leads_on(
         let Some(offer) = record.offer()? else { continue };
         let Some(group) = groups::record(work, &offer.successor.before)? else { continue };
         let SuccessorOffer { successor, .. } = &offer;
+        let mls = groups::state_of(work, &successor.before);
+        let Some(record) = as_of_now(record, mls.as_ref())? else { continue };
         let rank = record.rank()?;
         if successor.relay == invitation.group.relay
-            && counts(&record, groups::state_of(work, &successor.before).as_ref())?
             && may_follow(work, &successor.before, &group, &rank, &successor.relay)?
         {
             return Ok(chat_of(&group));
@@ -106,6 +108,8 @@ pub(crate) fn standing(
     if let Some(known) = &known
         && (known.is_above(&rank, work.now)? || stays(work, known, &rank))
     {
+        // Whoever gave the word above may have become an owner since.
+        go_on(work, &before, &group, known)?;
         return Ok(Standing::Outranked);
     }
     if !may_follow(work, &before, &group, &rank, relay)? {

@@ -188,18 +188,33 @@ pub(super) fn may_follow(
 }
 
 /// What is known of where a group goes on, as far as it still counts: a word that nobody has followed
-/// yet is over when its key is out of the group, or who gave it has lost the role (spec: GRP-142).
+/// yet is over when its key is out of the group, or who gave it has lost the role; where they have a
+/// higher one it counts by that (spec: GRP-142).
 pub(super) fn counting(
     work: &Work<'_>,
     before: &ChannelId,
     group: Option<&Group>,
 ) -> Result<Option<SuccessionRecord>, StoreError> {
     let Some(known) = load(work, before)? else { return Ok(None) };
-    Ok(counts(&known, group)?.then_some(known))
+    as_of_now(known, group)
+}
+
+/// A word as it counts now, if it still does.
+pub(super) fn as_of_now(
+    mut known: SuccessionRecord,
+    group: Option<&Group>,
+) -> Result<Option<SuccessionRecord>, StoreError> {
+    if !counts(&known, group)? {
+        return Ok(None);
+    }
+    if let Some(group) = group.filter(|_| known.stage != Stage::Followed) {
+        known.role = group.state().role(&known.identity) as u8;
+    }
+    Ok(Some(known))
 }
 
 /// Whether a word still counts in the group where it was said: the key that signed it is there, and the
-/// identity has not lost the role.
+/// identity has no lower role than when it was read.
 pub(super) fn counts(known: &SuccessionRecord, group: Option<&Group>) -> Result<bool, StoreError> {
     // Where the state of the group is lost, nothing can be said against it.
     let Some(group) = group.filter(|_| known.stage != Stage::Followed) else { return Ok(true) };

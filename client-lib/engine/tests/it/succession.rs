@@ -239,10 +239,34 @@ fn who_follows_one_admin_follows_no_other() {
     assert_eq!(offered.next_back(), Some(of_second.clone()));
     let follow = Command::GroupFollow { chat, by: Some(of_first) };
     let follow = crew.world.try_ask(alice, follow);
-    assert!(matches!(follow, Err(CommandError::NoSuccessor)), "{follow:?}");
+    assert!(matches!(follow, Err(CommandError::NoSuchSuccessor)), "{follow:?}");
     crew.world.ask(alice, Command::GroupFollow { chat, by: Some(of_second) });
     crew.world.pass(60_000);
     assert_eq!(succeeded(&mut crew.world, alice), 2);
+}
+
+#[test]
+fn an_admins_word_counts_as_an_owners_when_they_are_one() {
+    // spec: GRP-142, GRP-143, CLI-200
+    let mut crew = crew();
+    for place in [BOB, CAROL] {
+        crew.give(place, MemberRole::Admin);
+    }
+    let [first, second] =
+        if crew.fingerprint(BOB) > crew.fingerprint(CAROL) { [BOB, CAROL] } else { [CAROL, BOB] };
+    crew.succeed(first, &[]).unwrap();
+    crew.world.pass(60_000);
+    crew.give(first, MemberRole::Owner);
+    let alice = crew.people[ALICE];
+    assert_eq!(succeeded(&mut crew.world, alice), 0, "it is judged when there is something new");
+    // Among admins the word of the other one would count more.
+    crew.succeed(second, &[]).unwrap();
+    crew.world.pass(120_000);
+    let by = crew.fingerprint(first);
+    let there =
+        |event: &Event| matches!(event, Event::GroupSucceeded { by: who, .. } if *who == by);
+    assert_eq!(crew.events(ALICE).into_iter().filter(there).count(), 1);
+    assert_eq!(succeeded(&mut crew.world, alice), 1);
 }
 
 #[test]

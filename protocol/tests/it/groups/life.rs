@@ -198,6 +198,25 @@ fn messages_within_the_window_open_in_any_order() {
 }
 
 #[test]
+fn as_many_messages_as_may_be_missing_keep_nobody_from_the_next() {
+    // spec: GRP-052
+    const FORWARD_DISTANCE_MAX: u32 = 10_000;
+    let mut members = group_of(2, Suite::Classical);
+    let [mut last, mut beyond] = [None, None];
+    for number in 0..=FORWARD_DISTANCE_MAX + 1 {
+        last = beyond.replace(members[0].say(&number.to_string()));
+    }
+    let (last, beyond) = (last.unwrap(), beyond.unwrap());
+    let error = members[1].open(&beyond).unwrap_err();
+    assert_eq!(error, OpenError::Rejected(Rejection::KeyUnavailable));
+    let number = FORWARD_DISTANCE_MAX.to_string();
+    assert_eq!(members[1].hear(&last).content[..], *number.as_bytes());
+    // Seen from there it is the next one.
+    let number = (FORWARD_DISTANCE_MAX + 1).to_string();
+    assert_eq!(members[1].hear(&beyond).content[..], *number.as_bytes());
+}
+
+#[test]
 fn what_was_not_stored_did_not_happen() {
     // spec: GRP-036
     let suite = Suite::Classical;

@@ -136,6 +136,8 @@ fn below(count: usize, rng: &mut dyn CryptoRng) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use hushwire_wire::id::{ChannelId, EpochId};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
@@ -209,6 +211,25 @@ mod tests {
         assert_eq!(story.ask(1_400, comes, 0), Ok(()));
         // Who let its turn pass waits anew like everybody.
         assert_eq!(story.ask(1_500, gone, 0), Err(900));
+    }
+
+    #[test]
+    fn whose_turn_it_is_not_waits_on() {
+        // spec: CHN-037
+        let mut story = Story::new();
+        for source in 1..=3 {
+            for session in 0..2 {
+                assert_eq!(story.ask(0, asker(source, session), 5_000), Err(5_000));
+            }
+        }
+        let mut turns = Vec::new();
+        for time in 1..=6 {
+            let turn = story.queue.turn_at(Timestamp(time * 1_000), 1_000, &mut story.rng).unwrap();
+            turns.push(turn.session);
+            assert_eq!(story.queue.len(), 6 - turns.len());
+        }
+        assert_eq!(turns.into_iter().collect::<BTreeSet<_>>().len(), 6, "each once");
+        assert!(story.queue.turn_at(Timestamp(7_000), 1_000, &mut story.rng).is_none());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use hushwire_engine::{
     command::{ChatState, Command, CommandError, MemberRole, Reply, RequestAnswer},
     event::{Event, Warning},
+    store::Table,
 };
 
 use hushwire_wire::{frame::AnswerFrame, id::EpochId, message::Answer};
@@ -24,6 +25,23 @@ fn remove(crew: &mut Crew) {
     let (chat, member) = (crew.chats[ALICE], crew.fingerprint(BOB));
     crew.world.ask(crew.people[ALICE], Command::GroupRemove { chat, member });
     crew.world.pass(MINUTE_MS);
+}
+
+/// Carol gets stuck, and Alice does not let her back in.
+fn get_stuck(crew: &mut Crew) {
+    let carol = crew.people[CAROL];
+    crew.world.set_commits_lost(crew.people[ALICE], true);
+    crew.world.set_barred(carol, true);
+    crew.world.restart(carol);
+    crew.world.pass(MINUTE_MS);
+    crew.world.set_barred(carol, false);
+    crew.world.pass(5 * MINUTE_MS);
+}
+
+/// Whether Carol asks at a door.
+fn asks(crew: &Crew) -> bool {
+    let rows = crew.world.rows_of(crew.people[CAROL], Table::Profile);
+    rows.iter().any(|(key, _)| key.starts_with(b"asked "))
 }
 
 /// He forms the group anew before he reads of that.
@@ -202,6 +220,27 @@ fn the_word_of_who_lost_the_role_does_not_bar_that_of_another() {
     crew.say(honest, "here");
     crew.world.pass(MINUTE_MS);
     assert_eq!(crew.texts_in_chat(ALICE), ["here"]);
+}
+
+#[test]
+fn who_gets_stuck_asks_nobody_whose_word_is_over() {
+    // spec: CLI-200, CLI-211, GRP-142
+    for over in [false, true] {
+        let mut crew = crew();
+        crew.give(BOB, MemberRole::Admin);
+        crew.succeed(BOB, &[]).unwrap();
+        crew.world.pass(MINUTE_MS);
+        let carol = crew.people[CAROL];
+        let told = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
+        assert_eq!(crew.events(CAROL).into_iter().filter(told).count(), 1);
+        if over {
+            crew.give(BOB, MemberRole::Member);
+            crew.world.pass(MINUTE_MS);
+        }
+        get_stuck(&mut crew);
+        assert_eq!(succeeded(&mut crew.world, carol), usize::from(!over));
+        assert!(!asks(&crew), "{over}");
+    }
 }
 
 #[test]
