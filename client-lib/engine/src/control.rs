@@ -10,7 +10,9 @@ use hushwire_protocol::{
 use hushwire_wire::id::ChannelId;
 
 use crate::{
-    contacts, devices, direct, door, groups, inbox, invitations, messages, pins,
+    contacts,
+    devices::{self, Told},
+    direct, door, groups, inbox, invitations, messages, pins,
     record::{GroupRecord, GroupState, PurposeRecord, Wish, WishNumber},
     store::StoreError,
     succession,
@@ -31,6 +33,7 @@ pub(crate) fn take(
     let sender = &from.identity();
     // spec: LNK-121
     let is_theirs = *sender != me && direct::devices::speaks(work, mls, from)?;
+    let mut told = Told::Nothing;
     for entry in message.entries() {
         match (entry.kind, group.purpose) {
             (ControlKind::ContactCard, PurposeRecord::Direct { .. }) if is_theirs => {
@@ -45,7 +48,7 @@ pub(crate) fn take(
             }
             // Own devices speak in their own group only (spec: CNT-042).
             (kind, PurposeRecord::OwnDevices) if *sender == me => {
-                devices::take_state(work, kind, &entry.payload)?;
+                told = told.max(devices::take_state(work, kind, &entry.payload)?);
             }
             (
                 ControlKind::Door
@@ -72,9 +75,9 @@ pub(crate) fn take(
         }
     }
     // Once, however many lists a message tells.
-    match core::mem::take(&mut work.effects.cards) {
-        true => devices::send_cards(work),
-        false => Ok(()),
+    match told {
+        Told::Cards => devices::send_cards(work),
+        Told::Nothing => Ok(()),
     }
 }
 

@@ -11,10 +11,10 @@ use hushwire_protocol::{
 use hushwire_wire::{id::ChannelId, message::Request};
 use serde::{Deserialize, Serialize};
 
-use self::shared::{revoked_entries, send_all};
 pub(crate) use self::shared::{
-    take_list_told, take_state, tell_contact, tell_everything, tell_name, tell_verification,
+    Told, take_list_told, take_state, tell_contact, tell_everything, tell_name, tell_verification,
 };
+use self::shared::{revoked_entries, send_all};
 use crate::{
     additions,
     advance::{self, Moved},

@@ -61,8 +61,6 @@ pub(crate) struct Effects {
     pub(crate) inbox: bool,
     /// Invitations that wait can be judged now that could not be.
     pub(crate) held_clearer: bool,
-    /// Contacts are to hear how to write to this identity now.
-    pub(crate) cards: bool,
     /// The shelf may need key packages.
     pub(crate) shelf: bool,
     /// Events were added.

@@ -11,7 +11,7 @@ use super::past::{PastRoster, Rank};
 use crate::encoding::{DecodeError, Reader, Writer};
 use crate::envelope::{EnvelopeContent, EnvelopeKind, NoteContent, Place, open_note, seal};
 use crate::epoch::EpochKeys;
-use crate::identity::DeviceKey;
+use crate::identity::{DeviceKey, Fingerprint};
 use crate::label::Label;
 use crate::provider::Provider;
 use crate::succession::{SuccessorError, SuccessorOffer};
@@ -199,8 +199,25 @@ pub fn seal_offer(
 
 /// Whether a relay takes an offer as a note: one that leaves out many is longer (spec: GRP-151).
 pub fn fits_note(offer: &SuccessorOffer) -> bool {
+    is_note(&offer_content(offer))
+}
+
+/// How many an offer that leaves out too many for a note can leave out: that goes by how long the name
+/// of its relay is (spec: GRP-151).
+pub fn note_left_out_max(offer: &SuccessorOffer) -> usize {
+    let mut content = offer_content(offer);
+    let mut most = offer.successor.left_out.len();
+    while most > 0 && !is_note(&content) {
+        most = most.saturating_sub(1);
+        let fewer = content.message.len().saturating_sub(Fingerprint::LENGTH);
+        content.message.truncate(fewer);
+    }
+    most
+}
+
+fn is_note(content: &EnvelopeContent) -> bool {
     let length_max = u64::from(Limits::V1.note_bytes_max);
-    offer_content(offer).sealed_length().is_some_and(|length| length <= length_max)
+    content.sealed_length().is_some_and(|length| length <= length_max)
 }
 
 fn offer_content(offer: &SuccessorOffer) -> EnvelopeContent {
@@ -371,6 +388,10 @@ mod tests {
             };
             assert!(seal(most).is_ok_and(|length| length <= 1_024), "{host}");
             assert_eq!(seal(most + 1), Err(GroupError::TooLong), "{host}");
+            for too_many in [most + 1, 200] {
+                let fewer = note_left_out_max(&offer_of(host, too_many));
+                assert_eq!(fewer, usize::from(most), "{host}");
+            }
         }
     }
 

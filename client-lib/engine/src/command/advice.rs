@@ -97,7 +97,7 @@ impl CommandError {
             Self::NoRight => "no_right",
             Self::LastOwner => "last_owner",
             Self::TooManyRoles => "too_many_roles",
-            Self::TooManyLeftOut => "too_many_left_out",
+            Self::TooManyLeftOut { .. } => "too_many_left_out",
             Self::BadPicture => "bad_picture",
             Self::BadRelayAddress => "bad_relay_address",
             Self::LinkTruncated => "link_truncated",
@@ -160,7 +160,7 @@ impl CommandError {
             Self::NoRight => "Ask an owner or admin of the group.",
             Self::LastOwner => "Make another member an owner, then try again.",
             Self::TooManyRoles => "Make plain members of some of them.",
-            Self::TooManyLeftOut => {
+            Self::TooManyLeftOut { .. } => {
                 "Leave out fewer and remove the others afterwards, or make a new group."
             }
             Self::BadPicture => "Make it smaller, or save it in one of these formats.",

@@ -155,11 +155,12 @@ pub enum CommandError {
     /// More owners and admins than a group can have.
     #[error("a group has at most 256 owners and admins")]
     TooManyRoles,
-    /// More people are to be left out of a group that is formed anew than it can name.
-    #[error(
-        "more people are left out than can be said: 256 at most, and 11 to 18 while changes wait"
-    )]
-    TooManyLeftOut,
+    /// More people are to be left out of a group that is formed anew than can be said.
+    #[error("more people are left out than can be said now: at most {most}")]
+    TooManyLeftOut {
+        /// How many can be: fewer while changes of the group before wait to be decided.
+        most: u16,
+    },
     /// The picture is longer than a group's may be, or of another format.
     #[error("a group's picture is a PNG, JPEG or WebP of at most 8,192 bytes")]
     BadPicture,

@@ -107,34 +107,44 @@ pub(crate) fn tell_verification(
     send_all(work, &[verified_entry(*person, verification)])
 }
 
+/// What follows from an entry of another own device, once all entries of its message were taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Told {
+    /// Nothing.
+    Nothing,
+    /// Contacts are to hear how to write to this identity now.
+    Cards,
+}
+
 /// Takes what another own device says of the state that all share. What makes no sense changes
 /// nothing.
 pub(crate) fn take_state(
     work: &mut Work<'_>,
     kind: ControlKind,
     payload: &[u8],
-) -> Result<(), StoreError> {
+) -> Result<Told, StoreError> {
     match kind {
+        ControlKind::DevicesListed => {
+            let told = take_list_of_other(work, payload)?;
+            // A device that was not listed here yet may have been all that they waited for.
+            revoking::tell_keys(work)?;
+            return Ok(told);
+        }
         ControlKind::ContactAdded => {
             if let Ok(card) = ContactCard::decode(payload) {
                 contacts::ensure(work, &card.identity(), Some(&card))?;
             }
-            Ok(())
         }
-        ControlKind::DevicesListed => {
-            take_list_of_other(work, payload)?;
-            // A device that was not listed here yet may have been all that they waited for.
-            revoking::tell_keys(work)
-        }
-        ControlKind::InboxKeysRotated => revoking::take_keys(work, payload),
-        ControlKind::DeviceNamed => take_name(work, payload),
-        ControlKind::ContactVerified => take_verified(work, payload),
-        ControlKind::CapabilityMade => capabilities::take_told(work, payload),
-        ControlKind::DeviceRevoked => take_revoked(work, payload),
-        ControlKind::GroupAsked => asking::take_asked(work, payload),
-        ControlKind::GroupAskingOver => asking::take_over(work, payload),
-        _ => Ok(()),
+        ControlKind::InboxKeysRotated => revoking::take_keys(work, payload)?,
+        ControlKind::DeviceNamed => take_name(work, payload)?,
+        ControlKind::ContactVerified => take_verified(work, payload)?,
+        ControlKind::CapabilityMade => capabilities::take_told(work, payload)?,
+        ControlKind::DeviceRevoked => take_revoked(work, payload)?,
+        ControlKind::GroupAsked => asking::take_asked(work, payload)?,
+        ControlKind::GroupAskingOver => asking::take_over(work, payload)?,
+        _ => {}
     }
+    Ok(Told::Nothing)
 }
 
 /// Takes what an own device says of the list in a direct group. A contact goes by the highest one that
@@ -171,23 +181,23 @@ pub(crate) fn take_list_told(
 
 /// Takes another device's list, or brings it and the own one together: two devices may have changed
 /// the list at once, and what each of them did counts (spec: IDN-063).
-fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
+fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<Told, StoreError> {
     let me = work.me()?;
-    let Ok(theirs) = DeviceList::decode(payload, &me) else { return Ok(()) };
+    let Ok(theirs) = DeviceList::decode(payload, &me) else { return Ok(Told::Nothing) };
     // spec: IDN-082
     if theirs.rank().version.is_beyond(work.now, CLOCK_OFF_MS) {
-        return Ok(());
+        return Ok(Told::Nothing);
     }
     let mine = device_list(work)?;
     let (rank, other) = (mine.rank(), theirs.rank());
     if other.manager_counter != rank.manager_counter {
-        return if other > rank { adopt(work, &theirs) } else { Ok(()) };
+        return if other > rank { adopt(work, &theirs) } else { Ok(Told::Nothing) };
     }
     let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
     if !theirs.devices().iter().any(|entry| entry.device == device) {
         // It was revoked, or is not known there yet: those who know sign. To put oneself back would be
         // answered by the same again, until the removal is read.
-        return Ok(());
+        return Ok(Told::Nothing);
     }
     let merged = merge(work, &mine, &theirs)?;
     if merged == theirs.devices() && other > rank {
@@ -195,17 +205,17 @@ fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreEr
     }
     let same = mine.devices() == theirs.devices();
     if merged == mine.devices() && (rank > other || same) {
-        return Ok(());
+        return Ok(Told::Nothing);
     }
     sign_again(work, rank.version.max(other.version), merged)?;
     // spec: LNK-121
-    work.effects.cards = true;
-    Ok(())
+    Ok(Told::Cards)
 }
 
-fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<(), StoreError> {
+fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<Told, StoreError> {
     take_list(work, SignedList { version: list.rank().version.0, bytes: list.to_bytes() })?;
-    work.event(Event::DevicesChanged)
+    work.event(Event::DevicesChanged)?;
+    Ok(Told::Nothing)
 }
 
 /// What one of two lists names, but for the revoked, in order.

@@ -1,7 +1,7 @@
 //! The one call that forms a group anew (spec: CLI-202, CLI-204).
 
 use hushwire_protocol::{
-    group::{Group, Life, Member, Role, RoleEntry},
+    group::{Group, Life, Member, Role, RoleEntry, note_left_out_max},
     identity::Fingerprint,
     succession::{LEFT_OUT_MAX, NewPlace, Successor, SuccessorOffer, SuccessorRank},
 };
@@ -82,7 +82,7 @@ pub(crate) fn begin(
     let device = profile::device(work)?;
     let offer = SuccessorOffer::sign(successor, &made.link, &device.key);
     if !offering::can_be_said(work, &outline.before, &offer)? {
-        return Err(CommandError::TooManyLeftOut);
+        return Err(too_many(note_left_out_max(&offer)));
     }
     note_offer(work, &outline, &offer)?;
     for person in &outline.people {
@@ -140,7 +140,7 @@ fn parse(
 ) -> Result<Vec<Fingerprint>, CommandError> {
     let state = group.state();
     if left_out.len() > LEFT_OUT_MAX {
-        return Err(CommandError::TooManyLeftOut);
+        return Err(too_many(LEFT_OUT_MAX));
     }
     let mut parsed = Vec::new();
     for text in left_out {
@@ -151,6 +151,10 @@ fn parse(
         parsed.push(person);
     }
     Ok(parsed)
+}
+
+fn too_many(most: usize) -> CommandError {
+    CommandError::TooManyLeftOut { most: u16::try_from(most).unwrap_or(u16::MAX) }
 }
 
 fn sign(

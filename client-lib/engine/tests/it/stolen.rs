@@ -1,6 +1,8 @@
 //! A device of a contact that somebody has stolen, who makes direct groups with low channel ids in its
 //! person's name.
 
+mod entered;
+
 use std::{cell::Cell, rc::Rc};
 
 use hushwire_engine::{
@@ -12,7 +14,7 @@ use hushwire_engine::{
 use hushwire_protocol::content::{ControlEntry, ControlKind};
 use hushwire_wire::{
     error::{Code, Refusal},
-    id::{ChannelId, Sequence},
+    id::ChannelId,
     message::{Answer, EntryBody},
     transcript::Operation,
 };
@@ -303,122 +305,6 @@ fn a_group_counts_again_when_a_device_that_was_not_stolen_is_heard_there() {
         world.pass(60_000);
         assert_eq!(world.texts(alice, hers), ["by her relay", "by his relay"]);
     }
-}
-
-#[test]
-fn who_was_put_into_a_group_by_a_stolen_device_writes_where_the_contact_was_heard() {
-    // spec: LNK-120, CLI-016
-    for (beginning, linked) in [(1, false), (1, true), (0, false)] {
-        let mut theft = theft();
-        let (alice, bob, stolen) = (theft.alice, theft.bob, theft.stolen);
-        let known = theft.world.channels(alice);
-        // Bob has a leaf there, and reads no invitation.
-        let of_thief = [0, 0, 0, 0, 0, 0, beginning, u8::from(beginning > 0)];
-        theft.lure_silently(of_thief);
-        let came = theft.world.channels(alice).contains(&id(of_thief));
-        // spec: LNK-113
-        assert_eq!(came, beginning > 0);
-        let of_stolen = number_of(&mut theft.world, alice, stolen);
-        theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
-        theft.world.pass(180_000);
-        if !came {
-            assert_eq!(theft.world.channels(alice), known);
-            continue;
-        }
-        let laptop = linked.then(|| link(&mut theft.world, alice));
-        theft.world.pass(60_000);
-        let of_laptop = laptop.map(|laptop| theft.world.channels(laptop));
-        assert!(of_laptop.is_none_or(|channels| !channels.contains(&id(of_thief))));
-        let before = [theft.genuine, id(of_thief)].map(|at| theft.world.next_place(alice, &at));
-        let (who, chat) = match laptop {
-            Some(laptop) => (laptop, theft.world.chat(laptop, "Bob").number),
-            None => (alice, theft.hers),
-        };
-        theft.world.say(who, chat, "from her");
-        theft.world.pass(60_000);
-        let after = [theft.genuine, id(of_thief)].map(|at| theft.world.next_place(alice, &at));
-        assert_eq!(after, [Sequence(before[0].0 + 1), before[1]]);
-        // He was invited all the same.
-        theft.world.set_online(bob, true);
-        theft.world.pass(60_000);
-        assert!(theft.texts(bob).contains(&"from her".to_owned()));
-    }
-}
-
-#[test]
-fn who_revokes_brings_nobody_into_a_group_where_the_contact_may_not_be() {
-    // spec: LNK-120, IDN-057
-    let mut came = 0;
-    for missing in [2, 3] {
-        let mut theft = theft();
-        let (alice, bob, stolen) = (theft.alice, theft.bob, theft.stolen);
-        let tablet = link(&mut theft.world, alice);
-        let chat = theft.world.chat(tablet, "Bob").number;
-        theft.world.say(bob, theft.his, "three");
-        theft.world.pass(60_000);
-        theft.world.set_online(tablet, false);
-        // The thief gets Bob's key package, and that of one of her devices.
-        theft.without_packages(move |count| count == missing || count > 3);
-        let of_thief = [0, 0, 0, 0, 0, 0, 1, 1];
-        theft.lure_silently(of_thief);
-        theft.world.set_tamper(Some);
-        if !theft.world.channels(alice).contains(&id(of_thief)) {
-            continue;
-        }
-        let of_stolen = number_of(&mut theft.world, alice, stolen);
-        theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
-        theft.world.pass(60_000);
-        theft.world.set_online(tablet, true);
-        theft.world.pass(180_000);
-        let before = theft.world.next_place(alice, &theft.genuine);
-        theft.world.say(tablet, chat, "from the tablet");
-        theft.world.pass(60_000);
-        assert!(theft.world.next_place(alice, &theft.genuine) > before);
-        assert_eq!(theft.texts(alice).last().unwrap(), "from the tablet");
-        came += 1;
-    }
-    assert!(came > 0);
-}
-
-#[test]
-fn a_device_that_comes_into_the_group_of_a_stolen_one_later_knows_it() {
-    // spec: LNK-111, LNK-112, IDN-085
-    let mut came = 0;
-    for missing in [1, 2] {
-        let mut theft = theft();
-        let (alice, bob, stolen) = (theft.alice, theft.bob, theft.stolen);
-        let tablet = link(&mut theft.world, bob);
-        theft.world.pass(60_000);
-        let chat = theft.world.chat(tablet, "Alice").number;
-        theft.world.set_online(tablet, false);
-        // The thief gets a key package of one of his devices, and none of anybody else's.
-        theft.without_packages(move |count| count == missing || count > 2);
-        let of_thief = [0, 0, 0, 0, 0, 0, 1, 1];
-        theft.lure_silently(of_thief);
-        theft.world.set_tamper(Some);
-        theft.world.set_online(bob, true);
-        theft.world.pass(60_000);
-        if !theft.world.channels(bob).contains(&id(of_thief)) {
-            continue;
-        }
-        let of_stolen = number_of(&mut theft.world, alice, stolen);
-        theft.world.ask(alice, Command::DeviceRevoke(of_stolen));
-        theft.world.pass(180_000);
-        // The tablet reads what Alice says before the invitation that his other device has for it.
-        let is_item = |answer: &Answer| matches!(answer, Answer::InboxItem(_));
-        theft.world.set_tamper(move |frame| (!is_item(&frame.answer)).then_some(frame));
-        theft.world.set_online(tablet, true);
-        theft.world.pass(60_000);
-        theft.world.set_tamper(Some);
-        theft.world.restart(tablet);
-        theft.world.pass(180_000);
-        assert!(theft.world.channels(tablet).contains(&id(of_thief)), "it came into that group");
-        theft.world.say(tablet, chat, "for Alice");
-        theft.world.pass(60_000);
-        assert_eq!(theft.texts(alice).last().unwrap(), "for Alice");
-        came += 1;
-    }
-    assert!(came > 0);
 }
 
 /// The list of a thief, as their device tells it to the contact.

@@ -3,6 +3,7 @@
 mod former;
 mod left_out;
 mod removed;
+mod words;
 
 use std::collections::BTreeSet;
 

@@ -138,11 +138,13 @@ fn a_report_about_another_entry_is_refused() {
 #[test]
 fn every_member_can_open_the_envelope_and_sees_an_mls_message() {
     // spec: ENV-001, ENV-004
-    let mut members = group_of(2, Suite::Classical);
+    let mut members = group_of(3, Suite::Classical);
     let entry = members[0].say("x");
     let place = Place { channel: &CHANNEL, epoch: &entry.epoch, operation: &entry.operation };
-    let key = &members[1].keys.as_ref().unwrap().envelope;
-    let content = open(key, place, &entry.envelope).unwrap();
-    assert_eq!(content.message[..4], [0, 1, 0, 2], "MLS 1.0, PrivateMessage");
-    assert!(content.proposals.is_empty());
+    for member in &members {
+        let key = &member.keys.as_ref().unwrap().envelope;
+        let content = open(key, place, &entry.envelope).unwrap();
+        assert_eq!(content.message[..4], [0, 1, 0, 2], "MLS 1.0, PrivateMessage");
+        assert!(content.proposals.is_empty());
+    }
 }

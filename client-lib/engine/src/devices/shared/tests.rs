@@ -26,3 +26,31 @@ fn a_list_beyond_all_versions_is_not_taken_from_another_own_device() {
         }
     });
 }
+
+#[test]
+fn contacts_hear_of_devices_that_two_lists_name_together() {
+    // spec: IDN-063, LNK-121
+    with_profile(|work, _| {
+        let identity = work.identity().unwrap().unwrap();
+        let (manager, statement) = (identity.manager_key().unwrap(), identity.statement().unwrap());
+        let me = device_list(work).unwrap().devices()[0].clone();
+        let other = |id| DeviceEntry { device: DeviceId::from_bytes([id; 16]), ..me.clone() };
+        // Which devices another one lists, and what follows.
+        for (version, listed, told, known) in [
+            // Whoever signed it has told them.
+            (9, vec![me.clone(), other(1)], Told::Nothing, 2),
+            (8, vec![me.clone(), other(2)], Told::Cards, 3),
+            (7, vec![me.clone(), other(2)], Told::Nothing, 3),
+        ] {
+            let version = DeviceListVersion(version);
+            let list = profile::sign_list(work, &manager, &statement, version, listed).unwrap();
+            let payload = &list.bytes;
+            assert_eq!(
+                take_state(work, ControlKind::DevicesListed, payload),
+                Ok(told),
+                "{version:?}"
+            );
+            assert_eq!(device_list(work).unwrap().devices().len(), known);
+        }
+    });
+}

@@ -11,7 +11,7 @@ use hushwire_engine::{
 };
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
-    door::{Admission, DoorCard, DoorLink},
+    door::{Admission, DoorCard, DoorLink, DoorTerms},
     identity::Fingerprint,
     link::{ContactLink, LinkSecret},
     seal::InboxPublicKey,
@@ -164,7 +164,7 @@ fn a_link_in_anothers_name_goes_with_who_told_of_it() {
 fn nobody_signs_for_a_link_that_another_made_in_their_name() {
     // spec: GRP-113, LNK-096
     let mut house = house();
-    house.link(LinkAdmission::Approval);
+    let genuine = house.link(LinkAdmission::Approval);
     let (alice, bob, chat) = (house.alice, house.bob, house.his);
     let entry = forged(&mut house, alice, 9);
     house.world.tell_at_door(bob, chat, vec![entry]);
@@ -175,15 +175,23 @@ fn nobody_signs_for_a_link_that_another_made_in_their_name() {
     house.world.settle();
     let answer = fetch(&mut house.world, &forged);
     assert!(!matches!(answer, Answer::Card { .. }), "{answer:?}");
+    // She has put a card again, for what she made herself.
+    assert_eq!(card_of(&mut house, &genuine).name, "Home");
+}
+
+/// What the relay shows to whoever has a link.
+fn card_of(house: &mut House, link: &SecretText) -> DoorTerms {
+    let parsed = ContactLink::parse(link.expose()).unwrap();
+    let answer = fetch(&mut house.world, link);
+    let Answer::Card { card, .. } = answer else { panic!("{answer:?}") };
+    let key = parsed.secret.card_key();
+    let card = DoorCard::open(&key, &parsed.inbox, &capability(link), &parsed.identity, &card);
+    card.unwrap().into_terms()
 }
 
 /// What requests by a link are sealed to.
 fn door_key(house: &mut House, link: &SecretText) -> InboxPublicKey {
-    let parsed = ContactLink::parse(link.expose()).unwrap();
-    let Answer::Card { card, .. } = fetch(&mut house.world, link) else { panic!() };
-    let key = parsed.secret.card_key();
-    let card = DoorCard::open(&key, &parsed.inbox, &capability(link), &parsed.identity, &card);
-    card.unwrap().into_terms().inbox_key
+    card_of(house, link).inbox_key
 }
 
 #[test]

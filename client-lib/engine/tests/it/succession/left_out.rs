@@ -1,14 +1,20 @@
 //! Who is left out of a group that is formed anew: those whom its founder names, and nobody else.
 
 use hushwire_engine::{
-    command::{Command, CommandError, MemberRole, Reply, RequestState},
+    command::{Command, CommandError, MemberRole, Reply, RequestState, Whose},
     event::Event,
     store::Table,
 };
 use hushwire_protocol::content::{ControlEntry, ControlKind};
+use hushwire_wire::message::Answer;
 
 use super::{ALICE, BOB, CAROL, succeeded};
-use crate::{rejoining::crew, world::past::Damage};
+use crate::{
+    contests,
+    hostile::GARBAGE,
+    rejoining::crew,
+    world::{Who, World, past::Damage},
+};
 
 #[test]
 fn nobody_who_keeps_the_new_door_keeps_the_others_from_following_an_owner() {
@@ -57,12 +63,61 @@ fn no_more_are_left_out_than_the_new_group_can_name() {
     // spec: CLI-202, GRP-145
     let mut crew = crew();
     let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
-    for (count, refusal) in [(257, CommandError::TooManyLeftOut), (256, CommandError::NoSuchMember)]
-    {
+    let too_many = CommandError::TooManyLeftOut { most: 256 };
+    for (count, refusal) in [(257, too_many), (256, CommandError::NoSuchMember)] {
         let without = vec!["00".repeat(32); count];
         let refused = crew.world.try_ask(alice, Command::GroupSucceed { chat, without });
         assert_eq!(refused.err(), Some(refusal));
     }
+}
+
+#[test]
+fn while_changes_wait_no_more_are_left_out_than_a_note_can_name() {
+    // spec: GRP-151
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let others: Vec<Who> = (0..20).map(|place| world.person(&format!("{place}"), 0)).collect();
+    for other in &others {
+        world.befriend(alice, *other);
+    }
+    let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+    let contacts = contacts.into_iter().map(|contact| contact.number).collect();
+    let before = world.channels(alice);
+    let new = Command::GroupNew { name: "Crew".to_owned() };
+    let Reply::Chat(chat) = world.ask(alice, new) else { panic!() };
+    let chat = chat.number;
+    world.settle();
+    world.ask(alice, Command::GroupAddAll { chat, contacts });
+    world.pass(60_000);
+    let Reply::Members(members) = world.ask(alice, Command::GroupMembers(chat)) else { panic!() };
+    assert_eq!(members.len(), 21);
+    let theirs = members.into_iter().filter(|member| member.whose == Whose::Others);
+    let theirs: Vec<String> = theirs.map(|member| member.fingerprint).collect();
+    // A change waits to be decided: nobody can open it, and Alice does not get through.
+    for other in others {
+        world.set_online(other, false);
+    }
+    world.set_commits_lost(alice, true);
+    let known = world.channels(alice);
+    let channel = *known.iter().find(|channel| !before.contains(channel)).unwrap();
+    let stolen = world.steal(alice, &channel);
+    let waits = world.inject(0, &stolen, contests::commit(1, &[]), &GARBAGE);
+    assert!(matches!(waits, Answer::Appended(_)), "{waits:?}");
+    world.pass(5_000);
+    let mut succeed = |count: usize| {
+        let without = theirs[..count].to_vec();
+        world.try_ask(alice, Command::GroupSucceed { chat, without })
+    };
+    let refused = CommandError::TooManyLeftOut { most: 18 };
+    for count in [19, 20] {
+        assert_eq!(succeed(count).err(), Some(refused), "{count}");
+    }
+    assert_eq!(world.channels(alice), known);
+    world.set_commits_lost(alice, false);
+    world.pass(60_000);
+    let without = theirs[..19].to_vec();
+    world.ask(alice, Command::GroupSucceed { chat, without });
+    assert_eq!(world.channels(alice).len(), known.len() + 1);
 }
 
 #[test]

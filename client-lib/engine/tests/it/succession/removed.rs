@@ -1,7 +1,7 @@
 //! Who was removed, and forms the group anew by what it knew before.
 
 use hushwire_engine::{
-    command::{ChatState, Command, MemberRole, Reply, RequestAnswer},
+    command::{ChatState, Command, CommandError, MemberRole, Reply, RequestAnswer},
     event::{Event, Warning},
     store::Table,
 };
@@ -84,23 +84,31 @@ impl Crew {
 
 #[test]
 fn a_removed_owner_takes_nobody_along_who_was_away() {
-    // spec: CLI-187, GRP-142
+    // spec: CLI-187, CLI-188, GRP-142
     let mut crew = crew();
     remove(&mut crew);
     form_anew(&mut crew);
     // What waits for her in her inbox comes before what stands in the log.
     let carol = crew.people[CAROL];
-    crew.world.set_tamper(|frame| (!matches!(frame.answer, Answer::Entry(_))).then_some(frame));
+    let epoch = crew.world.steal(carol, &crew.channel).epoch;
+    crew.world.set_tamper(without_log_of(epoch));
     crew.world.set_online(carol, true);
-    crew.world.pass(MINUTE_MS / 2);
-    assert_eq!(succeeded(&mut crew.world, carol), 0);
+    let offered = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
+    // She is told of it when the log is not there for a minute (spec: CLI-188).
+    for (passes_ms, told) in [(MINUTE_MS / 2, 0), (2 * MINUTE_MS, 1)] {
+        crew.world.pass(passes_ms);
+        assert_eq!(succeeded(&mut crew.world, carol), 0);
+        assert_eq!(crew.events(CAROL).into_iter().filter(offered).count(), told);
+    }
     crew.world.set_online(carol, false);
     crew.world.set_tamper(Some);
     crew.world.set_online(carol, true);
     crew.world.pass(5 * MINUTE_MS);
     assert_without_bob(&mut crew);
-    let offered = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
-    assert!(!crew.events(CAROL).iter().any(offered), "there is nothing to follow");
+    assert_eq!(crew.events(CAROL).into_iter().filter(offered).count(), 1);
+    let follow = Command::GroupFollow { chat: crew.chats[CAROL], by: None };
+    let follow = crew.world.try_ask(carol, follow);
+    assert_eq!(follow.err(), Some(CommandError::NoSuccessor), "there is nothing to follow");
 }
 
 #[test]
