@@ -67,8 +67,8 @@ pub(crate) fn is_former(work: &Work<'_>, channel: &ChannelId) -> Result<bool, St
     Ok(group.is_some_and(|group| matches!(group.purpose, PurposeRecord::Former { .. })))
 }
 
-/// The log of a former group has a commit, or is lost: what was sealed for it and did not come is not
-/// there, and goes where the chat goes on.
+/// The log of a former group has a commit, is lost, or is read no longer: what was sealed for it and did
+/// not come goes where the chat goes on. Who has it knows it again (spec: CNT-045).
 pub(crate) fn left_behind(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let PurposeRecord::Former { chat, .. } = group.purpose else { return Ok(()) };
@@ -152,8 +152,14 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
         } else if Timestamp(since_ms).plus_ms(FORMER_LIFE_MS) <= work.now
             && group.state != crate::record::GroupState::Out
         {
+            left_behind(work, &channel)?;
             for row in wish::of_channel(work, &channel)? {
-                work.settle(row.number);
+                match row.wish {
+                    Wish::SendContent { message: Some(_), .. } => {
+                        wish::fail(work, row.number, FailureReason::NotAMember)?;
+                    }
+                    _ => work.settle(row.number),
+                }
             }
             groups::drop_group(work, &channel)?;
         }

@@ -24,6 +24,29 @@ fn what_waits_in_the_old_group_is_said_in_the_new_one() {
 }
 
 #[test]
+fn what_still_waits_in_the_old_group_when_that_is_given_up_is_said_in_the_new_one() {
+    // spec: CLI-203, CNT-045
+    const FORTY_DAYS_MS: i64 = 40 * 24 * 60 * 60 * 1000;
+    let mut crew = crew();
+    let alice = crew.people[ALICE];
+    crew.world.set_mute(alice, true);
+    crew.say(ALICE, "sealed, and never arrived");
+    crew.succeed(ALICE, &[]).unwrap();
+    crew.world.skew(alice, FORTY_DAYS_MS);
+    crew.world.pass(60_000);
+    crew.world.set_mute(alice, false);
+    crew.world.skew(alice, 0);
+    crew.world.restart(alice);
+    crew.world.pass(10 * 60_000);
+    // Whom a wrong clock kept from being added does not hear it; its relay has it.
+    let said = crew.world.states(alice, crew.chats[ALICE]);
+    assert!(
+        matches!(said[..], [MessageState::Stored | MessageState::Delivered { .. }]),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn what_was_said_in_the_old_group_is_pinned_in_the_new_one() {
     // spec: CNT-043, CNT-050
     let mut crew = crew();
