@@ -75,7 +75,7 @@ fn the_word_of_a_device_that_is_out_of_the_group_is_over_though_its_person_stays
     crew.world.set_online(stolen, false);
     let of_bob = crew.fingerprint(BOB);
     let said: Vec<String> = crew.successors(CAROL).into_iter().map(|word| word.by).collect();
-    assert_eq!(said, [of_bob.clone()]);
+    assert_eq!(said.as_slice(), std::slice::from_ref(&of_bob));
     let number = number_of(&mut crew.world, bob, stolen);
     crew.world.ask(bob, Command::DeviceRevoke(number));
     crew.world.set_online(bob, true);
