@@ -126,6 +126,15 @@ impl<S: Store> Engine<S> {
         }
     }
 
+    /// The handle is good no longer: the inbox is opened anew, once for all that was asked by it.
+    pub(super) fn leave_inbox_handle(&mut self) {
+        if let Some(inbox) = &mut self.inbox
+            && matches!(inbox.phase, Phase::Reading(_))
+        {
+            inbox.phase = Phase::Closed;
+        }
+    }
+
     pub(super) fn pump_inbox(&mut self) -> Result<(), StoreError> {
         let now = self.now();
         let Some(live) = &mut self.inbox else { return Ok(()) };

@@ -305,7 +305,7 @@ impl<S: Store> Engine<S> {
         let progress = self.transact(|work| wish::answered(work, number, &desk, answer))?;
         // The handle is of an earlier owner key: nothing was done by it (spec: CLI-092).
         if denied && target == Some(Target::Inbox) {
-            self.close_inbox();
+            self.leave_inbox_handle();
         }
         if let (true, Some(Target::Door { channel })) = (denied, &target) {
             self.leave_door(channel);
