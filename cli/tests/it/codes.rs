@@ -34,7 +34,7 @@ fn variants<T: DeserializeOwned + std::fmt::Debug>() -> Vec<T> {
     let unit = |name: &str| serde_json::from_value(name.into());
     let holding = |name: &str, what| serde_json::from_value(serde_json::json!({ name: what }));
     let number = || serde_json::json!(1);
-    let fields = || serde_json::json!({ "oldest": 1 });
+    let fields = || serde_json::json!({ "oldest": 1, "most": 1 });
     let made =
         |name| unit(name).or_else(|_| holding(name, number())).or_else(|_| holding(name, fields()));
     names.map(|name| made(name).unwrap()).collect()
