@@ -360,7 +360,9 @@ const fn command_advice(error: CommandError) -> &'static str {
         CommandError::NoSuchLink => "Run `hush link list`.",
         CommandError::NoSuchDevice => "Run `hush device list`.",
         CommandError::NoSuchMember => "Run `hush group members`.",
-        CommandError::NoSuchSuccessor => "Run `hush group successors`.",
+        CommandError::NoSuccessor | CommandError::NoSuchSuccessor => {
+            "Run `hush group successors` to see who there is."
+        }
         CommandError::WrongChatKind => {
             "A direct chat has two people and keeps them; `hush group new` makes a group."
         }
