@@ -46,7 +46,7 @@ use crate::{
     event::Warning,
     groups, log, messages,
     record::{
-        CandidateRecord, Doubt, EpochRecord, GroupRecord, Leave, LeftRecord, PurposeRecord, Saying,
+        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying,
         Unsettled, Verdict, by_channel,
     },
     store::StoreError,
@@ -86,13 +86,18 @@ pub(crate) fn leave(
     removed: &[LeafIndex],
 ) -> Result<Option<Unsettled>, StoreError> {
     let (mut record, _) = log::epoch_state(work, channel, &group.epoch)?;
-    let leave = Leave {
+    record.left = Some(LeftRecord {
         applied: *entry,
         roster: roster::save(work, channel, &leaving.roster)?,
         removed: removed.iter().map(|leaf| leaf.0).collect(),
         own_leaf: leaving.own_leaf.0,
-    };
-    record.left = Some(LeftRecord::new(leave, work.now));
+        left_ms: work.now.0,
+        watch: None,
+        saying: Saying::Silent,
+        doubt: None,
+        looked_ms: 0,
+        asked_ms: 0,
+    });
     let unsettled = unsettled::begin(work, &group.epoch, &record, entry, &leaving.roster);
     let speaks = unsettled.is_none_or(|unsettled| unsettled::may_settle(work, &unsettled));
     if unsettled::is_doubtful(&record) && speaks {
@@ -331,10 +336,8 @@ pub(crate) fn exchanged(
 ) -> Result<(), StoreError> {
     let Some(unsettled) = group.unsettled else { return Ok(()) };
     let row = work.tx.load::<EpochRecord>(&by_channel(channel, &unsettled.epoch))?;
-    let Some((record, left)) = row.and_then(|mut row| row.left.take().map(|left| (row, left)))
-    else {
-        return Ok(());
-    };
+    let Some(mut record) = row else { return Ok(()) };
+    let Some(left) = record.left.take() else { return Ok(()) };
     log::save_epoch(work, channel, &unsettled.epoch, &record)?;
     abandon(work, channel, group, &left)
 }

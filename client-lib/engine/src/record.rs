@@ -19,7 +19,7 @@ pub(crate) use chat::{
     Outgoing,
 };
 pub(crate) use fork::{
-    Arrival, Caution, Doubt, Leave, LeftRecord, PastRosterRecord, Saying, Search, StatementRecord,
+    Arrival, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search, StatementRecord,
     Unsettled, Watch,
 };
 pub(crate) use group::{

@@ -30,10 +30,9 @@ pub(super) fn looked(
 ) -> Result<(), StoreError> {
     let row = work.tx.load::<EpochRecord>(&by_channel(channel, epoch))?;
     let Some(mut record) = row else { return Ok(()) };
-    let Some(mut left) = record.left.take() else { return Ok(()) };
+    let Some(left) = &mut record.left else { return Ok(()) };
     left.looked_ms = work.now.0;
-    left.set_watch(watching::counted(&left, work.now));
-    record.left = Some(left);
+    watching::count(left, work.now);
     log::save_epoch(work, channel, epoch, &record)
 }
 

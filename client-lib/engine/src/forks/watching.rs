@@ -87,11 +87,12 @@ pub(crate) fn kept(
     channel: &ChannelId,
     current: &[EpochId],
 ) -> Result<Vec<EpochId>, StoreError> {
-    let unsettled = groups::record(work, channel)?.and_then(|group| group.unsettled);
+    let group = groups::record(work, channel)?;
     let mut watched = Vec::new();
     for Row { epoch, record } in rows(work, channel)? {
         let Some(left) = record.left else { continue };
-        let weight = weight(&left, unsettled.is_some_and(|unsettled| unsettled.epoch == epoch));
+        let unsettled = group.as_ref().and_then(|group| unsettled_in(group, &epoch));
+        let weight = weight(&left, unsettled.as_ref());
         let (is_over, left_ms) = (is_over(&left), left.left_ms);
         watched.push(Kept { weight, is_over, left_ms, read_ms: record.read_ms, epoch });
     }
@@ -102,15 +103,15 @@ pub(crate) fn kept(
         kept.weight > Weight::Calm || (recent && !kept.is_over)
     });
     watched.sort_unstable_by_key(|kept| (kept.left_ms, kept.read_ms));
-    let newest = watched.split_off(watched.len().saturating_sub(NEWEST));
+    let left_last = watched.split_off(watched.len().saturating_sub(NEWEST));
     watched.sort_by_key(|kept| kept.weight);
     let surplus = watched.len().saturating_sub(WATCHED_MAX - NEWEST);
-    let kept = watched.into_iter().skip(surplus).chain(newest).map(|kept| kept.epoch);
+    let kept = watched.into_iter().skip(surplus).chain(left_last).map(|kept| kept.epoch);
     Ok(current.iter().copied().chain(kept).collect())
 }
 
-fn weight(left: &LeftRecord, unsettled: bool) -> Weight {
-    if unsettled || left.doubt.is_some() {
+fn weight(left: &LeftRecord, unsettled: Option<&Unsettled>) -> Weight {
+    if unsettled.is_some() || left.doubt.is_some() {
         Weight::Uncertain
     } else if left.saying == Saying::Silent {
         Weight::Calm
@@ -119,11 +120,11 @@ fn weight(left: &LeftRecord, unsettled: bool) -> Weight {
     }
 }
 
-/// How long was watched with this look: a clock that was set forward does not end it.
-pub(super) fn counted(left: &LeftRecord, now: Timestamp) -> Watch {
-    let watch = left.watch();
-    let gap_ms = now.ms_since(Timestamp(watch.until_ms)).min(WATCH_GAP_MAX_MS);
-    Watch { counted_ms: watch.counted_ms.saturating_add(gap_ms), until_ms: now.0 }
+/// Counts the time since the last look: a clock that was set forward does not end the watch.
+pub(super) fn count(left: &mut LeftRecord, now: Timestamp) {
+    let Watch { counted_ms, until_ms } = left.watch();
+    let gap_ms = now.ms_since(Timestamp(until_ms)).min(WATCH_GAP_MAX_MS);
+    left.watch = Some(Watch { counted_ms: counted_ms.saturating_add(gap_ms), until_ms: now.0 });
 }
 
 fn is_over(left: &LeftRecord) -> bool {
@@ -140,9 +141,9 @@ pub(super) fn rest(
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let (record, _) = log::epoch_state(work, channel, epoch)?;
     let Some(left) = &record.left else { return Ok(()) };
-    let unsettled = unsettled_in(&group, epoch).is_some();
+    let unsettled = unsettled_in(&group, epoch);
     let speaks = matches!(left.saying, Saying::Planned { .. } | Saying::Sealed { .. });
-    if !is_over(left) || speaks || weight(left, unsettled) == Weight::Uncertain {
+    if !is_over(left) || speaks || weight(left, unsettled.as_ref()) == Weight::Uncertain {
         return Ok(());
     }
     log::save_epoch(work, channel, epoch, &EpochRecord { left: None, ..record })?;
@@ -174,12 +175,9 @@ pub(crate) fn in_vain(
     epoch: &EpochId,
 ) -> Result<(), StoreError> {
     let row = work.tx.load::<EpochRecord>(&by_channel(channel, epoch))?;
-    let Some((mut record, left)) = row.and_then(|mut row| row.left.take().map(|left| (row, left)))
-    else {
-        return Ok(());
-    };
-    let watch = counted(&left, work.now);
-    record.left.insert(left).set_watch(watch);
+    let Some(mut record) = row else { return Ok(()) };
+    let Some(left) = &mut record.left else { return Ok(()) };
+    count(left, work.now);
     log::save_epoch(work, channel, epoch, &record)?;
     work.effects.channels.insert(*channel);
     rest(work, channel, epoch)
@@ -296,7 +294,7 @@ pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), Stor
             *since_ms = work.now.0.min(*since_ms);
         }
         let Watch { counted_ms, until_ms } = left.watch();
-        left.set_watch(Watch { counted_ms, until_ms: until_ms.min(work.now.0) });
+        left.watch = Some(Watch { counted_ms, until_ms: until_ms.min(work.now.0) });
         left.doubt =
             left.doubt.map(|doubt| Doubt { until_ms: doubt.until_ms.min(latest_ms), ..doubt });
         log::save_epoch(work, channel, &epoch, &record)?;

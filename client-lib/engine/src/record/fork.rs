@@ -1,7 +1,7 @@
 //! What is kept of an epoch that this device left, while its members may still part there.
 
 use hushwire_protocol::group::{LeafIndex, Rank, Role, VerifiedStatement};
-use hushwire_wire::id::{EntryId, EpochId, Timestamp};
+use hushwire_wire::id::{EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 
 use super::{Record, id};
@@ -62,41 +62,10 @@ pub(crate) struct LeftRecord {
     pub(crate) asked_ms: u64,
 }
 
-/// What this device did when it left an epoch.
-pub(crate) struct Leave {
-    /// By which candidate.
-    pub(crate) applied: EntryId,
-    /// SHA-256 of the row of the epoch's members.
-    pub(crate) roster: Vec<u8>,
-    /// The leaves that the candidate removed.
-    pub(crate) removed: Vec<u32>,
-    pub(crate) own_leaf: u32,
-}
-
 impl LeftRecord {
-    pub(crate) fn new(leave: Leave, now: Timestamp) -> Self {
-        let Leave { applied, roster, removed, own_leaf } = leave;
-        Self {
-            applied,
-            roster,
-            removed,
-            own_leaf,
-            left_ms: now.0,
-            watch: None,
-            saying: Saying::Silent,
-            doubt: None,
-            looked_ms: 0,
-            asked_ms: 0,
-        }
-    }
-
     /// For how long it was watched.
     pub(crate) fn watch(&self) -> Watch {
         self.watch.unwrap_or(Watch { counted_ms: 0, until_ms: self.left_ms })
-    }
-
-    pub(crate) const fn set_watch(&mut self, watch: Watch) {
-        self.watch = Some(watch);
     }
 }
 
