@@ -128,8 +128,8 @@ pub enum HushCommand {
     ///
     /// JSON: {"type":"chat","chat","name","kind","state","contact","unread","last","relay","pinned",
     /// "stuck"}; "kind" is direct or group; "state" is opening, open, asked, not_admitted, left,
-    /// removed, dissolved, stuck or newer_rules; "last" is the number of the last message, or 0;
-    /// "stuck" says why this device cannot go on.
+    /// removed, elsewhere (goes on in another chat), dissolved, stuck or newer_rules; "last" is the
+    /// number of the last message, or 0; "stuck" says why this device cannot go on.
     Chats,
     /// Send a text
     ///

@@ -253,6 +253,7 @@ fn chat(chat: &ChatRecord, paint: Paint) -> String {
         "not_admitted" => format!("  {}", paint.faint("you were not let in")),
         "left" => format!("  {}", paint.faint("you left")),
         "removed" => format!("  {}", paint.faint("you were removed")),
+        "elsewhere" => format!("  {}", paint.faint("goes on in another chat")),
         "dissolved" => format!("  {}", paint.faint("dissolved")),
         "stuck" => format!("  {}", paint.bad(stuck(chat.stuck.as_deref()))),
         other => format!("  {}", paint.bad(other)),

@@ -203,7 +203,7 @@ pub struct ChatRecord {
     pub label: String,
     /// direct or group.
     pub kind: String,
-    /// opening, open, asked, not_admitted, left, removed, dissolved, stuck or newer_rules.
+    /// opening, open, asked, not_admitted, left, removed, elsewhere, dissolved, stuck or newer_rules.
     pub state: String,
     /// The contact of a direct chat.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -153,7 +153,8 @@ impl<B: Backend> Session<'_, B> {
                 match event.event {
                     // It stays so, and is told at the end.
                     Event::Warning(Warning::RelayKeyMismatch { .. }) => {}
-                    Event::Warning(_) => self.note_event(event.into()),
+                    // It may be this command that ended a linking.
+                    Event::Warning(_) | Event::DeviceLinkFailed(_) => self.note_event(event.into()),
                     _ => {}
                 }
             }

@@ -66,7 +66,7 @@ pub use state::{
 #[cfg(test)]
 pub(crate) use statement::is_note_kind;
 pub use statement::{
-    Note, Standpoint, Statement, UnverifiedStatement, VerifiedStatement, fits_note,
+    Note, Standpoint, Statement, Unsaid, UnverifiedStatement, VerifiedStatement, fits_note,
     note_left_out_max, seal_offer,
 };
 pub use welcome::{GroupSnapshot, JoinerWelcome, SNAPSHOT_BYTES_MAX, joiner_of};

@@ -129,7 +129,10 @@ pub(crate) fn at_epoch(ledger: &mut Ledger, epoch: &str, seen: Agreed) -> Result
 
 /// Whether a warning can only come from somebody who breaks the rules.
 pub(crate) const fn accuses(warning: &Warning) -> bool {
-    !matches!(warning, Warning::InvitationRefused { .. })
+    !matches!(
+        warning,
+        Warning::InvitationRefused { .. } | Warning::InviterLeft { .. } | Warning::TooManyDevices
+    )
 }
 
 /// The chat that a warning is about, and the code that it gives for an entry.
@@ -145,6 +148,15 @@ pub(crate) fn accused(warning: &Warning) -> Option<(ChatNumber, &str)> {
     }
 }
 
+/// What becomes of invitations that a relay has signed for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Invitations {
+    /// They come sooner or later.
+    Arrive,
+    /// A relay showed another history to somebody: what was written there nobody else gets.
+    MayBeSwallowed,
+}
+
 /// Everything that was acknowledged is with everybody who was there, in one order. The devices come
 /// with their people; `turned_away` are those that did not follow an invitation.
 ///
@@ -154,6 +166,7 @@ pub(crate) fn complete(
     ledger: &Ledger,
     devices: &BTreeMap<usize, usize>,
     turned_away: &BTreeSet<usize>,
+    invitations: Invitations,
 ) -> Result<(), Violation> {
     for (text, said) in &ledger.said {
         let Fate::Acknowledged(_) = said.fate else { continue };
@@ -162,8 +175,12 @@ pub(crate) fn complete(
             continue;
         }
         for ((client, key), view) in &ledger.views {
-            let in_channel =
-                |channel| view.channels.get(channel).is_some_and(|in_it| *in_it < said.at);
+            // Into one of several direct groups it may have come later than into the chat.
+            let in_channel = |channel| match view.channels.get(channel) {
+                Some(in_it) => *in_it < said.at,
+                // An invitation there may be lost with what a relay has swallowed.
+                None => key.is_direct() && invitations == Invitations::Arrive,
+            };
             let was_there = view.open_since.is_some_and(|since| since < said.at)
                 && said.channel.as_ref().is_none_or(in_channel);
             let has_to = *key == said.key && *client != said.client && devices.contains_key(client);

@@ -265,6 +265,7 @@ impl World {
             return None;
         };
         let new = self.device(person, Standing::Linking);
+        self.linked_by.insert(new, client);
         let device_name = format!("{NEEDLE} device {new}");
         self.done(new, Command::JoinIdentity { code, device_name }, "link a device")
     }
@@ -279,6 +280,7 @@ impl World {
         let done = self.done(client, Command::DeviceRevoke(number), "revoke a device");
         if done.is_some() {
             self.revoked(client, &name);
+            self.drew_keys.insert(client);
         }
         done
     }

@@ -6,7 +6,7 @@ use hushwire_engine::{
     store::{Order, Range, Store as _, Table},
 };
 use hushwire_protocol::{
-    content::{Content, RoomUri, SenderUri},
+    content::{Content, ControlEntry, ControlKind, ControlMessage, RoomUri, Salt, SenderUri},
     envelope::{self, EnvelopeContent, EnvelopeKind, Place},
     epoch::EpochKeys,
     group::{
@@ -14,16 +14,17 @@ use hushwire_protocol::{
     },
     identity::{DeviceKey, Fingerprint},
     insider::{Seals, seal_content},
+    invitation::ContactCard,
     provider::Provider,
     storage::{MemoryMlsStore, MlsStore as _},
 };
 use hushwire_wire::{
-    id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence},
+    id::{ChainHead, ChannelId, EntryId, EpochId, PublicKey, Sequence, Timestamp},
     transcript::{CommitMark, Cut, Operation, first_head},
 };
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_bytes::ByteBuf;
 
 use crate::store::SimStore;
@@ -61,6 +62,52 @@ enum PurposeRow {
 #[derive(Deserialize)]
 struct ChatRow {
     purpose: PurposeRow,
+}
+
+/// Whether a device is in a group.
+#[derive(Deserialize)]
+struct StateRow {
+    state: String,
+}
+
+/// A group of a direct chat, as a device has it.
+#[derive(Deserialize)]
+struct DirectRow {
+    state: String,
+    epoch: ByteBuf,
+    entered: Option<EnteredRow>,
+}
+
+/// When a device came into a group.
+#[derive(Deserialize)]
+struct EnteredRow {
+    at_ms: u64,
+}
+
+/// A group as a device has it that was brought there by somebody.
+#[derive(Deserialize)]
+struct LedRow {
+    inviter_left_ms: Option<u64>,
+    entered: Option<BroughtRow>,
+}
+
+/// Who brought a device into a group.
+#[derive(Deserialize)]
+struct BroughtRow {
+    by: ByteBuf,
+}
+
+/// Who was heard in a group of a direct chat.
+#[derive(Deserialize)]
+struct HeardRow {
+    devices: Vec<IgnoredAny>,
+    standing: String,
+}
+
+/// What a device has of a contact.
+#[derive(Deserialize)]
+struct ContactRow {
+    card: Option<ByteBuf>,
 }
 
 #[derive(Deserialize)]
@@ -120,10 +167,53 @@ pub(crate) fn chat_of(store: &SimStore, channel: &ChannelId) -> Option<ChatNumbe
     }
 }
 
-/// What a device waits for: the kinds of its wishes, as its store names them.
-pub(crate) fn wishes(store: &SimStore) -> Vec<String> {
+/// Whether a device left a group, or was removed from it.
+pub(crate) fn is_out(store: &SimStore, channel: &ChannelId) -> bool {
+    let row: Option<StateRow> = record(store, Table::Group, channel.as_bytes());
+    row.is_some_and(|row| row.state == "Out")
+}
+
+/// Who brought a device into a group and has left its branch since, as they say (spec: CLI-185).
+pub(crate) fn led_by(store: &SimStore, chat: ChatNumber) -> Option<Fingerprint> {
+    channels(store).into_iter().find_map(|channel| {
+        let row: LedRow = record(store, Table::Group, channel.as_bytes())?;
+        let is_led = row.inviter_left_ms.is_some() && chat_of(store, &channel) == Some(chat);
+        Fingerprint::try_from(&row.entered.filter(|_| is_led)?.by[..]).ok()
+    })
+}
+
+/// How a device writes to a contact.
+pub(crate) fn card_of(store: &SimStore, person: &Fingerprint) -> Option<ContactCard> {
+    let row: ContactRow = record(store, Table::Contact, person.as_ref())?;
+    ContactCard::decode_stored(&row.card?).ok()
+}
+
+/// Whether a device cannot go on in a group.
+pub(crate) fn is_stuck(store: &SimStore, channel: &ChannelId) -> bool {
+    let row: Option<StateRow> = record(store, Table::Group, channel.as_bytes());
+    row.is_some_and(|row| row.state == "Stuck")
+}
+
+/// Whether a device is in a group, and goes on there.
+pub(crate) fn is_in(store: &SimStore, channel: &ChannelId) -> bool {
+    let row: Option<StateRow> = record(store, Table::Group, channel.as_bytes());
+    row.is_some_and(|row| row.state == "Member")
+}
+
+/// The channel that a wish is about, if it is about one.
+fn channel_in(wish: &[u8]) -> Option<ChannelId> {
+    /// As MessagePack writes the name of the field, and that 32 bytes follow.
+    const FIELD: &[u8] = b"\xa7channel\xc4\x20";
+    let begin = wish.windows(FIELD.len()).position(|part| part == FIELD)?;
+    ChannelId::from_slice(wish.get(begin + FIELD.len()..)?.get(..32)?).ok()
+}
+
+/// What a device waits for: the kinds of its wishes, as its store names them, but for those about groups
+/// that are `lost`.
+pub(crate) fn wishes(store: &SimStore, lost: impl Fn(&ChannelId) -> bool) -> Vec<String> {
     let range = Range { prefix: &[], from: None, order: Order::Ascending, rows_max: ROWS_MAX };
-    let rows = store.rows(Table::Wish, range).unwrap_or_default();
+    let mut rows = store.rows(Table::Wish, range).unwrap_or_default();
+    rows.retain(|row| !channel_in(&row.value).is_some_and(|channel| lost(&channel)));
     let kind = |value: &[u8]| {
         let begin = value
             .windows(2)
@@ -134,9 +224,38 @@ pub(crate) fn wishes(store: &SimStore) -> Vec<String> {
     rows.iter().filter_map(|row| kind(&row.value)).collect()
 }
 
+/// What an id is called in the ledger.
+pub(crate) fn digits(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// How many groups carry a chat on a device, or did.
 pub(crate) fn groups_of(store: &SimStore, chat: ChatNumber) -> usize {
     channels(store).iter().filter(|channel| chat_of(store, channel) == Some(chat)).count()
+}
+
+/// When a device came into the groups of a direct chat, by its own clock; into one that it made, at the
+/// beginning of time.
+pub(crate) fn entered(store: &SimStore, chat: ChatNumber) -> Vec<(ChannelId, Timestamp)> {
+    let all = channels(store).into_iter();
+    all.filter(|channel| chat_of(store, channel) == Some(chat))
+        .filter_map(|channel| {
+            let group: DirectRow = record(store, Table::Group, channel.as_bytes())?;
+            Some((channel, Timestamp(group.entered.map_or(0, |entered| entered.at_ms))))
+        })
+        .collect()
+}
+
+/// Whether a device is in a group of a direct chat, at this epoch, that it reads and puts behind another:
+/// one to which an own device brought it, and in which it heard nobody yet (spec: LNK-120).
+pub(crate) fn reads_unheard(store: &SimStore, chat: ChatNumber, epoch: &str) -> bool {
+    channels(store).iter().filter(|channel| chat_of(store, channel) == Some(chat)).any(|channel| {
+        let group: Option<DirectRow> = record(store, Table::Group, channel.as_bytes());
+        let key = [b"heard ", &channel.as_bytes()[..]].concat();
+        let heard: Option<HeardRow> = record(store, Table::Profile, &key);
+        group.is_some_and(|group| group.state == "Member" && digits(&group.epoch) == epoch)
+            && heard.is_some_and(|heard| heard.standing == "Unheard" && heard.devices.is_empty())
+    })
 }
 
 /// The channel of a group's chat on a device.
@@ -244,6 +363,30 @@ impl Loot {
             seal_content(&self.keys, &self.channel, &self.epoch, &operation, content, nonce)
                 .ok()?;
         Some(Forgery { operation, envelope, next_keys: None })
+    }
+
+    /// Says that it leaves this branch for others, who parted from it in an epoch that nobody knows: whom
+    /// it invited comes along (spec: CLI-185).
+    pub(crate) fn departure(&self, seed: u64) -> Option<Forgery> {
+        let mut bytes = [0; 32];
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        rng.fill_bytes(&mut bytes);
+        let salt = Salt::from_bytes(fixed(bytes.get(..16)?)?);
+        let entry = ControlEntry { kind: ControlKind::BranchLeft, payload: bytes.to_vec() };
+        let message = ControlMessage::new(vec![entry]).ok()?;
+        let content = Content::control(salt, &message).encode().ok()?.into_bytes();
+        let provider = Provider::new(&self.mls, &mut rng);
+        let mut group = Group::load(&provider, &self.channel).ok()??;
+        let sealed = group.seal_message(
+            &provider,
+            &self.device,
+            &self.epoch,
+            &self.keys,
+            &content,
+            self.read,
+        );
+        let envelope = sealed.ok()?.envelope;
+        Some(Forgery { operation: Operation::Message, envelope, next_keys: None })
     }
 
     /// Somebody's entry of this epoch in another envelope: it is of the same author, and another entry.

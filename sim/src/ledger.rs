@@ -34,7 +34,7 @@ pub struct Said {
     pub client: usize,
     /// Where.
     pub key: ChatKey,
-    /// The channel of a group in which it went out last; none in a direct chat.
+    /// The channel in which it went out last; of a direct chat, as far as it is known.
     pub channel: Option<String>,
     /// When.
     pub at: Timestamp,
@@ -55,7 +55,8 @@ pub struct Said {
 pub struct View {
     /// Since when it can be written to, if it can.
     pub open_since: Option<Timestamp>,
-    /// The channels of a group in which it came in, and when: a group can go on in another one.
+    /// The channels of a group in which it came in, and when: a group can go on in another one. Of a
+    /// direct chat those of several, known at the end.
     pub channels: BTreeMap<String, Timestamp>,
     /// Whether it is a direct chat with two groups, because both began it at once: a device that was away
     /// reads one behind the other.

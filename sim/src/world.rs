@@ -3,6 +3,7 @@
 mod judgement;
 pub(crate) mod lies;
 mod mischief;
+mod reach;
 mod wires;
 mod witness;
 
@@ -128,6 +129,12 @@ pub(crate) struct World {
     stuck: BTreeSet<(usize, Option<ChatNumber>)>,
     /// Devices that were told that they do not follow an invitation.
     turned_away: BTreeSet<usize>,
+    /// Who linked each device.
+    pub(crate) linked_by: BTreeMap<usize, usize>,
+    /// Devices that drew new keys for the inbox of their person.
+    pub(crate) drew_keys: BTreeSet<usize>,
+    /// Somebody at a door was told no; somebody else may have said yes.
+    pub(crate) declined: bool,
     /// Devices that could not open an item of their inbox, which a relay that lies had bent: they may
     /// have been invited by it.
     missed_items: BTreeSet<usize>,
@@ -169,6 +176,9 @@ impl World {
             before_it: BTreeMap::new(),
             stuck: BTreeSet::new(),
             turned_away: BTreeSet::new(),
+            linked_by: BTreeMap::new(),
+            drew_keys: BTreeSet::new(),
+            declined: false,
             missed_items: BTreeSet::new(),
             first_list: None,
             evil: ChaCha20Rng::seed_from_u64(plan.seed ^ EVIL),
@@ -196,7 +206,7 @@ impl World {
         let last = plan.moves.last().map_or(0, |one| one.at_ms);
         self.pass(plan, begin.plus_ms(last))?;
         self.heal();
-        self.pass(plan, self.now.plus_ms(REST_MS))?;
+        self.rest(plan)?;
         self.judge()
     }
 

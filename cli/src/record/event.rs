@@ -192,6 +192,7 @@ impl EventRecord {
             Warning::RelayRolledBack { chat }
             | Warning::HistoryDiffers { chat }
             | Warning::MemberContradicts { chat }
+            | Warning::InviterLeft { chat }
             | Warning::OwnCommitUnknown { chat }
             | Warning::DoorDenied { chat }
             | Warning::EpochFull { chat }

@@ -1,7 +1,7 @@
 //! Linking and revoking devices; the recovery phrase.
 
 use hushwire::{
-    command::{Command, Comparison, DeviceNumber, SecretText},
+    command::{Command, Comparison, DeviceNumber, FailureReason, SecretText},
     event::Event,
 };
 
@@ -79,6 +79,19 @@ async fn a_device_gets_new_keys() {
     let bench = Bench::new();
     assert_eq!(bench.prints(&["device", "refresh"]).await, ["This device has new keys."]);
     assert_eq!(bench.asked(), [Command::RefreshKeys]);
+}
+
+#[tokio::test]
+async fn a_linking_that_new_keys_end_is_told() {
+    // spec: IDN-063
+    for arguments in [&["device", "refresh"][..], &["device", "revoke", "phone"]] {
+        let bench = Bench::new();
+        let ended = Event::DeviceLinkFailed(FailureReason::DevicesChanged);
+        bench.world().state().then = vec![ended];
+        assert_eq!(bench.run(arguments).await, 0);
+        let notes = bench.console.notes();
+        assert!(notes.contains("device link failed: devices changed"), "{notes}");
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ pub(crate) fn begin_epoch(
         head: transcript::first_head(channel, epoch),
         candidates: Vec::new(),
         acknowledged: 0,
+        receipt: None,
         sure: 0,
         anew: false,
         read_ms: 0,
@@ -75,6 +76,17 @@ pub(crate) struct Moved {
     state_before: Option<Agreed>,
     /// Devices that went and came at once.
     pub(crate) readmitted: Vec<Member>,
+}
+
+impl Moved {
+    /// Whether a device of whose commit it was came in, and was not there before.
+    fn brings_own_devices(&self) -> bool {
+        let is_new = |own: &Member| {
+            let same = |back: &Member| back.identity() == self.by && back.device() == own.device();
+            own.identity() == self.by && !self.readmitted.iter().any(same)
+        };
+        self.added.iter().any(is_new)
+    }
 }
 
 impl From<&Applied> for Moved {
@@ -147,6 +159,9 @@ pub(crate) fn apply_own(
     if group.purpose == PurposeRecord::OwnDevices && came {
         crate::devices::tell_everything(work)?;
     }
+    if groups::is_of_all_devices(group) && moved.brings_own_devices() {
+        crate::devices::tell_group(work, channel)?;
+    }
     invitations::send(work, channel, &epoch, &mls, own.commit)
 }
 
@@ -199,8 +214,12 @@ fn move_on(
     leaving: &Leaving,
 ) -> Result<(), StoreError> {
     outbox::epoch_over(work, channel)?;
+    log::leave_log(work, channel, &group.epoch)?;
     let epoch = EpochId::from_bytes(*entry.as_bytes());
     begin_epoch(work, channel, &epoch, keys)?;
+    if applied.committer == Committer::ThisDevice {
+        forks::note_invited(work, channel, &applied.added, &leaving.roster)?;
+    }
     let removed: Vec<LeafIndex> = applied.removed.iter().map(|member| member.leaf).collect();
     let unsettled = forks::leave(work, channel, group, entry, leaving, &removed)?;
     forget_epochs(work, channel, &forks::kept(work, channel, &[group.epoch, epoch])?)?;
@@ -407,6 +426,7 @@ fn close(
     out.contest = None;
     out.last_roster = groups::identities(&mls.members().map_err(log::store_error)?);
     groups::save(work, channel, &out)?;
+    forks::forget_invited(work, channel);
     door::forget(work, channel)?;
     work.effects.channels.insert(*channel);
     for row in wish::of_channel(work, channel)? {

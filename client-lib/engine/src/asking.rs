@@ -5,7 +5,7 @@
 //! | none | the person gives a link | asking: the card is fetched, the request sent |
 //! | none | another own device asked | asked |
 //! | asking | the request is at the door | asked |
-//! | asking, asked | an invitation to that group by the request's capability | none: in the group |
+//! | asking, asked | an invitation to that group by the request's capability | none: in the group; elsewhere, where another chat goes on there |
 //! | asking, asked | declined, by the same capability | none: not admitted |
 //! | asking, asked | the person does not want to any more | none: left |
 //! | asking, asked | its time is over | none: not admitted |
@@ -383,9 +383,9 @@ pub(crate) fn answered_by(
     Ok(None)
 }
 
-/// Whether it is asked for the group in which a chat goes on (spec: CLI-201).
-pub(crate) fn follows(work: &Work<'_>, chat: ChatNumber) -> Result<bool, StoreError> {
-    Ok(work.tx.load::<AskedRecord>(&key(chat))?.is_some_and(|record| record.before.is_some()))
+/// The group before, if it is asked for the one in which a chat goes on (spec: CLI-201).
+pub(crate) fn follows(work: &Work<'_>, chat: ChatNumber) -> Result<Option<ChannelId>, StoreError> {
+    Ok(work.tx.load::<AskedRecord>(&key(chat))?.and_then(|record| record.before))
 }
 
 /// This device is in the group that it asked for. What others of its devices were sent is still on its

@@ -1,5 +1,5 @@
 //! The capabilities of the own inbox that this device made: each is bounded, renewed while it is in
-//! use, and ends when it is rotated or its device is revoked.
+//! use, and ends a month after it is replaced, or with its device.
 //!
 //! A relay counts the items that came by a capability and stops at its bound. This device counts
 //! what it reads, and moves the bound on before it is reached; so whoever has a capability can fill
@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     control, devices, inbox,
-    record::{Keyed, Record, SecretBytes, Wish, id},
+    record::{InboxRecord, Keyed, OldCapability, Record, SecretBytes, Wish, id},
     store::{StoreError, Table},
-    wish,
+    wish::{self, AtInbox},
     work::Work,
 };
 
@@ -33,6 +33,9 @@ const REQUEST_ITEMS: u64 = 128;
 const RENEW_ITEMS_LEFT: u64 = 500;
 /// How long a rotated capability still works, in milliseconds: 30 days (spec: IDN-062).
 const RETIRE_AFTER_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Replaced own capabilities that still work; those of longest ago end (spec: IDN-075).
+const EARLIER_MAX: usize = 16;
 
 const OWN_PREFIX: &[u8] = b"capability ";
 const TOLD_PREFIX: &[u8] = b"told capability ";
@@ -157,9 +160,11 @@ pub(crate) fn used(work: &mut Work<'_>, capability: &CapabilityId) -> Result<(),
 /// The relay may have lost the capabilities that this device made: those that are in no link are put
 /// there again (spec: CLI-182).
 pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut waiting = AtInbox::waiting(work)?;
     for row in work.tx.list::<CapabilityRecord>(OWN_PREFIX, usize::MAX)? {
         if row.record.link.is_none() {
-            work.wish(Wish::PutCapability { secret: row.record.secret, link: None })?;
+            let put = Wish::PutCapability { secret: row.record.secret, link: None };
+            waiting.wish(work, put)?;
         }
     }
     Ok(())
@@ -171,6 +176,44 @@ pub(crate) fn retire(work: &Work<'_>, capability: &CapabilityId) -> Result<(), S
     let Some(mut record) = work.tx.load::<CapabilityRecord>(&key)? else { return Ok(()) };
     record.retires_at_ms = Some(retirement(work.now).0);
     work.tx.save(&key, &record)
+}
+
+/// Another own capability takes this one's place; own devices that have not heard of it yet still write by
+/// this one (spec: IDN-075). Gives those for which there is no room any more.
+pub(crate) fn keep_a_while(
+    work: &Work<'_>,
+    record: &mut InboxRecord,
+    capability: CapabilityId,
+) -> Vec<OldCapability> {
+    // It is renewed no more.
+    work.tx.remove(Table::Profile, &own_key(&capability));
+    let kept = &mut record.earlier_capabilities;
+    kept.retain(|earlier| earlier.capability != capability);
+    kept.push(OldCapability { capability, until_ms: retirement(work.now).0 });
+    kept.drain(..kept.len().saturating_sub(EARLIER_MAX)).collect()
+}
+
+/// Ends these earlier own capabilities.
+pub(crate) fn end(work: &mut Work<'_>, ended: Vec<OldCapability>) -> Result<(), StoreError> {
+    for earlier in ended {
+        revoke(work, earlier.capability)?;
+    }
+    Ok(())
+}
+
+/// Ends the earlier own capabilities of which this holds (spec: IDN-057, IDN-062).
+pub(crate) fn end_earlier(
+    work: &mut Work<'_>,
+    ends: impl Fn(&OldCapability) -> bool,
+) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    let ended: Vec<OldCapability> =
+        record.earlier_capabilities.extract_if(.., |earlier| ends(earlier)).collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    work.tx.save(InboxRecord::KEY, &record)?;
+    end(work, ended)
 }
 
 /// When what is replaced now ends.
@@ -186,6 +229,14 @@ pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
             record.retires_at_ms = Some(latest_ms);
             work.tx.save(&key, &record)?;
         }
+    }
+    let Some(mut record) = work.tx.load::<InboxRecord>(InboxRecord::KEY)? else { return Ok(()) };
+    let late = |earlier: &OldCapability| earlier.until_ms > latest_ms;
+    if record.earlier_capabilities.iter().any(late) {
+        for earlier in record.earlier_capabilities.iter_mut().filter(|earlier| late(earlier)) {
+            earlier.until_ms = latest_ms;
+        }
+        work.tx.save(InboxRecord::KEY, &record)?;
     }
     Ok(())
 }
@@ -209,7 +260,8 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
             revoke(work, capability)?;
         }
     }
-    Ok(())
+    let now_ms = work.now.0;
+    end_earlier(work, |earlier| earlier.until_ms <= now_ms)
 }
 
 /// Tells own devices, if there are any, of a capability.
@@ -264,4 +316,32 @@ pub(crate) fn revoke_of(work: &mut Work<'_>, device: &DeviceId) -> Result<(), St
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        revoking::{self, Replaced},
+        work::trial::with_profile,
+    };
+
+    #[test]
+    fn an_earlier_own_capability_ends_by_the_clock_as_it_is() {
+        // spec: CLI-137, IDN-075
+        with_profile(|work, _| {
+            let ends = |work: &Work<'_>| -> Vec<u64> {
+                let record = inbox::required(work).unwrap();
+                record.earlier_capabilities.iter().map(|earlier| earlier.until_ms).collect()
+            };
+            revoking::renew_keys(work, Replaced::StaysAWhile).unwrap();
+            assert_eq!(ends(work), [retirement(work.now).0]);
+            cut_times(work).unwrap();
+            assert_eq!(ends(work), [retirement(work.now).0]);
+            // It was drawn by a clock that was a year ahead.
+            work.now = Timestamp(work.now.0 - 365 * 24 * 60 * 60 * 1000);
+            cut_times(work).unwrap();
+            assert_eq!(ends(work), [retirement(work.now).0]);
+        });
+    }
 }

@@ -73,6 +73,7 @@ pub(crate) fn writable(work: &Work<'_>, chat: ChatNumber) -> Result<ChatRecord, 
         ChatState::Open | ChatState::Opening => Ok(record),
         ChatState::Left
         | ChatState::Removed
+        | ChatState::Elsewhere
         | ChatState::Dissolved
         | ChatState::Stuck
         | ChatState::Asked

@@ -12,7 +12,7 @@ use hushwire_wire::id::ChannelId;
 use crate::{
     contacts,
     devices::{self, Told},
-    direct, door, groups, inbox, invitations, messages, pins,
+    direct, door, forks, groups, inbox, invitations, messages, pins,
     record::{GroupRecord, GroupState, PurposeRecord, Wish, WishNumber},
     store::StoreError,
     succession,
@@ -33,7 +33,6 @@ pub(crate) fn take(
     let sender = &from.identity();
     // spec: LNK-121
     let is_theirs = *sender != me && direct::devices::speaks(work, mls, from)?;
-    let mut told = Told::Nothing;
     for entry in message.entries() {
         match (entry.kind, group.purpose) {
             (ControlKind::ContactCard, PurposeRecord::Direct { .. }) if is_theirs => {
@@ -42,13 +41,12 @@ pub(crate) fn take(
             (ControlKind::Devices, PurposeRecord::Direct { .. }) if is_theirs => {
                 direct::take_list(work, channel, sender, &entry.payload)?;
             }
-            (ControlKind::Devices, PurposeRecord::Direct { contact, .. }) if *sender == me => {
-                let device = from.device();
-                devices::take_list_told(work, channel, contact, &device, &entry.payload)?;
+            (ControlKind::BranchLeft, _) => {
+                forks::heard_leaving(work, channel, mls, sender, &entry.payload)?;
             }
             // Own devices speak in their own group only (spec: CNT-042).
             (kind, PurposeRecord::OwnDevices) if *sender == me => {
-                told = told.max(devices::take_state(work, kind, &entry.payload)?);
+                devices::take_state(work, kind, &entry.payload)?;
             }
             (
                 ControlKind::Door
@@ -74,10 +72,36 @@ pub(crate) fn take(
             _ => {}
         }
     }
-    // Once, however many lists a message tells.
-    match told {
-        Told::Cards => devices::send_cards(work),
-        Told::Nothing => Ok(()),
+    if *sender == me { take_own_lists(work, channel, group, from, message) } else { Ok(()) }
+}
+
+/// Takes the device lists that an own device says, all of one message together, and behind all else that
+/// it says: what is revoked there is in none of them (spec: CLI-148).
+fn take_own_lists(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    from: &Member,
+    message: &ControlMessage,
+) -> Result<(), StoreError> {
+    let kind = match group.purpose {
+        PurposeRecord::OwnDevices => ControlKind::DevicesListed,
+        _ => ControlKind::Devices,
+    };
+    let listed = message.entries().iter().filter(|entry| entry.kind == kind);
+    let mut lists = listed.map(|entry| &entry.payload[..]).peekable();
+    if lists.peek().is_none() {
+        return Ok(());
+    }
+    match group.purpose {
+        PurposeRecord::OwnDevices => match devices::take_lists_of_own_group(work, lists)? {
+            Told::Cards => devices::send_cards(work),
+            Told::Nothing => Ok(()),
+        },
+        PurposeRecord::Direct { contact, .. } => {
+            devices::take_lists_of_direct(work, channel, contact, &from.device(), lists)
+        }
+        PurposeRecord::Group { .. } | PurposeRecord::Former { .. } => Ok(()),
     }
 }
 

@@ -12,12 +12,14 @@ use hushwire_wire::{id::ChannelId, message::Request};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::shared::{
-    Told, take_list_told, take_state, tell_contact, tell_everything, tell_name, tell_verification,
+    Told, take_lists_of_direct, take_lists_of_own_group, take_state, tell_contact, tell_everything,
+    tell_group, tell_name, tell_verification,
 };
 use self::shared::{revoked_entries, send_all};
 use crate::{
     additions,
     advance::{self, Moved},
+    capabilities,
     command::{CommandError, DeviceInfo, DeviceNumber, FailureReason, ThisDevice},
     contacts, control,
     direct::{self, standing::Standing},
@@ -184,6 +186,8 @@ pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<()
         return Ok(());
     }
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
+    // It had all that were own ones (spec: IDN-057).
+    capabilities::end_earlier(work, |_| true)?;
     direct::standing::own_revoked(work, device)
 }
 
@@ -215,15 +219,31 @@ pub(crate) fn has_unlisted(work: &mut Work<'_>) -> Result<bool, StoreError> {
     Ok(!members.iter().all(|member| listed(member.device())))
 }
 
-/// The inbox gets other keys while a device that was linked has not spoken in the own group: what it was
-/// granted opens nothing any more, and its invitation may still lie in the inbox. The linking has failed
+/// Devices that were linked and have not spoken in the own group, as far as that was read.
+pub(crate) fn unfinished(work: &Work<'_>) -> Result<Vec<DeviceId>, StoreError> {
+    let mut found = Vec::new();
+    for entry in device_list(work)?.devices() {
+        if is_unfinished(work, entry)? {
+            found.push(entry.device);
+        }
+    }
+    Ok(found)
+}
+
+fn is_unfinished(work: &Work<'_>, entry: &DeviceEntry) -> Result<bool, StoreError> {
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    Ok(wish::adds(work, &own_group, &entry.device)? || granted::waits(work, &entry.device)?)
+}
+
+/// The inbox gets other keys while devices that were linked have not spoken in the own group: what they were
+/// granted opens nothing any more, and their invitations may still lie in the inbox. The linking has failed
 /// (spec: IDN-063).
-pub(crate) fn withdraw_unfinished(work: &mut Work<'_>) -> Result<(), StoreError> {
+pub(crate) fn withdraw(work: &mut Work<'_>, unheard: &[DeviceId]) -> Result<(), StoreError> {
     let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
     let list = device_list(work)?;
     let mut kept = Vec::new();
     for entry in list.devices() {
-        if wish::adds(work, &own_group, &entry.device)? || granted::waits(work, &entry.device)? {
+        if unheard.contains(&entry.device) {
             forget_device(work, &entry.device)?;
             // For a commit that is under way.
             work.wish(Wish::RemoveDevice { channel: own_group, device: entry.device })?;
@@ -238,8 +258,8 @@ pub(crate) fn withdraw_unfinished(work: &mut Work<'_>) -> Result<(), StoreError>
     Ok(())
 }
 
-/// The version of a list that comes behind that one, and behind all that contacts were told of
-/// (spec: LNK-121).
+/// The version of a list that comes behind that one, and behind all that contacts were told of, or that
+/// were passed over (spec: LNK-121, CLI-149).
 pub(crate) fn version_behind(
     work: &Work<'_>,
     version: DeviceListVersion,
@@ -299,11 +319,22 @@ pub(crate) fn renew_list(work: &mut Work<'_>, clock: OwnClock) -> Result<(), Sto
 /// Wishes to have every other device of this identity in a group.
 pub(crate) fn add_own_devices(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?.device;
-    let list = device_list(work)?;
-    for entry in list.devices().iter().filter(|entry| entry.device != me) {
+    for entry in to_have(work)?.iter().filter(|entry| entry.device != me) {
         add_device(work, channel, entry)?;
     }
     Ok(())
+}
+
+/// The devices that belong in groups. That one was revoked is known before the list without it is told:
+/// with its slot its key packages are gone, and a wish for them would wait for ever (spec: CLI-157).
+fn to_have(work: &Work<'_>) -> Result<Vec<DeviceEntry>, StoreError> {
+    let mut entries = Vec::new();
+    for entry in device_list(work)?.devices() {
+        if !is_revoked(work, &entry.device)? {
+            entries.push(entry.clone());
+        }
+    }
+    Ok(entries)
 }
 
 /// Wishes to have in a group that this device was just invited to the own devices that its inviter did
@@ -326,10 +357,9 @@ pub(crate) fn add_absent(
     channel: &ChannelId,
     members: &[Member],
 ) -> Result<usize, StoreError> {
-    let list = device_list(work)?;
-    let is_absent =
-        |entry: &&DeviceEntry| !members.iter().any(|leaf| leaf.device() == entry.device);
-    let absent: Vec<&DeviceEntry> = list.devices().iter().filter(is_absent).collect();
+    let is_absent = |entry: &DeviceEntry| !members.iter().any(|leaf| leaf.device() == entry.device);
+    let mut absent = to_have(work)?;
+    absent.retain(is_absent);
     for entry in &absent {
         add_device(work, channel, entry)?;
     }

@@ -136,13 +136,24 @@ fn carry_on(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
     if record.channel == Some(next) {
         return Ok(());
     }
-    if let Some(before) = record.channel {
-        outbox::move_texts(work, &before, &next)?;
+    match record.channel {
+        // It is as good as the other one: what is on its way there arrives.
+        Some(before) if is_as_good(work, &before, &next)? => {
+            outbox::move_unsealed(work, &before, &next)?;
+        }
+        Some(before) => outbox::move_texts(work, &before, &next)?,
+        None => {}
     }
     record.carry(next);
     chats::save(work, chat, &record)?;
     work.effects.channels.insert(next);
     work.event(Event::ChatChanged(chat))
+}
+
+/// Whether a chat goes on elsewhere by the ids of its groups alone.
+fn is_as_good(work: &Work<'_>, before: &ChannelId, next: &ChannelId) -> Result<bool, StoreError> {
+    let open = groups::record(work, before)?.is_some_and(|group| is_open(&group));
+    Ok(open && standing::of(work, before)? == standing::of(work, next)?)
 }
 
 /// Ends a group that the chat does without: texts that wait go to the other channel, and what was

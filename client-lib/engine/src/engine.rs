@@ -199,16 +199,21 @@ impl<S: Store> Engine<S> {
     /// Something that is stored could not be read: where that is the state of groups, they are stuck,
     /// and all else goes on (spec: CLI-161).
     fn find_damaged(&mut self, error: StoreError) -> Result<(), StoreError> {
-        if error != StoreError::Damaged {
-            return Err(error);
+        match error {
+            StoreError::Damaged if self.examine_groups()? == Health::Damaged => Ok(()),
+            error => Err(error),
         }
+    }
+
+    /// Looks whether the state of each group can be read; those where it cannot are stuck.
+    fn examine_groups(&mut self) -> Result<Health, StoreError> {
         let mut found = Health::Sound;
         for channel in self.transact(|work| crate::groups::channels(work))? {
             if self.transact(|work| stuck::examine(work, &channel))? == Health::Damaged {
                 found = Health::Damaged;
             }
         }
-        if found == Health::Damaged { Ok(()) } else { Err(error) }
+        Ok(found)
     }
 
     /// Takes what the driver has to say.

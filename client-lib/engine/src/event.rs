@@ -284,7 +284,7 @@ pub enum Warning {
         /// In which chat it was noticed.
         chat: ChatNumber,
     },
-    /// A member saw another history than this device.
+    /// A member saw another history than this device, or the relay contradicts what it signed.
     HistoryDiffers {
         /// Where.
         chat: ChatNumber,
@@ -308,6 +308,12 @@ pub enum Warning {
         /// Where.
         chat: ChatNumber,
     },
+    /// Who invited this device left the branch of a parted group in which it is, and will invite it again;
+    /// others may not read what is written here.
+    InviterLeft {
+        /// Where.
+        chat: ChatNumber,
+    },
     /// A commit in this device's name that it did not make: its keys are in other hands, or its
     /// store is an old copy.
     OwnCommitUnknown {
@@ -322,6 +328,9 @@ pub enum Warning {
     /// This device's store is an old copy: its inbox's relay was told of more than it knows. What is
     /// missing cannot be got back here (spec: CLI-165).
     StoreIsOld,
+    /// Own devices name more devices together than an identity may have, so there is no list of all of
+    /// them: each keeps its own until one is revoked (spec: CLI-149).
+    TooManyDevices,
     /// A chat, or an invitation, goes by rules that this program does not know: nothing is lost, and it
     /// goes on once the program is newer (spec: CLI-173, CLI-174).
     NewerRules {
@@ -364,7 +373,9 @@ pub enum Warning {
         /// Which group.
         chat: ChatNumber,
     },
-    /// An inbox item could not be opened or proves nothing.
+    /// An inbox item, or an invitation that was kept, could not be used: it does not open, proves nothing,
+    /// or something stored that it needs is damaged. Or (`ITEM_NOT_SENT`) an inbox has refused one of this
+    /// identity's for good.
     ItemRejected {
         /// A stable code.
         code: String,

@@ -14,17 +14,27 @@
 //! | unsettled, asking | an invitation | – | its branch is left for that of the others |
 //! | any | the highest rank that speaks is for another candidate | the same, in doubt | a statement planned |
 //! | in doubt | somebody above speaks for its own | no doubt | |
-//! | in doubt | those above had time to speak | lost | stuck: asks to be added again |
+//! | leaving | the same | no doubt | what is not said of leaving by then is not said |
+//! | in doubt | those above had time to speak | lost | stuck: asks to be added again (`departing`) |
+//! | in doubt | the same, and it brought somebody in | leaving | says so in its branch |
+//! | leaving | a little later | lost | as above |
 //! | lost | an invitation | sound | the common epoch is watched on, by what was followed |
+//! | any | who brought it in says that it leaves | the same, led | told; adds nobody again but as in `departing` |
+//! | led | an invitation of that one | – | its branch is left for that of the others |
+//! | led, lost | an invitation of another one | sound, led | |
 //! | sound | it has looked for as long as it watches | – | keys and roster are deleted |
 
 mod asked;
+mod departing;
 mod roster;
 mod speaking;
 mod unsettled;
 mod watching;
 
-use hushwire_protocol::group::{LeafIndex, Note, PastRoster, Standpoint, VerifiedStatement};
+use hushwire_protocol::{
+    group::{LeafIndex, Note, PastRoster, Standpoint, VerifiedStatement},
+    identity::Fingerprint,
+};
 use hushwire_wire::{
     id::{ChannelId, EntryId, EpochId, Timestamp},
     limit::Limits,
@@ -33,7 +43,8 @@ use hushwire_wire::{
 };
 
 pub(crate) use self::{
-    asked::{Certainty, asked, certainty},
+    asked::{Certainty, asked, asked_from, certainty},
+    departing::{forget_invited, heard_leaving, invite_again, note_invited, still_led},
     roster::forget as forget_rosters,
     speaking::{Noted, due, noted},
     unsettled::{as_asked, sought},
@@ -46,8 +57,8 @@ use crate::{
     event::Warning,
     groups, log, messages,
     record::{
-        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, PurposeRecord, Saying,
-        Unsettled, Verdict, by_channel,
+        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, Saying, Unsettled, Verdict,
+        by_channel,
     },
     store::StoreError,
     stuck, succession,
@@ -94,6 +105,7 @@ pub(crate) fn leave(
         left_ms: work.now.0,
         watch: None,
         saying: Saying::Silent,
+        came_back: false,
         doubt: None,
         looked_ms: 0,
         asked_ms: 0,
@@ -208,7 +220,7 @@ fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
     let Some(left) = record.left.clone() else { return Ok(()) };
     let roster = roster::load(work, channel, &left)?;
     let own = roster::own_rank(&roster, &left)?;
-    let LeftRecord { applied, .. } = left;
+    let applied = left.applied;
     let said: Vec<VerifiedStatement> =
         record.statements.iter().map(|known| (*known).into()).collect();
     let mut removed: Vec<LeafIndex> = left.removed.iter().map(|leaf| LeafIndex(*leaf)).collect();
@@ -216,7 +228,8 @@ fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
         removed.extend(roster::gone_since(work, channel, &roster)?);
     }
     let candidates = possible(&record);
-    let standpoint = Standpoint { applied, own, removed: &removed, candidates: &candidates };
+    let (removed, candidates) = (&removed[..], &candidates[..]);
+    let standpoint = Standpoint { applied, own, unsaid: left.unsaid(), removed, candidates };
     let followed = standpoint.followed(&said);
     let counted = said.iter().filter(|known| standpoint.counts(known));
     let for_it = |known: &&VerifiedStatement| known.candidate == applied;
@@ -232,6 +245,7 @@ fn review(work: &mut Work<'_>, channel: &ChannelId, epoch: &EpochId) -> Result<(
     if followed != applied {
         return doubts(work, channel, epoch, record, followed);
     }
+    departing::unsay(work, &left);
     record.left = record.left.map(|left| LeftRecord { doubt: None, ..left });
     log::save_epoch(work, channel, epoch, &record)?;
     if unsettled.is_some() && (backed || (noted && roster.above(own) == 0)) {
@@ -254,13 +268,18 @@ fn doubts(
     match left.doubt.filter(|doubt| doubt.followed == followed) {
         Some(doubt) if clock::is_over(work.now, doubt.until_ms, GRACE_MAX_MS) => {
             let left = left.clone();
-            return lose(work, channel, epoch, &left, followed);
+            match departing::say(work, channel, epoch, &doubt)? {
+                Some(doubt) => record.left = Some(LeftRecord { doubt: Some(doubt), ..left }),
+                None => return lose(work, channel, epoch, &left, followed),
+            }
         }
         Some(_) => {}
         None => {
             let age_ms = work.now.ms_since(Timestamp(left.left_ms));
             let grace_ms = GRACE_MS.saturating_add(age_ms).min(GRACE_MAX_MS);
-            left.doubt = Some(Doubt { followed, until_ms: work.now.plus_ms(grace_ms).0 });
+            departing::unsay(work, left);
+            let until_ms = work.now.plus_ms(grace_ms).0;
+            left.doubt = Some(Doubt { followed, until_ms, said: None });
         }
     }
     work.effects.channels.insert(*channel);
@@ -292,15 +311,12 @@ fn lose(
     if !group.state.is_in() {
         return Ok(());
     }
+    let common = roster::load(work, channel, left)?;
+    departing::unsay(work, left);
+    departing::keep_invited(work, channel, Some(&common))?;
     abandon(work, channel, &group, left)?;
     let (record, _) = log::epoch_state(work, channel, epoch)?;
-    let left = LeftRecord {
-        applied: followed,
-        removed: Vec::new(),
-        saying: Saying::Done,
-        doubt: None,
-        ..left.clone()
-    };
+    let left = LeftRecord::following(followed, left.clone());
     log::save_epoch(work, channel, epoch, &EpochRecord { left: Some(left), ..record })?;
     groups::save(work, channel, &GroupRecord { epoch: *epoch, unsettled: None, ..group })?;
     stuck::stick(work, channel, StuckCause::OtherBranch)
@@ -314,7 +330,7 @@ fn abandon(
     group: &GroupRecord,
     left: &LeftRecord,
 ) -> Result<(), StoreError> {
-    if let PurposeRecord::Direct { chat, .. } | PurposeRecord::Group { chat } = group.purpose {
+    if let Some(chat) = group.purpose.chat() {
         messages::say_again(work, channel, chat, left.left_ms)?;
     }
     let mut next = left.applied;
@@ -328,16 +344,26 @@ fn abandon(
     }
 }
 
-/// This device took an invitation while it read on in its branch: that is left (spec: CLI-196).
+/// This device took an invitation while it read on in its branch: that is left, and the common epoch is
+/// watched on (spec: CLI-196, CLI-198).
 pub(crate) fn exchanged(
     work: &mut Work<'_>,
     channel: &ChannelId,
     group: &GroupRecord,
+    inviter: &Fingerprint,
 ) -> Result<(), StoreError> {
-    let Some(unsettled) = group.unsettled else { return Ok(()) };
+    // Also when it got stuck there meanwhile.
+    if departing::is_led_by(group, inviter) {
+        return departing::leave_led(work, channel, group);
+    }
+    let unsettled = group.unsettled.filter(|_| group.state.is_in());
+    let Some(unsettled) = unsettled else { return Ok(()) };
     let row = work.tx.load::<EpochRecord>(&by_channel(channel, &unsettled.epoch))?;
     let Some(mut record) = row else { return Ok(()) };
     let Some(left) = record.left.take() else { return Ok(()) };
+    // Who invites it went on behind another one, the first that was there to be applied.
+    let other = possible(&record).into_iter().find(|other| *other != left.applied);
+    record.left = other.map(|applied| LeftRecord::following(applied, left.clone()));
     log::save_epoch(work, channel, &unsettled.epoch, &record)?;
     abandon(work, channel, group, &left)
 }

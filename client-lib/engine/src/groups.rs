@@ -76,6 +76,13 @@ pub(crate) fn all_where(
     meant.map(placed).collect()
 }
 
+/// Whether a group is one of all of this identity's devices, beside their own.
+pub(crate) fn is_of_all_devices(group: &GroupRecord) -> bool {
+    let is_chat =
+        matches!(group.purpose, PurposeRecord::Direct { .. } | PurposeRecord::Group { .. });
+    is_chat && group.state == GroupState::Member
+}
+
 /// What MLS has of a group; none where it is lost.
 pub(crate) fn state_of(work: &mut Work<'_>, channel: &ChannelId) -> Option<Group> {
     let provider = work.provider();

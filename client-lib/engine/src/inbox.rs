@@ -22,7 +22,7 @@ use hushwire_wire::{
 };
 
 use crate::{
-    asking, capabilities,
+    asking, capabilities, clock,
     command::LinkUse,
     devices, door,
     event::{Event, InvitationRefusal, Warning},
@@ -31,7 +31,10 @@ use crate::{
     linking, links,
     pending::Pending,
     readmission,
-    record::{IdentityRecord, InboxRecord, LinkRecord, SecretBytes, Way, WishNumber, by_number},
+    record::{
+        IdentityRecord, InboxRecord, LinkRecord, OldShelfKey, SecretBytes, Way, WishNumber,
+        by_number,
+    },
     revoking,
     session::OwnClock,
     shelf,
@@ -249,7 +252,10 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     devices::tell_again(work)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
+    let told = record.keys_untold.then(|| record.old_seal_keys.pop()).flatten();
     record.old_seal_keys.retain(|old| old.until_ms > work.now.0);
+    // What the others know last stays until they know the next.
+    record.old_seal_keys.extend(told);
     if record.old_seal_keys.len() < held {
         work.tx.save(InboxRecord::KEY, &record)?;
     }
@@ -400,7 +406,7 @@ pub(crate) fn capability(secret: &SecretBytes) -> Result<CapabilitySecret, Store
     CapabilitySecret::from_slice(secret.expose()).map_err(|_| StoreError::Damaged)
 }
 
-/// An item will not arrive: the other side no longer wants to hear from this identity.
+/// An item will not arrive: the inbox has refused it for good (spec: IDN-060).
 pub(crate) fn not_sent(
     work: &mut Work<'_>,
     number: WishNumber,
@@ -411,7 +417,11 @@ pub(crate) fn not_sent(
     if linking::not_sent(work, inbox)? {
         return Ok(());
     }
-    work.event(Event::Warning(Warning::ItemRejected { code: "ITEM_NOT_SENT".to_owned() }))?;
+    // Of a device that is revoked nothing is sent any more, and its person knows that (spec: IDN-070).
+    if work.identity()?.is_some_and(|identity| !identity.revoked) {
+        let code = "ITEM_NOT_SENT".to_owned();
+        work.event(Event::Warning(Warning::ItemRejected { code }))?;
+    }
     invitations::not_sent(work, invites)
 }
 
@@ -487,6 +497,16 @@ impl InboxRecord {
 
     pub(crate) fn shelf_key(&self) -> Result<ShelfKey, StoreError> {
         self.shelf_key.array().map(ShelfKey::from_bytes).ok_or(StoreError::Damaged)
+    }
+
+    /// Those before it that still open key packages (spec: IDN-086).
+    pub(crate) fn earlier_shelf_keys(&self, now: Timestamp) -> Result<Vec<ShelfKey>, StoreError> {
+        let kept = self
+            .earlier_shelf_keys
+            .iter()
+            .filter(|earlier| !clock::is_over(now, earlier.until_ms, revoking::SHELF_KEY_KEEP_MS));
+        let key = |earlier: &OldShelfKey| earlier.key.array().map(ShelfKey::from_bytes);
+        kept.map(|earlier| key(earlier).ok_or(StoreError::Damaged)).collect()
     }
 
     pub(crate) fn inbox_key(&self) -> Result<InboxKey, StoreError> {

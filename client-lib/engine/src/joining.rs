@@ -38,11 +38,13 @@ use crate::{
     work::Work,
 };
 pub(crate) use held::{
-    cut_times, forget_held, forget_held_of, held, hold, refuse_held, row::Word, take_held,
+    cut_times, forget_held, forget_held_of, held, hold, refuse_held, reject_held, row::Word,
+    take_held,
 };
 pub(crate) use relays::has_room as has_relay_room;
 pub(crate) use unread::{
-    Unread, hold_unread, release, still_unread, unread_words, wait_unread, was_read,
+    Unread, hold_unread, move_words, release, still_unread, unread_successor, unread_words,
+    wait_unread, was_read,
 };
 pub(crate) use waiting::{
     Arrived, Missed, arrived, fetch, give_up, missed, target, waiting_key, wake,
@@ -163,7 +165,8 @@ fn follow(
     given: Given<'_>,
 ) -> Result<(), Fault> {
     let channel = invitation.group.channel;
-    let known = groups::record(work, &channel)?.map(forks::as_asked);
+    let known =
+        groups::record(work, &channel)?.map(|known| forks::as_asked(known, &sender.identity()));
     let came = given.came();
     let (whose, asked) = match admission::admit(work, sender, invitation, known.as_ref(), came.by)?
     {

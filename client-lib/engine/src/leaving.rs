@@ -13,7 +13,7 @@ use crate::{
     asking, backoff, chats, clock,
     command::{ChatNumber, ChatState, CommandError, FailureReason},
     devices, groups, log, outbox, profile,
-    record::{GroupState, PurposeRecord, Wish, WishNumber},
+    record::{GroupState, PurposeRecord, SealedRecord, Wish, WishNumber},
     store::StoreError,
     wish::{self, Desk, Step},
     work::Work,
@@ -150,7 +150,8 @@ fn ask(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Seals and appends the wish to leave.
+/// Seals and appends the wish to leave; not in an epoch with a commit, which takes no messages: what this
+/// device appends there, a contest above all, goes before it (spec: CLI-212).
 pub(crate) fn send(
     work: &mut Work<'_>,
     number: WishNumber,
@@ -158,10 +159,15 @@ pub(crate) fn send(
     channel: &ChannelId,
 ) -> Result<Step, StoreError> {
     let Some(view) = desk.channel else { return Ok(Step::Aim) };
-    if let Some(sealed) = outbox::fresh(work, number, channel, view.epoch)? {
-        return outbox::append(work, number, desk, sealed);
-    }
     let (epoch, keys) = log::epoch_state(work, channel, &view.epoch)?;
+    let asks = |sealed: &SealedRecord| sealed.commit.is_none();
+    let sent = outbox::fresh(work, number, channel, view.epoch)?.filter(asks);
+    let has_commit = !epoch.candidates.is_empty();
+    match sent {
+        Some(sealed) if has_commit => return outbox::behind_commit(work, &sealed),
+        Some(sealed) => return outbox::append(work, number, desk, sealed),
+        None => {}
+    }
     // A commit of this device that may be under way is not taken from it.
     if !outbox::make_way(work, number, channel, &epoch.candidate_ids())? {
         return Ok(Step::Later(work.now.plus_ms(backoff::PENDING_REST_MS)));
@@ -170,6 +176,9 @@ pub(crate) fn send(
     let mut group = log::load_group(work, channel)?;
     if let Some(step) = before_leaving(work, number, desk, channel, &group)? {
         return Ok(step);
+    }
+    if has_commit {
+        return Ok(Step::AwaitLog);
     }
     let provider = work.provider();
     group.abandon_commit(&provider).map_err(log::store_error)?;

@@ -10,6 +10,7 @@ use crate::{
     profile,
     record::{LinkRecord, SecretBytes, Wish, by_number, number_of},
     store::StoreError,
+    wish::AtInbox,
     work::Work,
 };
 
@@ -80,6 +81,7 @@ fn info(
 /// Puts the capabilities of the links that can be used anew: the devices are others now, and with
 /// them how many invitations one use brings (spec: IDN-056).
 pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut waiting = AtInbox::waiting(work)?;
     for row in work.tx.list::<LinkRecord>(&[], usize::MAX)? {
         let spent = row.record.used && row.record.usage == LinkUse::Single;
         if row.record.revoked || spent {
@@ -87,16 +89,18 @@ pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
         }
         let number = number_of(&row.key).ok_or(StoreError::Damaged)?;
         let secret = SecretBytes::new(secret(&row.record)?.capability().expose());
-        work.wish(Wish::PutCapability { secret, link: Some(number) })?;
+        waiting.wish(work, Wish::PutCapability { secret, link: Some(number) })?;
     }
     Ok(())
 }
 
 /// Links that were revoked may be there again: they are made useless once more (spec: CLI-182).
 pub(crate) fn revoke_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut waiting = AtInbox::waiting(work)?;
     for row in work.tx.list::<LinkRecord>(&[], usize::MAX)? {
         if row.record.revoked {
-            work.wish(Wish::RevokeCapability { capability: row.record.capability })?;
+            let revoked = Wish::RevokeCapability { capability: row.record.capability };
+            waiting.wish(work, revoked)?;
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ mod account;
 mod anew;
 
 pub(crate) use account::{Account, Opened, Promise, epoch_end, opened, read_end};
-pub(crate) use anew::{begin as read_anew, note_sent};
+pub(crate) use anew::{begin as read_anew, leave as leave_log, note_sent};
 
 use hushwire_protocol::{
     epoch::EpochKeys,
@@ -207,8 +207,13 @@ pub(crate) fn gone(
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
-    if !commit && place(work, channel, &group, entry, Handling::Refused)?.is_none() {
-        return Ok(());
+    if !commit {
+        let placed = place(work, channel, &group, entry, Handling::Refused)?;
+        let Some(placed) = placed else { return Ok(()) };
+        // Of its own it has the content.
+        if outbox::take_own_message(work, &placed.entry)? {
+            return Ok(());
+        }
     }
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
     if commit { stuck::stick(work, channel, StuckCause::CommitGone) } else { Ok(()) }

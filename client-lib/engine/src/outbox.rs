@@ -23,7 +23,7 @@ use crate::{
     groups,
     log::{self, epoch_state},
     messages, own_group, pins,
-    record::{SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number},
+    record::{ReceiptRecord, SealedRecord, SecretBytes, Shown, Wish, WishNumber, by_number},
     revoking,
     store::{StoreError, Table},
     succession,
@@ -182,8 +182,24 @@ pub(crate) fn move_texts(
     next: &ChannelId,
 ) -> Result<(), StoreError> {
     for row in wish::of_channel(work, channel)? {
-        if let Wish::SendContent { content, message: Some(shown), .. } = row.wish {
+        if matches!(row.wish, Wish::SendContent { message: Some(_), .. }) {
             unseal(work, row.number)?;
+        }
+    }
+    move_unsealed(work, channel, next)
+}
+
+/// Says in another group of the chat what waits in one that goes on beside it, but for what was sealed:
+/// the relay may have that, and it comes back in the log there.
+pub(crate) fn move_unsealed(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    next: &ChannelId,
+) -> Result<(), StoreError> {
+    for row in wish::of_channel(work, channel)? {
+        if let Wish::SendContent { content, message: Some(shown), .. } = row.wish
+            && !is_sealed(work, row.number)?
+        {
             move_content(work, row.number, *next, content, Some(shown))?;
         }
     }
@@ -315,7 +331,8 @@ fn receipt_came(
         return Ok(Progress::Refused { retry_after_ms: 0 });
     }
     let (mut epoch, _) = epoch_state(work, &row.channel, &row.epoch)?;
-    epoch.acknowledged = epoch.acknowledged.max(receipt.sequence.next().0);
+    let next = receipt.sequence.next().0;
+    epoch.note_receipt(ReceiptRecord { next, head: receipt.head });
     log::save_epoch(work, &row.channel, &row.epoch, &epoch)?;
     // What it does, it does at its place among those of others.
     let counts_in_log = matches!(wish::load(work, number)?, Some(Wish::Pin { .. }));
@@ -346,6 +363,17 @@ fn stored(
     }
     work.settle(number);
     Ok(Progress::Settled)
+}
+
+/// What was sealed for an epoch that has a commit now: as long as it was not read, the log shows whether it
+/// is there; once it was, the others do what it asks for.
+pub(crate) fn behind_commit(work: &Work<'_>, row: &SealedRecord) -> Result<Step, StoreError> {
+    Ok(if is_unread(work, &row.entry)? { Step::AwaitLog } else { Step::AwaitOthers })
+}
+
+/// Whether an entry of this device was not read back so far.
+pub(crate) fn is_unread(work: &Work<'_>, entry: &EntryId) -> Result<bool, StoreError> {
+    Ok(work.tx.row(Table::OwnEntry, entry.as_bytes())?.is_some())
 }
 
 /// Whether an entry is a message of this device; then it is stored, and its content is known.

@@ -385,6 +385,7 @@ pub(crate) fn entered(
     let formed = Formation::of(group, channel);
     if work.identity()?.ok_or(StoreError::Damaged)?.own_group == *channel {
         note_formation(work, &formed)?;
+        rejoin::end(work, channel)?;
         return devices::tell_name(work);
     }
     take_place(work, &formed)?;

@@ -66,6 +66,8 @@ pub(crate) struct Route {
     pub(crate) inbox: InboxId,
     pub(crate) capability: CapabilitySecret,
     pub(crate) shelf_key: ShelfKey,
+    /// Those before it, of the own inbox (spec: IDN-086).
+    pub(crate) earlier_shelf_keys: Vec<ShelfKey>,
     pub(crate) identity: Fingerprint,
     /// No older device list is taken.
     pub(crate) minimum: DeviceListRank,
@@ -79,6 +81,7 @@ impl Route {
             inbox: card.inbox,
             capability: CapabilitySecret::from_bytes(*card.capability.expose()),
             shelf_key: card.shelf_key.share(),
+            earlier_shelf_keys: Vec::new(),
             identity: card.identity(),
             minimum: card.device_list_minimum,
         }
@@ -93,6 +96,7 @@ impl Route {
             inbox: record.inbox,
             capability: inbox::capability(&record.own_capability)?,
             shelf_key: record.shelf_key()?,
+            earlier_shelf_keys: record.earlier_shelf_keys(work.now)?,
             identity: identity.fingerprint(),
             minimum: DeviceListRank::default(),
         })
@@ -190,10 +194,10 @@ fn take_package(
     sealed: &[u8],
 ) -> Result<(), FailureReason> {
     let slot = *packages.missing.first().ok_or(FailureReason::Refused)?;
-    let bytes = route
-        .shelf_key
-        .open_package(&route.inbox, &slot, sealed)
-        .map_err(|_| FailureReason::IdentityNotProven)?;
+    let mut keys = [&route.shelf_key].into_iter().chain(route.earlier_shelf_keys.iter().rev());
+    let bytes = keys
+        .find_map(|key| key.open_package(&route.inbox, &slot, sealed).ok())
+        .ok_or(FailureReason::IdentityNotProven)?;
     let package = verified(&bytes).ok_or(FailureReason::IdentityNotProven)?;
     let list = DeviceList::decode(&packages.device_list, &route.identity)
         .map_err(|_| FailureReason::IdentityNotProven)?;
@@ -448,6 +452,7 @@ mod tests {
                 inbox: InboxId::from_bytes([5; 16]),
                 capability: CapabilitySecret::from_bytes([6; 32]),
                 shelf_key: shelf_key.share(),
+                earlier_shelf_keys: Vec::new(),
                 identity: person,
                 minimum: DeviceListRank::default(),
             };

@@ -4,7 +4,10 @@
 //! |---|---|---|---|---|
 //! | – | request, by the old leaf's key too | below | waiting | the wish, with a wait drawn at random |
 //! | – | request, by the device only | below | asked | the person is told |
+//! | – | request that names no epoch, of a device without a leaf | others of its person are in | – | they add it |
 //! | asked | the person says yes | the request is not too old | waiting | the wish |
+//! | waiting | the wait is over | in doubt, or led and it is left to others (CLI-199, CLI-217) | – | the wish is settled |
+//! | waiting | the wait is over | not looked yet since it was asked (CLI-199) | waiting | it looks, for a minute at most |
 //! | waiting | the wait is over | the device's list names it, its leaf is as it was | committed | one commit: out and in again |
 //! | waiting, committed | its leaf is another one | | – | the wish is settled: somebody was quicker |
 //! | committed | the commit was applied | | – | the invitation |
@@ -33,7 +36,7 @@ use crate::{
     groups::{self, Change},
     inbox, log, outbox,
     packages::{self, Gathered, REFUSALS_MAX, Route},
-    record::{Packages, Record, Wish, WishNumber},
+    record::{AskedFrom, Packages, Record, Wish, WishNumber},
     store::{StoreError, Table},
     wish::{self, Desk, Progress, Step, Target},
     work::Work,
@@ -65,8 +68,11 @@ struct ReadmissionRecord {
     asked_at_ms: u64,
     /// When this device last read that it was added again.
     done_ms: u64,
-    /// A request that waits for a person: its key package.
+    /// A request that waits for a person: its key package,
     waiting: Option<serde_bytes::ByteBuf>,
+    /// and where that came from.
+    #[serde(default)]
+    from: AskedFrom,
     /// When all this means nothing any more.
     until_ms: u64,
 }
@@ -109,6 +115,7 @@ fn wish_for(
     place: Place,
     leaf: Option<LeafMark>,
     package: Vec<u8>,
+    from: AskedFrom,
     wait_ms: u64,
 ) -> Result<(), StoreError> {
     for row in wish::of_channel(work, &place.channel)? {
@@ -136,6 +143,7 @@ fn wish_for(
         leaf: leaf.map(|mark| serde_bytes::ByteArray::new(*mark.as_bytes())),
         packages,
         not_before_ms: work.now.plus_ms(wait_ms).0,
+        from,
     })?;
     Ok(())
 }
@@ -157,7 +165,7 @@ pub(crate) fn confirm(
         let device = DeviceId::try_from(device).map_err(|_| StoreError::Damaged)?;
         let place = Place { channel, person, device };
         work.tx.save(&row.key, &row.record)?;
-        wish_for(work, place, place.leaf(&group)?, package.into_vec(), 0)?;
+        wish_for(work, place, place.leaf(&group)?, package.into_vec(), row.record.from, 0)?;
         confirmed = true;
     }
     if confirmed { Ok(()) } else { Err(CommandError::NothingAsked) }
@@ -195,7 +203,7 @@ pub(crate) fn step(
     desk: &Desk,
     wish: &Wish,
 ) -> Result<Step, StoreError> {
-    let Wish::Readmit { channel, person, packages, not_before_ms, .. } = wish else {
+    let Wish::Readmit { channel, person, packages, not_before_ms, from, .. } = wish else {
         return Ok(Step::Aim);
     };
     if !clock::is_over(work.now, *not_before_ms, ANSWER_SPAN_MS) {
@@ -203,7 +211,7 @@ pub(crate) fn step(
     }
     // spec: CLI-199
     let latest_ms = not_before_ms.saturating_add(LOOK_MS);
-    match forks::certainty(work, channel)? {
+    match forks::certainty(work, channel, person, *from)? {
         Certainty::Sure => {}
         Certainty::ToLook if clock::is_over(work.now, latest_ms, LOOK_MS) => {}
         Certainty::ToLook => return Ok(Step::Later(work.now.plus_ms(LOOK_REST_MS))),

@@ -19,17 +19,17 @@ pub(crate) use chat::{
     Outgoing,
 };
 pub(crate) use fork::{
-    Arrival, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search, StatementRecord,
-    Unsettled, Watch,
+    Arrival, AskedFrom, Caution, Doubt, LeftRecord, PastRosterRecord, Saying, Search,
+    StatementRecord, Unsettled, Watch,
 };
 pub(crate) use group::{
-    CandidateRecord, Contest, EpochRecord, GroupRecord, GroupState, PurposeRecord, Refresh,
-    Refreshing, SealedRecord, StuckRecord, Verdict,
+    CandidateRecord, Contest, Entered, EpochRecord, GroupRecord, GroupState, PurposeRecord,
+    ReceiptRecord, Refresh, Refreshing, SealedRecord, StuckRecord, Verdict,
 };
 pub(crate) use key::{by_channel, by_channel_wish, by_chat, by_number, number_of};
 pub(crate) use profile::{
-    Counters, IdentityRecord, InboxRecord, JoiningRecord, LinkingRecord, LinkingStep, OldSealKey,
-    Way,
+    Counters, IdentityRecord, InboxRecord, JoiningRecord, LinkingRecord, LinkingStep,
+    OldCapability, OldSealKey, OldShelfKey, Way,
 };
 pub(crate) use secret::SecretBytes;
 pub use transfer::TransferNumber;

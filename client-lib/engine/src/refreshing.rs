@@ -19,7 +19,7 @@ use crate::{
         Cause, GroupState, InboxRecord, PurposeRecord, Record, Refresh, Refreshing, Wish,
         WishNumber,
     },
-    revoking,
+    revoking::{self, Replaced},
     store::{StoreError, Table},
     wish,
     work::Work,
@@ -202,7 +202,7 @@ pub(crate) fn draw_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
         return Ok(());
     }
     work.tx.save(KEY, &RefreshRecord { keys_due: false })?;
-    revoking::renew_keys(work)?;
+    revoking::renew_keys(work, Replaced::StaysAWhile)?;
     work.effects.shelf = true;
     links::put_again(work)?;
     devices::send_cards(work)

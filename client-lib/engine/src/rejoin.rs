@@ -12,6 +12,10 @@
 //! | asking, asking beside | an invitation is followed | member | the wish is settled, the gap told |
 //! | asking | too many rounds | given up | said once |
 //! | asking | all own devices ask for their group | – | it is formed anew (`own_group`) |
+//! | linked | not let in for too long | asking | its own devices are asked: the invitation may be lost |
+//! | linked, asking | too many rounds | asking | every six hours, until it is in |
+//! | told of a group | not invited for too long | asking | its own devices are asked, the same |
+//! | told of a group, asking | a few rounds | – | it is let be, without a word |
 //! | given up | the person asks | asking | from the beginning |
 //!
 //! `spec/links.md` has the request, `readmission` the other side.
@@ -20,7 +24,8 @@ use hushwire_protocol::{
     identity::{DeviceKey, Fingerprint},
     invitation::{InboxContent, RejoinRequest, rejoin::RejoinTerms},
 };
-use hushwire_wire::id::{ChannelId, Timestamp};
+use hushwire_wire::id::{ChannelId, EpochId, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     backoff, chats, clock,
@@ -30,9 +35,9 @@ use crate::{
     groups, invitations, log,
     own_group::{self, Turn},
     packages, profile,
-    record::{GroupRecord, GroupState, PurposeRecord, Verdict, Wish, WishNumber},
+    record::{GroupRecord, GroupState, PurposeRecord, Record, Verdict, Wish, WishNumber, id},
     shelf,
-    store::StoreError,
+    store::{StoreError, Table},
     stuck,
     wish::{self, Step},
     work::Work,
@@ -43,6 +48,14 @@ const ASK_WAIT_MS: u64 = 30_000;
 /// How long a commit in this device's name that this store did not make is waited beside, in
 /// milliseconds.
 const OWN_COMMIT_WAIT_MS: u64 = 60_000;
+/// How long a device that was linked waits to be let into its own group before it asks, and one that heard
+/// of a group by another own device for an invitation to it, in milliseconds.
+const LET_IN_WAIT_MS: u64 = 10 * 60 * 1000;
+/// Rounds for a group that this device was never in, but for its own (spec: LNK-125).
+const TOLD_ROUNDS_MAX: u32 = 4;
+/// Such groups that are waited for at a time, and how many of them begin to ask together.
+const TOLD_MAX: usize = 1024;
+const TOLD_A_TURN: usize = 16;
 /// The wait after the first round, in milliseconds; it doubles with each one, up to the longest.
 const ROUND_WAIT_MS: u64 = 60_000;
 const ROUND_WAIT_MAX_MS: u64 = 6 * 60 * 60 * 1000;
@@ -53,6 +66,28 @@ const PEOPLE_A_ROUND: usize = 3;
 /// How often a group is come back to in `REJOINS_SPAN_MS` without a person's asking (spec: CLI-162).
 const REJOINS_MAX: usize = 4;
 const REJOINS_SPAN_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// What a device names that knows of no epoch of the group (spec: LNK-123, LNK-125).
+pub(crate) const NO_EPOCH: EpochId = EpochId::from_bytes([0; 32]);
+
+/// The groups that this device waits to be invited to, since another own device is there.
+#[derive(Default, Serialize, Deserialize)]
+struct ToldRecord {
+    #[serde(with = "id::list")]
+    channels: Vec<ChannelId>,
+}
+
+impl Record for ToldRecord {
+    const TABLE: Table = Table::Profile;
+}
+
+impl ToldRecord {
+    const KEY: &'static [u8] = b"told groups";
+}
+
+fn told(work: &Work<'_>) -> Result<ToldRecord, StoreError> {
+    Ok(work.tx.load(ToldRecord::KEY)?.unwrap_or_default())
+}
 
 /// A group is stuck: this device will ask to be added again, unless it was too often.
 pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
@@ -107,6 +142,33 @@ pub(crate) fn doubt(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
     }
 }
 
+/// This device was linked: the others let it into their group. It asks when that takes long, for the
+/// invitation may be lost (spec: LNK-123).
+pub(crate) fn wait_to_be_let_in(
+    work: &mut Work<'_>,
+    own_group: &ChannelId,
+) -> Result<(), StoreError> {
+    wish_in(work, own_group, LET_IN_WAIT_MS)
+}
+
+/// Another own device is in a group. This one is invited too, if it was not before; it asks when that takes
+/// long, for the invitation may be lost (spec: LNK-125).
+pub(crate) fn wait_to_be_invited(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+) -> Result<(), StoreError> {
+    let mut told = told(work)?;
+    let is_known = groups::record(work, channel)?.is_some() || told.channels.contains(channel);
+    if is_known || told.channels.len() >= TOLD_MAX {
+        return Ok(());
+    }
+    // Who was linked hears of all of them at once.
+    let turn = u64::try_from(told.channels.len() / TOLD_A_TURN).unwrap_or(u64::MAX);
+    told.channels.push(*channel);
+    work.tx.save(ToldRecord::KEY, &told)?;
+    wish_in(work, channel, LET_IN_WAIT_MS.saturating_add(turn.saturating_mul(ROUND_WAIT_MS)))
+}
+
 fn wish_in(work: &mut Work<'_>, channel: &ChannelId, wait_ms: u64) -> Result<(), StoreError> {
     work.wish(Wish::Rejoin {
         channel: *channel,
@@ -137,7 +199,10 @@ pub(crate) fn ask(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), CommandEr
 pub(crate) fn end(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     let Some(wish::Numbered { number, wish }) = wish_of(work, channel)? else { return Ok(()) };
     settle(work, number, &wish);
-    Ok(())
+    let mut told = told(work)?;
+    let before = told.channels.len();
+    told.channels.retain(|waited| waited != channel);
+    if told.channels.len() < before { work.tx.save(ToldRecord::KEY, &told) } else { Ok(()) }
 }
 
 /// What was not sent yet goes with the wish: a request that arrives later would only disturb.
@@ -157,7 +222,10 @@ fn wish_of(work: &Work<'_>, channel: &ChannelId) -> Result<Option<wish::Numbered
 
 /// Whether there is nothing to ask for.
 pub(crate) fn is_over(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
-    let Some(group) = groups::record(work, channel)? else { return Ok(true) };
+    let Some(group) = groups::record(work, channel)? else {
+        // It was never there, and heard of it by its own devices (spec: LNK-123, LNK-125).
+        return Ok(false);
+    };
     Ok(match group.state {
         GroupState::Stuck => false,
         GroupState::Member | GroupState::Leaving => {
@@ -183,16 +251,21 @@ pub(crate) fn step(
     number: WishNumber,
     wish: Wish,
 ) -> Result<Step, StoreError> {
-    let Wish::Rejoin { channel, rounds, next_ms, asked, items } = wish else {
+    let Wish::Rejoin { channel, rounds, next_ms, .. } = wish else {
         return Ok(Step::Aim);
     };
     if is_over(work, &channel)? {
         end(work, &channel)?;
         return Ok(Step::Settled);
     }
-    let Some(group) = groups::record(work, &channel)? else { return Ok(Step::Aim) };
     let mut until = Timestamp(next_ms);
     let is_due = clock::is_over(work.now, next_ms, ROUND_WAIT_MAX_MS);
+    let Some(group) = groups::record(work, &channel)? else {
+        if !is_due {
+            return Ok(Step::Others { until });
+        }
+        return never_in(work, number, wish);
+    };
     // Until the wait is over the last round may still be answered.
     match own_group::turn(work, &group, if is_due { rounds } else { 0 })? {
         Turn::Now => {
@@ -206,9 +279,13 @@ pub(crate) fn step(
         return Ok(Step::Others { until });
     }
     if group.purpose == PurposeRecord::OwnDevices && is_too_often(work, &group) {
-        let next_ms = work.now.plus_ms(ROUND_WAIT_MAX_MS).0;
-        work.update_wish(number, Wish::Rejoin { channel, rounds, next_ms, asked, items })?;
-        return Ok(Step::Others { until: Timestamp(next_ms) });
+        let until = work.now.plus_ms(ROUND_WAIT_MAX_MS);
+        let mut wish = wish;
+        if let Wish::Rejoin { next_ms, .. } = &mut wish {
+            *next_ms = until.0;
+        }
+        work.update_wish(number, wish)?;
+        return Ok(Step::Others { until });
     }
     if group.state.is_in() && !group.asks_beside() {
         stuck::stick(work, &channel, StuckCause::OwnCommit)?;
@@ -218,9 +295,49 @@ pub(crate) fn step(
             return Ok(Step::Settled);
         }
     }
-    if rounds >= ROUNDS_MAX {
+    next_round(work, number, wish, Place::of(&group))
+}
+
+/// Asks for a group that this device was never in. What it heard of by another own device may be over.
+fn never_in(work: &mut Work<'_>, number: WishNumber, wish: Wish) -> Result<Step, StoreError> {
+    let Wish::Rejoin { channel, rounds, .. } = wish else { return Ok(Step::Aim) };
+    let is_own = work.identity()?.ok_or(StoreError::Damaged)?.own_group == channel;
+    if !is_own && rounds >= TOLD_ROUNDS_MAX {
         end(work, &channel)?;
-        work.event(Event::RejoinGivenUp { chat: group.purpose.chat() })?;
+        return Ok(Step::Settled);
+    }
+    next_round(work, number, wish, Place::NEVER_IN)
+}
+
+/// What is known of the group that is asked for.
+struct Place {
+    purpose: PurposeRecord,
+    epoch: EpochId,
+}
+
+impl Place {
+    /// Of a group that this device was never in: only its own devices are asked (spec: LNK-123, LNK-125).
+    const NEVER_IN: Self = Self { purpose: PurposeRecord::OwnDevices, epoch: NO_EPOCH };
+
+    /// Of an epoch that others are not in they know nothing.
+    fn of(group: &GroupRecord) -> Self {
+        let epoch = group.unsettled.map_or(group.epoch, |unsettled| unsettled.epoch);
+        Self { purpose: group.purpose, epoch }
+    }
+}
+
+/// Asks a few more, unless these were too many rounds.
+fn next_round(
+    work: &mut Work<'_>,
+    number: WishNumber,
+    wish: Wish,
+    place: Place,
+) -> Result<Step, StoreError> {
+    let Wish::Rejoin { channel, rounds, asked, items, .. } = wish else { return Ok(Step::Aim) };
+    // Who was never in its own group has no other way there (spec: LNK-123).
+    if rounds >= ROUNDS_MAX && place.epoch != NO_EPOCH {
+        end(work, &channel)?;
+        work.event(Event::RejoinGivenUp { chat: place.purpose.chat() })?;
         return Ok(Step::Settled);
     }
     // What a round before could not send is sent anew by this one.
@@ -228,11 +345,11 @@ pub(crate) fn step(
         work.settle(*item);
     }
     let mut asked = asked;
-    let people = choose(work, &channel, group.purpose, &mut asked)?;
-    let items = send(work, &channel, &group, &people)?;
+    let people = choose(work, &channel, place.purpose, &mut asked)?;
+    let items = send(work, &channel, place.epoch, &people)?;
     let doubled = ROUND_WAIT_MS.checked_shl(rounds).unwrap_or(ROUND_WAIT_MAX_MS);
     let next = work.now.plus_ms(doubled.min(ROUND_WAIT_MAX_MS));
-    let rounds = rounds.saturating_add(1);
+    let rounds = rounds.saturating_add(1).min(ROUNDS_MAX);
     work.update_wish(number, Wish::Rejoin { channel, rounds, next_ms: next.0, asked, items })?;
     Ok(Step::Others { until: next })
 }
@@ -275,7 +392,7 @@ fn choose(
 fn send(
     work: &mut Work<'_>,
     channel: &ChannelId,
-    group: &GroupRecord,
+    epoch: EpochId,
     people: &[Fingerprint],
 ) -> Result<Vec<WishNumber>, StoreError> {
     if people.is_empty() {
@@ -284,8 +401,6 @@ fn send(
     let package = packages::generate_rejoin(work, channel)?;
     shelf::keep_off(work, &package.reference)?;
     let device = profile::device(work)?;
-    // Of an epoch that others are not in they know nothing.
-    let epoch = group.unsettled.map_or(group.epoch, |unsettled| unsettled.epoch);
     let terms = RejoinTerms { channel: *channel, epoch, asked_at: work.now };
     // The leaf of a device is signed by its device key, always.
     let old_leaf: Option<&DeviceKey> = Some(&device.key);

@@ -18,9 +18,10 @@ use hushwire_wire::{
 
 use crate::{
     capabilities::{self, Uses},
+    clock,
     command::{CommandError, DeviceNumber},
     contacts, control, devices, direct, groups, inbox, links, log, own_group, profile,
-    record::{GroupState, InboxRecord, OldSealKey, SecretBytes, Wish, WishNumber},
+    record::{GroupState, InboxRecord, OldSealKey, OldShelfKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
     wish::{self, Desk, Step},
@@ -29,6 +30,10 @@ use crate::{
 
 /// Length of each key that is drawn, in bytes.
 const KEY_BYTES: usize = 32;
+/// Shelf keys that are kept beside the present one, and for how long, in milliseconds: a day
+/// (spec: IDN-086).
+const SHELF_KEYS_KEPT_MAX: usize = 4;
+pub(crate) const SHELF_KEY_KEEP_MS: u64 = 24 * 60 * 60 * 1000;
 /// How long what waits for the own group rests, in milliseconds.
 pub(crate) const OWN_GROUP_REST_MS: u64 = 5_000;
 /// How much longer than the capabilities of its time a replaced seal key stays, in milliseconds: what
@@ -56,7 +61,7 @@ pub(crate) fn shut_out(work: &mut Work<'_>, revoked: &DeviceEntry) -> Result<(),
     let Some(manager) = identity.manager_key() else { return Ok(()) };
     let statement = identity.statement()?;
     devices::forget_device(work, &revoked.device)?;
-    renew_keys(work)?;
+    renew_keys(work, Replaced::Ends)?;
     let current = devices::device_list(work)?;
     let version = devices::version_behind(work, current.rank().version)?;
     let mut entries = current.devices().to_vec();
@@ -107,33 +112,70 @@ pub(crate) fn wish_out(
     Ok(found)
 }
 
+/// What becomes of the own capability that is replaced.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replaced {
+    /// A device is shut out, or the relay never had it.
+    Ends,
+    /// Own devices go on with it until they hear of the new one (spec: IDN-075).
+    StaysAWhile,
+}
+
 /// Draws new keys for the inbox and wishes them to be known to the relay. A device that was linked and
 /// is not in the own group yet would not hear of them (spec: IDN-063).
-pub(crate) fn renew_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
-    devices::withdraw_unfinished(work)?;
+pub(crate) fn renew_keys(work: &mut Work<'_>, replaced: Replaced) -> Result<(), StoreError> {
+    let unheard = devices::unfinished(work)?;
+    let reads = !unheard.is_empty();
     let mut record = inbox::required(work)?;
+    record.unheard = unheard;
     let old = capabilities::id_of(&record.own_capability)?;
     let seal_key = SecretBytes::new(InboxKey::generate(work.rng).expose());
     replace_seal_key(work, &mut record, seal_key);
-    record.shelf_key = SecretBytes::new(&work.random::<KEY_BYTES>());
+    let shelf_key = SecretBytes::new(&work.random::<KEY_BYTES>());
+    replace_shelf_key(work, &mut record, shelf_key);
     record.own_capability = SecretBytes::new(&work.random::<KEY_BYTES>());
     record.next_owner_key = Some(SecretBytes::new(&work.random::<KEY_BYTES>()));
     record.rotation_unsure = false;
     record.clear_shelf();
     record.keys_untold = true;
     let secret = record.own_capability.clone();
+    let surplus = match replaced {
+        Replaced::Ends => Vec::new(),
+        Replaced::StaysAWhile => capabilities::keep_a_while(work, &mut record, old),
+    };
     work.tx.save(InboxRecord::KEY, &record)?;
     work.wish(Wish::RotateInbox)?;
+    if reads {
+        let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+        wish::read_to_end(work, &channel)?;
+    }
     capabilities::make(work, secret, None, Uses::Lasting)?;
-    capabilities::revoke(work, old)?;
+    capabilities::end(work, surplus)?;
+    if replaced == Replaced::Ends {
+        capabilities::revoke(work, old)?;
+    }
     contacts::renew_given(work)
 }
 
-/// The old key stays until what was sealed to it has come (spec: IDN-062).
+/// The old key stays until what was sealed to it has come (spec: IDN-062). One that the others were not
+/// told of stands in front of the one that they know (spec: CLI-159).
 fn replace_seal_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes) {
     let until = old_key_end(work.now);
     let key = core::mem::replace(&mut record.seal_key, key);
-    record.old_seal_keys.push(OldSealKey { key, until_ms: until.0 });
+    let untold = usize::from(record.keys_untold);
+    let place = record.old_seal_keys.len().saturating_sub(untold);
+    record.old_seal_keys.insert(place, OldSealKey { key, until_ms: until.0 });
+}
+
+/// The old key stays for a while: other own devices seal key packages under it until they hear of the new
+/// one (spec: IDN-086).
+fn replace_shelf_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes) {
+    let key = core::mem::replace(&mut record.shelf_key, key);
+    let until_ms = work.now.plus_ms(SHELF_KEY_KEEP_MS).0;
+    let kept = &mut record.earlier_shelf_keys;
+    kept.retain(|earlier| !clock::is_over(work.now, earlier.until_ms, SHELF_KEY_KEEP_MS));
+    kept.push(OldShelfKey { key, until_ms });
+    kept.drain(..kept.len().saturating_sub(SHELF_KEYS_KEPT_MAX));
 }
 
 /// When an inbox key that is replaced now ends.
@@ -155,6 +197,13 @@ pub(crate) fn rotate(
     if inbox::waits_for_own_group(work, &record)? || waits_for_renewal(work)? {
         return Ok(Step::Later(work.now.plus_ms(OWN_GROUP_REST_MS)));
     }
+    if !record.unheard.is_empty() {
+        if let Some(channel) = own_group::well(work)? {
+            wish::read_to_end(work, &channel)?;
+            return Ok(Step::Later(work.now.plus_ms(OWN_GROUP_REST_MS)));
+        }
+        own_group_read(work)?;
+    }
     let seed = next.array().ok_or(StoreError::Damaged)?;
     let next = SigningKey::from_bytes(&seed);
     let next_owner_key = transcript::public_key(&next);
@@ -162,6 +211,24 @@ pub(crate) fn rotate(
         transcript::inbox_rotate(&desk.relay, &desk.session, &record.inbox, &next_owner_key);
     let signature = signed.sign(&next);
     Ok(inbox::request(desk, |handle| Request::InboxRotate { handle, next_owner_key, signature }))
+}
+
+/// The own group was read to its end: who was linked before keys were drawn, and was not heard there, is
+/// withdrawn. Who was linked since was granted these keys (spec: IDN-063).
+pub(crate) fn own_group_read(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    let mut gone = core::mem::take(&mut record.unheard);
+    if gone.is_empty() {
+        return Ok(());
+    }
+    work.tx.save(InboxRecord::KEY, &record)?;
+    let unfinished = devices::unfinished(work)?;
+    gone.retain(|device| unfinished.contains(device));
+    if !gone.is_empty() {
+        devices::withdraw(work, &gone)?;
+        devices::send_cards(work)?;
+    }
+    Ok(())
 }
 
 /// Whether the others would wait for keys that are drawn because a person asked: who is stuck before its
@@ -280,20 +347,52 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
         work.effects.inbox = true;
         return Ok(());
     }
-    let drawn = core::mem::replace(&mut record.own_capability, capability.clone());
+    let replaced = core::mem::replace(&mut record.own_capability, capability.clone());
     record.take_owner_key(owner.clone());
     replace_seal_key(work, &mut record, seal.clone());
-    record.shelf_key = shelf.clone();
+    replace_shelf_key(work, &mut record, shelf.clone());
     record.clear_shelf();
+    let drawn = capabilities::id_of(&replaced)?;
+    let surplus = match lost || record.own_capability.expose() == replaced.expose() {
+        true => Vec::new(),
+        // The others end it too; it is known here for when a device is shut out that has it.
+        false => capabilities::keep_a_while(work, &mut record, drawn),
+    };
     work.tx.save(InboxRecord::KEY, &record)?;
     work.effects.inbox = true;
+    capabilities::end(work, surplus)?;
     if lost {
-        capabilities::revoke(work, capabilities::id_of(&drawn)?)?;
-        renew_keys(work)?;
+        capabilities::revoke(work, drawn)?;
+        renew_keys(work, Replaced::Ends)?;
     } else {
         contacts::renew_given(work)?;
     }
-    devices::withdraw_unfinished(work)?;
+    let unfinished = devices::unfinished(work)?;
+    devices::withdraw(work, &unfinished)?;
     links::put_again(work)?;
     devices::send_cards(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::trial::with_profile;
+
+    #[test]
+    fn an_earlier_shelf_key_opens_packages_for_a_day() {
+        // spec: IDN-086
+        with_profile(|work, _| {
+            let kept = |work: &Work<'_>, later_ms| {
+                let record = inbox::required(work).unwrap();
+                record.earlier_shelf_keys(work.now.plus_ms(later_ms)).unwrap().len()
+            };
+            assert_eq!(kept(work, 0), 0);
+            for drawn in 1..=SHELF_KEYS_KEPT_MAX + 1 {
+                renew_keys(work, Replaced::StaysAWhile).unwrap();
+                assert_eq!(kept(work, 0), drawn.min(SHELF_KEYS_KEPT_MAX));
+            }
+            assert_eq!(kept(work, SHELF_KEY_KEEP_MS - 1), SHELF_KEYS_KEPT_MAX);
+            assert_eq!(kept(work, SHELF_KEY_KEEP_MS), 0);
+        });
+    }
 }

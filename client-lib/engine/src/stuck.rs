@@ -132,6 +132,7 @@ pub(crate) fn forget(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Sto
 /// Deletes all that is stored of a group's keys and tree, whether it can be read or not.
 pub(crate) fn erase(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     erase_keys(work, channel)?;
+    forks::forget_invited(work, channel);
     advance::forget_epochs(work, channel, &[])
 }
 
@@ -163,10 +164,12 @@ pub(crate) fn roster(
     work: &mut Work<'_>,
     channel: &ChannelId,
 ) -> Result<Vec<Fingerprint>, StoreError> {
-    if let Some(record) = work.tx.load::<RosterRecord>(&roster_key(channel))? {
-        return Ok(record.people);
+    match work.tx.load::<RosterRecord>(&roster_key(channel)) {
+        Ok(Some(record)) => return Ok(record.people),
+        // A group of a build before, or one that nobody has come into yet; or it cannot be read.
+        Ok(None) | Err(StoreError::Damaged) => {}
+        Err(error) => return Err(error),
     }
-    // A group of a build before, or one that nobody has come into yet.
     let members = groups::state_of(work, channel).map(|group| group.members());
     Ok(members.and_then(Result::ok).map(|members| groups::identities(&members)).unwrap_or_default())
 }

@@ -11,6 +11,11 @@
 //! | unread | a minute passes | unread | the person is told |
 //! | asking | not let in | offered | the person is told |
 //! | any | a word of more weight | as from none | |
+//! | in the new group only | comes into the group before | in both | that is read to its end |
+//! | in both | it was read, or the offer is read there | followed | of the two chats the first goes on |
+//!
+//! *Unread* and *in both* are no stages of the row here: the one is of a kept invitation
+//! (`joining/unread.rs`), the other of a row of its own (`coming_in`).
 //!
 //! Who begins one is in `beginning`, how the others hear of it in `offering`, who comes into it in
 //! `coming_in`, and what becomes of the group before in `former`; `telling` speaks to the person of an
@@ -28,15 +33,19 @@ use std::collections::BTreeSet;
 use hushwire_protocol::{identity::Fingerprint, succession::SuccessorOffer};
 use hushwire_wire::id::ChannelId;
 
-use self::word::{Stage, SuccessionRecord, counting, load, may_follow, rank_of, save, stays};
 pub(crate) use self::{
     beginning::{begin, came},
     coming_in::{
-        Ground, Standing, gathers_until, is_expected, leads_on, leaves_out, standing, was_in,
+        Ground, Standing, gathers_until, is_expected, leads_on, leaves_out, look_ahead, read,
+        standing, was_in,
     },
     former::{is_former, left_behind, retire, tend},
     offering::{link_is_there, offer, offer_target, offered, tell_again},
     telling::{tell, tell_later},
+};
+use self::{
+    coming_in::{is_ahead_of, open_chat_of, unite},
+    word::{Stage, SuccessionRecord, counting, load, may_follow, rank_of, save, stays},
 };
 use crate::{
     asking, chats,
@@ -57,7 +66,7 @@ pub(crate) fn take(
     offer: &SuccessorOffer,
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
-    let Some(chat) = chat_of(&group) else { return Ok(()) };
+    let Some(chat) = open_chat_of(work, &group) else { return Ok(()) };
     let said = &offer.successor;
     let mls = if said.before == *channel { groups::state_of(work, channel) } else { None };
     let rank = rank_of(mls.as_ref(), said)?;
@@ -65,9 +74,12 @@ pub(crate) fn take(
         return reject(work, chat);
     };
     let known = counting(work, channel, mls.as_ref())?;
-    // It is another group here already (spec: GRP-142).
+    // It is another group here already (spec: GRP-142), and not one that was waited for (spec: CLI-219).
     let is_new = known.as_ref().is_none_or(|known| known.channel != rank.channel);
-    if is_new && groups::record(work, &rank.channel)?.is_some() {
+    if is_new
+        && groups::record(work, &rank.channel)?.is_some()
+        && !is_ahead_of(work, channel, &rank.channel)?
+    {
         return reject(work, chat);
     }
     let roster = groups::last_roster(work, channel, &group)?;
@@ -111,16 +123,16 @@ const fn chat_of(group: &GroupRecord) -> Option<ChatNumber> {
     }
 }
 
-/// Asks at the door of the new group, unless this device is in it.
+/// Asks at the door of the new group, unless this device is in it: then the chat goes on there.
 fn ask(work: &mut Work<'_>, before: &ChannelId, chat: ChatNumber) -> Result<(), StoreError> {
     let Some(mut record) = load(work, before)? else { return Ok(()) };
     if record.stage != Stage::Offered {
         return Ok(());
     }
     let Some(offer) = record.offer()? else { return Ok(()) };
-    let there = groups::record(work, &record.channel)?.is_some_and(|group| group.state.is_in());
-    if there {
-        return Ok(());
+    let there = groups::record(work, &record.channel)?.filter(|group| group.state.is_in());
+    if let Some(there) = there {
+        return unite(work, before, chat, record, &there);
     }
     record.stage = Stage::Asking;
     save(work, before, &record)?;
@@ -154,7 +166,7 @@ fn go_on(
     group: &GroupRecord,
     known: &SuccessionRecord,
 ) -> Result<(), StoreError> {
-    let Some(chat) = chat_of(group) else { return Ok(()) };
+    let Some(chat) = open_chat_of(work, group) else { return Ok(()) };
     let Some(SuccessorOffer { successor, .. }) = known.offer()? else { return Ok(()) };
     if known.stage != Stage::Offered
         || !may_follow(work, channel, group, &known.rank()?, &successor.relay)?
@@ -183,9 +195,11 @@ pub(crate) fn follow(
         return Err(CommandError::SeveralSuccessors);
     }
     let offers: Vec<Offered> = offers.into_iter().filter(|offered| offered.by == by).collect();
+    // spec: CLI-213
+    let invited_to = joining::unread_successor(work, chat, &by)?;
     for (channel, group) in before {
         let offered = offers.iter().find(|offered| offered.before == channel);
-        let follows_to = offered.map(|offered| offered.channel);
+        let follows_to = offered.map(|offered| offered.channel).or(invited_to);
         groups::save(work, &channel, &GroupRecord { follows: Some(by), follows_to, ..group })?;
     }
     joining::release(work, chat)?;
@@ -269,5 +283,9 @@ pub(crate) fn not_let_in(work: &Work<'_>, before: &ChannelId) -> Result<(), Stor
 pub(crate) fn forget_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     beginning::forget_roles(work, channel);
     asking::end_following(work, channel)?;
+    coming_in::forget_ahead(work, channel)?;
     offering::end(work, channel)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 
 mod refusal;
 
+use std::collections::BTreeSet;
+
 use hushwire_protocol::{address::RelayAddress, identity::DeviceId};
 use hushwire_wire::{
     id::{BlobId, CapabilityId, ChannelId, EpochId, PublicKey, RelayId, SessionId, Timestamp},
@@ -78,6 +80,10 @@ pub(crate) enum Step {
     Later(Timestamp),
     /// Others have to do something; it is looked at again at this time.
     Others { until: Timestamp },
+    /// Nothing before the log goes on. Others may append meanwhile.
+    AwaitLog,
+    /// The same, and the relay has what this device can do about it.
+    AwaitOthers,
     /// It needs something else than was thought.
     Aim,
     /// It is settled.
@@ -153,7 +159,9 @@ pub(crate) fn target(work: &Work<'_>, number: WishNumber) -> Result<Target, Stor
         }
         Wish::AddDevice { packages, .. } => packages::device_target(work, packages),
         Wish::ShareSnapshot(shared) => snapshots::target(shared),
-        Wish::JoinGroup { channel, relay, .. } => joining::target(work, channel, relay),
+        Wish::JoinGroup { channel, relay, sender, .. } => {
+            joining::target(work, channel, relay, sender)
+        }
         Wish::CommitAdditions { channel, .. }
         | Wish::ChangeGroup { channel, .. }
         | Wish::RemoveDevice { channel, .. }
@@ -384,6 +392,14 @@ pub(crate) fn reaching(work: &Work<'_>, chat: ChatNumber) -> Result<Vec<WishNumb
     all_of(work, |wish| matches!(wish, Wish::ReachContact { chat: of, .. } if *of == chat))
 }
 
+/// Wishes to have a group read to its end, if that is not wished already.
+pub(crate) fn read_to_end(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    if !waits(work, channel, |wish| matches!(wish, Wish::ReadGroup { .. }))? {
+        work.wish(Wish::ReadGroup { channel: *channel })?;
+    }
+    Ok(())
+}
+
 /// Wishes to offer a group to who was in the one before.
 pub(crate) fn offers_of(
     work: &Work<'_>,
@@ -459,6 +475,40 @@ pub(crate) fn removes(
         channel,
         |wish| matches!(wish, Wish::RemoveDevice { device, .. } if device == wanted),
     )
+}
+
+/// What waits to be at the own inbox, or not to be there.
+#[derive(Default)]
+pub(crate) struct AtInbox {
+    list: bool,
+    capabilities: BTreeSet<CapabilityId>,
+    revoked: BTreeSet<CapabilityId>,
+}
+
+impl AtInbox {
+    pub(crate) fn waiting(work: &Work<'_>) -> Result<Self, StoreError> {
+        let mut waiting = Self::default();
+        for row in work.tx.list::<WishRecord>(&[], usize::MAX)? {
+            waiting.is_new(&row.record.wish)?;
+        }
+        Ok(waiting)
+    }
+
+    /// Wishes it, unless just that waits already (spec: CLI-182).
+    pub(crate) fn wish(&mut self, work: &mut Work<'_>, wish: Wish) -> Result<(), StoreError> {
+        if self.is_new(&wish)? { work.wish(wish).map(|_| ()) } else { Ok(()) }
+    }
+
+    fn is_new(&mut self, wish: &Wish) -> Result<bool, StoreError> {
+        Ok(match wish {
+            Wish::PutDeviceList => !core::mem::replace(&mut self.list, true),
+            Wish::PutCapability { secret, .. } => {
+                self.capabilities.insert(capabilities::id_of(secret)?)
+            }
+            Wish::RevokeCapability { capability } => self.revoked.insert(*capability),
+            _ => true,
+        })
+    }
 }
 
 /// A wish with its number.

@@ -5,6 +5,7 @@ use hushwire_protocol::{
     identity::{DeviceId, Fingerprint},
     own_devices::{CapabilityMade, Comparison, ContactCompared, DeviceNamed, InboxKeys},
 };
+use hushwire_wire::id::{ChannelId, EpochId};
 use serde_json::{Value, json};
 
 use crate::{
@@ -60,6 +61,12 @@ fn says(kind: ControlKind, payload: &[u8]) -> Option<Value> {
                 "capability_id": hex::encode(made.capability),
             })
         }
+        ControlKind::BranchLeft => {
+            json!({ "epoch": hex::encode(EpochId::from_slice(payload).ok()?) })
+        }
+        ControlKind::GroupJoined => {
+            json!({ "channel": hex::encode(ChannelId::from_slice(payload).ok()?) })
+        }
         ControlKind::DeviceRevoked => {
             json!({ "device": hex::encode(DeviceId::try_from(payload).ok()?) })
         }
@@ -78,6 +85,8 @@ pub fn suite() -> Suite {
         .group(names())
         .group(verifications())
         .group(capabilities())
+        .group(fixed("a branch that is left", "CLI-184", 4, "epoch", 32))
+        .group(fixed("a group of an own device", "LNK-124", 19, "channel", 32))
         .group(fixed("a device that was revoked", "IDN-055", 26, "device", 16))
         .group(fixed("by a member's word only", "LNK-102", 36, "fingerprint", 32))
 }

@@ -1,6 +1,6 @@
 //! Which candidate of a common epoch a member follows, by what was said there.
 
-use hushwire_protocol::group::{LeafIndex, Standpoint, VerifiedStatement};
+use hushwire_protocol::group::{LeafIndex, Standpoint, Unsaid, VerifiedStatement};
 use hushwire_wire::id::EntryId;
 use serde_json::{Value, json};
 
@@ -33,6 +33,11 @@ pub fn run(input: &Value) -> Outcome {
     let standpoint = Standpoint {
         applied: input.id("applied"),
         own: rank(Input(input.field("own"))),
+        unsaid: match input.text("unsaid") {
+            "applied" => Unsaid::Applied,
+            "nothing" => Unsaid::Nothing,
+            other => panic!("no such word: {other}"),
+        },
         removed: &removed,
         candidates: &entries("candidates"),
     };
@@ -52,6 +57,7 @@ struct Row {
     comment: &'static str,
     said: &'static [Said],
     own: (u32, &'static str),
+    unsaid: &'static str,
     applied: u8,
     removed: &'static [u32],
     followed: u8,
@@ -63,7 +69,12 @@ const fn row(
     own: (u32, &'static str),
     [applied, followed]: [u8; 2],
 ) -> Row {
-    Row { comment, said, own, applied, removed: &[], followed }
+    Row { comment, said, own, unsaid: "applied", applied, removed: &[], followed }
+}
+
+/// Read by who was added again.
+const fn back(row: Row) -> Row {
+    Row { unsaid: "nothing", ..row }
 }
 
 const fn removing(row: Row, removed: &'static [u32]) -> Row {
@@ -72,7 +83,7 @@ const fn removing(row: Row, removed: &'static [u32]) -> Row {
 
 const READER: (u32, &str) = (9, "member");
 
-const RANKS: [Row; 9] = [
+const RANKS: [Row; 10] = [
     row("nothing is said", &[], READER, [A, A]),
     row(
         "the reader's own word is above both",
@@ -102,9 +113,33 @@ const RANKS: [Row; 9] = [
         [A, B],
     ),
     row("the reader's word is noted", &[(9, "member", A), (3, "member", B)], READER, [A, B]),
+    row(
+        "the reader noted what it left since",
+        &[(1, "owner", A), (3, "member", B)],
+        (1, "owner"),
+        [B, A],
+    ),
 ];
 
-const REMOVED: [Row; 4] = [
+const BACK: [Row; 5] = [
+    back(row("nothing is said", &[], (1, "owner"), [A, A])),
+    back(row("one below the reader", &[(3, "member", B)], (1, "owner"), [A, B])),
+    back(row("two below the reader", &[(3, "member", B), (2, "admin", A)], (1, "owner"), [A, A])),
+    back(row(
+        "the reader noted it before it was added again",
+        &[(1, "owner", A), (3, "member", B)],
+        (1, "owner"),
+        [A, A],
+    )),
+    back(row(
+        "the reader noted the other one before",
+        &[(1, "owner", A), (3, "member", B)],
+        (1, "owner"),
+        [B, A],
+    )),
+];
+
+const REMOVED: [Row; 5] = [
     removing(
         row(
             "a removed owner against its removal",
@@ -120,6 +155,15 @@ const REMOVED: [Row; 4] = [
         &[(1, "owner", B), (4, "admin", A)],
         READER,
         [B, B],
+    ),
+    removing(
+        row(
+            "owners who are not in the group any more",
+            &[(1, "owner", B), (2, "owner", B), (3, "member", A)],
+            READER,
+            [A, A],
+        ),
+        &[1, 2],
     ),
     removing(
         row(
@@ -142,6 +186,26 @@ const CANDIDATES: [Row; 2] = [
     ),
 ];
 
+const FIRST_WORDS: [Row; 4] = [
+    row("another one later", &[(1, "owner", A), (1, "owner", B)], READER, [A, A]),
+    row("the other way round", &[(1, "owner", B), (1, "owner", A)], READER, [A, B]),
+    row(
+        "first for what is no candidate",
+        &[(1, "owner", NONE), (1, "owner", B), (3, "member", A)],
+        READER,
+        [A, A],
+    ),
+    removing(
+        row(
+            "first against its removal",
+            &[(1, "owner", B), (1, "owner", A), (3, "member", B)],
+            READER,
+            [A, B],
+        ),
+        &[1],
+    ),
+];
+
 fn input(row: &Row) -> Value {
     let id = |byte: u8| hex::encode([byte; 32]);
     let said = |(leaf, role, candidate): &Said| json!({ "leaf": leaf.to_string(), "role": role, "candidate": id(*candidate) });
@@ -149,6 +213,7 @@ fn input(row: &Row) -> Value {
         "candidates": [id(A), id(B)],
         "statements": row.said.iter().map(said).collect::<Vec<_>>(),
         "own": { "leaf": row.own.0.to_string(), "role": row.own.1 },
+        "unsaid": row.unsaid,
         "applied": id(row.applied),
         "removed": row.removed.iter().map(u32::to_string).collect::<Vec<_>>(),
     })
@@ -165,6 +230,8 @@ fn group(comment: &str, rules: &[&str], rows: &[Row]) -> Group {
 pub fn suite() -> Suite {
     Suite::new(NAME)
         .group(group("ranks", &["GRP-123"], &RANKS))
+        .group(group("who was added again", &["GRP-123", "CLI-198"], &BACK))
         .group(group("who was removed", &["GRP-123", "GRP-124"], &REMOVED))
         .group(group("what can be followed", &["GRP-126"], &CANDIDATES))
+        .group(group("the first word of a leaf", &["GRP-125", "GRP-126"], &FIRST_WORDS))
 }

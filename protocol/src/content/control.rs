@@ -32,13 +32,15 @@ pub enum ControlKind {
     Pin,
     /// The sender's device list ([`crate::identity::DeviceList`]).
     Devices,
+    /// The sender leaves the branch that follows on the epoch which it names.
+    BranchLeft,
     /// A contact was added or changed.
     ContactAdded,
     /// A link was made.
     LinkMade,
     /// A link was revoked.
     LinkRevoked,
-    /// A group was joined or formed.
+    /// The sender is in this group; payload: its channel (LNK-124).
     GroupJoined,
     /// How far groups were read.
     ReadMarks,
@@ -76,10 +78,11 @@ pub enum ControlKind {
 
 impl ControlKind {
     /// The kinds of this version.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::ContactCard,
         Self::Pin,
         Self::Devices,
+        Self::BranchLeft,
         Self::ContactAdded,
         Self::LinkMade,
         Self::LinkRevoked,
@@ -107,6 +110,7 @@ impl ControlKind {
             Self::ContactCard => 1,
             Self::Pin => 2,
             Self::Devices => 3,
+            Self::BranchLeft => 4,
             Self::ContactAdded => 16,
             Self::LinkMade => 17,
             Self::LinkRevoked => 18,
@@ -136,6 +140,7 @@ impl ControlKind {
             1 => Self::ContactCard,
             2 => Self::Pin,
             3 => Self::Devices,
+            4 => Self::BranchLeft,
             16 => Self::ContactAdded,
             17 => Self::LinkMade,
             18 => Self::LinkRevoked,

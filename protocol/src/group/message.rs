@@ -39,6 +39,9 @@ impl Group {
         binding: LogPlace,
     ) -> Result<SealedMessage, GroupError> {
         self.check_own(device)?;
+        // Those of a commit that waits: that holds them itself, and openmls seals no message while they
+        // are queued.
+        self.mls.clear_pending_proposals(provider.0.storage())?;
         self.mls.set_aad(Binding::Message(binding).to_bytes(&self.channel, epoch));
         let message = self
             .mls

@@ -237,21 +237,35 @@ pub struct Standpoint<'a> {
     pub applied: EntryId,
     /// What its own word weighs there.
     pub own: Rank,
+    /// What its own word is, as long as it noted none.
+    pub unsaid: Unsaid,
     /// The leaves that this candidate removed.
     pub removed: &'a [LeafIndex],
     /// The candidates of the epoch, without those that are invalid for all.
     pub candidates: &'a [EntryId],
 }
 
+/// What the word of a member is that noted none (spec: GRP-123).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsaid {
+    /// That it applied what it applied: nobody below makes it leave that.
+    Applied,
+    /// Nothing: it was added again, and does not know what the others applied.
+    Nothing,
+}
+
 impl Standpoint<'_> {
-    /// The candidate that is followed: that of the highest rank which speaks. The member's own word
-    /// counts as if it was noted, so that nobody below makes it leave (spec: GRP-123, GRP-124,
-    /// GRP-126).
+    /// The candidate that is followed: that of the highest rank which speaks. Of each leaf the first
+    /// statement counts, in relay order (spec: GRP-123 to GRP-126).
     pub fn followed(&self, statements: &[VerifiedStatement]) -> EntryId {
         let own = VerifiedStatement { candidate: self.applied, rank: self.own };
-        let counted = statements.iter().filter(|statement| self.counts(statement));
+        let first = statements.iter().enumerate().filter(|(place, statement)| {
+            let mut earlier = statements.iter().take(*place);
+            !earlier.any(|other| other.rank.leaf == statement.rank.leaf)
+        });
+        let counted = first.map(|(_, said)| said).filter(|statement| self.counts(statement));
         let noted = counted.clone().any(|statement| statement.rank == self.own);
-        let own = (!noted).then_some(&own);
+        let own = (!noted && self.unsaid == Unsaid::Applied).then_some(&own);
         let highest = counted.chain(own).max_by_key(|statement| statement.rank);
         highest.map_or(self.applied, |statement| statement.candidate)
     }
@@ -431,8 +445,13 @@ mod tests {
         let all =
             [said(ONE, 3, Role::Admin), said(OTHER, 1, Role::Owner), said(ONE, 0, Role::Owner)];
         let removed = [LeafIndex(1)];
-        let reader =
-            |applied, own| Standpoint { applied, own, removed: &[], candidates: &[ONE, OTHER] };
+        let reader = |applied, own| Standpoint {
+            applied,
+            own,
+            unsaid: Unsaid::Applied,
+            removed: &[],
+            candidates: &[ONE, OTHER],
+        };
         let below = rank(7, Role::Member);
         assert_eq!(reader(ONE, below).followed(&[]), ONE);
         assert_eq!(reader(OTHER, below).followed(&all), ONE);
@@ -440,6 +459,11 @@ mod tests {
         // Its own word is above theirs, said or not.
         assert_eq!(reader(OTHER, rank(0, Role::Owner)).followed(&all[..2]), OTHER);
         assert_eq!(reader(ONE, rank(0, Role::Owner)).followed(&all[..2]), ONE);
+        // But for who was added again, and did not say it.
+        let back = Standpoint { unsaid: Unsaid::Nothing, ..reader(ONE, rank(0, Role::Owner)) };
+        assert_eq!(back.followed(&[]), ONE);
+        assert_eq!(back.followed(&all[1..2]), OTHER);
+        assert_eq!(back.followed(&all), ONE);
         // Removed by ONE, it counts for OTHER only where OTHER was applied.
         let by = Standpoint { removed: &removed, ..reader(ONE, below) };
         assert_eq!(by.followed(&all[..2]), ONE);

@@ -97,8 +97,9 @@ impl World {
         let again = Happening::Answers { client, chat, request, answer };
         let command = Command::GroupAnswer { chat, request, answer };
         self.note(|| format!("device {client}: {command:?}"));
-        if answer == RequestAnswer::Approve {
-            self.counts_as_added(client, chat, request);
+        match answer {
+            RequestAnswer::Approve => self.counts_as_added(client, chat, request),
+            RequestAnswer::Decline => self.declined = true,
         }
         self.insist(client, command, again);
     }

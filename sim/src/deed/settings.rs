@@ -77,7 +77,11 @@ impl World {
 
     /// Asks for new keys everywhere.
     pub(super) fn refresh(&mut self, client: usize) -> Option<&'static str> {
-        self.done(client, Command::RefreshKeys, "ask for new keys")
+        let done = self.done(client, Command::RefreshKeys, "ask for new keys");
+        if done.is_some() {
+            self.drew_keys.insert(client);
+        }
+        done
     }
 }
 

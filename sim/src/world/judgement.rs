@@ -2,20 +2,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hushwire_engine::command::{ChatInfo, ChatState, Command, Reply};
+use hushwire_engine::command::{ChatInfo, ChatKind, ChatNumber, ChatState, Command, Reply};
+use hushwire_wire::id::ChannelId;
 
-use super::{NEEDLE, World};
+use super::{NEEDLE, REST_MS, World};
 use crate::{
-    check::{self, Violation},
-    insider,
+    check::{self, Invitations, Violation},
+    client::Client,
+    insider::{self, digits},
     ledger::{ChatKey, Fate},
+    plan::{Plan, Relays},
 };
+
+/// Where a device stands in a chat: the epoch of the group that it writes to.
+#[derive(Clone)]
+struct Seen {
+    client: usize,
+    chat: ChatNumber,
+    epoch: String,
+}
 
 impl World {
     /// Everything that must hold when nothing is under way any more.
     pub(super) fn judge(&mut self) -> Result<(), Violation> {
         let mut devices = self.devices_in();
         devices.retain(|client| self.is_honest(*client));
+        let invitations = match self.clients.iter().any(|client| client.deception.was_elsewhere) {
+            true => Invitations::MayBeSwallowed,
+            false => Invitations::Arrive,
+        };
         let mut epochs = BTreeMap::new();
         let mut all_lost = BTreeSet::new();
         for client in devices.clone() {
@@ -28,7 +43,13 @@ impl World {
                 let Some(key) = self.key(client, &chat) else { continue };
                 let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
                 let groups = store.map_or(0, |store| insider::groups_of(store, chat.number));
-                self.ledger.view(client, &key).twofold = groups > 1;
+                let entered = store.map(|store| insider::entered(store, chat.number));
+                let view = self.ledger.view(client, &key);
+                view.twofold = groups > 1;
+                if key.is_direct() && (view.twofold || invitations == Invitations::MayBeSwallowed) {
+                    let named = |(channel, at): &(ChannelId, _)| (digits(channel.as_bytes()), *at);
+                    view.channels = entered.iter().flatten().map(named).collect();
+                }
                 if chat.state == ChatState::Stuck
                     && !self.excused.contains(&(client, chat.number))
                     && !lost.contains(&key)
@@ -50,7 +71,7 @@ impl World {
             }
         }
         let people = devices.iter().map(|client| (*client, self.clients[*client].person));
-        check::complete(&self.ledger, &people.collect(), &self.turned_away)?;
+        check::complete(&self.ledger, &people.collect(), &self.turned_away, invitations)?;
         // What a relay that was put back has lost, not everybody has seen.
         if self.put_back.is_none() {
             self.noticed(&devices)?;
@@ -61,12 +82,13 @@ impl World {
     fn nothing_waits(&mut self, client: usize) -> Result<(), Violation> {
         match self.look(client, Command::Status) {
             Some(Reply::Status(status)) if status.waiting > 0 => {
-                let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
-                let wishes = store.map_or_else(Vec::new, insider::wishes);
-                // Whoever never came in, and is known by a used link only, sends no card of its own.
+                let Some(wishes) = self.wishes(client) else { return Ok(()) };
+                // Whoever never came in, since a relay or a clock was wrong, and is known by a used link only,
+                // sends no card of its own.
                 let only_additions =
                     !wishes.is_empty() && wishes.iter().all(|wish| wish == "AddPerson");
-                if only_additions && !self.missed_items.is_empty() {
+                let never_came = !self.missed_items.is_empty() || !self.excused.is_empty();
+                if only_additions && never_came {
                     return Ok(());
                 }
                 let wishes = wishes.join(", ");
@@ -77,6 +99,22 @@ impl World {
         }
     }
 
+    /// What a device waits for; nothing, if that is for groups alone where it is stuck and no device of
+    /// somebody who keeps to the program goes on: of two groups of a direct chat the other one goes on.
+    fn wishes(&self, client: usize) -> Option<Vec<String>> {
+        let store =
+            |client: usize| self.clients[client].engine.as_ref().map(|engine| engine.store());
+        let goes_on = |channel: &ChannelId| {
+            let honest = (0..self.clients.len()).filter(|other| self.is_honest(*other));
+            honest.filter_map(store).any(|store| insider::is_in(store, channel))
+        };
+        let Some(store) = store(client) else { return Some(Vec::new()) };
+        let wishes = insider::wishes(store, |_| false);
+        let is_lost = |channel: &ChannelId| insider::is_stuck(store, channel) && !goes_on(channel);
+        let left = insider::wishes(store, is_lost);
+        (wishes.is_empty() || !left.is_empty()).then_some(left)
+    }
+
     /// Looks whether a device sees what the others see in a chat, at the epoch of whoever of them was
     /// looked at first.
     fn is_where_the_others_are(
@@ -84,7 +122,7 @@ impl World {
         client: usize,
         chat: &ChatInfo,
         key: &ChatKey,
-        epochs: &mut BTreeMap<String, (usize, String)>,
+        epochs: &mut BTreeMap<String, Seen>,
     ) -> Result<(), Violation> {
         self.compare(client, chat.number)?;
         let Some(epoch) = self.epoch(client, chat.number) else { return Ok(()) };
@@ -93,32 +131,137 @@ impl World {
         if key.is_direct() && self.turned_away.contains(&client) {
             return Ok(());
         }
+        if self.is_left_alone(client, chat, key) {
+            return Ok(());
+        }
         // Two people who form a group anew, each without the other, part it for good.
         let place = self.channel(client, chat).unwrap_or_else(|| key.0.clone());
-        let first = epochs.entry(place).or_insert((client, epoch.clone()));
-        if first.1 != epoch {
-            let what = format!("devices {} and {client} in {}", first.0, key.0);
-            return Err(Violation::Fork(what));
+        let here = Seen { client, chat: chat.number, epoch };
+        let first = epochs.entry(place).or_insert_with(|| here.clone());
+        if first.epoch == here.epoch {
+            return Ok(());
+        }
+        // Of two direct groups each reads both, and each may have heard the other side in one alone.
+        let first = first.clone();
+        if key.is_direct() && (self.reads_aside(&here, &first) || self.reads_aside(&first, &here)) {
+            return Ok(());
+        }
+        let what = format!("devices {} and {client} in {}", first.client, key.0);
+        Err(Violation::Fork(what))
+    }
+
+    /// Whether a device is where another one writes as well, and does not write there since it heard
+    /// nobody there yet.
+    fn reads_aside(&self, one: &Seen, other: &Seen) -> bool {
+        let store = self.clients[one.client].engine.as_ref().map(|engine| engine.store());
+        store.is_some_and(|store| insider::reads_unheard(store, one.chat, &other.epoch))
+    }
+
+    /// Time for everything to come to rest. Where a clock was wrong, a word may want the person's of whose
+    /// device is stuck for so long in a group that goes on elsewhere (spec: CLI-210, CLI-213): they go
+    /// along then. Nowhere else, for there a device follows by itself (spec: CLI-200).
+    pub(super) fn rest(&mut self, plan: &Plan) -> Result<(), Violation> {
+        self.pass(plan, self.now.plus_ms(REST_MS))?;
+        let skewed = self.clients.iter().any(|device| device.skewed);
+        if skewed && self.follow_where_stuck() {
+            self.pass(plan, self.now.plus_ms(REST_MS))?;
         }
         Ok(())
     }
 
-    /// Who can add a device to a chat again: one of its own person or a contact, who is in there.
+    /// Says whether anybody goes along.
+    fn follow_where_stuck(&mut self) -> bool {
+        let mut devices = self.devices_in();
+        devices.retain(|client| self.is_honest(*client));
+        let mut follows = false;
+        for client in devices {
+            let is_stuck =
+                |chat: &ChatInfo| chat.kind == ChatKind::Group && chat.state == ChatState::Stuck;
+            for chat in self.chats(client).into_iter().filter(is_stuck) {
+                let command = Command::GroupFollow { chat: chat.number, by: None };
+                let reply = self.ask(client, command);
+                follows |= matches!(reply, Some(Ok(_)));
+            }
+        }
+        follows
+    }
+
+    /// Who can add a device to a chat again: one of its own person or a contact, who is in there. Where a
+    /// relay lost a removal, or showed it to that device alone, who is in there by that is nobody whom the
+    /// device may ask, or whose invitation it may take (spec: CLI-162, LNK-045). Who does not find the
+    /// device's person in the group refuses (spec: LNK-090): so where a relay lost their addition, and where
+    /// they were removed in the branch that is followed, and not in theirs. Where one lost, or denied, the
+    /// epoch in which somebody told their card, whom the device knows by a used link alone, or by no card at
+    /// all, hears nothing of it (spec: INB-008).
     fn helper(&mut self, client: usize, key: &ChatKey, devices: &BTreeSet<usize>) -> Option<usize> {
         let Some(Reply::Contacts(contacts)) = self.look(client, Command::Contacts) else {
             return Some(client);
         };
         let own = self.people[self.clients[client].person].clone();
+        let was_put_back = self.was_put_back();
+        let was_elsewhere = |client: &Client| client.deception.was_elsewhere;
+        let saw_other = was_put_back || was_elsewhere(&self.clients[client]);
+        let may_be_lost = was_put_back || self.clients.iter().any(was_elsewhere);
+        let card_may_be_lost = may_be_lost || self.relays_are == Relays::Liars;
+        let removed = self.ledger.view(client, key).removed.clone();
         let known = |person: &String| {
-            *person == own || contacts.iter().any(|contact| contact.fingerprint == *person)
+            let is_contact = contacts.iter().any(|contact| contact.fingerprint == *person);
+            *person == own || is_contact && !(saw_other && removed.contains(person))
         };
         devices.iter().copied().filter(|other| *other != client).find(|&other| {
+            let out_there = self.ledger.view(other, key).removed.contains(&own);
             let person = self.people[self.clients[other].person].clone();
+            let is_heard =
+                person == own || !card_may_be_lost || !self.cannot_write_to(client, &person);
             known(&person)
+                && is_heard
                 && self.chats(other).into_iter().any(|chat| {
-                    chat.state == ChatState::Open && self.key(other, &chat).as_ref() == Some(key)
+                    chat.state == ChatState::Open
+                        && self.key(other, &chat).as_ref() == Some(key)
+                        && self.led_by(other, &chat).as_ref() != Some(&own)
+                        && !((may_be_lost || out_there) && self.is_absent(other, &chat, &own))
                 })
         })
+    }
+
+    /// Who has left a device in a branch into which they brought it: that one answers none of theirs
+    /// (spec: CLI-217).
+    fn led_by(&self, client: usize, chat: &ChatInfo) -> Option<String> {
+        let store = self.clients[client].engine.as_ref()?.store();
+        insider::led_by(store, chat.number).map(|person| person.to_hex())
+    }
+
+    /// Whether whoever brought a device into its branch has left that, and comes back to nowhere: its
+    /// person was told (spec: CLI-185).
+    fn is_left_alone(&mut self, client: usize, chat: &ChatInfo, key: &ChatKey) -> bool {
+        let Some(inviter) = self.led_by(client, chat) else { return false };
+        let devices = self.devices_in();
+        let theirs: Vec<usize> = devices
+            .iter()
+            .copied()
+            .filter(|other| *other != client)
+            .filter(|other| self.people[self.clients[*other].person] == inviter)
+            .collect();
+        theirs.into_iter().all(|other| {
+            let chats = self.chats(other);
+            let there =
+                chats.iter().find(|chat| self.key(other, chat).as_ref() == Some(key)).cloned();
+            match there {
+                Some(there) if there.state == ChatState::Open => false,
+                Some(there) if there.state == ChatState::Stuck => {
+                    self.helper(other, key, &devices).is_none()
+                }
+                _ => true,
+            }
+        })
+    }
+
+    /// Whether a device finds nobody of a person in a group.
+    fn is_absent(&mut self, client: usize, chat: &ChatInfo, person: &str) -> bool {
+        let members = self.look(client, Command::GroupMembers(chat.number));
+        chat.kind == ChatKind::Group
+            && matches!(members, Some(Reply::Members(members))
+                if members.iter().all(|member| member.fingerprint != person))
     }
 
     /// Whether a relay that was put back has lost a group of a device, or that of its person's devices.
@@ -126,7 +269,7 @@ impl World {
         let person = self.clients[client].person;
         let own = devices.iter().filter(|other| self.clients[**other].person == person);
         let mut lost = self.stuck.iter().filter(|(of, _)| *of == client);
-        matches!(self.put_back, Some(None))
+        self.was_put_back()
             && (lost.next().is_some() || own.copied().any(|own| self.stuck.contains(&(own, None))))
     }
 
@@ -148,6 +291,12 @@ impl World {
             for client in devices.iter().copied().filter(|_| !harm.codes.is_empty()) {
                 let Some(engine) = self.clients[client].engine.as_ref() else { continue };
                 let Some(chat) = insider::chat_of(engine.store(), &harm.channel) else { continue };
+                // Who went out of the group, and is in the chat again, is in another group of it: it came
+                // into that one since. What came here before that is not asked for, what came behind it
+                // nobody could read here.
+                if insider::is_out(engine.store(), &harm.channel) {
+                    continue;
+                }
                 let Some(key) = self.key_of(client, chat) else { continue };
                 let view = self.ledger.view(client, &key);
                 // Of the two groups of a direct chat it may have come into this one later.

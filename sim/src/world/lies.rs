@@ -65,6 +65,8 @@ pub(crate) struct Deception {
     lie: Option<(Lie, Timestamp)>,
     /// Which relay stands in the place of which other, for this device.
     pub(crate) instead: Option<(usize, usize)>,
+    /// Whether one ever stood so.
+    pub(crate) was_elsewhere: bool,
     kept: Vec<AnswerFrame>,
     held: Option<(LinkId, AnswerFrame)>,
 }
@@ -100,7 +102,9 @@ impl World {
             let copy = self.relays[relay].copy();
             self.relays.push(copy);
             let stand_in = self.relays.len() - 1;
-            self.clients[client].deception.instead = Some((relay, stand_in));
+            let deception = &mut self.clients[client].deception;
+            deception.instead = Some((relay, stand_in));
+            deception.was_elsewhere = true;
             self.break_links(client, relay);
             self.agenda.put(until, Happening::TellsTruth(client));
         }
@@ -124,6 +128,11 @@ impl World {
         self.put_back = Some(Some(Box::new(copy)));
         self.agenda.put(until, Happening::PutsBack);
         Some(())
+    }
+
+    /// Whether a relay was put back already.
+    pub(super) const fn was_put_back(&self) -> bool {
+        matches!(self.put_back, Some(None))
     }
 
     /// A relay has no more than its old copy from now on. What it had stored since may be lost.

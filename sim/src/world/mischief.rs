@@ -48,10 +48,11 @@ pub(crate) enum Trick {
     Flood,
     Storm,
     Half,
+    Departure,
 }
 
 impl Trick {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::GarbageMessage,
         Self::GarbageCommit(Cut::Through),
         Self::GarbageCommit(Cut::Cut),
@@ -65,6 +66,7 @@ impl Trick {
         Self::Flood,
         Self::Storm,
         Self::Half,
+        Self::Departure,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
@@ -82,6 +84,7 @@ impl Trick {
             Self::Flood => "flood of garbage commits",
             Self::Storm => "storm of commits",
             Self::Half => "commit that half can process",
+            Self::Departure => "departure that is none",
         }
     }
 
@@ -95,8 +98,15 @@ impl Trick {
             Self::StrangeKey => &["NextKeyMismatch"],
             Self::WithoutRight => &["NoRight", "LastOwner"],
             Self::RemovalWithoutCut => &["RemovalWithoutCut"],
-            Self::Rewrapped => &["KeyUnavailable", "OwnLeaf", "UndecryptableMessage"],
-            Self::ContestedValid | Self::Storm | Self::Half => &[],
+            // What it wraps anew may be its own nonsense.
+            Self::Rewrapped => &[
+                "KeyUnavailable",
+                "OwnLeaf",
+                "UndecryptableMessage",
+                "MalformedMessage",
+                "WrongWireFormat",
+            ],
+            Self::ContestedValid | Self::Storm | Self::Half | Self::Departure => &[],
         }
     }
 }
@@ -151,6 +161,7 @@ impl World {
                 Some(Loot::garbage(Operation::Commit(mark), seed))
             }
             Trick::Nonsense => loot.nonsense(seed),
+            Trick::Departure => loot.departure(seed),
             Trick::Half => sealed(CommitIntent::default(), Cut::Through, Seals::Half),
             Trick::StrangeKey => {
                 let commit = valid(CommitIntent::default(), Cut::Through)?;
@@ -348,7 +359,7 @@ impl World {
     }
 
     /// Asks a relay on a seat of one's own; others hear what they have to.
-    fn demand(
+    pub(super) fn demand(
         &mut self,
         relay: usize,
         seat: crate::relay::Seat,

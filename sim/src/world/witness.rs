@@ -11,25 +11,19 @@ use hushwire_engine::{
     io::Input,
 };
 use hushwire_protocol::identity::Fingerprint;
-use hushwire_wire::id::ChannelId;
 
 use super::{Happening, NEEDLE, World};
 use crate::{
     check::{self, Violation},
     client::{Client, Standing},
-    insider,
-    ledger::{Agreed, ChatKey, Fate},
+    insider::{self, digits},
+    ledger::{Agreed, ChatKey, Fate, Said},
     plan::Relays,
 };
 
 /// Whether a warning is of an item that was refused with this code.
 fn rejects(warning: &Warning, code: &str) -> bool {
     matches!(warning, Warning::ItemRejected { code: found } if found == code)
-}
-
-/// What a channel is called in the ledger.
-fn digits(channel: &ChannelId) -> String {
-    channel.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl World {
@@ -86,6 +80,13 @@ impl World {
                 if let Some(key) = self.key_of(client, chat) {
                     let view = self.ledger.view(client, &key);
                     view.removed.retain(|gone| !members.contains(gone));
+                    // What waits is sealed with them in, and the person was told so (spec: CLI-163, CLI-180).
+                    let waits = |said: &&mut Said| {
+                        said.client == client && said.key == key && said.fate == Fate::Pending
+                    };
+                    for said in self.ledger.said.values_mut().filter(waits) {
+                        said.without.retain(|gone| !members.contains(gone));
+                    }
                 }
                 self.compare(client, chat)
             }
@@ -179,10 +180,16 @@ impl World {
             }
             Warning::ClockDiffers { .. } if self.clients[client].skewed => {}
             Warning::InboxDenied { .. }
-                if self.clients[client].standing == Standing::Out || self.is_unlisted(client) =>
+                if self.clients[client].standing == Standing::Out
+                    || self.is_unlisted(client)
+                    || self.has_lost_its_inbox(client) =>
             {
                 self.clients[client].standing = Standing::Out;
             }
+            // How long it was denied goes by the clock: keys may have changed, and the word of it be on its way.
+            Warning::InboxDenied { .. } if self.clients[client].skewed => {}
+            // Earlier inbox keys are deleted by the clock (spec: IDN-062).
+            warning if rejects(&warning, "ITEM_NOT_OPENED") && self.clients[client].skewed => {}
             warning if self.is_explained(client, &warning) => {}
             warning if check::accuses(&warning) => {
                 return Err(Violation::FalseAlarm(format!("device {client}: {warning:?}")));
@@ -210,6 +217,10 @@ impl World {
         if skewed && rejects(warning, "REJOIN_NOT_VALID") {
             return true;
         }
+        // Whose clock was set forward ends a request at a door, and its capability with it (spec: LNK-107).
+        if skewed && rejects(warning, "ITEM_NOT_SENT") {
+            return true;
+        }
         // Where others went on by a commit of its own that its store does not know, and removed it then.
         if self.hostile.is_some() && rejects(warning, "REJOIN_NOT_A_MEMBER") {
             return true;
@@ -217,7 +228,8 @@ impl World {
         // A link of a device that was revoked meanwhile leads nowhere: its invitation is denied.
         let person = self.clients[client].person;
         let is_out = |device: &Client| device.standing == Standing::Out && device.person != person;
-        if rejects(warning, "ITEM_NOT_SENT") && self.clients.iter().any(is_out) {
+        // And so is that of whom somebody else has declined, whose capability is over (spec: LNK-107).
+        if rejects(warning, "ITEM_NOT_SENT") && (self.declined || self.clients.iter().any(is_out)) {
             return true;
         }
         let Some((chat, _)) = accused else { return false };
@@ -258,6 +270,18 @@ impl World {
                 device.standing = Standing::Out;
             }
         }
+    }
+
+    /// Whether a device that is one no more drew new keys for its person's inbox: it may have had the relay
+    /// take them before the others heard of them (spec: T-5). And who was linked by a device that is one no
+    /// more may not have come in before somebody drew new keys: who linked it withdraws it then (spec:
+    /// IDN-063), and nobody else knows of it.
+    fn has_lost_its_inbox(&self, client: usize) -> bool {
+        let is_out = |device: usize| self.clients[device].standing == Standing::Out;
+        let person = self.clients[client].person;
+        let mut drew = self.drew_keys.iter().filter(|by| self.clients[**by].person == person);
+        let linker_is_out = self.linked_by.get(&client).is_some_and(|by| is_out(*by));
+        drew.any(|by| linker_is_out || is_out(*by))
     }
 
     /// Whether another device of the same person does not have this one in its list: it was revoked,
@@ -331,17 +355,18 @@ impl World {
         if chat.kind == ChatKind::Group && !self.channels.contains_key(&place) {
             let store = self.clients[client].engine.as_ref()?.store();
             let channel = insider::channel_of(store, chat.number)?;
-            self.channels.insert(place, digits(&channel));
+            self.channels.insert(place, digits(channel.as_bytes()));
         }
         self.channels.get(&place).cloned()
     }
 
-    /// The channel in which a group's message of a device's own stands: what was sealed when the group
-    /// went on elsewhere stays where it was, what waited goes along.
+    /// The channel in which a message of a device's own stands: what was sealed when a group went on
+    /// elsewhere stays where it was, what waited goes along; a direct chat can have several groups.
     fn said_in(&self, client: usize, info: &MessageInfo) -> Option<String> {
         let store = self.clients[client].engine.as_ref()?.store();
         let me = Fingerprint::from_hex(self.people.get(self.clients[client].person)?).ok()?;
-        Some(digits(&insider::said_in(store, info.chat, info.number, &me)?))
+        let channel = insider::said_in(store, info.chat, info.number, &me)?;
+        Some(digits(channel.as_bytes()))
     }
 
     /// By a device's clock, groups that go on elsewhere are over: it reads them no more.
@@ -372,7 +397,7 @@ impl World {
             let chats = self.chats(client);
             let chat = chats.into_iter().find(|chat| chat.number == info.chat);
             let channel = chat.and_then(|chat| self.channel(client, &chat));
-            let stands_in = self.said_in(client, &info).filter(|_| channel.is_some());
+            let stands_in = self.said_in(client, &info);
             let epoch = self.epoch(client, info.chat);
             let Some(text) = self.ledger.places.get(&place) else { return Ok(()) };
             let now = self.now;

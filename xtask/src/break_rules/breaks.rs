@@ -175,8 +175,8 @@ pub(super) const BREAKS: &[Break] = &[
         rules: &["CLI-193"],
         edits: &[Edit {
             file: "client-lib/engine/src/forks.rs",
-            sound: "            return lose(work, channel, epoch, &left, followed);",
-            broken: "            drop(left);",
+            sound: "                None => return lose(work, channel, epoch, &left, followed),",
+            broken: "                None => {}",
         }],
     },
     Break {

@@ -55,6 +55,8 @@ pub enum ChatState {
     Left,
     /// This identity was removed.
     Removed,
+    /// What it was about goes on in another chat, which was there before.
+    Elsewhere,
     /// An owner ended the group for all.
     Dissolved,
     /// It cannot go on by itself; an event said why.

@@ -41,8 +41,8 @@ pub enum FailureReason {
     /// The group has as many people, or devices, as a group may have.
     #[error("the group has as many people or devices as a group can have")]
     GroupFull,
-    /// Another own device changed the devices at the same time.
-    #[error("another of your devices changed the devices at the same time; begin again")]
+    /// The devices, or the keys that they share, were changed at the same time, here or by another own device.
+    #[error("the devices or their keys were changed at the same time; begin again")]
     DevicesChanged,
     /// No key package of the person is left.
     #[error("the other side must come online before it can be added")]

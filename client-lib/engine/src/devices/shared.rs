@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use hushwire_protocol::{
     content::{ControlEntry, ControlKind},
-    identity::{DeviceEntry, DeviceId, DeviceList, Fingerprint},
+    identity::{
+        DeviceEntry, DeviceId, DeviceList, DeviceListRank, DeviceListVersion, Fingerprint,
+        device_list::DEVICES_MAX,
+    },
     invitation::ContactCard,
     own_devices::{Comparison, ContactCompared, DeviceNamed},
     profile::ProfileName,
@@ -13,17 +16,17 @@ use hushwire_wire::id::ChannelId;
 
 use super::{
     DeviceNameRecord, REVOKED_PREFIX, RevokedRecord, device_list, forget_device, is_revoked,
-    name_device, name_key, send_safe_card, sign_again, take_list,
+    name_device, name_key, send_safe_card, sign_again, take_list, version_behind,
 };
 use crate::{
     asking, capabilities, chats,
     command::{ContactNumber, Verification},
     contacts, control,
-    event::Event,
-    inbox,
+    event::{Event, Warning},
+    groups, inbox,
     profile::SignedList,
     record::{ContactRecord, InboxRecord, Keyed},
-    revoking,
+    rejoin, revoking,
     session::CLOCK_OFF_MS,
     store::StoreError,
     work::Work,
@@ -44,8 +47,21 @@ pub(crate) fn tell_contact(work: &mut Work<'_>, person: &Fingerprint) -> Result<
     control::send(work, &identity.own_group, vec![entry])
 }
 
-/// Tells own devices that just came in what all share: contacts, device names, the device list
-/// (spec: IDN-055).
+/// Tells the other own devices that this one is in a group: one of them whose invitation was lost asks for
+/// it (spec: LNK-124).
+pub(crate) fn tell_group(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    if device_list(work)?.devices().len() < 2 {
+        return Ok(());
+    }
+    send_all(work, &[group_entry(channel)])
+}
+
+fn group_entry(channel: &ChannelId) -> ControlEntry {
+    ControlEntry { kind: ControlKind::GroupJoined, payload: channel.as_bytes().to_vec() }
+}
+
+/// Tells own devices that just came in what all share: contacts, device names, the device list, groups
+/// (spec: IDN-055, LNK-124).
 pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     let payload = inbox::required(work)?.device_list;
     let mut entries = revoked_entries(work)?;
@@ -64,6 +80,8 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
             entries.push(verified_entry(person, Verification::Verified));
         }
     }
+    let shared = groups::all_where(work, groups::is_of_all_devices)?;
+    entries.extend(shared.iter().map(|(channel, _)| group_entry(channel)));
     send_all(work, &entries)?;
     revoking::tell_keys(work)
 }
@@ -108,7 +126,7 @@ pub(crate) fn tell_verification(
 }
 
 /// What follows from an entry of another own device, once all entries of its message were taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Told {
     /// Nothing.
     Nothing,
@@ -116,20 +134,26 @@ pub(crate) enum Told {
     Cards,
 }
 
-/// Takes what another own device says of the state that all share. What makes no sense changes
+/// Takes the lists that one message of another own device tells; signs one at most for all of them
+/// (spec: CLI-148).
+pub(crate) fn take_lists_of_own_group<'a>(
+    work: &mut Work<'_>,
+    payloads: impl Iterator<Item = &'a [u8]>,
+) -> Result<Told, StoreError> {
+    let told = bring_together(work, payloads)?;
+    // A device that was not listed here yet may have been all that they waited for.
+    revoking::tell_keys(work)?;
+    Ok(told)
+}
+
+/// Takes what else another own device says of the state that all share. What makes no sense changes
 /// nothing.
 pub(crate) fn take_state(
     work: &mut Work<'_>,
     kind: ControlKind,
     payload: &[u8],
-) -> Result<Told, StoreError> {
+) -> Result<(), StoreError> {
     match kind {
-        ControlKind::DevicesListed => {
-            let told = take_list_of_other(work, payload)?;
-            // A device that was not listed here yet may have been all that they waited for.
-            revoking::tell_keys(work)?;
-            return Ok(told);
-        }
         ControlKind::ContactAdded => {
             if let Ok(card) = ContactCard::decode(payload) {
                 contacts::ensure(work, &card.identity(), Some(&card))?;
@@ -140,76 +164,158 @@ pub(crate) fn take_state(
         ControlKind::ContactVerified => take_verified(work, payload)?,
         ControlKind::CapabilityMade => capabilities::take_told(work, payload)?,
         ControlKind::DeviceRevoked => take_revoked(work, payload)?,
+        ControlKind::GroupJoined => {
+            if let Ok(channel) = ChannelId::from_slice(payload) {
+                rejoin::wait_to_be_invited(work, &channel)?;
+            }
+        }
         ControlKind::GroupAsked => asking::take_asked(work, payload)?,
         ControlKind::GroupAskingOver => asking::take_over(work, payload)?,
         _ => {}
     }
-    Ok(Told::Nothing)
+    Ok(())
 }
 
-/// Takes what an own device says of the list in a direct group. A contact goes by the highest one that
-/// they read there, so this device has to know it, whoever said it (spec: LNK-121).
-pub(crate) fn take_list_told(
+/// Takes what an own device says of the list in a direct group, in one message. A contact goes by the
+/// highest one that they read there, so this device has to know it, whoever said it (spec: LNK-121); it
+/// signs one behind all of them (spec: CLI-148).
+pub(crate) fn take_lists_of_direct<'a>(
     work: &mut Work<'_>,
     channel: &ChannelId,
     contact: ContactNumber,
     from: &DeviceId,
-    payload: &[u8],
+    payloads: impl Iterator<Item = &'a [u8]>,
 ) -> Result<(), StoreError> {
     let me = work.identity()?.ok_or(StoreError::Damaged)?;
     if *from == me.device {
         return Ok(());
     }
-    let Ok(theirs) = DeviceList::decode(payload, &me.fingerprint()) else { return Ok(()) };
-    let (mine, other) = (device_list(work)?, theirs.rank());
-    let above = other.manager_counter == mine.rank().manager_counter && other > mine.rank();
+    let mine = device_list(work)?;
+    let fingerprint = me.fingerprint();
+    let lists = payloads.filter_map(|payload| DeviceList::decode(payload, &fingerprint).ok());
     // spec: IDN-082, IDN-084
-    if !above || other.version.is_beyond(work.now, CLOCK_OFF_MS) {
-        return Ok(());
-    }
-    let mut record = inbox::required(work)?;
-    record.list_version_told = record.list_version_told.max(other.version.0);
-    work.tx.save(InboxRecord::KEY, &record)?;
+    let counts = |other: &DeviceListRank| {
+        let above = other.manager_counter == mine.rank().manager_counter && *other > mine.rank();
+        above && !other.version.is_beyond(work.now, CLOCK_OFF_MS)
+    };
+    let Some(highest) = lists.map(|list| list.rank()).filter(counts).max() else { return Ok(()) };
+    note_version_told(work, highest.version)?;
     // Others tell it in the own group as well, with all that are revoked.
     if !is_revoked(work, from)? {
         return Ok(());
     }
-    sign_again(work, other.version, mine.devices().to_vec())?;
+    sign_again(work, highest.version, mine.devices().to_vec())?;
     let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
     send_safe_card(work, channel, &person)
 }
 
+/// What this device signs is behind a list of that version from now on.
+fn note_version_told(work: &Work<'_>, version: DeviceListVersion) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    record.list_version_told = record.list_version_told.max(version.0);
+    work.tx.save(InboxRecord::KEY, &record)
+}
+
 /// Takes another device's list, or brings it and the own one together: two devices may have changed
-/// the list at once, and what each of them did counts (spec: IDN-063).
-fn take_list_of_other(work: &mut Work<'_>, payload: &[u8]) -> Result<Told, StoreError> {
+/// the list at once, and what each of them did counts (spec: IDN-063). Of several it is done one after the
+/// other, and what comes of all is signed once.
+fn bring_together<'a>(
+    work: &mut Work<'_>,
+    payloads: impl Iterator<Item = &'a [u8]>,
+) -> Result<Told, StoreError> {
     let me = work.me()?;
-    let Ok(theirs) = DeviceList::decode(payload, &me) else { return Ok(Told::Nothing) };
-    // spec: IDN-082
-    if theirs.rank().version.is_beyond(work.now, CLOCK_OFF_MS) {
-        return Ok(Told::Nothing);
+    let mut list = Merging::of(device_list(work)?);
+    for payload in payloads {
+        if let Ok(theirs) = DeviceList::decode(payload, &me) {
+            list.take(work, theirs)?;
+        }
     }
-    let mine = device_list(work)?;
-    let (rank, other) = (mine.rank(), theirs.rank());
-    if other.manager_counter != rank.manager_counter {
-        return if other > rank { adopt(work, &theirs) } else { Ok(Told::Nothing) };
+    // spec: CLI-149
+    if let Some(version) = list.passed_over {
+        note_version_told(work, version)?;
+        work.event(Event::Warning(Warning::TooManyDevices))?;
     }
-    let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
-    if !theirs.devices().iter().any(|entry| entry.device == device) {
-        // It was revoked, or is not known there yet: those who know sign. To put oneself back would be
-        // answered by the same again, until the removal is read.
-        return Ok(Told::Nothing);
+    match list.outcome {
+        Outcome::Same => Ok(Told::Nothing),
+        Outcome::Theirs(theirs) => adopt(work, &theirs),
+        Outcome::Both { behind } => {
+            sign_again(work, behind, list.devices)?;
+            // spec: LNK-121
+            Ok(Told::Cards)
+        }
     }
-    let merged = merge(work, &mine, &theirs)?;
-    if merged == theirs.devices() && other > rank {
-        return adopt(work, &theirs);
+}
+
+/// The own list, as it is after those of others.
+struct Merging {
+    rank: DeviceListRank,
+    devices: Vec<DeviceEntry>,
+    outcome: Outcome,
+    /// The highest of the lists for which there is no room beside this one.
+    passed_over: Option<DeviceListVersion>,
+}
+
+/// What is to be done for that.
+enum Outcome {
+    Same,
+    /// Another device has signed it.
+    Theirs(Box<DeviceList>),
+    /// This device signs it, behind that version.
+    Both {
+        behind: DeviceListVersion,
+    },
+}
+
+impl Merging {
+    fn of(list: DeviceList) -> Self {
+        let (rank, devices) = (list.rank(), list.devices().to_vec());
+        Self { rank, devices, outcome: Outcome::Same, passed_over: None }
     }
-    let same = mine.devices() == theirs.devices();
-    if merged == mine.devices() && (rank > other || same) {
-        return Ok(Told::Nothing);
+
+    fn take(&mut self, work: &Work<'_>, theirs: DeviceList) -> Result<(), StoreError> {
+        let other = theirs.rank();
+        // spec: IDN-082
+        if other.version.is_beyond(work.now, CLOCK_OFF_MS) {
+            return Ok(());
+        }
+        if other.manager_counter != self.rank.manager_counter {
+            if other > self.rank {
+                self.adopt(theirs);
+            }
+            return Ok(());
+        }
+        let device = work.identity()?.ok_or(StoreError::Damaged)?.device;
+        if !theirs.devices().iter().any(|entry| entry.device == device) {
+            // It was revoked, or is not known there yet: those who know sign. To put oneself back would be
+            // answered by the same again, until the removal is read.
+            return Ok(());
+        }
+        let merged = merge(work, &self.devices, theirs.devices())?;
+        // spec: CLI-149
+        if merged.len() > DEVICES_MAX {
+            self.passed_over = self.passed_over.max(Some(other.version));
+            return Ok(());
+        }
+        if merged == theirs.devices() && other > self.rank {
+            self.adopt(theirs);
+            return Ok(());
+        }
+        let same = self.devices == theirs.devices();
+        if merged == self.devices && (self.rank > other || same) {
+            return Ok(());
+        }
+        let behind = self.rank.version.max(other.version);
+        self.rank.version = version_behind(work, behind)?;
+        self.devices = merged;
+        self.outcome = Outcome::Both { behind };
+        Ok(())
     }
-    sign_again(work, rank.version.max(other.version), merged)?;
-    // spec: LNK-121
-    Ok(Told::Cards)
+
+    fn adopt(&mut self, theirs: DeviceList) {
+        self.rank = theirs.rank();
+        self.devices = theirs.devices().to_vec();
+        self.outcome = Outcome::Theirs(Box::new(theirs));
+    }
 }
 
 fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<Told, StoreError> {
@@ -221,11 +327,11 @@ fn adopt(work: &mut Work<'_>, list: &DeviceList) -> Result<Told, StoreError> {
 /// What one of two lists names, but for the revoked, in order.
 fn merge(
     work: &Work<'_>,
-    mine: &DeviceList,
-    theirs: &DeviceList,
+    mine: &[DeviceEntry],
+    theirs: &[DeviceEntry],
 ) -> Result<Vec<DeviceEntry>, StoreError> {
     let mut merged: BTreeMap<DeviceId, DeviceEntry> = BTreeMap::new();
-    for entry in theirs.devices().iter().chain(mine.devices()) {
+    for entry in theirs.iter().chain(mine) {
         if !is_revoked(work, &entry.device)? {
             merged.insert(entry.device, entry.clone());
         }

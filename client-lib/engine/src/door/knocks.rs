@@ -62,14 +62,18 @@ pub(crate) fn take(
     item: &InboxItem,
 ) -> Result<DoorItem, StoreError> {
     let Some(door) = super::record(work, channel)? else { return Ok(DoorItem::Unclear) };
+    let item_id = transcript::item_id(&door.inbox, &item.item);
     let Some(request) = open(&door, item)? else {
+        // spec: LNK-122
+        if let Some(person) = request_of(work, channel, &item_id)? {
+            return Ok(DoorItem::Request { person, item: item_id });
+        }
         // By a link that is over it is nobody's fault.
         let code = "REQUEST_NOT_VALID".to_owned();
         work.event(Event::Warning(Warning::ItemRejected { code }))?;
         return Ok(DoorItem::Over);
     };
     let person = request.card.identity();
-    let item_id = transcript::item_id(&door.inbox, &item.item);
     let request_item = DoorItem::Request { person, item: item_id };
     let known = load(work, channel, &person)?;
     // Also when its link is forgotten by now.
@@ -114,6 +118,18 @@ fn open(door: &DoorRecord, item: &InboxItem) -> Result<Option<Box<JoinRequest>>,
         return Ok(request.card.is_of(&opened.sender.identity()).then_some(request));
     }
     Ok(None)
+}
+
+/// Whose request an item is, if this device took it for one before.
+fn request_of(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    item: &ItemId,
+) -> Result<Option<Fingerprint>, StoreError> {
+    let prefix = requests::prefix(channel);
+    let rows = work.tx.list::<RequestRecord>(&prefix, usize::MAX)?;
+    let found = rows.iter().find(|row| row.record.item == *item);
+    found.map(|row| requests::person_in(&row.key, &prefix)).transpose()
 }
 
 /// The link whose secret the request proves, whatever the relay says of that (spec: LNK-099).

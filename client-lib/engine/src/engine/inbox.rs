@@ -15,10 +15,14 @@ use crate::{
     pending::Pending,
     session::{OwnClock, Purpose, Session, SessionKey, SessionNumber},
     store::{Store, StoreError},
+    stuck::Health,
+    work::Work,
 };
 
 /// How often an inbox that stays open is looked after, in milliseconds.
 const TEND_EVERY_MS: u64 = 24 * 60 * 60 * 1000;
+/// Why an item is passed over that needs what is stored and cannot be read.
+const STORE_DAMAGED: &str = "STORE_DAMAGED";
 
 /// The inbox as it is used now.
 pub(super) struct InboxLive {
@@ -277,8 +281,11 @@ impl<S: Store> Engine<S> {
                 reading.fresh = Sequence::FIRST;
             }
         }
-        match self.transact(|work| inbox::take(work, item)) {
+        match self.judge(|work| inbox::take(work, item))? {
             Ok(()) => {}
+            Err(inbox::Fault::Store(StoreError::Damaged)) => {
+                self.transact(|work| inbox::reject(work, item, STORE_DAMAGED))?;
+            }
             Err(inbox::Fault::Store(error)) => return Err(error),
             Err(inbox::Fault::Rejected(code)) => {
                 self.transact(|work| inbox::reject(work, item, code))?;
@@ -329,13 +336,16 @@ impl<S: Store> Engine<S> {
             return Ok(());
         }
         for key in self.transact(|work| joining::held(work))? {
-            match self.transact(|work| joining::take_held(work, &key)) {
+            match self.judge(|work| joining::take_held(work, &key))? {
                 Ok(()) => {}
                 // Still no contact, or not known, or in: it goes on waiting.
                 Err(inbox::Fault::Refused(reason)) if reason.may_pass() => {}
                 Err(inbox::Fault::Early | inbox::Fault::NewerRules) => {}
                 Err(inbox::Fault::Unread(unread)) => {
                     self.transact(|work| joining::still_unread(work, &key, &unread))?;
+                }
+                Err(inbox::Fault::Store(StoreError::Damaged)) => {
+                    self.transact(|work| joining::reject_held(work, &key, STORE_DAMAGED))?;
                 }
                 Err(inbox::Fault::Store(error)) => return Err(error),
                 Err(inbox::Fault::Rejected(_)) => {
@@ -347,6 +357,23 @@ impl<S: Store> Engine<S> {
             }
         }
         Ok(())
+    }
+
+    /// Judges what somebody wrote to this device. Where something that is stored cannot be read for that,
+    /// the groups where it is are stuck, and it is judged again; the sessions and all else go on
+    /// (spec: CLI-147, CLI-161).
+    fn judge(
+        &mut self,
+        work: impl Fn(&mut Work<'_>) -> Result<(), inbox::Fault>,
+    ) -> Result<Result<(), inbox::Fault>, StoreError> {
+        match self.transact(&work) {
+            Err(inbox::Fault::Store(StoreError::Damaged))
+                if self.examine_groups()? == Health::Damaged =>
+            {
+                Ok(self.transact(work))
+            }
+            judged => Ok(judged),
+        }
     }
 
     fn rest_inbox(&mut self, told: ToldRest) {

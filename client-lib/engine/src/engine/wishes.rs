@@ -206,6 +206,14 @@ impl<S: Store> Engine<S> {
                 self.outputs.push_back(Output::StatusChanged);
                 Ok(true)
             }
+            Step::AwaitLog => {
+                self.progressed(number, Progress::AwaitLog);
+                Ok(false)
+            }
+            Step::AwaitOthers => {
+                self.progressed(number, Progress::AwaitOthers);
+                Ok(false)
+            }
             Step::Aim => {
                 if let Some(live) = self.wishes.get_mut(&number) {
                     live.target = None;

@@ -1,12 +1,14 @@
 //! Whether this device is where the others are, as far as it can know: who has not heard of a fork yet
 //! must not answer from a branch that is left (spec: CLI-199).
 
+use hushwire_protocol::identity::Fingerprint;
 use hushwire_wire::id::{ChannelId, EpochId};
 
-use super::watching;
+use super::{departing, watching};
 use crate::{
-    log,
-    record::{EpochRecord, LeftRecord, by_channel},
+    groups, log,
+    record::{AskedFrom, EpochRecord, LeftRecord, by_channel},
+    rejoin::NO_EPOCH,
     store::StoreError,
     work::Work,
 };
@@ -43,15 +45,37 @@ pub(crate) enum Certainty {
     Sure,
     /// It has not looked since it was asked.
     ToLook,
-    /// It may leave its own branch.
+    /// It may leave its own branch; or its inviter has left it, for this asker.
     InDoubt,
 }
 
-/// What this device knows of itself.
-pub(crate) fn certainty(work: &Work<'_>, channel: &ChannelId) -> Result<Certainty, StoreError> {
+/// Whether a device that names this epoch asks from where this one is. Who names none has left no branch
+/// (spec: LNK-125).
+pub(crate) fn asked_from(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<AskedFrom, StoreError> {
+    if *epoch == NO_EPOCH {
+        return Ok(AskedFrom::Here);
+    }
+    let Some(group) = groups::record(work, channel)? else { return Ok(AskedFrom::Elsewhere) };
+    let known = watching::is_in_or_watches(work, channel, &group, epoch)?;
+    Ok(if known { AskedFrom::Here } else { AskedFrom::Elsewhere })
+}
+
+/// What this device knows of itself, when this identity asks from there.
+pub(crate) fn certainty(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    asker: &Fingerprint,
+    from: AskedFrom,
+) -> Result<Certainty, StoreError> {
     let rows = watching::rows(work, channel)?;
     let left: Vec<&LeftRecord> = rows.iter().filter_map(|row| row.record.left.as_ref()).collect();
-    if left.iter().any(|left| left.doubt.is_some()) {
+    let group = groups::record(work, channel)?;
+    let to_others = |group| departing::leaves_to_others(work, &group, asker, from);
+    if group.is_some_and(to_others) || left.iter().any(|left| left.doubt.is_some()) {
         return Ok(Certainty::InDoubt);
     }
     let looked = left.iter().all(|left| left.looked_ms >= left.asked_ms);

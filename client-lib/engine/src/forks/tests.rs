@@ -3,6 +3,8 @@ use hushwire_wire::{
     transcript::{CommitMark, Cut},
 };
 
+use hushwire_protocol::group::{Rank, Role};
+
 use super::*;
 use crate::{
     record::{Arrival, Caution, Search},
@@ -64,7 +66,7 @@ fn where_this_device_waits_or_is_in_doubt_is_watched_whatever_else_there_is() {
         }
         let (mut record, _) = log::epoch_state(work, channel, &doubts).unwrap();
         let followed = EntryId::from_bytes([2; 32]);
-        record.left.as_mut().unwrap().doubt = Some(Doubt { followed, until_ms: NOW.0 });
+        record.left.as_mut().unwrap().doubt = Some(Doubt { followed, until_ms: NOW.0, said: None });
         log::save_epoch(work, channel, &doubts, &record).unwrap();
         let group = groups::record(work, channel).unwrap().unwrap();
         let unsettled = Some(Unsettled {
@@ -94,7 +96,65 @@ fn an_invitation_is_taken_where_what_was_waited_for_is_not_there() {
             arrival: Arrival::InTime,
         });
         let group = GroupRecord { unsettled, ..group };
-        assert_eq!(exchanged(work, channel, &group), Ok(()));
+        let me = work.me().unwrap();
+        assert_eq!(exchanged(work, channel, &group, &me), Ok(()));
+    });
+}
+
+#[test]
+fn who_is_invited_away_watches_on_as_one_that_applied_the_other_one() {
+    // spec: CLI-196, CLI-198
+    with_profile(|work, channel| {
+        let (broken, worse, own) = (nth(3), nth(4), EntryId::from_bytes([1; 32]));
+        let epoch = nth(9);
+        left_ago(work, channel, epoch, 1_000, Saying::Done);
+        let (mut record, _) = log::epoch_state(work, channel, &epoch).unwrap();
+        let candidate = |entry: EntryId, verdict| CandidateRecord { entry, verdict, stored_ms: 1 };
+        let id = |epoch: EpochId| EntryId::from_bytes(*epoch.as_bytes());
+        record.candidates = vec![
+            candidate(id(worse), Verdict::Invalid),
+            candidate(id(broken), Verdict::Disputed),
+            candidate(own, Verdict::Applied),
+        ];
+        log::save_epoch(work, channel, &epoch, &record).unwrap();
+        let group = groups::record(work, channel).unwrap().unwrap();
+        let unsettled = Some(Unsettled {
+            epoch,
+            since_ms: NOW.0,
+            caution: Caution::Waits,
+            search: Search::Asks,
+            arrival: Arrival::InTime,
+        });
+        let me = work.me().unwrap();
+        exchanged(work, channel, &GroupRecord { unsettled, ..group }, &me).unwrap();
+        let (after, _) = log::epoch_state(work, channel, &epoch).unwrap();
+        assert_eq!(after.left.map(|left| left.applied), Some(id(broken)));
+    });
+}
+
+#[test]
+fn who_was_added_again_and_said_nothing_follows_who_speaks_whatever_its_own_rank() {
+    // spec: GRP-123, CLI-198
+    with_profile(|work, channel| {
+        let epoch = nth(9);
+        let (applied, other) = (EntryId::from_bytes([1; 32]), EntryId::from_bytes([2; 32]));
+        let candidate = |entry| CandidateRecord { entry, verdict: Verdict::Applied, stored_ms: 1 };
+        let rank = Rank { role: Role::Member, leaf: LeafIndex(1) };
+        let said = VerifiedStatement { candidate: other, rank };
+        for came_back in [false, true] {
+            left_ago(work, channel, epoch, 1_000, Saying::Silent);
+            let (mut record, _) = log::epoch_state(work, channel, &epoch).unwrap();
+            record.candidates = vec![candidate(applied), candidate(other)];
+            record.statements = vec![said.into()];
+            if came_back {
+                record.left = record.left.map(|left| LeftRecord::following(applied, left));
+            }
+            log::save_epoch(work, channel, &epoch, &record).unwrap();
+            review(work, channel, &epoch).unwrap();
+            let (record, _) = log::epoch_state(work, channel, &epoch).unwrap();
+            let doubt = record.left.unwrap().doubt.map(|doubt| doubt.followed);
+            assert_eq!(doubt, came_back.then_some(other));
+        }
     });
 }
 

@@ -1,10 +1,10 @@
 //! Waiting for another member's word: from when this device is not sure that others went on behind the
 //! same candidate, until it is, or comes back elsewhere (spec: CLI-191).
 
-use hushwire_protocol::group::PastRoster;
+use hushwire_protocol::{group::PastRoster, identity::Fingerprint};
 use hushwire_wire::id::{ChannelId, EntryId, EpochId};
 
-use super::{FORK_WAIT_MS, FORK_WATCH_MS, UNSETTLED_MIN, review};
+use super::{FORK_WAIT_MS, FORK_WATCH_MS, UNSETTLED_MIN, departing, review};
 use crate::{
     clock,
     event::Event,
@@ -143,9 +143,13 @@ pub(crate) fn sought(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Sto
     if waits { settle(work, channel) } else { Ok(()) }
 }
 
-/// A group as it counts for an invitation: one where this device asks to be added again, and reads on
-/// beside, is left for one that answers (spec: CLI-196).
-pub(crate) fn as_asked(group: GroupRecord) -> GroupRecord {
+/// A group as it counts for an invitation of somebody: one where this device asks to be added again, and
+/// reads on beside, is left for one that answers (spec: CLI-196), and one that its inviter has left for
+/// one of that (spec: CLI-185).
+pub(crate) fn as_asked(group: GroupRecord, inviter: &Fingerprint) -> GroupRecord {
+    if group.state == GroupState::Member && departing::is_led_by(&group, inviter) {
+        return GroupRecord { state: GroupState::Stuck, ..group };
+    }
     match group.unsettled.filter(|unsettled| unsettled.search == Search::Asks) {
         Some(unsettled) if group.state == GroupState::Member => {
             GroupRecord { state: GroupState::Stuck, epoch: unsettled.epoch, ..group }

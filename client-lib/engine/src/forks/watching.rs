@@ -3,7 +3,8 @@
 use hushwire_wire::id::{ChannelId, EpochId, Timestamp};
 
 use super::{
-    FORK_WAIT_MS, FORK_WATCH_MS, GRACE_MAX_MS, WATCH_GAP_MAX_MS, review, roster, unsettled,
+    FORK_WAIT_MS, FORK_WATCH_MS, GRACE_MAX_MS, WATCH_GAP_MAX_MS, departing, review, roster,
+    unsettled,
 };
 use crate::{
     advance, clock, groups, log,
@@ -56,6 +57,17 @@ pub(super) fn rows(work: &Work<'_>, channel: &ChannelId) -> Result<Vec<Row>, Sto
             Ok(Row { epoch, record: row.record })
         })
         .collect()
+}
+
+/// Whether a device is in this epoch, or still watches it.
+pub(super) fn is_in_or_watches(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    epoch: &EpochId,
+) -> Result<bool, StoreError> {
+    let row = work.tx.load::<EpochRecord>(&by_channel(channel, epoch))?;
+    Ok(group.epoch == *epoch || row.is_some_and(|row| row.left.is_some()))
 }
 
 /// What speaks for watching an epoch on: the later, the more.
@@ -280,6 +292,7 @@ pub(crate) fn expired(
 
 /// No wait is longer than one that begins now (spec: CLI-137).
 pub(crate) fn cut_times(work: &Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
+    departing::cut_times(work, channel)?;
     if let Some(mut group) = groups::record(work, channel)?
         && let Some(unsettled) = &mut group.unsettled
         && unsettled.since_ms > work.now.0

@@ -14,9 +14,10 @@ use hushwire_wire::{SigningKey, id::PublicKey, transcript};
 
 use crate::{
     capabilities, groups, links, own_group,
-    record::{GroupState, InboxRecord, SecretBytes, Way, Wish, WishRecord},
+    record::{GroupState, InboxRecord, SecretBytes, Way, Wish},
     revoking, shelf,
     store::StoreError,
+    wish::AtInbox,
     work::Work,
 };
 
@@ -118,15 +119,15 @@ pub(crate) fn waits_for_own_group(
         && record.next_owner_key.is_some())
 }
 
-/// The key that items to own devices are sealed to: while they cannot hear of the present one, the one
-/// before.
+/// The key that items to own devices are sealed to. Until the relay has taken the next owner key they read
+/// the inbox by the one before, and know the inbox key before; behind that, who opens it was told of both
+/// (spec: CLI-159).
 pub(crate) fn told_key(work: &Work<'_>) -> Result<InboxKey, StoreError> {
     let record = required(work)?;
-    match record.old_seal_keys.last() {
-        Some(before) if waits_for_own_group(work, &record)? => {
-            before.key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged)
-        }
-        _ => record.inbox_key(),
+    let before = record.old_seal_keys.last();
+    match before.filter(|_| record.keys_untold && record.next_owner_key.is_some()) {
+        Some(before) => before.key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged),
+        None => record.inbox_key(),
     }
 }
 
@@ -142,13 +143,60 @@ fn is_of(seed: &SecretBytes, key: &PublicKey) -> bool {
 pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
     shelf::doubt(work)?;
     work.effects.shelf = true;
-    let wishes = work.tx.list::<WishRecord>(&[], usize::MAX)?;
-    if wishes.iter().any(|row| matches!(row.record.wish, Wish::PutDeviceList)) {
-        // It is under way, or the same is put for another reason.
-        return Ok(());
-    }
-    work.wish(Wish::PutDeviceList)?;
+    AtInbox::waiting(work)?.wish(work, Wish::PutDeviceList)?;
     capabilities::put_again(work)?;
     links::put_again(work)?;
     links::revoke_again(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{record::WishRecord, wish, work::trial::with_profile};
+
+    #[test]
+    fn items_to_own_devices_are_sealed_to_a_key_that_they_know() {
+        // spec: CLI-159
+        with_profile(|work, _| {
+            let told = |work: &Work<'_>| *told_key(work).unwrap().expose();
+            let present = |work: &Work<'_>| *required(work).unwrap().inbox_key().unwrap().expose();
+            let known = present(work);
+            assert_eq!(told(work), known);
+            // Twice, before the others hear of the first.
+            for _ in 0..2 {
+                revoking::renew_keys(work, revoking::Replaced::Ends).unwrap();
+                assert_ne!(present(work), known);
+                assert_eq!(told(work), known);
+            }
+            revoking::rotated(work).unwrap();
+            assert_eq!(told(work), present(work));
+        });
+    }
+
+    #[test]
+    fn what_belongs_at_the_inbox_is_put_there_again_whatever_of_it_waits() {
+        // spec: CLI-182
+        with_profile(|work, _| {
+            let settle = |work: &mut Work<'_>| {
+                wish::open(work).unwrap().into_iter().for_each(|number| work.settle(number));
+            };
+            let wishes = |work: &Work<'_>| {
+                let rows = work.tx.list::<WishRecord>(&[], usize::MAX).unwrap();
+                let wished = |wanted: fn(&Wish) -> bool| {
+                    rows.iter().filter(|row| wanted(&row.record.wish)).count()
+                };
+                [
+                    wished(|wish| matches!(wish, Wish::PutDeviceList)),
+                    wished(|wish| matches!(wish, Wish::PutCapability { .. })),
+                ]
+            };
+            settle(work);
+            // The list waits for another reason.
+            work.wish(Wish::PutDeviceList).unwrap();
+            put_again(work).unwrap();
+            assert_eq!(wishes(work), [1, 1]);
+            put_again(work).unwrap();
+            assert_eq!(wishes(work), [1, 1]);
+        });
+    }
 }

@@ -52,7 +52,7 @@ pub(super) fn admit(
     let asked = match asking::answered_by(work, invitation, came_by)? {
         Some(chat) => Some(chat),
         // spec: CLI-201
-        None => succession::leads_on(work, invitation)?,
+        None => succession::leads_on(work, invitation)?.map(|leads_on| leads_on.chat),
     };
     if let Some(known) = known {
         check_known(work, &channel, known, sender, invitation, asked)?;

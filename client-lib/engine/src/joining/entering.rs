@@ -17,7 +17,7 @@ use crate::{
     forks, groups,
     inbox::Fault,
     log, outbox, own_group,
-    record::{GroupRecord, GroupState, PurposeRecord},
+    record::{Entered, GroupRecord, GroupState, PurposeRecord},
     refreshing, rejoin, revoking, shelf,
     store::StoreError,
     stuck,
@@ -55,37 +55,37 @@ pub(super) fn enter(
     let epoch = invitation.group.epoch;
     let back = known.filter(|known| known.state == GroupState::Stuck);
     let rejoined_ms = match &back {
-        Some(known) => come_back(work, &channel, known)?,
+        Some(known) => come_back(work, &channel, known, &sender.identity())?,
         None => Vec::new(),
     };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
     let members = joined.group.members().map_err(log::store_error)?;
     if back.is_some() {
         tell_change(work, &channel, purpose, &members)?;
+        forks::invite_again(work, &channel, purpose, &members)?;
     }
     stuck::note_roster(work, &channel, &members)?;
-    // Whose doing it is that this device is there stays.
-    let invited_by = match &back {
-        Some(known) => known.invited_by,
-        None => (!from_me && asked.is_none()).then(|| sender.identity()),
-    };
-    let row = GroupRecord::begun(
+    let inviter = sender.identity();
+    let begun = GroupRecord::begun(
         work.now,
         &invitation.group.relay.to_string(),
         purpose,
         invitation.group.epoch,
         joined.group.state().rules,
     );
-    let record = GroupRecord { invited_by, rejoined_ms, ..row };
+    let invited_by = (!from_me && asked.is_none()).then_some(inviter);
+    let record = GroupRecord { rejoined_ms, ..row_of(begun, back.as_ref(), inviter, invited_by) };
     groups::save(work, &channel, &record)?;
     refreshing::renewed(work, &channel)?;
     work.effects.channels.insert(channel);
     if revoking::wish_out(work, &channel, &members)? {
         direct::standing::unheard_from(work, &channel, &record)?;
     }
-    if !from_me {
-        devices::add_missing_devices(work, &channel, &members, &sender.identity())?;
+    if back.is_none() {
+        // An invitation that came late is no reason to ask any more.
+        rejoin::end(work, &channel)?;
     }
+    bring_devices(work, &channel, &record, &members, back.as_ref(), &inviter)?;
     if purpose == PurposeRecord::OwnDevices {
         own_group::entered(work, &channel, &joined.group, &members)?;
     }
@@ -94,8 +94,48 @@ pub(super) fn enter(
         direct::standing::entered(work, &channel, chat, &person, whose)?;
         purpose::entered_direct(work, &channel, chat, contact)?;
         if !from_me && direct::standing::of(work, &channel)? != Standing::Doubtful {
-            control::send_card(work, &channel, &sender.identity())?;
+            control::send_card(work, &channel, &inviter)?;
         }
+    }
+    Ok(())
+}
+
+/// A group's row, for a device that this identity brought in. Where it is back, it stays whose doing it is
+/// that it is there, and who leads it (spec: CLI-218).
+fn row_of(
+    begun: GroupRecord,
+    back: Option<&GroupRecord>,
+    by: Fingerprint,
+    invited_by: Option<Fingerprint>,
+) -> GroupRecord {
+    let Some(known) = back else {
+        let entered = Some(Entered { by, at_ms: begun.epoch_since_ms });
+        return GroupRecord { invited_by, entered, ..begun };
+    };
+    let GroupRecord { invited_by, entered, .. } = *known;
+    let inviter_left_ms = forks::still_led(known, &by);
+    GroupRecord { invited_by, entered, inviter_left_ms, ..begun }
+}
+
+/// Own devices come along: another person told this one alone of the group; and by an own device it is
+/// back without those that it brought into a branch that it left (spec: CLI-186).
+fn bring_devices(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    group: &GroupRecord,
+    members: &[Member],
+    back: Option<&GroupRecord>,
+    inviter: &Fingerprint,
+) -> Result<(), StoreError> {
+    if *inviter != work.me()? {
+        if group.purpose.is_former() {
+            return Ok(());
+        }
+        devices::tell_group(work, channel)?;
+        return devices::add_missing_devices(work, channel, members, inviter);
+    }
+    if back.is_some() && groups::is_of_all_devices(group) {
+        devices::add_absent(work, channel, members)?;
     }
     Ok(())
 }
@@ -130,11 +170,12 @@ fn come_back(
     work: &mut Work<'_>,
     channel: &ChannelId,
     known: &GroupRecord,
+    inviter: &Fingerprint,
 ) -> Result<Vec<u64>, StoreError> {
     let epoch = log::epoch_state(work, channel, &known.epoch);
     let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
-    if let Some(group) = groups::record(work, channel)?.filter(|group| group.state.is_in()) {
-        forks::exchanged(work, channel, &group)?;
+    if let Some(group) = groups::record(work, channel)? {
+        forks::exchanged(work, channel, &group, inviter)?;
     }
     outbox::epoch_over(work, channel)?;
     // What was left before it got stuck may part its members still (spec: CLI-198).

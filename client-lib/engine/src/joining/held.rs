@@ -16,7 +16,7 @@ use crate::{
     event::{Event, InvitationRefusal, Warning},
     groups,
     inbox::Fault,
-    record::{GroupState, SecretBytes, by_number, credential},
+    record::{GroupState, Record, SecretBytes, by_number, credential},
     shelf,
     store::StoreError,
     work::Work,
@@ -55,12 +55,17 @@ pub(crate) fn hold(
 }
 
 /// None is kept longer than one that comes now; nor is one of a build before, that noted no end
-/// (spec: CLI-137).
+/// (spec: CLI-137). One that cannot be read is not kept (spec: CLI-147).
 pub(crate) fn cut_times(work: &Work<'_>) -> Result<(), StoreError> {
     let latest_ms = until(work).0;
-    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
-        if row.record.until_ms == 0 || row.record.until_ms > latest_ms {
-            work.tx.save(&row.key, &HeldRecord { until_ms: latest_ms, ..row.record })?;
+    for key in work.tx.keys(HeldRecord::TABLE, PREFIX)? {
+        match work.tx.load::<HeldRecord>(&key) {
+            Ok(Some(record)) if record.until_ms == 0 || record.until_ms > latest_ms => {
+                work.tx.save(&key, &HeldRecord { until_ms: latest_ms, ..record })?;
+            }
+            Ok(_) => {}
+            Err(StoreError::Damaged) => forget_held(work, &key)?,
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -136,6 +141,16 @@ pub(crate) fn take_held(work: &mut Work<'_>, key: &[u8]) -> Result<(), Fault> {
     let read = record.reading.is_some_and(|reading| reading.stage == Stage::Read);
     let came = Came { by: record.capability.as_ref(), read, until_ms };
     super::take(work, &sender, record.content.expose(), came)
+}
+
+/// An invitation that waited cannot be followed: it is passed over, and the person told.
+pub(crate) fn reject_held(
+    work: &mut Work<'_>,
+    key: &[u8],
+    code: &'static str,
+) -> Result<(), StoreError> {
+    forget_held(work, key)?;
+    work.event(Event::Warning(Warning::ItemRejected { code: code.to_owned() }))
 }
 
 /// An invitation that waited is not followed.

@@ -33,7 +33,9 @@ pub(super) fn of(
         Purpose::Direct => direct(work, &joined.group, known),
         Purpose::Group => {
             let ground = match before.whose {
-                _ if before.read || speaks_before(work, invitation, before.asked)? => Ground::Read,
+                _ if before.read || speaks_before(work, invitation, joined, before.asked)? => {
+                    Ground::Read
+                }
                 Whose::Mine => Ground::OwnDevice,
                 Whose::Others => Ground::Invitation,
             };
@@ -43,15 +45,24 @@ pub(super) fn of(
     }
 }
 
-/// Whether the group before speaks for what an invitation leads to: its offer was read there. That a
-/// person asks by a link for a group says nothing of the one that it takes the place of (spec: CLI-187).
+/// Whether the group before speaks for what an invitation leads to: its offer was read there, and not in
+/// another one. That a person asks by a link for a group says nothing of the one that it takes the place of
+/// (spec: CLI-187).
 fn speaks_before(
     work: &mut Work<'_>,
     invitation: &Invitation,
+    joined: &Joined,
     asked: Option<ChatNumber>,
 ) -> Result<bool, StoreError> {
     let Some(chat) = asked else { return Ok(false) };
-    Ok(asking::follows(work, chat)? || succession::leads_on(work, invitation)?.is_some())
+    let Some(before) = joined.group.state().before.as_ref().map(|said| said.before) else {
+        return Ok(false);
+    };
+    if asking::follows(work, chat)? == Some(before) {
+        return Ok(true);
+    }
+    let leads_on = succession::leads_on(work, invitation)?;
+    Ok(leads_on.is_some_and(|leads_on| leads_on.before == before))
 }
 
 /// The direct chat with the one other person of the group. Its inviter is that person, or an own
@@ -113,7 +124,7 @@ fn group(
     let standing = succession::standing(work, &joined.group, channel, relay, ground)?;
     if let Some(asked) = asked {
         let goes_on = matches!(standing, Standing::Follows { chat } if chat == asked);
-        if asking::follows(work, asked)? && !goes_on {
+        if asking::follows(work, asked)?.is_some() && !goes_on {
             return Err(match succession::is_expected(work, channel)? {
                 true => Fault::Rejected("INVITATION_NOT_VALID"),
                 // The word by which it asked there is over.
@@ -124,6 +135,14 @@ fn group(
     }
     let carried = match standing {
         Standing::Follows { chat } => {
+            // The person asked to be let in where their chat goes on; or one chat goes on there, by what was
+            // read in its group, and another one, as the group itself says.
+            if let Some(asked) = asked.filter(|asked| *asked != chat) {
+                if chats::load(work, asked)?.is_none_or(|it| it.state != ChatState::Asked) {
+                    return Err(Fault::Rejected("INVITATION_NOT_VALID"));
+                }
+                chats::set_state(work, asked, ChatState::Elsewhere)?;
+            }
             asking::entered(work, chat)?;
             succession::retire(work, channel, chat)?;
             Some(chat)
@@ -139,6 +158,7 @@ fn group(
         }
         Standing::Plain | Standing::Left => known.and_then(PurposeRecord::chat).or(asked),
     };
+    succession::look_ahead(work, channel)?;
     let chat = match carried {
         Some(chat) => {
             chats::set_channel(work, chat, &invitation.group.channel)?;

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     command::ChatNumber,
     record::{SecretBytes, Wish, WishNumber, credential},
-    shelf,
+    revoking, shelf,
     store::StoreError,
     succession,
     wish::{self, Step},
@@ -43,7 +43,7 @@ const UNREAD_MAX: usize = 64;
 pub(crate) struct Unread {
     /// The group that is read to its end first.
     pub(crate) channel: ChannelId,
-    /// Whose word leads on from there, in which chat; none in the group of own devices.
+    /// Whose word leads on from there, in which chat; none where the new group names nobody.
     pub(crate) word: Option<Word>,
 }
 
@@ -135,9 +135,7 @@ pub(super) fn make_room(
 
 /// A group is to be read to its end.
 fn read(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
-    if !wish::waits(work, channel, |wish| matches!(wish, Wish::ReadGroup { .. }))? {
-        work.wish(Wish::ReadGroup { channel: *channel })?;
-    }
+    wish::read_to_end(work, channel)?;
     // What this device hears there may have stopped without its knowing.
     work.effects.read_anew.insert(*channel);
     Ok(())
@@ -196,6 +194,10 @@ pub(crate) fn was_read(
     }
     work.effects.held_clearer = true;
     work.settle(number);
+    succession::read(work, channel)?;
+    if work.identity()?.is_some_and(|identity| identity.own_group == *channel) {
+        revoking::own_group_read(work)?;
+    }
     Ok(Step::Settled)
 }
 
@@ -214,6 +216,25 @@ pub(crate) fn release(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), Store
     Ok(())
 }
 
+/// What was said of one chat is of another one from now on.
+pub(crate) fn move_words(
+    work: &mut Work<'_>,
+    from: ChatNumber,
+    to: ChatNumber,
+) -> Result<(), StoreError> {
+    for mut row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        if let Some(reading) = &mut row.record.reading
+            && let Some(word) = reading.word.filter(|word| word.chat == from)
+        {
+            let word = Word { chat: to, ..word };
+            reading.word = Some(word);
+            work.tx.save(&row.key, &row.record)?;
+            succession::tell_later(work, word)?;
+        }
+    }
+    Ok(())
+}
+
 /// Whose word that a chat goes on elsewhere waits for what is not read.
 pub(crate) fn unread_words(
     work: &Work<'_>,
@@ -223,6 +244,30 @@ pub(crate) fn unread_words(
     let kept = rows.iter().filter(|row| row.record.until_ms > work.now.0);
     let words = kept.filter_map(|row| row.record.reading?.word);
     Ok(words.filter(|word| word.chat == chat).map(|word| word.by).collect())
+}
+
+/// Where an invitation leads that waits, by somebody's word of where a chat goes on; of several the one
+/// that is kept longest.
+pub(crate) fn unread_successor(
+    work: &Work<'_>,
+    chat: ChatNumber,
+    by: &Fingerprint,
+) -> Result<Option<ChannelId>, StoreError> {
+    let mut latest: Option<(u64, ChannelId)> = None;
+    for row in work.tx.list::<HeldRecord>(PREFIX, usize::MAX)? {
+        let record = row.record;
+        let is_it = record
+            .reading
+            .and_then(|reading| reading.word)
+            .is_some_and(|word| word.chat == chat && word.by == *by);
+        if !is_it || record.until_ms <= work.now.0 {
+            continue;
+        }
+        if let Ok(InboxContent::Invitation(to)) = InboxContent::decode(record.content.expose()) {
+            latest = latest.max(Some((record.until_ms, to.group.channel)));
+        }
+    }
+    Ok(latest.map(|(_, channel)| channel))
 }
 
 #[cfg(test)]

@@ -136,8 +136,10 @@ pub(crate) fn target(
     work: &Work<'_>,
     channel: &ChannelId,
     relay: &str,
+    sender: &[u8],
 ) -> Result<Target, StoreError> {
-    let known = groups::record(work, channel)?.map(forks::as_asked);
+    let sender = credential(sender)?.identity();
+    let known = groups::record(work, channel)?.map(|known| forks::as_asked(known, &sender));
     if known.is_some_and(|group| group.state.is_in()) {
         return Ok(Target::Nothing);
     }

@@ -15,6 +15,7 @@ use crate::{
     event::Event,
     inbox, profile,
     record::{IdentityRecord, InboxRecord, LinkingRecord, SecretBytes},
+    rejoin,
     store::StoreError,
     work::Work,
 };
@@ -154,11 +155,14 @@ fn become_device(
         next_owner_key: None,
         rotation_unsure: false,
         earlier_owner_keys: Vec::new(),
+        earlier_shelf_keys: Vec::new(),
+        earlier_capabilities: Vec::new(),
         way: crate::record::Way::Present,
         denied_since_ms: None,
         shelf_stale: false,
         shelf_clearing: 0,
         keys_untold: false,
+        unheard: Vec::new(),
         created: true,
         opened_ms: 0,
         cursor: 0,
@@ -171,6 +175,7 @@ fn become_device(
     work.tx.save(InboxRecord::KEY, &inbox)?;
     devices::name_device(work, &identity.device, &joining.device_name)?;
     work.effects.inbox = true;
+    rejoin::wait_to_be_let_in(work, &own.channel)?;
     end(work)?;
     work.event(Event::DeviceLinked)
 }

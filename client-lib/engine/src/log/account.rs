@@ -117,6 +117,7 @@ pub(crate) fn epoch_end(
     let (mut record, _) = epoch_state(work, channel, &end.epoch)?;
     let mut ids = BTreeSet::new();
     let mut place = LogPlace { read_to: Sequence(record.next), head: record.head };
+    let mut by_receipt = receipt_read(work, channel, &end.epoch, &record)?;
     for entry in waiting {
         if entry.sequence != place.read_to {
             return contradicts(work, channel);
@@ -125,6 +126,11 @@ pub(crate) fn epoch_end(
         let head = transcript::next_head(&place.head, entry.sequence, &id);
         ids.insert(id);
         place = LogPlace { read_to: entry.sequence.next(), head };
+        by_receipt = by_receipt.or_else(|| compared(&record, place));
+    }
+    // spec: CLI-215
+    if by_receipt == Some(Account::Contradicts) {
+        return contradicts(work, channel);
     }
     if end.next != place.read_to {
         return contradicts(work, channel);
@@ -143,12 +149,35 @@ pub(crate) fn epoch_end(
         return contradicts(work, channel);
     }
     record.acknowledged = record.acknowledged.max(end.next.0);
+    record.receipt = record.receipt.filter(|_| by_receipt.is_none());
     record.sure = end.next.0;
     if core::mem::take(&mut record.anew) {
         anew::end(work, channel, &end.epoch, &ids)?;
     }
     save_epoch(work, channel, &end.epoch, &record)?;
     Ok(Account::Agrees)
+}
+
+/// Whether the log goes with the receipt for what this device wrote last, where it was read to there:
+/// another entry can stand in its place, as many as there were (spec: CLI-215).
+fn receipt_read(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    record: &EpochRecord,
+) -> Result<Option<Account>, StoreError> {
+    let Some(next) = record.receipt.map(|receipt| receipt.next) else { return Ok(None) };
+    if next > record.next {
+        return Ok(None);
+    }
+    let head = advance::head_at(work, channel, epoch, next)?;
+    Ok(head.and_then(|head| compared(record, LogPlace { read_to: Sequence(next), head })))
+}
+
+/// What a place says of the receipt, if that is about it.
+fn compared(record: &EpochRecord, place: LogPlace) -> Option<Account> {
+    let receipt = record.receipt.filter(|receipt| receipt.next == place.read_to.0)?;
+    Some(if receipt.head == place.head { Account::Agrees } else { Account::Contradicts })
 }
 
 /// What was read behind the last place that is sure is read again (spec: CLI-177).

@@ -8,7 +8,8 @@
 //! | contradicts what is sure, `DISPUTES_MAX` times | back to the epoch's beginning: its log now is the log |
 //!
 //! An entry that was handled is known by its id and not handled again. What this device wrote, and a
-//! log that was read anew does not have, goes out again (spec: CLI-177, CLI-178).
+//! log that was read anew does not have, goes out again (spec: CLI-177, CLI-178); likewise what an epoch
+//! does not have that is left (spec: CLI-216).
 
 use std::collections::BTreeSet;
 
@@ -16,12 +17,12 @@ use hushwire_wire::id::{ChannelId, EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{epoch_state, save_epoch};
+use super::{epoch_state, save_epoch, warn};
 use crate::{
     advance::{self, head_row},
     door,
-    event::Event,
-    groups, inbox, messages,
+    event::{Event, Warning},
+    groups, inbox, messages, outbox,
     record::{EpochRecord, GroupRecord, Shown, Wish, by_channel},
     store::{Order, Range, StoreError, Table},
     work::Work,
@@ -129,8 +130,14 @@ pub(crate) fn begin(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), Stor
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let (mut record, _) = epoch_state(work, channel, &group.epoch)?;
     go_back(work, channel, &group.epoch, &mut record, 0)?;
-    let record =
-        EpochRecord { sure: 0, acknowledged: 0, candidates: Vec::new(), anew: true, ..record };
+    let record = EpochRecord {
+        sure: 0,
+        acknowledged: 0,
+        receipt: None,
+        candidates: Vec::new(),
+        anew: true,
+        ..record
+    };
     save_epoch(work, channel, &group.epoch, &record)?;
     groups::save(work, channel, &GroupRecord { contest: None, ..group.clone() })?;
     relay_lost(work, channel, &group.relay)?;
@@ -149,15 +156,43 @@ pub(super) fn end(
     epoch: &EpochId,
     waiting: &BTreeSet<EntryId>,
 ) -> Result<(), StoreError> {
+    send_again(work, channel, epoch, |work, entry| {
+        let known = key(channel, epoch, KNOWN, entry.as_bytes());
+        let read_before = work.tx.row(Table::Head, &known)?.is_some();
+        Ok(!waiting.contains(entry) && (read_before || outbox::is_unread(work, entry)?))
+    })
+    .map(|_| ())
+}
+
+/// An epoch is left: what the relay signed for there, and did not show, it has dropped. It goes out again
+/// (spec: CLI-216).
+pub(crate) fn leave(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    match send_again(work, channel, epoch, outbox::is_unread)? {
+        0 => Ok(()),
+        _ => warn(work, channel, |chat| Warning::HistoryDiffers { chat }),
+    }
+}
+
+/// Sends once more what this device wrote in an epoch and the relay had, as far as it is gone; says how
+/// much that is.
+fn send_again(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+    is_gone: impl Fn(&Work<'_>, &EntryId) -> Result<bool, StoreError>,
+) -> Result<usize, StoreError> {
     let prefix = key(channel, epoch, SENT, &[]);
     let range =
         Range { prefix: &prefix, from: None, order: Order::Ascending, rows_max: usize::MAX };
+    let mut count = 0;
     for row in work.tx.rows(Table::Head, range)? {
         let entry = row.key.get(prefix.len()..).unwrap_or_default();
-        let read_before = work.tx.row(Table::Head, &key(channel, epoch, KNOWN, entry))?.is_some();
-        let never_read = work.tx.row(Table::OwnEntry, entry)?.is_some();
-        let waits = EntryId::from_slice(entry).is_ok_and(|entry| waiting.contains(&entry));
-        if waits || !(read_before || never_read) {
+        let entry = EntryId::from_slice(entry).map_err(|_| StoreError::Damaged)?;
+        if !is_gone(work, &entry)? {
             continue;
         }
         let SentRecord { message, content } = crate::record::decode(&row.value)?;
@@ -168,6 +203,7 @@ pub(super) fn end(
                 work.wish(Wish::SendContent { channel: *channel, content, message: None })?;
             }
         }
+        count += 1;
     }
-    Ok(())
+    Ok(count)
 }

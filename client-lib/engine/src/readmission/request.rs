@@ -14,13 +14,14 @@ use super::{
     ReadmissionRecord, wish_for,
 };
 use crate::{
-    backoff,
+    backoff, contacts, devices,
     event::Event,
     forks, groups,
     inbox::Fault,
     log, own_group,
     packages::SUITE,
     record::{GroupState, PurposeRecord},
+    rejoin::NO_EPOCH,
     store::StoreError,
     work::Work,
 };
@@ -31,8 +32,28 @@ enum Answer {
     Automatic,
     /// A person has to confirm.
     ByPerson,
+    /// Others are about to add it (spec: IDN-054).
+    Nothing,
     /// Neither the device nor another one of its identity is in the group.
     Never,
+}
+
+/// Who asks, by the epoch that it names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asker {
+    /// A device that was in the group, up to an epoch.
+    Back,
+    /// One that knows of no epoch: it had no invitation (spec: LNK-123, LNK-125).
+    NeverIn,
+}
+
+impl Asker {
+    fn of(request: &RejoinRequest) -> Self {
+        match request.terms().epoch == NO_EPOCH {
+            true => Self::NeverIn,
+            false => Self::Back,
+        }
+    }
 }
 
 /// Takes a request of a device that its person has, whose card is its own.
@@ -52,6 +73,12 @@ pub(crate) fn take(
         return Ok(());
     }
     let Some(record) = groups::record(work, &place.channel)? else { return Ok(()) };
+    // What the device was never in is none of its groups when its chat goes on elsewhere (spec: IDN-054,
+    // CLI-203).
+    let asker = Asker::of(request);
+    if asker == Asker::NeverIn && record.purpose.is_former() {
+        return Ok(());
+    }
     // Who is not in the group, or cannot go on in it, leaves it to others.
     if record.state == GroupState::Stuck {
         return Ok(own_group::heard_asking(work, &place.channel, &place.person, &place.device)?);
@@ -62,17 +89,31 @@ pub(crate) fn take(
     let group = log::load_group(work, &place.channel)?;
     let members = group.members().map_err(log::store_error)?;
     let known = ReadmissionRecord { asked_at_ms: terms.asked_at.0, ..known };
-    match answer(&place, &members, evidence) {
+    match answer(&place, &members, evidence, asker) {
         Answer::Automatic => {
             place.save(work, known)?;
-            forks::sought(work, &place.channel)?;
-            answer_soon(work, place, &group, request)
+            add_again(work, place, &group, request, record.purpose)
         }
-        // A device that is not in the group of its own was not let in yet, or was revoked.
-        Answer::ByPerson if record.purpose == PurposeRecord::OwnDevices => Ok(()),
         Answer::ByPerson => ask_person(work, place, known, request, record.purpose),
+        Answer::Nothing => Ok(()),
         Answer::Never => Err(Fault::Rejected("REJOIN_NOT_A_MEMBER")),
     }
+}
+
+fn add_again(
+    work: &mut Work<'_>,
+    place: Place,
+    group: &Group,
+    request: &RejoinRequest,
+    purpose: PurposeRecord,
+) -> Result<(), Fault> {
+    match Asker::of(request) {
+        // It says nothing of where others are (spec: CLI-192).
+        Asker::NeverIn if place.person == work.me()? => tell_whose(work, purpose)?,
+        Asker::NeverIn => {}
+        Asker::Back => forks::sought(work, &place.channel)?,
+    }
+    answer_soon(work, place, group, request)
 }
 
 fn answer_soon(
@@ -81,10 +122,11 @@ fn answer_soon(
     group: &Group,
     request: &RejoinRequest,
 ) -> Result<(), Fault> {
+    let from = forks::asked_from(work, &place.channel, &request.terms().epoch)?;
     let wait_ms = backoff::jitter_ms(ANSWER_SPAN_MS, work.rng);
     let leaf = place.leaf(group)?;
     forks::asked(work, &place.channel)?;
-    Ok(wish_for(work, place, leaf, request.key_package().to_vec(), wait_ms)?)
+    Ok(wish_for(work, place, leaf, request.key_package().to_vec(), from, wait_ms)?)
 }
 
 /// The key package is of the device that asks, and says for which group (spec: LNK-089).
@@ -114,8 +156,17 @@ fn is_timely(
     Ok(fresh && first && rested)
 }
 
+/// An own device that comes into a direct chat by this one has no card of the contact (spec: LNK-125).
+fn tell_whose(work: &mut Work<'_>, purpose: PurposeRecord) -> Result<(), StoreError> {
+    let PurposeRecord::Direct { contact, .. } = purpose else { return Ok(()) };
+    match contacts::of_number(work, contact)? {
+        Some(person) => devices::tell_contact(work, &person),
+        None => Ok(()),
+    }
+}
+
 /// spec: LNK-090
-fn answer(place: &Place, members: &[Member], evidence: RejoinEvidence) -> Answer {
+fn answer(place: &Place, members: &[Member], evidence: RejoinEvidence, asker: Asker) -> Answer {
     let of_person = |member: &&Member| member.identity() == place.person;
     let leaf = members.iter().filter(of_person).find(|member| member.device() == place.device);
     match (leaf, evidence) {
@@ -123,8 +174,11 @@ fn answer(place: &Place, members: &[Member], evidence: RejoinEvidence) -> Answer
             Answer::Automatic
         }
         (Some(_), _) => Answer::ByPerson,
-        (None, _) if members.iter().any(|member| of_person(&member)) => Answer::ByPerson,
-        (None, _) => Answer::Never,
+        (None, _) if !members.iter().any(|member| of_person(&member)) => Answer::Never,
+        (None, _) => match asker {
+            Asker::Back => Answer::ByPerson,
+            Asker::NeverIn => Answer::Nothing,
+        },
     }
 }
 
@@ -135,6 +189,7 @@ fn ask_person(
     request: &RejoinRequest,
     purpose: PurposeRecord,
 ) -> Result<(), Fault> {
+    // A device that is not in the group of its own was not let in yet, or was revoked.
     let Some(chat) = purpose.chat() else { return Ok(()) };
     let prefix = [PREFIX, place.channel.as_bytes()].concat();
     let rows = work.tx.list::<ReadmissionRecord>(&prefix, usize::MAX)?;
@@ -144,8 +199,9 @@ fn ask_person(
     if others.count() >= ASKED_MAX {
         return Ok(());
     }
+    let from = forks::asked_from(work, &place.channel, &request.terms().epoch)?;
     let waiting = Some(serde_bytes::ByteBuf::from(request.key_package().to_vec()));
-    place.save(work, ReadmissionRecord { waiting, ..known })?;
+    place.save(work, ReadmissionRecord { waiting, from, ..known })?;
     Ok(work.event(Event::ReadmissionAsked { chat, member: place.person.to_hex() })?)
 }
 

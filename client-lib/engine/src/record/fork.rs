@@ -1,10 +1,10 @@
 //! What is kept of an epoch that this device left, while its members may still part there.
 
-use hushwire_protocol::group::{LeafIndex, Rank, Role, VerifiedStatement};
+use hushwire_protocol::group::{LeafIndex, Rank, Role, Unsaid, VerifiedStatement};
 use hushwire_wire::id::{EntryId, EpochId};
 use serde::{Deserialize, Serialize};
 
-use super::{Record, id};
+use super::{Record, WishNumber, id};
 use crate::store::Table;
 
 /// What a member noted in an epoch: the candidate that it applied.
@@ -55,6 +55,9 @@ pub(crate) struct LeftRecord {
     #[serde(default)]
     pub(crate) watch: Option<Watch>,
     pub(crate) saying: Saying,
+    /// This device was added again, and did not apply that itself.
+    #[serde(default)]
+    pub(crate) came_back: bool,
     /// Whether others follow another candidate, as far as was read.
     pub(crate) doubt: Option<Doubt>,
     /// When this device last looked there, and when somebody last asked to be added again.
@@ -63,6 +66,18 @@ pub(crate) struct LeftRecord {
 }
 
 impl LeftRecord {
+    /// The same, once this device goes on where others applied this candidate: its own word is no other
+    /// than before, and it removed nobody by it (spec: CLI-198).
+    pub(crate) fn following(applied: EntryId, left: Self) -> Self {
+        let (removed, saying) = (Vec::new(), Saying::Done);
+        Self { applied, removed, saying, came_back: true, doubt: None, ..left }
+    }
+
+    /// What this device's word is there, as long as it noted none (spec: GRP-123).
+    pub(crate) const fn unsaid(&self) -> Unsaid {
+        if self.came_back { Unsaid::Nothing } else { Unsaid::Applied }
+    }
+
     /// For how long it was watched.
     pub(crate) fn watch(&self) -> Watch {
         self.watch.unwrap_or(Watch { counted_ms: 0, until_ms: self.left_ms })
@@ -83,7 +98,11 @@ pub(crate) struct Watch {
 pub(crate) struct Doubt {
     #[serde(with = "id")]
     pub(crate) followed: EntryId,
+    /// Until when it waits for them; once it has said that it leaves, for that to be read.
     pub(crate) until_ms: u64,
+    /// What tells those whom this device invited that it leaves; none: it has not come to that.
+    #[serde(default)]
+    pub(crate) said: Option<WishNumber>,
 }
 
 /// Whether this device says which candidate it applied.
@@ -150,4 +169,14 @@ pub(crate) enum Arrival {
     InTime,
     /// They may have stopped: whose word is missing may not be away.
     Late,
+}
+
+/// From where a device asks to be added again, as the one sees it that answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AskedFrom {
+    /// From an epoch in which that one is, or which it watches.
+    Here,
+    /// From another one; or a build before wrote the row.
+    #[default]
+    Elsewhere,
 }

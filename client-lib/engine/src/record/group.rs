@@ -30,6 +30,12 @@ pub(crate) struct GroupRecord {
     /// Who invited this device, if that was another identity.
     #[serde(with = "id::option", default)]
     pub(crate) invited_by: Option<Fingerprint>,
+    /// How this device last came in, when it was not in; none: it made the group, or a build before wrote the row.
+    #[serde(default)]
+    pub(crate) entered: Option<Entered>,
+    /// When `entered.by` said that it leaves the branch in which this device is: it is led (spec: CLI-185).
+    #[serde(default)]
+    pub(crate) inviter_left_ms: Option<u64>,
     /// Why this device cannot go on, if it cannot.
     #[serde(default)]
     pub(crate) stuck: Option<StuckRecord>,
@@ -69,6 +75,14 @@ impl GroupRecord {
     pub(crate) const fn is_held(&self, supported: RuleVersion) -> bool {
         self.rules > supported.0
     }
+}
+
+/// By whose invitation a device came into a group.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct Entered {
+    #[serde(with = "id")]
+    pub(crate) by: Fingerprint,
+    pub(crate) at_ms: u64,
 }
 
 /// When the keys of this device's leaf are replaced.
@@ -121,6 +135,8 @@ impl GroupRecord {
             epoch_since_ms: now.0,
             last_roster: Vec::new(),
             invited_by: None,
+            entered: None,
+            inviter_left_ms: None,
             stuck: None,
             rejoined_ms: Vec::new(),
             follows: None,
@@ -213,8 +229,13 @@ pub(crate) struct EpochRecord {
     pub(crate) head: ChainHead,
     /// Commits of this epoch, in relay order, with what this device thinks of them.
     pub(crate) candidates: Vec<CandidateRecord>,
-    /// Where the relay's signed receipt reached: the highest acknowledged next sequence.
+    /// How many entries the relay has signed for, at least: by a receipt for an entry of this device, or
+    /// at the end of a reading.
     pub(crate) acknowledged: u64,
+    /// The furthest receipt for an entry of this device, until it was compared with the log at that place,
+    /// or the log is read anew (spec: CLI-215).
+    #[serde(default)]
+    pub(crate) receipt: Option<ReceiptRecord>,
     /// The place in front of which the log is as the relay signed it (spec: CLI-176). It can be ahead
     /// of `next`.
     #[serde(default)]
@@ -242,6 +263,14 @@ impl Record for EpochRecord {
 }
 
 impl EpochRecord {
+    /// Notes what the relay signed of an entry of this device.
+    pub(crate) fn note_receipt(&mut self, receipt: ReceiptRecord) {
+        self.acknowledged = self.acknowledged.max(receipt.next);
+        if self.receipt.is_none_or(|known| known.next < receipt.next) {
+            self.receipt = Some(receipt);
+        }
+    }
+
     /// The epoch's keys.
     pub(crate) fn keys(&self) -> Result<EpochKeys, StoreError> {
         let bytes = self.keys.array().map(zeroize::Zeroizing::new);
@@ -252,6 +281,14 @@ impl EpochRecord {
     pub(crate) fn candidate_ids(&self) -> Vec<EntryId> {
         self.candidates.iter().map(|known| known.entry).collect()
     }
+}
+
+/// What a relay signed of an entry that it took: the place behind it, and the head there.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct ReceiptRecord {
+    pub(crate) next: u64,
+    #[serde(with = "id")]
+    pub(crate) head: ChainHead,
 }
 
 /// A commit of an epoch.

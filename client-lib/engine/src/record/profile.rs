@@ -1,7 +1,7 @@
 //! The single records of a profile.
 
 use hushwire_protocol::identity::DeviceId;
-use hushwire_wire::id::{InboxId, PublicKey, SlotId};
+use hushwire_wire::id::{CapabilityId, InboxId, PublicKey, SlotId};
 use serde::{Deserialize, Serialize};
 
 use super::{Record, SecretBytes, id};
@@ -71,9 +71,20 @@ pub(crate) struct InboxRecord {
     /// The keys are to be told to own devices once the revoked one is out of their group.
     #[serde(default)]
     pub(crate) keys_untold: bool,
+    /// Devices that were linked and had not been heard when keys were drawn, which they do not know: whether
+    /// they were by now shows the own group, once it is read.
+    #[serde(with = "id::each", default)]
+    pub(crate) unheard: Vec<DeviceId>,
     /// Owner keys that it had before, the latest last: a relay that is put back has one of them.
     #[serde(default)]
     pub(crate) earlier_owner_keys: Vec<SecretBytes>,
+    /// Shelf keys that it had before, the latest last: own devices that have not heard of the present one
+    /// seal their key packages under one of them.
+    #[serde(default)]
+    pub(crate) earlier_shelf_keys: Vec<OldShelfKey>,
+    /// Own capabilities that another has replaced, and that still work; the latest last.
+    #[serde(default)]
+    pub(crate) earlier_capabilities: Vec<OldCapability>,
     /// How it is opened, since it was denied last.
     #[serde(default)]
     pub(crate) way: Way,
@@ -87,7 +98,8 @@ pub(crate) struct InboxRecord {
     /// First item that this device has not handled.
     pub(crate) cursor: u64,
     pub(crate) device_list_version: u64,
-    /// The highest version that an own device told contacts of, as far as this one read that.
+    /// The highest version that an own device told contacts of, as far as this one read that, or that was
+    /// passed over.
     #[serde(default)]
     pub(crate) list_version_told: u64,
     /// From when on the version of the list is none from the future: contacts did not take it before.
@@ -122,6 +134,23 @@ pub(crate) enum Way {
     Earlier(u8),
     /// It is created again.
     Anew,
+}
+
+/// A shelf key that another has replaced.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OldShelfKey {
+    pub(crate) key: SecretBytes,
+    /// It opens nothing any more then.
+    pub(crate) until_ms: u64,
+}
+
+/// An own capability that another has replaced.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct OldCapability {
+    #[serde(with = "id")]
+    pub(crate) capability: CapabilityId,
+    /// It is revoked when the inbox was read to its end after this time.
+    pub(crate) until_ms: u64,
 }
 
 /// A seal key that another has replaced.

@@ -7,7 +7,7 @@ use hushwire_protocol::{
 use hushwire_wire::id::{CapabilityId, ChannelId, EpochId, InboxId, SlotId};
 use serde::{Deserialize, Serialize};
 
-use super::{ChangeRecord, Record, SecretBytes, id};
+use super::{AskedFrom, ChangeRecord, Record, SecretBytes, id};
 use crate::{
     command::{ChatNumber, MessageNumber, Pinned},
     invitations::Terms,
@@ -79,7 +79,7 @@ pub(crate) enum Wish {
         shown: Shown,
         pinned: Pinned,
     },
-    /// A device of this identity is in the group; likewise.
+    /// A device of this identity is in the group. It gathers as `AddPerson` does.
     AddDevice {
         #[serde(with = "id")]
         channel: ChannelId,
@@ -230,6 +230,9 @@ pub(crate) enum Wish {
         /// Its key package, and the device list that names it once that was fetched.
         packages: Packages,
         not_before_ms: u64,
+        /// Where it was when it asked.
+        #[serde(default)]
+        from: AskedFrom,
     },
     /// Who reads a group knows where it goes on.
     OfferSuccessor {

@@ -108,6 +108,12 @@ fn move_wishes(
             Wish::Pin { .. } | Wish::Leave { .. } => {
                 wish::fail(work, row.number, FailureReason::NotAMember)?;
             }
+            // spec: CLI-214
+            Wish::ReadGroup { .. } | Wish::SendReceipts { .. } | Wish::SendContent { .. }
+                if log == Log::Lost =>
+            {
+                work.settle(row.number);
+            }
             Wish::SendReceipts { .. }
             | Wish::ReadGroup { .. }
             | Wish::Upload { .. }

@@ -5,6 +5,7 @@ use hushwire_protocol::identity::Fingerprint;
 use hushwire_wire::id::Timestamp;
 
 use crate::{
+    clock,
     command::ChatNumber,
     event::Event,
     joining::{self, Word},
@@ -33,13 +34,31 @@ pub(crate) fn tell(
     not_before_ms: u64,
 ) -> Result<Step, StoreError> {
     // No time is further away than it can be (spec: CLI-137).
-    let at = Timestamp(not_before_ms).min(work.now.plus_ms(READ_MS));
-    if at > work.now {
-        return Ok(Step::Later(at));
+    if !clock::is_over(work.now, not_before_ms, READ_MS) {
+        return Ok(Step::Later(Timestamp(not_before_ms)));
     }
     if joining::unread_words(work, chat)?.contains(by) {
         work.event(Event::SuccessorOffered { chat, by: by.to_hex() })?;
     }
     work.settle(number);
     Ok(Step::Settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::work::trial::with_profile;
+
+    #[test]
+    fn a_wait_that_was_noted_by_a_clock_ahead_ends() {
+        // spec: CLI-137, CLI-188
+        with_profile(|work, _| {
+            let word = Word { chat: ChatNumber(1), by: work.me().unwrap() };
+            for (ahead_ms, ends) in [(0, true), (READ_MS, false), (READ_MS + 1, true)] {
+                let at_ms = work.now.plus_ms(ahead_ms).0;
+                let step = tell(work, WishNumber(1), word.chat, &word.by, at_ms).unwrap();
+                assert_eq!(matches!(step, Step::Settled), ends, "{ahead_ms}");
+            }
+        });
+    }
 }

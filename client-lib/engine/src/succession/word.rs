@@ -42,6 +42,10 @@ pub(super) struct SuccessionRecord {
     /// was not (spec: LNK-109).
     #[serde(with = "id::each::option", default)]
     pub(super) roster: Option<Vec<Fingerprint>>,
+    /// This device was there before it knew the group that it takes the place of: whoever has a say in that
+    /// one, and perhaps not in the new one, moves its chat no further (spec: CLI-219).
+    #[serde(default)]
+    pub(super) was_there: bool,
 }
 
 impl Record for SuccessionRecord {
@@ -73,6 +77,7 @@ impl SuccessionRecord {
             since_ms: work.now.0,
             left_out: said.left_out.clone(),
             roster: None,
+            was_there: false,
         }
     }
 
@@ -163,6 +168,12 @@ pub(super) fn rank_of(
     }))
 }
 
+/// Whether a word is followed wherever it is read: what an own device does is this person's word.
+pub(super) fn wants_no_word(work: &Work<'_>, rank: &SuccessorRank) -> Result<bool, StoreError> {
+    let own = work.identity()?.is_some_and(|me| me.fingerprint() == rank.identity);
+    Ok(own || rank.role == Role::Owner)
+}
+
 /// Whether a word is followed without a person's: an owner can do anything to a group anyhow; an admin
 /// is followed where this device has no other way on (spec: CLI-200, CLI-210).
 pub(super) fn may_follow(
@@ -173,14 +184,11 @@ pub(super) fn may_follow(
     relay: &RelayAddress,
 ) -> Result<bool, StoreError> {
     let told = group.follows == Some(rank.identity);
-    // What an own device does is this person's word.
-    let own = work.identity()?.is_some_and(|me| me.fingerprint() == rank.identity);
     // A clock is wrong: by such a word nobody can put the last one.
     if is_ahead(rank.made_at, work.now) {
         return Ok(told && group.follows_to == Some(rank.channel));
     }
-    let follows = own
-        || rank.role == Role::Owner
+    let follows = wants_no_word(work, rank)?
         || group.state == GroupState::Stuck
         || log::is_full(work, before, &group.epoch)?;
     let here = follows && joining::has_relay_room(work, &relay.to_string())?;
@@ -229,6 +237,9 @@ pub(super) fn counts(known: &SuccessionRecord, group: Option<&Group>) -> Result<
 /// Whether a device that has followed a successor stays there, though another one ranks higher: who is
 /// left out does not undo that, and after a while nobody of the same role does (spec: GRP-144).
 pub(super) fn stays(work: &Work<'_>, known: &SuccessionRecord, rank: &SuccessorRank) -> bool {
+    if known.was_there {
+        return true;
+    }
     if known.stage != Stage::Followed || known.identity == rank.identity {
         return false;
     }

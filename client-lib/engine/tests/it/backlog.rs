@@ -3,9 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use hushwire_engine::command::{ChatNumber, Command, MessageNumber, MessageState, Reply};
+use hushwire_engine::{
+    command::{ChatNumber, Command, MessageNumber, MessageState, Reply},
+    store::Table,
+};
+use hushwire_protocol::content::{ControlEntry, ControlKind};
+use hushwire_wire::id::ChannelId;
 
-use crate::world::{Who, World};
+use crate::{
+    devices::link,
+    world::{Who, World},
+};
 
 /// Two people in a chat; one of them was away while the other wrote.
 struct Backlog {
@@ -58,6 +66,36 @@ fn a_message_costs_the_same_however_many_wait() {
     let few = Backlog::new(500).count();
     let many = Backlog::new(2_000).count();
     assert!(many <= few + 1, "{few} rows for each of 500 messages, {many} for each of 2000");
+}
+
+/// An own device was away while so many groups were told: the rows that were read for each.
+fn rows_for_each_group_told(groups: u32) -> u64 {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    world.pass(60_000);
+    let own_group = world.own_group(alice);
+    world.set_online(laptop, false);
+    for number in 1..=groups {
+        let mut payload = vec![7; ChannelId::LENGTH];
+        payload[..4].copy_from_slice(&number.to_be_bytes());
+        let joined = ControlEntry { kind: ControlKind::GroupJoined, payload };
+        world.tell_in_group(alice, &own_group, vec![joined]);
+    }
+    let before = world.rows_read(laptop);
+    world.set_online(laptop, true);
+    world.settle();
+    let rows = world.rows_of(laptop, Table::Wish).len();
+    assert!(rows >= groups as usize, "each is waited for: {rows}");
+    (world.rows_read(laptop) - before) / u64::from(groups)
+}
+
+#[test]
+fn a_group_that_is_told_costs_the_same_however_many_are_waited_for() {
+    // spec: CLI-106, LNK-125
+    let few = rows_for_each_group_told(50);
+    let many = rows_for_each_group_told(200);
+    assert!(many <= few + 1, "{few} rows for each of 50 groups, {many} for each of 200");
 }
 
 #[test]

@@ -4,7 +4,10 @@ use chacha20poly1305::{
     KeyInit as _, XChaCha20Poly1305, XNonce,
     aead::{Aead as _, Payload},
 };
-use hushwire_engine::event::{Event, Warning};
+use hushwire_engine::{
+    command::{Command, Reply},
+    event::{Event, Warning},
+};
 use hushwire_protocol::epoch::EpochKeys;
 use hushwire_wire::{
     error::Code,
@@ -15,7 +18,7 @@ use hushwire_wire::{
 
 use crate::{
     hostile::{GARBAGE, Pair, pair},
-    world::Stolen,
+    world::{Stolen, World},
 };
 
 /// Two people with a direct chat, and what a thief has of it.
@@ -118,4 +121,56 @@ fn a_note_is_passed_over_or_refused_and_the_log_goes_on() {
     world.say(alice, hers, "on we go");
     world.pass(30_000);
     assert_eq!(world.texts(bob, his), ["on we go"]);
+}
+
+/// When somebody asks to leave.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    /// Before somebody else's commit, which nobody can open, comes.
+    Before,
+    /// Behind it.
+    Behind,
+}
+
+#[test]
+fn who_leaves_contests_where_nobody_else_does() {
+    // spec: CLI-212, GRP-036
+    for leaves in [Leaves::Before, Leaves::Behind] {
+        let mut world = World::new(1);
+        let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+        world.befriend(alice, bob);
+        let before = world.channels(alice);
+        let Reply::Chat(crew) = world.ask(alice, Command::GroupNew { name: "Crew".into() }) else {
+            panic!()
+        };
+        let channel = world.channels(alice).into_iter().find(|id| !before.contains(id)).unwrap();
+        let Reply::Contacts(contacts) = world.ask(alice, Command::Contacts) else { panic!() };
+        let contact = contacts[0].number;
+        world.ask(alice, Command::GroupAdd { chat: crew.number, contact });
+        world.settle();
+        let his = world.chat(bob, "Crew").number;
+        world.set_online(alice, false);
+        world.pass(5_000);
+        let stolen = world.steal(bob, &channel);
+        if leaves == Leaves::Before {
+            world.ask(bob, Command::GroupLeave(his));
+            world.pass(2_000);
+        }
+        let answer = world.inject(0, &stolen, commit(1, &[]), &GARBAGE);
+        assert!(matches!(answer, Answer::Appended(_)), "{answer:?}");
+        if leaves == Leaves::Behind {
+            world.ask(bob, Command::GroupLeave(his));
+        }
+        world.pass(180_000);
+        assert_ne!(world.steal(bob, &channel).epoch, stolen.epoch, "he went on by himself");
+        world.pass(10_000);
+        let Reply::Status(status) = world.ask(bob, Command::Status) else { panic!() };
+        assert_eq!(status.waiting, 0, "the relay has his leave");
+        world.set_online(alice, true);
+        world.pass(120_000);
+        let Reply::Members(members) = world.ask(alice, Command::GroupMembers(crew.number)) else {
+            panic!()
+        };
+        assert_eq!(members.len(), 1, "he is out");
+    }
 }

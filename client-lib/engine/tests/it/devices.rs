@@ -56,6 +56,17 @@ pub(crate) fn link(world: &mut World, old: Who) -> Who {
     new
 }
 
+/// Alice with a laptop, and Bob, who is her contact.
+pub(crate) fn with_laptop_and_contact() -> (World, [Who; 3]) {
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    let bob = world.person("Bob", 0);
+    world.befriend(bob, alice);
+    world.pass(60_000);
+    (world, [alice, laptop, bob])
+}
+
 pub(crate) fn devices(world: &mut World, who: Who) -> Vec<DeviceInfo> {
     let Reply::Devices(devices) = world.ask(who, Command::Devices) else { panic!() };
     devices
@@ -460,12 +471,7 @@ fn linking_while_another_device_revokes_fails_and_can_be_repeated() {
 #[test]
 fn own_devices_share_what_is_verified_later() {
     // spec: IDN-055
-    let mut world = World::new(1);
-    let alice = world.person("Alice", 0);
-    let laptop = link(&mut world, alice);
-    let bob = world.person("Bob", 0);
-    world.befriend(bob, alice);
-    world.pass(60_000);
+    let (mut world, [alice, laptop, _]) = with_laptop_and_contact();
     for verification in [Verification::Verified, Verification::Unverified] {
         let Reply::Contacts(contacts) = world.ask(laptop, Command::Contacts) else { panic!() };
         let contact = contacts[0].number;

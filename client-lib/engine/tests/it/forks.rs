@@ -1,7 +1,9 @@
 //! A commit that only some members can process: they part, hear of it, and come together again.
 
 mod late;
+mod leading;
 mod lies;
+mod newcomers;
 mod small;
 
 use hushwire_engine::{

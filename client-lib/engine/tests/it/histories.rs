@@ -1,7 +1,10 @@
 //! A relay whose account of a log does not hold: what it bent, lost or told two ways is read again, and
 //! groups go on.
 
-use std::{cell::Cell, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
 
 use hushwire_engine::{
     command::{ChatState, Command, GroupEdit, MessageState, Reply},
@@ -14,6 +17,7 @@ use hushwire_wire::{
 };
 
 use crate::{
+    hostile::{Pair, pair},
     rejoining::{Crew, crew},
     world::World,
 };
@@ -166,6 +170,82 @@ fn a_group_goes_on_when_its_relay_was_put_back() {
         assert!(own.iter().all(|state| **state == delivered), "{own:?}");
     }
     assert_eq!(crew.count(2, rolled_back), 0, "she had seen nothing of it");
+}
+
+#[test]
+fn what_a_relay_lost_is_missed_where_as_much_stands_in_its_place() {
+    // spec: CLI-215, CLI-178
+    let Pair { mut world, alice, bob, hers, his, .. } = pair();
+    world.pass(10_000);
+    let copy = world.backup(0);
+    world.set_online(bob, false);
+    // She has the receipt, and does not read it back.
+    world.set_tamper(|frame| (!matches!(frame.answer, Answer::Entry(_))).then_some(frame));
+    world.say(alice, hers, "lost");
+    world.pass(1_000);
+    assert_eq!(world.states(alice, hers), [MessageState::Stored]);
+    world.set_online(alice, false);
+    world.set_tamper(Some);
+    world.restore(0, copy);
+    world.set_online(bob, true);
+    for text in ["one", "two"] {
+        world.say(bob, his, text);
+        world.settle();
+    }
+    world.set_online(alice, true);
+    world.pass(600_000);
+    let mut texts = world.texts(bob, his);
+    texts.sort_unstable();
+    assert_eq!(texts, ["lost", "one", "two"]);
+    assert_eq!(world.texts(alice, hers).len(), 3);
+    // What it signed for before is asked for once, and not in what is the log from then on.
+    assert_eq!(world.events(alice).iter().filter(|event| anew(event)).count(), 1);
+}
+
+#[test]
+fn what_a_relay_signed_for_and_drops_before_a_commit_goes_out_again() {
+    // spec: CLI-216
+    let mut crew = crew();
+    let bob = crew.people[1];
+    let place = crew.world.log_place(bob, &crew.channel);
+    crew.world.settle();
+    let commits = Rc::new(RefCell::new(Vec::new()));
+    let hidden = Rc::clone(&commits);
+    crew.world.set_tamper(move |frame| match frame.answer {
+        Answer::Entry(Entry { body: EntryBody::Whole { operation, content }, epoch, .. }) => {
+            if matches!(operation, Operation::Commit(_)) {
+                hidden.borrow_mut().push((epoch, EntryBody::Whole { operation, content }));
+            }
+            None
+        }
+        Answer::EpochEnd(_) => None,
+        _ => Some(frame),
+    });
+    for text in ["one", "two"] {
+        crew.world.say(bob, crew.chats[1], text);
+        crew.world.pass(1_000);
+    }
+    assert_eq!(crew.world.states(bob, crew.chats[1]), vec![MessageState::Stored; 2]);
+    crew.rename(0, "Ship");
+    crew.world.pass(1_000);
+    // To him the relay shows that commit where his first message was, and signs for it.
+    let (epoch, body) = commits.borrow()[0].clone();
+    let entry = Entry { epoch, sequence: place.read_to, body, stored_at: Timestamp(0) };
+    crew.world.whisper_signed(bob, 0, &crew.channel.clone(), place, vec![entry]);
+    assert_eq!(crew.count(1, differs), 1);
+    assert_eq!(crew.world.states(bob, crew.chats[1]), vec![MessageState::Pending; 2]);
+    crew.world.set_tamper(Some);
+    // What they follow lacks what was hidden.
+    for online in [false, true] {
+        for who in crew.people {
+            crew.world.set_online(who, online);
+        }
+        crew.world.pass(10_000);
+    }
+    crew.world.pass(120_000);
+    crew.agree(vec!["one", "two"]);
+    let delivered = MessageState::Delivered { people: 2, of: 2 };
+    assert_eq!(crew.world.states(bob, crew.chats[1]), vec![delivered; 2]);
 }
 
 #[test]

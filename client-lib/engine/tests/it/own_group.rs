@@ -144,6 +144,23 @@ fn devices_whose_group_is_lost_form_it_anew_and_lose_nothing() {
 }
 
 #[test]
+fn who_asks_for_new_keys_while_the_group_is_lost_leaves_no_device_outside() {
+    // spec: IDN-075, IDN-079, IDN-086
+    for place in 0..3 {
+        let mut home = home(2);
+        let copy = home.outlive();
+        home.world.restore(0, copy);
+        home.world.work();
+        let one = home.devices[place];
+        home.world.ask(one, Command::RefreshKeys);
+        home.world.pass(2 * HOUR_MS);
+        assert_eq!(home.count(one, |event| matches!(event, Event::KeysRefreshed)), 1, "{place}");
+        // Who forms it first has no key packages of the one with new keys, which forms it once more.
+        home.assert_together(2);
+    }
+}
+
+#[test]
 fn the_only_device_forms_its_group_anew_at_once() {
     // spec: CLI-167, CLI-208
     let mut home = home(0);

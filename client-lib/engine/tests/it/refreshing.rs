@@ -4,7 +4,7 @@ use hushwire_engine::{
     command::{Command, FailureReason, LinkUse, Reply},
     event::{Event, Warning},
 };
-use hushwire_wire::{id::ChannelId, message::Answer, transcript::Operation};
+use hushwire_wire::{error::Code, id::ChannelId, message::Answer, transcript::Operation};
 
 use crate::{
     devices::{assert_reachable, compare, confirm, devices, failures, link},
@@ -239,6 +239,35 @@ fn the_inbox_opens_for_the_others_while_the_renewal_among_them_waits() {
     assert_eq!(world.inbox_keys(laptop), world.inbox_keys(alice));
     assert!(world.events(alice).contains(&Event::KeysRefreshed));
     assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn own_devices_write_by_the_capability_before_until_they_hear_of_the_new_one() {
+    // spec: IDN-062, IDN-075
+    let mut world = World::new(1);
+    let (alice, _, _) = pair(&mut world);
+    let laptop = link(&mut world, alice);
+    world.pass(5_000);
+    let earlier = world.own_capability(laptop);
+    let card = world.card(laptop, earlier);
+    world.set_online(laptop, false);
+    world.ask(alice, Command::RefreshKeys);
+    world.pass(180_000);
+    assert_eq!(left(&mut world, alice), 0);
+    assert_ne!(world.own_capability(alice).expose(), card.capability.expose());
+    let write = |world: &mut World| world.write_by(laptop, &card, &[b"anything"]).remove(0);
+    let answer = write(&mut world);
+    assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");
+    world.set_online(laptop, true);
+    world.pass(29 * DAY_MS);
+    let answer = write(&mut world);
+    assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");
+    // Each that has replaced it ends it.
+    world.pass(2 * DAY_MS);
+    world.restart(alice);
+    world.settle();
+    let Answer::Refused(refusal) = write(&mut world) else { panic!("it still works") };
+    assert_eq!(refusal.code, Code::Denied);
 }
 
 #[test]

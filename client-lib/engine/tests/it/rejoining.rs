@@ -257,7 +257,7 @@ fn a_damaged_group_that_is_used_at_once_sticks_too() {
 }
 
 /// A device cannot go on in any group: the relay says that it knows none of its epochs.
-fn expire(crew: &mut Crew, place: usize) {
+pub(crate) fn expire(crew: &mut Crew, place: usize) {
     let who = crew.people[place];
     crew.world.set_barred(who, true);
     crew.world.restart(who);

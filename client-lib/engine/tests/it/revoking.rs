@@ -3,18 +3,20 @@
 use std::{cell::Cell, rc::Rc};
 
 use hushwire_engine::{
-    command::{ChatState, Command, CommandError, LinkUse, Reply, ThisDevice},
+    command::{ChatNumber, ChatState, Command, CommandError, LinkUse, Reply, ThisDevice},
     event::{Event, Warning},
+    store::Table,
 };
 use hushwire_wire::{
     error::Code,
+    frame::AnswerFrame,
     message::{Answer, Entry, EntryBody},
     transcript::Operation,
 };
 
 use crate::{
-    devices::{assert_reachable, devices, link, number_of},
-    world::World,
+    devices::{assert_reachable, devices, link, number_of, with_laptop_and_contact},
+    world::{Who, World},
 };
 
 #[test]
@@ -53,6 +55,29 @@ fn a_revoked_device_is_shut_out_and_the_others_go_on() {
         assert_eq!(world.texts(who, chat), ["hello Alice"]);
     }
     assert!(world.chats(laptop).iter().all(|chat| chat.name != "Carol"));
+}
+
+#[test]
+fn own_capabilities_that_still_worked_end_when_a_device_is_revoked() {
+    // spec: IDN-057, IDN-075
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    let [laptop, phone] = [(); 2].map(|()| link(&mut world, alice));
+    world.pass(5_000);
+    let earlier = world.own_capability(laptop);
+    let card = world.card(laptop, earlier);
+    world.ask(alice, Command::RefreshKeys);
+    world.pass(180_000);
+    let answer = world.write_by(bob, &card, &[b"before"]).remove(0);
+    assert!(matches!(answer, Answer::InboxSent { .. }), "{answer:?}");
+    // Not by the one that has drawn.
+    let number = number_of(&mut world, phone, laptop);
+    world.ask(phone, Command::DeviceRevoke(number));
+    world.pass(180_000);
+    let answer = world.write_by(bob, &card, &[b"after"]).remove(0);
+    let Answer::Refused(refusal) = answer else { panic!("{answer:?}") };
+    assert_eq!(refusal.code, Code::Denied);
+    assert_reachable(&mut world, &[alice, phone]);
 }
 
 #[test]
@@ -110,6 +135,32 @@ fn whom_a_revoked_device_was_to_bring_in_is_brought_in_by_who_revokes_it() {
     }
 }
 
+/// Bob forms a group with Alice, all of whose devices come in as they are online.
+fn house(world: &mut World, bob: Who) -> ChatNumber {
+    let Reply::Chat(house) = world.ask(bob, Command::GroupNew { name: "House".into() }) else {
+        panic!()
+    };
+    let Reply::Contacts(contacts) = world.ask(bob, Command::Contacts) else { panic!() };
+    let add = Command::GroupAdd { chat: house.number, contact: contacts[0].number };
+    world.ask(bob, add);
+    world.pass(60_000);
+    house.number
+}
+
+/// How many devices of Alice stand in a group of Bob's.
+fn leaves(world: &mut World, bob: Who, chat: ChatNumber) -> u32 {
+    let Reply::Members(members) = world.ask(bob, Command::GroupMembers(chat)) else { panic!() };
+    members.iter().find(|member| member.name == "Alice").unwrap().devices
+}
+
+/// From how many groups a device wishes somebody out.
+fn removals(world: &World, who: Who) -> usize {
+    let rows = world.rows_of(who, Table::Wish);
+    let removes =
+        |row: &[u8]| row.windows(b"RemoveDevice".len()).any(|part| part == b"RemoveDevice");
+    rows.iter().filter(|(_, row)| removes(row)).count()
+}
+
 #[test]
 fn a_device_that_is_revoked_by_one_that_is_stuck_goes_out_all_the_same() {
     // spec: IDN-057
@@ -117,19 +168,42 @@ fn a_device_that_is_revoked_by_one_that_is_stuck_goes_out_all_the_same() {
     let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
     let (hers, his) = world.befriend(alice, bob);
     let laptop = link(&mut world, alice);
+    let house = house(&mut world, bob);
+    assert_eq!(leaves(&mut world, bob, house), 2);
     let lost = world.chat(laptop, "Bob").number;
     world.set_barred(alice, true);
     world.restart(alice);
     world.settle();
-    assert_eq!(world.chats(alice)[0].state, ChatState::Stuck);
+    assert!(world.chats(alice).iter().all(|chat| chat.state == ChatState::Stuck));
     let number = number_of(&mut world, alice, laptop);
     world.ask(alice, Command::DeviceRevoke(number));
+    // From the chat, the group, and that of her own devices: it does not wait for her to be back.
+    assert_eq!(removals(&world, alice), 3);
     world.set_barred(alice, false);
     world.pass(60 * 60_000);
     world.say(bob, his, "after");
     world.settle();
     assert_eq!(world.texts(alice, hers), ["after"]);
     assert_eq!(world.texts(laptop, lost), [""; 0]);
+    assert_eq!(leaves(&mut world, bob, house), 1);
+}
+
+#[test]
+fn a_device_that_was_revoked_goes_out_of_a_group_that_is_come_into_later() {
+    // spec: IDN-057
+    let mut world = World::new(1);
+    let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+    world.befriend(alice, bob);
+    let laptop = link(&mut world, alice);
+    world.set_online(alice, false);
+    let house = house(&mut world, bob);
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
+    assert_eq!(leaves(&mut world, bob, house), 2);
+    world.set_online(alice, true);
+    world.pass(60_000);
+    assert_eq!(world.chat(alice, "House").state, ChatState::Open);
+    assert_eq!(leaves(&mut world, bob, house), 1);
 }
 
 #[test]
@@ -214,12 +288,7 @@ fn a_device_that_rotates_too_late_rotates_again() {
 fn a_revoked_device_is_told_so_and_changes_nothing() {
     // spec: IDN-070
     for asks_before_it_knows in [false, true] {
-        let mut world = World::new(1);
-        let alice = world.person("Alice", 0);
-        let laptop = link(&mut world, alice);
-        let bob = world.person("Bob", 0);
-        world.befriend(bob, alice);
-        world.pass(60_000);
+        let (mut world, [alice, laptop, _]) = with_laptop_and_contact();
         world.set_online(laptop, false);
         let number = devices(&mut world, alice)[1].number;
         world.ask(alice, Command::DeviceRevoke(number));
@@ -246,6 +315,34 @@ fn a_revoked_device_is_told_so_and_changes_nothing() {
         assert_eq!(profile.device, None);
         assert!(!world.chats(laptop).is_empty());
     }
+}
+
+#[test]
+fn who_is_revoked_is_not_warned_of_what_it_was_sending() {
+    // spec: IDN-070
+    let (mut world, [alice, laptop, bob]) = with_laptop_and_contact();
+    // Its invitation is stored, and it does not hear of that.
+    let unanswered =
+        |frame: AnswerFrame| (!matches!(frame.answer, Answer::InboxSent { .. })).then_some(frame);
+    world.set_tamper(unanswered);
+    let Reply::Chat(club) = world.ask(laptop, Command::GroupNew { name: "Club".into() }) else {
+        panic!()
+    };
+    let contact = world.chat(laptop, "Bob").contact.unwrap();
+    world.ask(laptop, Command::GroupAdd { chat: club.number, contact });
+    world.pass(30_000);
+    assert!(world.chats(bob).iter().any(|chat| chat.name == "Club"));
+    world.set_online(laptop, false);
+    world.set_tamper(Some);
+    let number = devices(&mut world, alice)[1].number;
+    world.ask(alice, Command::DeviceRevoke(number));
+    world.pass(60_000);
+    world.set_online(laptop, true);
+    world.pass(60_000);
+    let events = world.events(laptop);
+    assert!(events.contains(&Event::ThisDeviceRevoked));
+    let not_sent = Event::Warning(Warning::ItemRejected { code: "ITEM_NOT_SENT".into() });
+    assert!(!events.contains(&not_sent));
 }
 
 fn is_inbox_denied(event: &Event) -> bool {

@@ -187,6 +187,7 @@ fn a_large_message_whose_blob_is_gone_is_passed_over() {
     assert_eq!(world.texts(bob, his), ["short"]);
     let missed = |event: &Event| matches!(event, Event::Warning(Warning::MissedTooMuch { .. }));
     assert!(world.events(bob).iter().any(missed));
+    assert!(!world.events(alice).iter().any(missed), "she has what she wrote");
 }
 
 #[test]

@@ -56,6 +56,23 @@ fn the_last_owner_stays() {
 }
 
 #[test]
+fn while_a_commit_of_a_leave_waits_messages_are_sealed() {
+    // spec: GRP-034
+    let mut members = group_of(3, Suite::Classical);
+    let wish = members[2].ask_to_leave();
+    let leave = members[1].hear_leave(&wish);
+    members[0].hear_leave(&wish);
+    let intent = CommitIntent { leave: vec![leave], ..CommitIntent::default() };
+    let commit = members[1].begin(intent);
+    let said = members[1].say("before it is through");
+    assert_eq!(members[0].hear(&said).content.as_slice(), b"before it is through");
+    let (entry, _) = members[1].confirm(commit);
+    let applied = members[0].apply(&entry);
+    assert_eq!(applied.removed.len(), 1);
+    assert_agreement(&mut members[..2]);
+}
+
+#[test]
 fn a_wish_is_good_in_its_epoch_only() {
     // spec: GRP-034
     let mut members = group_of(3, Suite::Classical);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::work::trial::with_work;
 
 fn rank(role: Role, person: u8, made_at: u64) -> SuccessorRank {
     SuccessorRank {
@@ -22,7 +23,20 @@ fn record(rank: SuccessorRank, stage: Stage, left_out: &[u8]) -> SuccessionRecor
         since_ms: 0,
         left_out,
         roster: None,
+        was_there: false,
     }
+}
+
+#[test]
+fn who_was_there_before_it_knew_the_old_group_is_moved_by_no_word_of_that() {
+    // spec: CLI-219
+    with_work(|work| {
+        let rank = |role, made_at| rank(role, 1, made_at);
+        let mut known = record(rank(Role::Owner, 5), Stage::Followed, &[]);
+        assert!(!stays(work, &known, &rank(Role::Owner, 9)), "a later word of the same identity");
+        known.was_there = true;
+        assert!(stays(work, &known, &rank(Role::Owner, 9)));
+    });
 }
 
 #[test]

@@ -308,6 +308,38 @@ fn a_card_of_before_a_rotation_still_leads_in() {
 }
 
 #[test]
+fn a_request_that_waits_outlives_the_keys_that_open_it() {
+    // spec: LNK-122, LNK-106
+    let mut house = house();
+    let link = house.link(LinkAdmission::Approval);
+    let inbox = ContactLink::parse(link.expose()).unwrap().inbox;
+    let (alice, dave) = (house.alice, house.dave);
+    join(&mut house.world, dave, &link);
+    house.world.settle();
+    assert_eq!(house.requests(alice).len(), 1);
+    for number in 0..5 {
+        let guest = house.world.person(&format!("Guest {number}"), 0);
+        house.world.befriend(alice, guest);
+        house.add(guest);
+        house.remove(guest);
+        house.world.pass(120_000);
+    }
+    for who in [alice, house.bob] {
+        house.world.restart(who);
+        house.world.settle();
+        let warned = house.world.events(who).into_iter().any(|event| {
+            matches!(event, Event::Warning(Warning::ItemRejected { code }) if code == "REQUEST_NOT_VALID")
+        });
+        assert!(!warned, "it is nobody's fault that the keys are gone");
+    }
+    assert_eq!(house.world.items_at(&inbox), 1, "it still waits");
+    house.answer(house.bob, RequestAnswer::Approve);
+    house.world.pass(120_000);
+    assert!(house.is_in(dave));
+    assert_eq!(house.world.items_at(&inbox), 0);
+}
+
+#[test]
 fn a_request_that_comes_again_changes_nothing() {
     // spec: LNK-098, LNK-106
     let mut house = house();

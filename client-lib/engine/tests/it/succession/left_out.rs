@@ -1,14 +1,14 @@
 //! Who is left out of a group that is formed anew: those whom its founder names, and nobody else.
 
 use hushwire_engine::{
-    command::{Command, CommandError, MemberRole, Reply, RequestState, Whose},
+    command::{Command, CommandError, MemberRole, Reply, RequestAnswer, RequestState, Whose},
     event::Event,
     store::Table,
 };
 use hushwire_protocol::content::{ControlEntry, ControlKind};
 use hushwire_wire::message::Answer;
 
-use super::{ALICE, BOB, CAROL, succeeded};
+use super::{ALICE, BOB, CAROL, link_of, succeeded};
 use crate::{
     contests,
     hostile::GARBAGE,
@@ -191,4 +191,56 @@ fn a_word_from_the_future_is_not_followed_because_there_is_no_other_way_on() {
     assert_eq!(succeeded(&mut crew.world, bob), 0);
     let rows = crew.world.rows_of(bob, Table::Profile);
     assert!(!rows.iter().any(|(key, _)| key.starts_with(b"asked ")), "nor is it asked for");
+}
+
+#[test]
+fn who_is_left_out_comes_in_by_a_word_only() {
+    // spec: LNK-109, CLI-202
+    let mut crew = crew();
+    let link = link_of(crew.succeed(ALICE, &[CAROL]).unwrap());
+    crew.world.pass(60_000);
+    crew.say(ALICE, "among us");
+    crew.world.settle();
+    assert_eq!(crew.texts(BOB), ["among us"]);
+    assert_eq!(crew.texts(CAROL), Vec::<String>::new());
+    assert_eq!(crew.members(ALICE).len(), 2);
+    // She has asked by what the log offered, as everybody; the link lets her in no more than that.
+    let carol = crew.people[CAROL];
+    let joined = crew.world.try_ask(carol, Command::GroupJoin { link });
+    assert!(joined.is_ok(), "{joined:?}");
+    crew.world.pass(60_000);
+    assert_eq!(crew.members(ALICE).len(), 2);
+    let (alice, chat) = (crew.people[ALICE], crew.chats[ALICE]);
+    let Reply::GroupRequests(asking) = crew.world.ask(alice, Command::GroupRequests(chat)) else {
+        panic!()
+    };
+    assert_eq!(asking.len(), 1);
+    assert_eq!(asking[0].state, RequestState::Waiting);
+    let (request, answer) = (asking[0].number, RequestAnswer::Approve);
+    crew.world.ask(alice, Command::GroupAnswer { chat, request, answer });
+    crew.world.pass(60_000);
+    crew.assert_together("all the same");
+}
+
+#[test]
+fn who_is_left_out_leads_nobody_away_by_a_word_of_its_own() {
+    // spec: GRP-144
+    let mut crew = crew();
+    crew.give(BOB, MemberRole::Owner);
+    let lower = if crew.fingerprint(ALICE) < crew.fingerprint(BOB) { ALICE } else { BOB };
+    let upper = ALICE + BOB - lower;
+    // The one whose word counts less leaves out the other.
+    crew.succeed(upper, &[lower]).unwrap();
+    crew.world.pass(120_000);
+    assert_eq!(succeeded(&mut crew.world, crew.people[CAROL]), 1);
+    crew.succeed(lower, &[]).unwrap();
+    crew.world.pass(120_000);
+    assert_eq!(succeeded(&mut crew.world, crew.people[CAROL]), 1);
+    for place in [CAROL, upper] {
+        let offered = |event: &Event| matches!(event, Event::SuccessorOffered { .. });
+        assert_eq!(crew.events(place).into_iter().filter(offered).count(), 1, "{place}");
+    }
+    crew.say(upper, "without you");
+    crew.world.settle();
+    assert_eq!(crew.texts(CAROL), ["without you"]);
 }

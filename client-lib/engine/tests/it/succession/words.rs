@@ -1,8 +1,8 @@
 //! Whose words a person can follow: the list of them, and for how long each counts.
 
 use hushwire_engine::{
-    command::{ChatNumber, Command, CommandError, MemberRole, Reply, SuccessorInfo},
-    event::Event,
+    command::{ChatNumber, ChatState, Command, CommandError, MemberRole, Reply, SuccessorInfo},
+    event::{Event, Warning},
 };
 
 use super::{ALICE, BOB, CAROL, succeeded};
@@ -115,4 +115,33 @@ fn who_follows_one_word_from_the_future_follows_no_other_of_the_same_identity() 
     crew.follow(CAROL).unwrap();
     crew.world.pass(120_000);
     assert_eq!(succeeded(&mut crew.world, carol), 2);
+}
+
+#[test]
+fn who_is_stuck_follows_an_invitation_by_a_word_from_the_future_when_its_person_says_so() {
+    // spec: CLI-213, CLI-214, CLI-188, CLI-210
+    let mut crew = crew();
+    let (alice, carol) = (crew.people[ALICE], crew.people[CAROL]);
+    let copy = crew.world.backup(0);
+    // The relay loses the epochs since then: nobody reads there any more, nor hears of an offer.
+    crew.world.pass(20 * 24 * 3_600_000);
+    crew.world.restore(0, copy);
+    crew.world.pass(3_600_000);
+    assert_eq!(crew.state(CAROL), ChatState::Stuck);
+    crew.world.skew(alice, AHEAD_MS);
+    crew.succeed(ALICE, &[]).unwrap();
+    crew.world.pass(600_000);
+    assert_eq!((crew.offers(CAROL), succeeded(&mut crew.world, carol)), (1, 0));
+    let alices = SuccessorInfo { by: crew.fingerprint(ALICE), name: "Alice".to_owned() };
+    assert_eq!(crew.successors(CAROL), [alices]);
+    crew.follow(CAROL).unwrap();
+    crew.world.pass(60_000);
+    assert_eq!(succeeded(&mut crew.world, carol), 1);
+    assert_eq!(crew.state(CAROL), ChatState::Open);
+    let Reply::Status(status) = crew.world.ask(carol, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+    let events = crew.events(CAROL);
+    let refused =
+        |event: &Event| matches!(event, Event::Warning(Warning::InvitationRefused { .. }));
+    assert!(!events.iter().any(refused), "{events:?}");
 }

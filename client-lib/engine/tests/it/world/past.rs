@@ -1,7 +1,7 @@
 //! Stores as builds of the past left them.
 
 use hushwire_engine::store::{Change, Order, Range, Store as _, Table};
-use hushwire_protocol::storage::group_prefix;
+use hushwire_protocol::{identity::Fingerprint, storage::group_prefix};
 use hushwire_wire::id::ChannelId;
 use zeroize::Zeroizing;
 
@@ -18,6 +18,10 @@ pub(crate) enum Damage {
     WithoutKeys,
     /// What it keeps of those who were there before is gone.
     WithoutPast,
+    /// Who was in it cannot be read.
+    GarbledRoster,
+    /// A contact who is in it cannot be read.
+    GarbledContact(Fingerprint),
 }
 
 impl World {
@@ -31,10 +35,16 @@ impl World {
             Damage::WithoutPast => {
                 (Table::Profile, [b"fork roster ", &channel.as_bytes()[..]].concat())
             }
+            Damage::GarbledRoster => {
+                (Table::Profile, [b"roster ", &channel.as_bytes()[..]].concat())
+            }
+            Damage::GarbledContact(person) => (Table::Contact, person.as_bytes().to_vec()),
         };
         let range =
             Range { prefix: &prefix, from: None, order: Order::Ascending, rows_max: usize::MAX };
-        let value = (damage == Damage::Garbled).then(|| Zeroizing::new(vec![0xc1]));
+        let garbled =
+            matches!(damage, Damage::Garbled | Damage::GarbledRoster | Damage::GarbledContact(_));
+        let value = garbled.then(|| Zeroizing::new(vec![0xc1]));
         let rows = store.rows(table, range).unwrap().into_iter();
         let changes: Vec<Change> =
             rows.map(|row| Change { table, key: row.key, value: value.clone() }).collect();
