@@ -158,13 +158,13 @@ pub(crate) enum Invitations {
 }
 
 /// Everything that was acknowledged is with everybody who was there, in one order. The devices come
-/// with their people; `turned_away` are those that did not follow an invitation.
+/// with the fingerprints of their people; `turned_away` are those that did not follow an invitation.
 ///
 /// # Errors
 /// [`Violation::Lost`] or [`Violation::Order`].
 pub(crate) fn complete(
     ledger: &Ledger,
-    devices: &BTreeMap<usize, usize>,
+    devices: &BTreeMap<usize, &str>,
     turned_away: &BTreeSet<usize>,
     invitations: Invitations,
 ) -> Result<(), Violation> {
@@ -193,6 +193,10 @@ pub(crate) fn complete(
             if said.key.is_direct() && devices.get(client) == devices.get(&said.client) {
                 continue;
             }
+            // In a group that goes on elsewhere somebody may be removed who is in the chat by the other.
+            if devices.get(client).is_some_and(|person| is_outside(ledger, said, person)) {
+                continue;
+            }
             // What a relay lost is brought back in the epoch in which it was said, for who is there.
             let author = ledger.views.get(&(said.client, said.key.clone()));
             let stays = |view: &View| said.epoch.is_some() && view.epoch == said.epoch;
@@ -217,6 +221,12 @@ pub(crate) fn complete(
         }
     }
     Ok(())
+}
+
+/// Whether a group was without somebody when a text was acknowledged there.
+fn is_outside(ledger: &Ledger, said: &Said, fingerprint: &str) -> bool {
+    let agreed = said.epoch.as_ref().and_then(|epoch| ledger.epochs.get(epoch));
+    agreed.is_some_and(|agreed| !agreed.members.iter().any(|one| one.starts_with(fingerprint)))
 }
 
 /// Of the texts of one channel that two devices received, those that both have are in one order.

@@ -401,6 +401,16 @@ impl Loot {
         self.seal(operation.clone(), &content, seed)
     }
 
+    /// Whether somebody's entry in another envelope says nothing new: who leaves may say so twice, and
+    /// behind a commit that was applied none is looked at any more (spec: GRP-034, GRP-039).
+    pub(crate) fn is_idle(&self, forgery: &Forgery) -> bool {
+        let place =
+            Place { channel: &self.channel, epoch: &self.epoch, operation: &forgery.operation };
+        let content = envelope::open(&self.keys.envelope, place, &forgery.envelope);
+        let kind = content.map(|content| content.kind);
+        matches!(kind, Ok(EnvelopeKind::Leave | EnvelopeKind::Commit))
+    }
+
     /// A commit that MLS makes and no rule of ours has looked at.
     pub(crate) fn commit(
         &self,

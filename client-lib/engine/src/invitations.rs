@@ -25,7 +25,7 @@ use crate::{
     record::{Invitee, PurposeRecord, SecretBytes, UnsealedItem, Wish, WishNumber, id},
     snapshots::{self, SNAPSHOT_INLINE_BYTES_MAX},
     store::StoreError,
-    wish::Progress,
+    wish::{self, Progress},
     work::Work,
 };
 
@@ -261,8 +261,16 @@ pub(crate) fn refused(
         work.settle(number);
         return Ok(Progress::Settled);
     }
-    let waits = awaits_other_side(work, invites.as_ref())?;
-    let Some(mut letter) = letter.filter(|letter| !waits && letter.refusals < REFUSALS_MAX) else {
+    let other_side = other_side(work, invites.as_ref(), letter.as_ref())?;
+    if other_side == OtherSide::Here {
+        sent(work, invites.as_ref())?;
+    }
+    let is_over = |letter: &UnsealedItem| match other_side {
+        OtherSide::Missing => true,
+        OtherSide::MayBeHere => false,
+        OtherSide::Here | OtherSide::NoMatter => letter.refusals >= REFUSALS_MAX,
+    };
+    let Some(mut letter) = letter.filter(|letter| !is_over(letter)) else {
         inbox::not_sent(work, number, &inbox, invites.as_ref())?;
         return Ok(Progress::Settled);
     };
@@ -279,16 +287,47 @@ pub(crate) fn refused(
     Ok(Progress::Refused { retry_after_ms })
 }
 
-/// Whether an item invites to a direct chat that has not begun: by a link, whose word is final. Where the
-/// other side began it meanwhile, the item goes by its card, as any other.
-fn awaits_other_side(work: &Work<'_>, invites: Option<&ChannelId>) -> Result<bool, StoreError> {
-    let Some(channel) = invites else { return Ok(false) };
-    let Some(group) = groups::record(work, channel)? else { return Ok(false) };
-    match group.purpose {
-        PurposeRecord::Direct { chat, .. } if !group.opened => {
-            Ok(chats::load(work, chat)?.is_some_and(|chat| chat.state != ChatState::Open))
-        }
-        _ => Ok(false),
+/// What is known of whom a refused item invites to a direct chat by a link.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum OtherSide {
+    /// They were heard in the group: an item was taken, and the receipt for it lost. What their other
+    /// devices lack goes by the card that they told there.
+    Here,
+    /// They may have been: the group is not read to its end yet.
+    MayBeHere,
+    /// Nobody was heard.
+    Missing,
+    /// The item invites to nothing that waits for somebody.
+    NoMatter,
+}
+
+/// Who stands behind a refused item. A link's word on an invitation is final, but for whom it brought before
+/// it was used up or gone: they speak in the group (spec: IDN-060). Where the other side began the chat
+/// meanwhile, the item goes by its card, as any other.
+fn other_side(
+    work: &mut Work<'_>,
+    invites: Option<&ChannelId>,
+    letter: Option<&UnsealedItem>,
+) -> Result<OtherSide, StoreError> {
+    let Some(channel) = invites else { return Ok(OtherSide::NoMatter) };
+    let group = groups::record(work, channel)?;
+    let Some(group) = group.filter(|group| !group.opened) else { return Ok(OtherSide::NoMatter) };
+    let PurposeRecord::Direct { chat, .. } = group.purpose else { return Ok(OtherSide::NoMatter) };
+    if chats::load(work, chat)?.is_none_or(|chat| chat.state == ChatState::Open) {
+        return Ok(OtherSide::NoMatter);
+    }
+    if direct::standing::is_heard(work, channel)? {
+        return Ok(OtherSide::Here);
+    }
+    if !group.state.is_in() {
+        return Ok(OtherSide::Missing);
+    }
+    if letter.is_some_and(|letter| letter.refusals == 0) {
+        wish::read_to_end(work, channel)?;
+    }
+    match wish::waits(work, channel, |wish| matches!(wish, Wish::ReadGroup { .. }))? {
+        true => Ok(OtherSide::MayBeHere),
+        false => Ok(OtherSide::Missing),
     }
 }
 

@@ -70,7 +70,10 @@ impl World {
                 return Err(Violation::Stuck(what));
             }
         }
-        let people = devices.iter().map(|client| (*client, self.clients[*client].person));
+        let people = devices.iter().map(|client| {
+            let person = self.people.get(self.clients[*client].person);
+            (*client, person.map_or("", String::as_str))
+        });
         check::complete(&self.ledger, &people.collect(), &self.turned_away, invitations)?;
         // What a relay that was put back has lost, not everybody has seen.
         if self.put_back.is_none() {

@@ -145,7 +145,8 @@ impl World {
         }
         let forgery = self.forge(client, &loot, trick, seed)?;
         self.append(&loot, &forgery)?;
-        self.harmed(channel, trick);
+        let idle = trick == Trick::Rewrapped && loot.is_idle(&forgery);
+        self.harmed(channel, trick, if idle { &[] } else { trick.codes() });
         Some(())
     }
 
@@ -273,7 +274,7 @@ impl World {
         self.leave_seat(&burglary);
         let (appended, forgery) = appended?;
         if is_first {
-            self.harmed(loot.channel, trick);
+            self.harmed(loot.channel, trick, trick.codes());
         }
         let rest = match forgery.next_keys {
             Some(keys) => {
@@ -379,13 +380,13 @@ impl World {
     }
 
     /// Honest members of this group have something to notice.
-    fn harmed(&mut self, channel: ChannelId, trick: Trick) {
+    fn harmed(&mut self, channel: ChannelId, trick: Trick, codes: &'static [&'static str]) {
         if trick == Trick::Half {
             self.ledger.parted.entry(channel).or_insert(self.now);
         }
         let at = self.now;
         self.note(|| format!("the hostile member: {}", trick.name()));
-        self.ledger.harms.push(Harm { channel, at, codes: trick.codes() });
+        self.ledger.harms.push(Harm { channel, at, codes });
     }
 }
 

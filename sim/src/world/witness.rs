@@ -275,13 +275,16 @@ impl World {
     /// Whether a device that is one no more drew new keys for its person's inbox: it may have had the relay
     /// take them before the others heard of them (spec: T-5). And who was linked by a device that is one no
     /// more may not have come in before somebody drew new keys: who linked it withdraws it then (spec:
-    /// IDN-063), and nobody else knows of it.
+    /// IDN-063), and nobody else knows of it. Nor does a device hear of the keys that another one drew which a
+    /// relay had led out of the own group by then (spec: T-11).
     fn has_lost_its_inbox(&self, client: usize) -> bool {
         let is_out = |device: usize| self.clients[device].standing == Standing::Out;
         let person = self.clients[client].person;
         let mut drew = self.drew_keys.iter().filter(|by| self.clients[**by].person == person);
         let linker_is_out = self.linked_by.get(&client).is_some_and(|by| is_out(*by));
-        drew.any(|by| linker_is_out || is_out(*by))
+        let was_elsewhere = self.was_put_back() || self.clients[client].deception.was_elsewhere;
+        let led_away = was_elsewhere && self.stuck.contains(&(client, None));
+        drew.any(|by| linker_is_out || is_out(*by) || led_away && *by != client)
     }
 
     /// Whether another device of the same person does not have this one in its list: it was revoked,

@@ -85,6 +85,11 @@ pub(crate) fn is_shared(
     Ok(record.devices.iter().any(|device| device != inviter))
 }
 
+/// Whether a device of the contact that is not gone was heard in a group.
+pub(crate) fn is_heard(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
+    Ok(!heard_in(work, channel)?.devices.is_empty())
+}
+
 /// Nothing more is heard in a group, and it is not told apart from others any more.
 pub(crate) fn forget(work: &Work<'_>, channel: &ChannelId) {
     work.tx.remove(Table::Profile, &heard_key(channel));

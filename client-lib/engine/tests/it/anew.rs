@@ -189,17 +189,21 @@ fn an_item_that_is_taken_late_opens_no_group_that_was_given_up() {
     for anew in [false, true] {
         let mut world = World::new(1);
         let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
-        crate::devices::link(&mut world, bob);
+        let phone = crate::devices::link(&mut world, bob);
         world.pass(60_000);
         let link = world.link(bob, LinkUse::Lasting);
-        let mut sent = 0;
+        let fresh = world.link(bob, LinkUse::Single);
+        // Nobody is heard in the group before it is given up.
+        [bob, phone].into_iter().for_each(|his| world.set_online(his, false));
+        // One of the two items is refused, twice, before the other one is taken.
+        let (mut first, mut refusals) = (None, 0);
         world.set_tamper(move |mut frame| {
-            if matches!(frame.answer, Answer::InboxSent { .. }) {
-                sent += 1;
-                match sent {
-                    1 => frame.answer = Answer::Refused(Refusal::from(Code::Denied)),
-                    2 if anew => frame.answer = Answer::Refused(Refusal::from(Code::Busy)),
-                    _ => {}
+            if let Answer::InboxSent { item, .. } = &frame.answer {
+                if *first.get_or_insert(*item) == *item {
+                    refusals += 1;
+                    frame.answer = Answer::Refused(Refusal::from(Code::Denied));
+                } else if anew || refusals < 2 {
+                    frame.answer = Answer::Refused(Refusal::from(Code::Busy));
                 }
             }
             Some(frame)
@@ -207,12 +211,12 @@ fn an_item_that_is_taken_late_opens_no_group_that_was_given_up() {
         let add_contact = Command::AddContact { link };
         let Reply::Chat(chat) = world.ask(alice, add_contact.clone()) else { panic!() };
         if !anew {
-            world.pass(3_000);
+            world.pass(30_000);
             assert_eq!(world.chats(alice)[0].state, ChatState::Stuck);
         }
         world.set_tamper(Some);
-        let fresh = world.link(bob, LinkUse::Single);
         add(&mut world, alice, fresh).unwrap();
+        [bob, phone].into_iter().for_each(|his| world.set_online(his, true));
         world.pass(120_000);
         world.say(alice, chat.number, "two");
         world.pass(120_000);

@@ -5,8 +5,9 @@ use std::{
     rc::Rc,
 };
 
-use hushwire_engine::command::{
-    ChatState, Command, CommandError, LinkInfo, LinkState, LinkUse, Reply, SecretText,
+use hushwire_engine::{
+    command::{ChatState, Command, CommandError, LinkInfo, LinkState, LinkUse, Reply, SecretText},
+    event::Event,
 };
 use hushwire_wire::message::Answer;
 
@@ -131,4 +132,36 @@ fn a_link_whose_device_list_comes_later_than_its_card_leads_there() {
     world.pass(120_000);
     assert_eq!(world.chats(carol)[0].state, ChatState::Open);
     assert_eq!(left.get(), 0);
+}
+
+#[test]
+fn who_came_in_by_a_link_that_is_gone_since_is_not_given_up() {
+    // spec: IDN-060
+    let mut world = World::new(1);
+    let (alice, bob) = (world.person("Alice", 0), world.person("Bob", 0));
+    let link = make(&mut world, bob, None);
+    // The relay takes the invitation, and its receipt is lost.
+    world.set_tamper(|frame| (!matches!(frame.answer, Answer::InboxSent { .. })).then_some(frame));
+    let Reply::Chat(chat) = world.ask(alice, Command::AddContact { link: link.text }) else {
+        panic!()
+    };
+    world.say(alice, chat.number, "to whom it may concern");
+    world.pass(1_000);
+    world.set_online(alice, false);
+    world.set_tamper(Some);
+    world.pass(10_000);
+    assert_eq!(world.chats(bob)[0].state, ChatState::Open);
+    assert_eq!(world.chats(alice)[0].state, ChatState::Opening);
+    world.ask(bob, Command::RevokeLink(link.number));
+    world.settle();
+    world.events(alice);
+    world.set_online(alice, true);
+    world.pass(60_000);
+    assert_eq!(world.chats(alice)[0].state, ChatState::Open);
+    let his = world.chats(bob)[0].number;
+    assert_eq!(world.texts(bob, his), ["to whom it may concern"]);
+    let warned = |event: &Event| matches!(event, Event::Warning(_) | Event::ContactFailed { .. });
+    assert!(!world.events(alice).iter().any(warned));
+    let Reply::Status(status) = world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
 }
