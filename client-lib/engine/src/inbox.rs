@@ -252,10 +252,10 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     devices::tell_again(work)?;
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
-    let told = record.keys_untold.then(|| record.old_seal_keys.pop()).flatten();
-    record.old_seal_keys.retain(|old| old.until_ms > work.now.0);
     // What the others know last stays until they know the next.
-    record.old_seal_keys.extend(told);
+    let told = record.told_before()?.filter(|_| record.keys_untold);
+    let mut place = 0..;
+    record.old_seal_keys.retain(|old| place.next() == told || old.until_ms > work.now.0);
     if record.old_seal_keys.len() < held {
         work.tx.save(InboxRecord::KEY, &record)?;
     }
@@ -480,10 +480,11 @@ fn link_card(work: &mut Work<'_>, link: &LinkRecord) -> Result<Vec<u8>, StoreErr
 }
 
 impl InboxRecord {
-    /// The owner key, once a rotation that is under way is done.
+    /// The owner key, once the rotations that are under way are done.
     pub(crate) fn coming_owner_key(&self) -> &SecretBytes {
-        match &self.next_owner_key {
-            Some(next) if !self.rotation_unsure => next,
+        match (&self.later_owner_key, &self.next_owner_key) {
+            (Some(later), _) => later,
+            (None, Some(next)) if !self.rotation_unsure => next,
             _ => &self.owner_key,
         }
     }

@@ -129,6 +129,7 @@ fn make_inbox(
         shelf_key: SecretBytes::new(&work.random::<32>()),
         own_capability: own_capability.clone(),
         next_owner_key: None,
+        later_owner_key: None,
         rotation_unsure: false,
         earlier_owner_keys: Vec::new(),
         earlier_shelf_keys: Vec::new(),

@@ -24,7 +24,7 @@ use crate::{
     record::{GroupState, InboxRecord, OldSealKey, OldShelfKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
-    wish::{self, Desk, Step},
+    wish::{self, AtInbox, Desk, Step},
     work::Work,
 };
 
@@ -130,12 +130,19 @@ pub(crate) fn renew_keys(work: &mut Work<'_>, replaced: Replaced) -> Result<(), 
     record.unheard = unheard;
     let old = capabilities::id_of(&record.own_capability)?;
     let seal_key = SecretBytes::new(InboxKey::generate(work.rng).expose());
-    replace_seal_key(work, &mut record, seal_key);
+    replace_seal_key(work, &mut record, seal_key)?;
     let shelf_key = SecretBytes::new(&work.random::<KEY_BYTES>());
     replace_shelf_key(work, &mut record, shelf_key);
     record.own_capability = SecretBytes::new(&work.random::<KEY_BYTES>());
-    record.next_owner_key = Some(SecretBytes::new(&work.random::<KEY_BYTES>()));
-    record.rotation_unsure = false;
+    let owner_key = SecretBytes::new(&work.random::<KEY_BYTES>());
+    // The relay may have taken the one that waits (spec: IDN-083).
+    let follows = record.next_owner_key.is_some();
+    if follows {
+        record.later_owner_key = Some(owner_key);
+    } else {
+        record.next_owner_key = Some(owner_key);
+        record.rotation_unsure = false;
+    }
     record.clear_shelf();
     record.keys_untold = true;
     let secret = record.own_capability.clone();
@@ -144,7 +151,11 @@ pub(crate) fn renew_keys(work: &mut Work<'_>, replaced: Replaced) -> Result<(), 
         Replaced::StaysAWhile => capabilities::keep_a_while(work, &mut record, old),
     };
     work.tx.save(InboxRecord::KEY, &record)?;
-    work.wish(Wish::RotateInbox)?;
+    if !follows {
+        // What waits was for one that another device's has overtaken.
+        wish::rotations(work)?.into_iter().for_each(|number| work.settle(number));
+        work.wish(Wish::RotateInbox)?;
+    }
     if reads {
         let channel = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
         wish::read_to_end(work, &channel)?;
@@ -157,14 +168,18 @@ pub(crate) fn renew_keys(work: &mut Work<'_>, replaced: Replaced) -> Result<(), 
     contacts::renew_given(work)
 }
 
-/// The old key stays until what was sealed to it has come (spec: IDN-062). One that the others were not
-/// told of stands in front of the one that they know (spec: CLI-159).
-fn replace_seal_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes) {
-    let until = old_key_end(work.now);
+/// The old key stays until what was sealed to it has come (spec: IDN-062). The others know it by the owner key
+/// that it was told with, if they were told of it (spec: CLI-159).
+fn replace_seal_key(
+    work: &Work<'_>,
+    record: &mut InboxRecord,
+    key: SecretBytes,
+) -> Result<(), StoreError> {
+    let until_ms = old_key_end(work.now).0;
+    let told_with = if record.keys_untold { None } else { Some(record.public_owner_key()?) };
     let key = core::mem::replace(&mut record.seal_key, key);
-    let untold = usize::from(record.keys_untold);
-    let place = record.old_seal_keys.len().saturating_sub(untold);
-    record.old_seal_keys.insert(place, OldSealKey { key, until_ms: until.0 });
+    record.old_seal_keys.push(OldSealKey { key, told_with, until_ms });
+    Ok(())
 }
 
 /// The old key stays for a while: other own devices seal key packages under it until they hear of the new
@@ -245,7 +260,12 @@ pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
     let Some(next) = record.next_owner_key.take() else { return Ok(()) };
     let earlier = core::mem::replace(&mut record.owner_key, next);
     record.keep_owner_key(earlier);
+    record.next_owner_key = record.later_owner_key.take();
     work.tx.save(InboxRecord::KEY, &record)?;
+    if record.next_owner_key.is_some() {
+        // The wish for the one that was taken is settled with this.
+        work.wish(Wish::RotateInbox)?;
+    }
     taken(work)
 }
 
@@ -279,7 +299,11 @@ pub(crate) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
     if let Some(earlier) = record.next_owner_key.take() {
         record.keep_owner_key(earlier);
     }
+    record.next_owner_key = record.later_owner_key.take();
     work.tx.save(InboxRecord::KEY, &record)?;
+    if record.next_owner_key.is_some() {
+        AtInbox::waiting(work)?.wish(work, Wish::RotateInbox)?;
+    }
     taken(work)
 }
 
@@ -336,7 +360,8 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
         SecretBytes::new(keys.capability.expose()),
     ];
     let mut record = inbox::required(work)?;
-    let next = record.next_owner_key.take();
+    let next = record.later_owner_key.take().or_else(|| record.next_owner_key.take());
+    record.next_owner_key = None;
     // Both put the same key in place again (spec: CLI-181).
     let lost = next.as_ref().is_some_and(|next| next.expose() != owner.expose());
     let known = next.is_some() || has_owner_key(&record, owner);
@@ -348,8 +373,8 @@ pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Store
         return Ok(());
     }
     let replaced = core::mem::replace(&mut record.own_capability, capability.clone());
+    replace_seal_key(work, &mut record, seal.clone())?;
     record.take_owner_key(owner.clone());
-    replace_seal_key(work, &mut record, seal.clone());
     replace_shelf_key(work, &mut record, shelf.clone());
     record.clear_shelf();
     let drawn = capabilities::id_of(&replaced)?;

@@ -425,6 +425,11 @@ pub(crate) fn of_person(
     })
 }
 
+/// Wishes to have the inbox take another owner key.
+pub(crate) fn rotations(work: &Work<'_>) -> Result<Vec<WishNumber>, StoreError> {
+    all_of(work, |wish| matches!(wish, Wish::RotateInbox))
+}
+
 /// Wishes to make a capability known.
 pub(crate) fn puts_of(
     work: &Work<'_>,
@@ -480,6 +485,7 @@ pub(crate) fn removes(
 /// What waits to be at the own inbox, or not to be there.
 #[derive(Default)]
 pub(crate) struct AtInbox {
+    rotation: bool,
     list: bool,
     capabilities: BTreeSet<CapabilityId>,
     revoked: BTreeSet<CapabilityId>,
@@ -501,6 +507,7 @@ impl AtInbox {
 
     fn is_new(&mut self, wish: &Wish) -> Result<bool, StoreError> {
         Ok(match wish {
+            Wish::RotateInbox => !core::mem::replace(&mut self.rotation, true),
             Wish::PutDeviceList => !core::mem::replace(&mut self.list, true),
             Wish::PutCapability { secret, .. } => {
                 self.capabilities.insert(capabilities::id_of(secret)?)

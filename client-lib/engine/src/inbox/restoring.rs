@@ -54,6 +54,23 @@ impl InboxRecord {
         earlier.unwrap_or(&self.owner_key)
     }
 
+    /// The present owner key, as the relay knows it.
+    pub(crate) fn public_owner_key(&self) -> Result<PublicKey, StoreError> {
+        let seed = self.owner_key.array().ok_or(StoreError::Damaged)?;
+        Ok(transcript::public_key(&SigningKey::from_bytes(&seed)))
+    }
+
+    /// Which of the inbox keys before the present one the other own devices know, as far as they were not
+    /// told of the present one: what they heard of with the owner key that the relay has, and else last
+    /// (spec: CLI-159).
+    pub(crate) fn told_before(&self) -> Result<Option<usize>, StoreError> {
+        let owner = self.public_owner_key()?;
+        let keys = &self.old_seal_keys;
+        let with_it = keys.iter().rposition(|old| old.told_with.as_ref() == Some(&owner));
+        let last = || keys.iter().rposition(|old| old.told_with.is_some());
+        Ok(with_it.or_else(last).or_else(|| keys.len().checked_sub(1)))
+    }
+
     fn next_way(&self) -> Way {
         let latest = match self.way {
             Way::Present => self.earlier_owner_keys.len(),
@@ -99,7 +116,7 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
         record.keep_owner_key(present);
     } else {
         record.next_owner_key = Some(present);
-        work.wish(Wish::RotateInbox)?;
+        AtInbox::waiting(work)?.wish(work, Wish::RotateInbox)?;
     }
     work.tx.save(InboxRecord::KEY, &record)?;
     super::rolled_back(work)
@@ -124,7 +141,7 @@ pub(crate) fn waits_for_own_group(
 /// (spec: CLI-159).
 pub(crate) fn told_key(work: &Work<'_>) -> Result<InboxKey, StoreError> {
     let record = required(work)?;
-    let before = record.old_seal_keys.last();
+    let before = record.told_before()?.and_then(|place| record.old_seal_keys.get(place));
     match before.filter(|_| record.keys_untold && record.next_owner_key.is_some()) {
         Some(before) => before.key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged),
         None => record.inbox_key(),
@@ -162,14 +179,26 @@ mod tests {
             let present = |work: &Work<'_>| *required(work).unwrap().inbox_key().unwrap().expose();
             let known = present(work);
             assert_eq!(told(work), known);
+            let owner = |work: &Work<'_>| required(work).unwrap().public_owner_key().unwrap();
+            let renew = |work: &mut Work<'_>| {
+                revoking::renew_keys(work, revoking::Replaced::Ends).unwrap();
+            };
+            let first = owner(work);
             // Twice, before the others hear of the first.
             for _ in 0..2 {
-                revoking::renew_keys(work, revoking::Replaced::Ends).unwrap();
+                renew(work);
                 assert_ne!(present(work), known);
                 assert_eq!(told(work), known);
             }
             revoking::rotated(work).unwrap();
+            assert_eq!(told(work), known);
+            revoking::rotated(work).unwrap();
             assert_eq!(told(work), present(work));
+            // Where the relay forgets that, others did not hear of it either.
+            renew(work);
+            assert_ne!(told(work), known);
+            opened(work, &first).unwrap();
+            assert_eq!(told(work), known);
         });
     }
 

@@ -153,6 +153,7 @@ fn become_device(
         shelf_key: SecretBytes::new(secrets.shelf_key.expose()),
         own_capability: SecretBytes::new(own.capability),
         next_owner_key: None,
+        later_owner_key: None,
         rotation_unsure: false,
         earlier_owner_keys: Vec::new(),
         earlier_shelf_keys: Vec::new(),

@@ -58,6 +58,9 @@ pub(crate) struct InboxRecord {
     /// The owner key that a rotation under way brings; the relay may have it already.
     #[serde(default)]
     pub(crate) next_owner_key: Option<SecretBytes>,
+    /// The owner key that follows it: it was drawn while the relay might have taken that one already.
+    #[serde(default)]
+    pub(crate) later_owner_key: Option<SecretBytes>,
     /// The relay refused the owner key while a rotation was under way: the next one, tried now, may
     /// be in its place, or another device's.
     #[serde(default)]
@@ -157,6 +160,9 @@ pub(crate) struct OldCapability {
 #[derive(Serialize, Deserialize)]
 pub(crate) struct OldSealKey {
     pub(crate) key: SecretBytes,
+    /// The owner key with which other own devices were told of it; none: they were not.
+    #[serde(with = "id::option", default)]
+    pub(crate) told_with: Option<PublicKey>,
     /// It is deleted when the inbox was read to its end after this time.
     pub(crate) until_ms: u64,
 }

@@ -285,6 +285,42 @@ fn a_device_that_rotates_too_late_rotates_again() {
 }
 
 #[test]
+fn who_revokes_twice_keeps_its_inbox_whatever_the_relay_has_taken_between() {
+    // spec: IDN-083
+    for lost in [false, true] {
+        let mut world = World::new(1);
+        let alice = world.person("Alice", 0);
+        let gone = [link(&mut world, alice), link(&mut world, alice)];
+        let phone = link(&mut world, alice);
+        let numbers = gone.map(|device| number_of(&mut world, alice, device));
+        // The relay takes what the first revocation has drawn, and its answer comes late, or never.
+        let held = Rc::new(Cell::new(0));
+        let count = held.clone();
+        world.set_tamper(move |frame| {
+            let holds = matches!(frame.answer, Answer::Done);
+            count.set(count.get() + u32::from(holds));
+            (!holds).then_some(frame)
+        });
+        world.ask(alice, Command::DeviceRevoke(numbers[0]));
+        assert!(held.get() > 0);
+        if !lost {
+            world.set_tamper(Some);
+        }
+        world.ask(alice, Command::DeviceRevoke(numbers[1]));
+        world.set_online(alice, false);
+        world.set_tamper(Some);
+        world.set_online(alice, true);
+        world.pass(180_000);
+        assert_eq!(devices(&mut world, phone).len(), 2);
+        assert_reachable(&mut world, &[alice, phone]);
+        for who in [alice, phone] {
+            let warned = |event: &Event| matches!(event, Event::Warning(_));
+            assert!(!world.events(who).iter().any(warned));
+        }
+    }
+}
+
+#[test]
 fn a_revoked_device_is_told_so_and_changes_nothing() {
     // spec: IDN-070
     for asks_before_it_knows in [false, true] {
