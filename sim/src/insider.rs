@@ -68,6 +68,8 @@ struct ChatRow {
 #[derive(Deserialize)]
 struct StateRow {
     state: String,
+    /// Whether it does not know yet whether others went on with it.
+    unsettled: Option<IgnoredAny>,
 }
 
 /// A group of a direct chat, as a device has it.
@@ -192,6 +194,14 @@ pub(crate) fn card_of(store: &SimStore, person: &Fingerprint) -> Option<ContactC
 pub(crate) fn is_stuck(store: &SimStore, channel: &ChannelId) -> bool {
     let row: Option<StateRow> = record(store, Table::Group, channel.as_bytes());
     row.is_some_and(|row| row.state == "Stuck")
+}
+
+/// Whether a device does not know yet whether anybody went on with it in a group (spec: CLI-191).
+pub(crate) fn is_unsettled(store: &SimStore, chat: ChatNumber) -> bool {
+    channels(store).into_iter().any(|channel| {
+        let row: Option<StateRow> = record(store, Table::Group, channel.as_bytes());
+        row.is_some_and(|row| row.unsettled.is_some()) && chat_of(store, &channel) == Some(chat)
+    })
 }
 
 /// Whether a device is in a group, and goes on there.

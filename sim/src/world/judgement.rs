@@ -58,7 +58,7 @@ impl World {
                     let what = format!("device {client}, chat {} ({})", key.0, chat.name);
                     return Err(Violation::Stuck(format!("{what}, {helper:?} could help")));
                 }
-                if chat.state == ChatState::Open {
+                if chat.state == ChatState::Open && !lost.contains(&key) {
                     self.is_where_the_others_are(client, &chat, &key, &mut epochs)?;
                 }
             }
@@ -276,10 +276,15 @@ impl World {
             && (lost.next().is_some() || own.copied().any(|own| self.stuck.contains(&(own, None))))
     }
 
-    /// The chats in which a device is stuck and nobody can help.
+    /// The chats in which a device is stuck, or stays behind a fork alone, and nobody can help: its person
+    /// left or was removed where the others are.
     fn lost_chats(&mut self, client: usize, devices: &BTreeSet<usize>) -> BTreeSet<ChatKey> {
         let chats = self.chats(client).into_iter();
-        let stuck: Vec<ChatInfo> = chats.filter(|chat| chat.state == ChatState::Stuck).collect();
+        let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
+        let is_alone =
+            |chat: &ChatInfo| store.is_some_and(|store| insider::is_unsettled(store, chat.number));
+        let stuck = chats.filter(|chat| chat.state == ChatState::Stuck || is_alone(chat));
+        let stuck: Vec<ChatInfo> = stuck.collect();
         let keys = stuck.iter().filter_map(|chat| self.key(client, chat));
         let keys: Vec<ChatKey> = keys.collect();
         keys.into_iter().filter(|key| self.helper(client, key, devices).is_none()).collect()
