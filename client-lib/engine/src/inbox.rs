@@ -135,12 +135,17 @@ pub(crate) fn not_created(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.save(InboxRecord::KEY, &record)
 }
 
+/// Whether the inbox would be opened by another key by now: keys came from another own device while the
+/// answer was on its way. What it says of the key before says nothing of the relay (spec: CLI-181).
+pub(crate) fn is_overtaken(work: &Work<'_>, owner_key: &PublicKey) -> Result<bool, StoreError> {
+    Ok(transcript::public_key(&required(work)?.owner_key()?) != *owner_key)
+}
+
 /// The relay does not let this device open the inbox by this key: another way is tried, and the person
 /// told once it has lasted. A device that was away while another one was revoked learns the new owner
 /// key from the group of its devices (spec: CLI-144).
 pub(crate) fn denied(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
-    if transcript::public_key(&required(work)?.owner_key()?) != *owner_key {
-        // By now it has another one.
+    if is_overtaken(work, owner_key)? {
         return Ok(());
     }
     restoring::try_next_way(work)?;

@@ -229,6 +229,10 @@ impl<S: Store> Engine<S> {
             }
             answer => return self.not_expected(number, &answer),
         };
+        if self.transact(|work| inbox::is_overtaken(work, owner_key))? {
+            self.close_inbox();
+            return Ok(());
+        }
         let now = self.now();
         let places = self.transact(|work| inbox::opened(work, owner_key, slot, end))?;
         if let Some(live) = &mut self.inbox {

@@ -94,8 +94,7 @@ pub(super) fn try_next_way(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.save(InboxRecord::KEY, &record)
 }
 
-/// The inbox opened by an owner key. By an earlier one it gets the present one again. Which one it was
-/// decides, not which one would be tried now: new ones may have come while the answer was on its way.
+/// The inbox opened by the owner key that was tried. By an earlier one it gets the present one again.
 pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
     let mut record = required(work)?;
     record.way = Way::Present;

@@ -4,6 +4,7 @@ use hushwire_engine::{
     command::{Command, LinkNumber, LinkUse, Reply, ThisDevice},
     event::{Event, Warning},
 };
+use hushwire_wire::message::Answer;
 
 use crate::{
     devices::{assert_reachable, devices, link},
@@ -55,6 +56,25 @@ fn an_inbox_whose_relay_forgot_new_keys_has_them_again() {
             assert!(!denied(&mut world, who), "{who:?}");
         }
     }
+}
+
+#[test]
+fn an_answer_about_a_key_that_another_has_replaced_is_no_sign_of_an_old_copy() {
+    // spec: CLI-181
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let laptop = link(&mut world, alice);
+    world.set_online(laptop, false);
+    world.hold(laptop, |answer| matches!(answer, Answer::InboxOpened { .. }));
+    world.set_online(laptop, true);
+    world.pass(60_000);
+    world.ask(alice, Command::RefreshKeys);
+    world.pass(8_000);
+    assert!(world.release() > 0);
+    world.pass(240_000);
+    assert_eq!(warnings(&mut world, laptop), 0);
+    assert_eq!(world.inbox_keys(laptop), world.inbox_keys(alice));
+    assert_reachable(&mut world, &[alice, laptop]);
 }
 
 #[test]

@@ -32,6 +32,7 @@ pub(crate) mod ages;
 mod doings;
 pub(crate) mod door;
 pub(crate) mod insider;
+mod late;
 pub(crate) mod past;
 pub(crate) mod puppet;
 mod relay;
@@ -52,6 +53,7 @@ pub(crate) struct World {
     people: Vec<Person>,
     relays: Vec<Relay>,
     tamper: Tamper,
+    late: late::Late,
     witness: witness::Witness,
 }
 
@@ -132,6 +134,7 @@ impl World {
             people: Vec::new(),
             relays,
             tamper: Box::new(Some),
+            late: Default::default(),
             witness: Default::default(),
         }
     }
@@ -500,7 +503,8 @@ impl World {
                 self.crash(who);
                 return true;
             }
-            let Some(mut answer) = (self.tamper)(answer) else { continue };
+            let Some(answer) = (self.tamper)(answer) else { continue };
+            let Some(mut answer) = self.late.keep(who, session, answer) else { continue };
             if self.people[who.0].barred && matches!(answer.answer, Answer::ChannelOpened(_)) {
                 answer.answer = Answer::Refused(Refusal::from(Code::Denied));
             }
