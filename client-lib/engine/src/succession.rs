@@ -40,7 +40,7 @@ pub(crate) use self::{
         standing, was_in,
     },
     former::{is_former, left_behind, retire, tend},
-    offering::{link_is_there, offer, offer_target, offered, tell_again},
+    offering::{link_is_there, link_over, offer, offer_target, offered, tell_again},
     telling::{tell, tell_later},
 };
 use self::{

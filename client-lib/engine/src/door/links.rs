@@ -157,10 +157,13 @@ const fn told_admission(admission: LinkAdmission) -> Admission {
     }
 }
 
-/// Whether the relay knows a link by which those come in who were in the group before.
-pub(crate) fn is_open_to_former(work: &Work<'_>, channel: &ChannelId) -> Result<bool, StoreError> {
-    let links = all(work, channel)?;
-    Ok(links.iter().any(|link| link.admission == LinkAdmission::Former && link.published))
+/// Whether the relay knows a link, and it is not over.
+pub(crate) fn is_open(
+    work: &Work<'_>,
+    channel: &ChannelId,
+    capability: &CapabilityId,
+) -> Result<bool, StoreError> {
+    Ok(load(work, channel, capability)?.is_some_and(|link| link.published && !link.is_over()))
 }
 
 /// The links of a group that are known, those that are over among them.
@@ -333,6 +336,7 @@ fn end(
     work.tx.save(&key(channel, capability), &record)?;
     work.effects.doors_clearer.insert(*channel);
     requests::link_over(work, channel, capability)?;
+    succession::link_over(work, channel, capability)?;
     if super::kept(work, channel)?.is_some() {
         let revoke = Wish::RevokeDoorLink { channel: *channel, capability: *capability };
         ask_anew(work, channel, revoke)?;

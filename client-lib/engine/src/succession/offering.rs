@@ -7,14 +7,14 @@ use hushwire_protocol::{
     succession::SuccessorOffer,
 };
 use hushwire_wire::{
-    id::ChannelId,
+    id::{CapabilityId, ChannelId},
     message::{Content, Request},
-    transcript::Operation,
+    transcript::{self, Operation},
 };
 
 use super::word::load;
 use crate::{
-    control, door, groups, log,
+    control, door, groups, log, outbox,
     record::{GroupState, Wish, WishNumber},
     store::StoreError,
     wish::{self, Ask, Desk, Progress, Step, Target},
@@ -120,16 +120,52 @@ fn say(
     control::send_one(work, before, vec![entry])
 }
 
+/// The link of the word by which this device offers a group; none: it offers none there.
+fn link_of(
+    work: &Work<'_>,
+    before: &ChannelId,
+    channel: &ChannelId,
+) -> Result<Option<CapabilityId>, StoreError> {
+    let record = load(work, before)?.filter(|record| record.channel == *channel);
+    let offer = record.map(|record| record.offer()).transpose()?.flatten();
+    Ok(offer.map(|offer| transcript::capability_id(&offer.secret.capability())))
+}
+
 /// What an offer needs: the channel of the group before, once members can come in.
 pub(crate) fn offer_target(
     work: &Work<'_>,
     before: &ChannelId,
     channel: &ChannelId,
 ) -> Result<Target, StoreError> {
-    match door::links::is_open_to_former(work, channel)? {
-        true => groups::channel_target(work, before),
-        false => Ok(Target::Nothing),
+    if let Some(link) = link_of(work, before, channel)?
+        && !door::links::is_open(work, channel, &link)?
+    {
+        return Ok(Target::Nothing);
     }
+    groups::channel_target(work, before)
+}
+
+/// A link is over: a group that would be offered by it is offered no more (spec: CLI-202).
+pub(crate) fn link_over(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    link: &CapabilityId,
+) -> Result<(), StoreError> {
+    for number in wish::offers_of(work, channel)? {
+        let Some(Wish::OfferSuccessor { before, said, .. }) = wish::load(work, number)? else {
+            continue;
+        };
+        if link_of(work, &before, channel)?.as_ref() != Some(link) {
+            continue;
+        }
+        work.settle(number);
+        if let Some(said) = said
+            && !outbox::is_sealed(work, said)?
+        {
+            work.settle(said);
+        }
+    }
+    Ok(())
 }
 
 /// Whoever has left a group, or formed it anew again, offers it to nobody any more.

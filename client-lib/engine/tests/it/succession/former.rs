@@ -142,6 +142,39 @@ fn who_leaves_what_it_formed_offers_it_to_nobody() {
 }
 
 #[test]
+fn what_a_revoked_link_led_to_is_offered_to_nobody() {
+    // spec: CLI-202
+    // The link is revoked before the relay knows it, with another one made in its place, or when the
+    // relay knows it and the group before cannot be written to.
+    for (published, another) in [(false, false), (false, true), (true, false)] {
+        let mut crew = crew();
+        let (alice, bob, chat) = (crew.people[ALICE], crew.people[BOB], crew.chats[ALICE]);
+        if published {
+            crew.world.set_tamper(without_entries);
+        } else {
+            crew.world.set_mute(alice, true);
+        }
+        let Reply::GroupLink(link) = crew.succeed(ALICE, &[]).unwrap() else { panic!() };
+        crew.world.pass(10_000);
+        crew.world.ask(alice, Command::GroupLinkRevoke { chat, link: link.number });
+        if another {
+            let admission = LinkAdmission::Former;
+            let terms = GroupLinkTerms { admission, uses: None, expires_in_ms: None };
+            crew.world.ask(alice, Command::GroupLinkMake { chat, terms });
+        }
+        crew.world.set_tamper(Some);
+        crew.world.set_mute(alice, false);
+        crew.world.restart(alice);
+        crew.world.pass(300_000);
+        let Reply::Status(status) = crew.world.ask(alice, Command::Status) else { panic!() };
+        assert_eq!(status.waiting, 0, "{published} {another}");
+        // Her contacts are invited.
+        assert_eq!(succeeded(&mut crew.world, bob), 1);
+        crew.assert_together("after");
+    }
+}
+
+#[test]
 fn a_device_that_is_linked_later_has_one_chat() {
     // spec: IDN-054, CLI-203
     let mut crew = crew();
