@@ -127,6 +127,8 @@ pub(crate) struct World {
     before_it: BTreeMap<String, String>,
     /// Devices that cannot go on in a chat, or in the group of their person's devices.
     stuck: BTreeSet<(usize, Option<ChatNumber>)>,
+    /// Members whose devices ask to be added again to a chat, where a person has to say so, and whom.
+    asked: BTreeSet<(usize, ChatNumber, String)>,
     /// Devices that were told that they do not follow an invitation.
     turned_away: BTreeSet<usize>,
     /// Who linked each device.
@@ -175,6 +177,7 @@ impl World {
             channels: BTreeMap::new(),
             before_it: BTreeMap::new(),
             stuck: BTreeSet::new(),
+            asked: BTreeSet::new(),
             turned_away: BTreeSet::new(),
             linked_by: BTreeMap::new(),
             drew_keys: BTreeSet::new(),

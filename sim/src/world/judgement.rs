@@ -162,14 +162,31 @@ impl World {
 
     /// Time for everything to come to rest. Where a clock was wrong, a word may want the person's of whose
     /// device is stuck for so long in a group that goes on elsewhere (spec: CLI-210, CLI-213): they go
-    /// along then. Nowhere else, for there a device follows by itself (spec: CLI-200).
+    /// along then. Nowhere else, for there a device follows by itself (spec: CLI-200). And people say that
+    /// somebody's device is added again, where they are asked (spec: LNK-092).
     pub(super) fn rest(&mut self, plan: &Plan) -> Result<(), Violation> {
         self.pass(plan, self.now.plus_ms(REST_MS))?;
         let skewed = self.clients.iter().any(|device| device.skewed);
-        if skewed && self.follow_where_stuck() {
+        let readmits = self.readmit_who_asks();
+        let follows = skewed && self.follow_where_stuck();
+        if readmits || follows {
             self.pass(plan, self.now.plus_ms(REST_MS))?;
         }
         Ok(())
+    }
+
+    /// Says whether anybody is added again.
+    fn readmit_who_asks(&mut self) -> bool {
+        let mut readmits = false;
+        for (client, chat, member) in core::mem::take(&mut self.asked) {
+            let person = self.people.iter().position(|person| *person == member);
+            if person == self.hostile || !self.is_honest(client) {
+                continue;
+            }
+            let reply = self.ask(client, Command::Readmit { chat, member });
+            readmits |= matches!(reply, Some(Ok(_)));
+        }
+        readmits
     }
 
     /// Says whether anybody goes along.

@@ -162,6 +162,9 @@ impl World {
             Event::GroupStuck { chat, .. } => {
                 self.stuck.insert((client, chat));
             }
+            Event::ReadmissionAsked { chat, member } => {
+                self.asked.insert((client, chat, member));
+            }
             Event::OwnGroupFormedAnew => {
                 self.stuck.remove(&(client, None));
             }
