@@ -212,7 +212,8 @@ impl World {
     /// device's person in the group refuses (spec: LNK-090): so where a relay lost their addition, and where
     /// they were removed in the branch that is followed, and not in theirs. Where one lost, or denied, the
     /// epoch in which somebody told their card, whom the device knows by a used link alone, or by no card at
-    /// all, hears nothing of it (spec: INB-008).
+    /// all, hears nothing of it (spec: INB-008). And who is in a group that took the place of another one
+    /// alone, since the others never heard of it or a relay lost it, is helped by nobody who stayed in that.
     fn helper(&mut self, client: usize, key: &ChatKey, devices: &BTreeSet<usize>) -> Option<usize> {
         let Some(Reply::Contacts(contacts)) = self.look(client, Command::Contacts) else {
             return Some(client);
@@ -224,6 +225,11 @@ impl World {
         let may_be_lost = was_put_back || self.clients.iter().any(was_elsewhere);
         let card_may_be_lost = may_be_lost || self.relays_are == Relays::Liars;
         let removed = self.ledger.view(client, key).removed.clone();
+        let mut chats = self.chats(client);
+        chats.retain(|chat| self.key(client, chat).as_ref() == Some(key));
+        let stuck = chats.iter().find(|chat| chat.state == ChatState::Stuck);
+        let here = stuck.or(chats.first()).cloned();
+        let here = here.and_then(|chat| self.channel(client, &chat));
         let known = |person: &String| {
             let is_contact = contacts.iter().any(|contact| contact.fingerprint == *person);
             *person == own || is_contact && !(saw_other && removed.contains(person))
@@ -238,10 +244,20 @@ impl World {
                 && self.chats(other).into_iter().any(|chat| {
                     chat.state == ChatState::Open
                         && self.key(other, &chat).as_ref() == Some(key)
+                        && here.as_ref().is_none_or(|here| self.came_by(other, &chat, here))
                         && self.led_by(other, &chat).as_ref() != Some(&own)
                         && !((may_be_lost || out_there) && self.is_absent(other, &chat, &own))
                 })
         })
+    }
+
+    /// Whether a device's chat is in a group of this channel, or went on from there.
+    fn came_by(&mut self, client: usize, chat: &ChatInfo, channel: &str) -> bool {
+        let mut place = self.channel(client, chat);
+        while place.as_deref().is_some_and(|place| place != channel) {
+            place = place.and_then(|place| self.before_it.get(&place).cloned());
+        }
+        place.is_some()
     }
 
     /// Who has left a device in a branch into which they brought it: that one answers none of theirs
