@@ -5,10 +5,13 @@ use hushwire_wire::{frame::AnswerFrame, message::Answer};
 
 use super::{Who, World};
 
+/// Which answers are meant.
+type Wanted = fn(&Answer) -> bool;
+
 /// Which answers to a device are held back, and those that were.
 #[derive(Default)]
 pub(super) struct Late {
-    wanted: Option<(Who, fn(&Answer) -> bool)>,
+    wanted: Option<(Who, Wanted)>,
     held: Vec<(Who, SessionNumber, AnswerFrame)>,
 }
 
@@ -20,8 +23,7 @@ impl Late {
         session: SessionNumber,
         frame: AnswerFrame,
     ) -> Option<AnswerFrame> {
-        let holds =
-            |(whose, wanted): (Who, fn(&Answer) -> bool)| whose == who && wanted(&frame.answer);
+        let holds = |(whose, wanted): (Who, Wanted)| whose == who && wanted(&frame.answer);
         if !self.wanted.is_some_and(holds) {
             return Some(frame);
         }
@@ -32,7 +34,7 @@ impl Late {
 
 impl World {
     /// Holds back such answers to a device.
-    pub(crate) fn hold(&mut self, who: Who, wanted: fn(&Answer) -> bool) {
+    pub(crate) fn hold(&mut self, who: Who, wanted: Wanted) {
         self.late.wanted = Some((who, wanted));
     }
 
