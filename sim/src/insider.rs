@@ -204,6 +204,12 @@ pub(crate) fn is_unsettled(store: &SimStore, chat: ChatNumber) -> bool {
     })
 }
 
+/// Whether a device has asked to be out of a group.
+pub(crate) fn is_leaving(store: &SimStore, channel: &ChannelId) -> bool {
+    let row: Option<StateRow> = record(store, Table::Group, channel.as_bytes());
+    row.is_some_and(|row| row.state == "Leaving")
+}
+
 /// Whether a device is in a group, and goes on there.
 pub(crate) fn is_in(store: &SimStore, channel: &ChannelId) -> bool {
     let row: Option<StateRow> = record(store, Table::Group, channel.as_bytes());

@@ -14,6 +14,7 @@ use crate::{
     command::{ChatNumber, ChatState, CommandError, FailureReason},
     devices, groups, log, outbox, profile,
     record::{GroupState, PurposeRecord, SealedRecord, Wish, WishNumber},
+    refreshing,
     store::StoreError,
     wish::{self, Desk, Step},
     work::Work,
@@ -147,7 +148,7 @@ fn ask(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), StoreError> {
     }
     groups::set_state(work, channel, GroupState::Leaving)?;
     work.wish(Wish::Leave { channel: *channel })?;
-    Ok(())
+    refreshing::check_done(work)
 }
 
 /// Seals and appends the wish to leave; not in an epoch with a commit, which takes no messages: what this

@@ -228,7 +228,10 @@ pub(crate) fn left(work: &Work<'_>) -> Result<u64, StoreError> {
     let Some(refresh) = work.tx.load::<RefreshRecord>(KEY)? else { return Ok(0) };
     let mut left = 0u64;
     for channel in groups::channels(work)? {
-        left = left.saturating_add(u64::from(waits(work, &channel)?));
+        // Of a group that is being left nobody may be there who has to take note.
+        let group = groups::record(work, &channel)?;
+        let stays = group.is_some_and(|group| group.state != GroupState::Leaving);
+        left = left.saturating_add(u64::from(stays && waits(work, &channel)?));
     }
     let inbox = inbox::required(work)?;
     let keys = refresh.keys_due || inbox.next_owner_key.is_some() || inbox.keys_untold;

@@ -102,8 +102,9 @@ impl World {
         }
     }
 
-    /// What a device waits for; nothing, if that is for groups alone where it is stuck and no device of
-    /// somebody who keeps to the program goes on: of two groups of a direct chat the other one goes on.
+    /// What a device waits for; nothing, if that is for groups alone where it is stuck, or which it is
+    /// leaving, and no device of somebody who keeps to the program goes on: of two groups of a direct chat
+    /// the other one goes on.
     fn wishes(&self, client: usize) -> Option<Vec<String>> {
         let store =
             |client: usize| self.clients[client].engine.as_ref().map(|engine| engine.store());
@@ -113,7 +114,10 @@ impl World {
         };
         let Some(store) = store(client) else { return Some(Vec::new()) };
         let wishes = insider::wishes(store, |_| false);
-        let is_lost = |channel: &ChannelId| insider::is_stuck(store, channel) && !goes_on(channel);
+        let is_lost = |channel: &ChannelId| {
+            (insider::is_stuck(store, channel) || insider::is_leaving(store, channel))
+                && !goes_on(channel)
+        };
         let left = insider::wishes(store, is_lost);
         (wishes.is_empty() || !left.is_empty()).then_some(left)
     }

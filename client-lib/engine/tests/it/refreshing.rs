@@ -8,6 +8,7 @@ use hushwire_wire::{error::Code, id::ChannelId, message::Answer, transcript::Ope
 
 use crate::{
     devices::{assert_reachable, compare, confirm, devices, failures, link},
+    rejoining::crew,
     world::{Who, World},
 };
 
@@ -145,6 +146,25 @@ fn a_refresh_goes_on_after_a_crash_at_any_step() {
         let hers = world.chat(alice, "Carol").number;
         assert_eq!(world.texts(alice, hers), ["hello"], "{step}");
     }
+}
+
+#[test]
+fn a_group_that_is_being_left_is_not_waited_for() {
+    // spec: CLI-172
+    let mut crew = crew();
+    let [alice, bob, carol] = crew.people[..] else { panic!() };
+    let chat = crew.chats[1];
+    // Nobody is there to take note.
+    [alice, carol].into_iter().for_each(|other| crew.world.set_online(other, false));
+    crew.world.ask(bob, Command::GroupLeave(chat));
+    crew.world.pass(30_000);
+    crew.world.ask(bob, Command::RefreshKeys);
+    crew.world.pass(240_000);
+    assert_eq!((left(&mut crew.world, bob), refreshed(&mut crew.world, bob)), (0, 1));
+    [alice, carol].into_iter().for_each(|other| crew.world.set_online(other, true));
+    crew.world.pass(240_000);
+    let Reply::Status(status) = crew.world.ask(bob, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
 }
 
 #[test]
