@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capabilities::{self, Uses},
-    chats,
+    chats, clock,
     command::{ChatKind, ChatNumber, ChatState, CommandError, FailureReason, Reply, SecretText},
     control, devices, door,
     event::Event,
@@ -46,6 +46,9 @@ const ASKINGS_MAX: usize = 32;
 /// What a chat is called until the card of its link has come.
 const NAMELESS: &str = "group";
 const PREFIX: &[u8] = b"asked ";
+/// Askings that are over and still known (spec: LNK-108).
+const OVER_MAX: usize = 1_024;
+const OVER_PREFIX: &[u8] = b"asking over ";
 
 /// An asking that is under way. Key: `asked `, chat.
 #[derive(Serialize, Deserialize)]
@@ -69,8 +72,24 @@ impl Record for AskedRecord {
     const TABLE: Table = Table::Profile;
 }
 
+/// An asking that is over: what own devices tell of it again is passed over. Key: `asking over `, its
+/// capability.
+#[derive(Serialize, Deserialize)]
+struct OverRecord {
+    /// When it would have ended by itself.
+    until_ms: u64,
+}
+
+impl Record for OverRecord {
+    const TABLE: Table = Table::Profile;
+}
+
 fn key(chat: ChatNumber) -> Vec<u8> {
     [PREFIX, &by_number(chat.0)].concat()
+}
+
+fn over_key(capability: &CapabilityId) -> Vec<u8> {
+    [OVER_PREFIX, capability.as_bytes()].concat()
 }
 
 fn all(work: &Work<'_>) -> Result<Vec<Asking>, StoreError> {
@@ -350,13 +369,28 @@ fn over(work: &mut Work<'_>, chat: ChatNumber, state: ChatState) -> Result<(), S
     chats::set_state(work, chat, state)
 }
 
-/// An asking is over: nothing of it is under way any more.
+/// An asking is over: nothing of it is under way any more, and nothing makes it begin again.
 fn forget(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
+    if let Some(record) = work.tx.load::<AskedRecord>(&key(chat))? {
+        note_over(work, &record.capability()?, record.until_ms)?;
+    }
     work.tx.remove(Table::Profile, &key(chat));
     for number in wish::askings(work, chat)? {
         work.settle(number);
     }
     Ok(())
+}
+
+/// Notes that an asking is over, until it would have ended by itself. Of too many those that would have
+/// ended first are let go.
+fn note_over(work: &Work<'_>, capability: &CapabilityId, until_ms: u64) -> Result<(), StoreError> {
+    let mut known = work.tx.list::<OverRecord>(OVER_PREFIX, usize::MAX)?;
+    if known.len() >= OVER_MAX {
+        known.sort_by_key(|row| row.record.until_ms);
+        let spare = known.len().saturating_sub(OVER_MAX - 1);
+        known.iter().take(spare).for_each(|row| work.tx.remove(Table::Profile, &row.key));
+    }
+    work.tx.save(&over_key(capability), &OverRecord { until_ms })
 }
 
 // --- the answer -----------------------------------------------------------------------------
@@ -423,6 +457,11 @@ pub(crate) fn tend(work: &mut Work<'_>) -> Result<(), StoreError> {
             work.tx.save(&key(chat), &record)?;
         }
     }
+    for Keyed { key, record } in work.tx.list::<OverRecord>(OVER_PREFIX, usize::MAX)? {
+        if clock::is_over(work.now, record.until_ms, REQUEST_LIFE_MS) {
+            work.tx.remove(Table::Profile, &key);
+        }
+    }
     Ok(())
 }
 
@@ -474,8 +513,10 @@ pub(crate) fn take_asked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Stor
         before: None,
     };
     let capability = record.capability()?;
+    // A relay that was put back has it told again (spec: CLI-178).
+    let is_over = work.tx.load::<OverRecord>(&over_key(&capability))?.is_some();
     let known = all(work)?;
-    if known.len() >= ASKINGS_MAX {
+    if is_over || record.until_ms <= work.now.0 || known.len() >= ASKINGS_MAX {
         return Ok(());
     }
     for asking in &known {
@@ -498,6 +539,8 @@ pub(crate) fn take_asked(work: &mut Work<'_>, payload: &[u8]) -> Result<(), Stor
 /// Another own device is done with asking, without a group.
 pub(crate) fn take_over(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
     let Ok(over) = AskingOver::decode(payload) else { return Ok(()) };
+    // What is told again may come in another order.
+    note_over(work, &over.capability, work.now.plus_ms(REQUEST_LIFE_MS).0)?;
     for Asking { chat, record } in all(work)? {
         if record.capability()? == over.capability {
             forget(work, chat)?;

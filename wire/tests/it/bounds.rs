@@ -222,6 +222,7 @@ const OF_ONE_SIDE: &[(&str, &str, &str)] = &[
     ("request_items", "client-lib/engine/src/capabilities.rs", "REQUEST_ITEMS"),
     ("request_life_ms", "client-lib/engine/src/asking.rs", "REQUEST_LIFE_MS"),
     ("askings_max", "client-lib/engine/src/asking.rs", "ASKINGS_MAX"),
+    ("askings_over_max", "client-lib/engine/src/asking.rs", "OVER_MAX"),
     ("relays_brought_max", "client-lib/engine/src/joining/relays.rs", "RELAYS_MAX"),
     ("relays_brought_of_one_max", "client-lib/engine/src/joining/relays.rs", "RELAYS_OF_ONE_MAX"),
     ("frames_waiting_max", "client-lib/src/driver/connection.rs", "FRAMES_WAITING_MAX"),
