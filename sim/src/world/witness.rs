@@ -77,23 +77,22 @@ impl World {
                 self.compare(client, chat)
             }
             Event::MembersAdded { chat, members } => {
-                if let Some(key) = self.key_of(client, chat) {
-                    let view = self.ledger.view(client, &key);
-                    view.removed.retain(|gone| !members.contains(gone));
-                    // What waits is sealed with them in, and the person was told so (spec: CLI-163, CLI-180).
-                    let waits = |said: &&mut Said| {
-                        said.client == client && said.key == key && said.fate == Fate::Pending
-                    };
-                    for said in self.ledger.said.values_mut().filter(waits) {
-                        said.without.retain(|gone| !members.contains(gone));
-                    }
-                }
+                self.are_in(client, chat, &members);
                 self.compare(client, chat)
             }
             Event::GroupSucceeded { chat, .. } => {
                 self.stuck.remove(&(client, Some(chat)));
                 self.goes_on(client, chat);
                 self.chat_moved(client, chat);
+                // One own device leaves somebody out, and another one's later word does not: what waits is
+                // said where that leads (spec: CLI-203, GRP-143).
+                if let Some(Reply::Members(members)) =
+                    self.look(client, Command::GroupMembers(chat))
+                {
+                    let members: Vec<String> =
+                        members.into_iter().map(|member| member.fingerprint).collect();
+                    self.are_in(client, chat, &members);
+                }
                 self.compare(client, chat)
             }
             // It may be in again by now: what was said between is not for it.
@@ -120,6 +119,20 @@ impl World {
                 self.event_of_device(client, other);
                 Ok(())
             }
+        }
+    }
+
+    /// A device is told who is in a chat.
+    fn are_in(&mut self, client: usize, chat: ChatNumber, members: &[String]) {
+        let Some(key) = self.key_of(client, chat) else { return };
+        let view = self.ledger.view(client, &key);
+        view.removed.retain(|gone| !members.contains(gone));
+        // What waits is sealed with them in, and the person was told so (spec: CLI-163, CLI-180).
+        let waits = |said: &&mut Said| {
+            said.client == client && said.key == key && said.fate == Fate::Pending
+        };
+        for said in self.ledger.said.values_mut().filter(waits) {
+            said.without.retain(|gone| !members.contains(gone));
         }
     }
 
