@@ -16,9 +16,15 @@ use crate::seal::InboxKey;
 /// Length of a device id, in bytes.
 const DEVICE_ID_BYTES: usize = 16;
 
+/// Counts the keys of the own inbox: of two sets, those of the higher one are newer (spec: IDN-073).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InboxGeneration(pub u64);
+
 /// New keys of the own inbox: kind 21.
 #[derive(Debug)]
 pub struct InboxKeys {
+    /// Which keys of it.
+    pub generation: InboxGeneration,
     /// The owner key.
     pub owner: OwnerKeySeed,
     /// What items are sealed to.
@@ -32,7 +38,8 @@ pub struct InboxKeys {
 impl InboxKeys {
     /// The payload.
     pub fn to_payload(&self) -> Zeroizing<Vec<u8>> {
-        Writer::with_capacity(128)
+        Writer::with_capacity(136)
+            .integer(self.generation.0)
             .fixed(self.owner.expose())
             .fixed(self.inbox_key.expose())
             .fixed(self.shelf_key.expose())
@@ -47,6 +54,7 @@ impl InboxKeys {
     pub fn of_payload(payload: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(payload);
         let keys = Self {
+            generation: InboxGeneration(reader.integer()?),
             owner: OwnerKeySeed::from_bytes(reader.array()?),
             inbox_key: InboxKey::from_bytes(reader.array()?),
             shelf_key: ShelfKey::from_bytes(reader.array()?),
@@ -160,7 +168,7 @@ mod tests {
         }
         let made = CapabilityMade { device, capability: CapabilityId::from_bytes([3; 32]) };
         assert_eq!(CapabilityMade::of_payload(&made.to_payload()), Some(made));
-        let payload: Vec<u8> = (0..128).collect();
+        let payload: Vec<u8> = (0..136).collect();
         assert_eq!(*InboxKeys::of_payload(&payload).unwrap().to_payload(), payload);
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn take(
             }
             // Own devices speak in their own group only (spec: CNT-042).
             (kind, PurposeRecord::OwnDevices) if *sender == me => {
-                devices::take_state(work, kind, &entry.payload)?;
+                devices::take_state(work, &from.device(), kind, &entry.payload)?;
             }
             (
                 ControlKind::Door

@@ -24,7 +24,7 @@ use crate::{
     contacts, control,
     direct::{self, standing::Standing},
     event::Event,
-    groups, inbox,
+    groups, inbox, inbox_keys,
     linking::granted,
     links, log,
     profile::{self, SignedList},
@@ -186,6 +186,9 @@ pub(crate) fn forget_device(work: &mut Work<'_>, device: &DeviceId) -> Result<()
         return Ok(());
     }
     work.tx.save(&revoked_key(device), &RevokedRecord {})?;
+    let mut record = inbox::required(work)?;
+    record.seal_key_ends = true;
+    work.tx.save(InboxRecord::KEY, &record)?;
     // It had all that were own ones (spec: IDN-057).
     capabilities::end_earlier(work, |_| true)?;
     direct::standing::own_revoked(work, device)
@@ -454,7 +457,7 @@ pub(crate) fn own_group_moved(work: &mut Work<'_>, moved: &Moved) -> Result<(), 
         forget_device(work, &device)?;
     }
     if !gone.is_empty() {
-        revoking::tell_keys(work)?;
+        inbox_keys::tell(work)?;
     }
     work.event(Event::DevicesChanged)
 }

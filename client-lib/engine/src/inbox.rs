@@ -258,7 +258,7 @@ pub(crate) fn tend(work: &mut Work<'_>, clock: OwnClock) -> Result<(), StoreErro
     let mut record = required(work)?;
     let held = record.old_seal_keys.len();
     // What the others know last stays until they know the next.
-    let told = record.told_before()?.filter(|_| record.keys_untold);
+    let told = record.told_before()?;
     let mut place = 0..;
     record.old_seal_keys.retain(|old| place.next() == told || old.until_ms > work.now.0);
     if record.old_seal_keys.len() < held {

@@ -40,6 +40,7 @@ mod forks;
 mod groups;
 mod handled;
 mod inbox;
+mod inbox_keys;
 mod invitations;
 pub mod io;
 mod joining;

@@ -10,7 +10,12 @@ use hushwire_protocol::{
     },
     seal::InboxKey,
 };
-use hushwire_wire::id::{ChannelId, InboxId, SlotId};
+use hushwire_wire::{
+    SigningKey,
+    id::{ChannelId, InboxId, SlotId},
+    transcript,
+};
+use zeroize::Zeroizing;
 
 use crate::{
     capabilities::{self, Uses},
@@ -119,10 +124,12 @@ fn make_inbox(
 ) -> Result<(), CommandError> {
     let seal_key = InboxKey::generate(work.rng);
     let own_capability = SecretBytes::new(&work.random::<32>());
+    let owner_seed = Zeroizing::new(work.random::<32>());
+    let owner_key = transcript::public_key(&SigningKey::from_bytes(&owner_seed));
     let inbox = InboxRecord {
         relay: relay.to_string(),
         inbox: InboxId::from_bytes(work.random()),
-        owner_key: SecretBytes::new(&work.random::<32>()),
+        owner_key: SecretBytes::new(&*owner_seed),
         seal_key: SecretBytes::new(seal_key.expose()),
         old_seal_keys: Vec::new(),
         linked_ms: None,
@@ -139,6 +146,11 @@ fn make_inbox(
         shelf_stale: false,
         shelf_clearing: 0,
         keys_untold: false,
+        generation: 0,
+        told_owner: Some(owner_key),
+        generation_seen: 0,
+        revoked_owner_key: None,
+        seal_key_ends: false,
         unheard: Vec::new(),
         created: false,
         opened_ms: 0,

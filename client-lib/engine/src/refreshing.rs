@@ -14,7 +14,7 @@ use crate::{
     command::CommandError,
     control, devices,
     event::Event,
-    groups, inbox, links, log, profile,
+    groups, inbox, inbox_keys, links, log, profile,
     record::{
         Cause, GroupState, InboxRecord, PurposeRecord, Record, Refresh, Refreshing, Wish,
         WishNumber,
@@ -97,7 +97,7 @@ pub(crate) fn committed(work: &mut Work<'_>, channel: &ChannelId) -> Result<(), 
         let person = crate::contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
         control::send_card(work, channel, &person)?;
     }
-    revoking::tell_keys(work)?;
+    inbox_keys::tell(work)?;
     check_done(work)
 }
 

@@ -2,11 +2,8 @@
 //! everything that it knew (spec: IDN-057, IDN-058).
 
 use hushwire_protocol::{
-    content::{ControlEntry, ControlKind},
-    door::OwnerKeySeed,
     group::Member,
     identity::DeviceEntry,
-    own_devices::InboxKeys,
     seal::InboxKey,
 };
 use hushwire_wire::{
@@ -20,7 +17,7 @@ use crate::{
     capabilities::{self, Uses},
     clock,
     command::{CommandError, DeviceNumber},
-    contacts, control, devices, direct, groups, inbox, links, log, own_group, profile,
+    contacts, devices, direct, groups, inbox, inbox_keys, links, log, own_group, profile,
     record::{GroupState, InboxRecord, OldSealKey, OldShelfKey, SecretBytes, Wish, WishNumber},
     refreshing,
     store::StoreError,
@@ -170,7 +167,7 @@ pub(crate) fn renew_keys(work: &mut Work<'_>, replaced: Replaced) -> Result<(), 
 
 /// The old key stays until what was sealed to it has come (spec: IDN-062). The others know it by the owner key
 /// that it was told with, if they were told of it (spec: CLI-159).
-fn replace_seal_key(
+pub(crate) fn replace_seal_key(
     work: &Work<'_>,
     record: &mut InboxRecord,
     key: SecretBytes,
@@ -178,13 +175,14 @@ fn replace_seal_key(
     let until_ms = old_key_end(work.now).0;
     let told_with = if record.keys_untold { None } else { Some(record.public_owner_key()?) };
     let key = core::mem::replace(&mut record.seal_key, key);
-    record.old_seal_keys.push(OldSealKey { key, told_with, until_ms });
+    let ends = core::mem::take(&mut record.seal_key_ends);
+    record.old_seal_keys.push(OldSealKey { key, told_with, ends, until_ms });
     Ok(())
 }
 
 /// The old key stays for a while: other own devices seal key packages under it until they hear of the new
 /// one (spec: IDN-086).
-fn replace_shelf_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes) {
+pub(crate) fn replace_shelf_key(work: &Work<'_>, record: &mut InboxRecord, key: SecretBytes) {
     let key = core::mem::replace(&mut record.shelf_key, key);
     let until_ms = work.now.plus_ms(SHELF_KEY_KEEP_MS).0;
     let kept = &mut record.earlier_shelf_keys;
@@ -260,6 +258,7 @@ pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
     let Some(next) = record.next_owner_key.take() else { return Ok(()) };
     let earlier = core::mem::replace(&mut record.owner_key, next);
     record.keep_owner_key(earlier);
+    record.revoked_owner_key = None;
     record.next_owner_key = record.later_owner_key.take();
     work.tx.save(InboxRecord::KEY, &record)?;
     if record.next_owner_key.is_some() {
@@ -274,7 +273,7 @@ pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
 fn taken(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.wish(Wish::PutDeviceList)?;
     refreshing::draw_keys(work)?;
-    tell_keys(work)
+    inbox_keys::tell(work)
 }
 
 /// The relay refuses the owner key. While a rotation is under way, the next one may be in its place
@@ -305,97 +304,6 @@ pub(crate) fn opened(work: &mut Work<'_>) -> Result<(), StoreError> {
         AtInbox::waiting(work)?.wish(work, Wish::RotateInbox)?;
     }
     taken(work)
-}
-
-/// Tells the remaining own devices the new keys: once the relay has taken them, so that they hear of
-/// those that count, and once the revoked device is out of their group (spec: IDN-058).
-pub(crate) fn tell_keys(work: &mut Work<'_>) -> Result<(), StoreError> {
-    let mut record = inbox::required(work)?;
-    if !record.keys_untold || record.next_owner_key.is_some() || devices::has_unlisted(work)? {
-        return Ok(());
-    }
-    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
-    // spec: IDN-076
-    if refreshing::waits(work, &own_group)? {
-        return Ok(());
-    }
-    record.keys_untold = false;
-    work.tx.save(InboxRecord::KEY, &record)?;
-    let payload = keys_in(&record)?.to_payload().to_vec();
-    let rotated = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
-    let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: record.device_list };
-    control::send(work, &own_group, vec![rotated, listed])?;
-    refreshing::check_done(work)
-}
-
-fn keys_in(record: &InboxRecord) -> Result<InboxKeys, StoreError> {
-    Ok(InboxKeys {
-        owner: record.owner_key.array().map(OwnerKeySeed::from_bytes).ok_or(StoreError::Damaged)?,
-        inbox_key: record.inbox_key()?,
-        shelf_key: record.shelf_key()?,
-        capability: inbox::capability(&record.own_capability)?,
-    })
-}
-
-/// Whether an owner key is or was that of the inbox, as far as this device knows.
-fn has_owner_key(record: &InboxRecord, owner: &SecretBytes) -> bool {
-    let mut keys = record.earlier_owner_keys.iter().chain([&record.owner_key]);
-    keys.any(|key| key.expose() == owner.expose())
-}
-
-/// Whether inbox key, shelf key and own capability are those that this device has.
-fn has_these(record: &InboxRecord, theirs: [&SecretBytes; 3]) -> bool {
-    let ours = [&record.seal_key, &record.shelf_key, &record.own_capability];
-    ours.iter().zip(theirs).all(|(ours, theirs)| ours.expose() == theirs.expose())
-}
-
-/// Takes the new keys from the device that drew them. If this device was about to rotate as well, it
-/// was too late: what it drew counts nothing, and it rotates anew (spec: IDN-063).
-pub(crate) fn take_keys(work: &mut Work<'_>, payload: &[u8]) -> Result<(), StoreError> {
-    let Ok(keys) = InboxKeys::of_payload(payload) else { return Ok(()) };
-    let [owner, seal, shelf, capability] = &[
-        SecretBytes::new(keys.owner.expose()),
-        SecretBytes::new(keys.inbox_key.expose()),
-        SecretBytes::new(keys.shelf_key.expose()),
-        SecretBytes::new(keys.capability.expose()),
-    ];
-    let mut record = inbox::required(work)?;
-    let next = record.later_owner_key.take().or_else(|| record.next_owner_key.take());
-    record.next_owner_key = None;
-    // Both put the same key in place again (spec: CLI-181).
-    let lost = next.as_ref().is_some_and(|next| next.expose() != owner.expose());
-    let known = next.is_some() || has_owner_key(&record, owner);
-    if !lost && known && has_these(&record, [seal, shelf, capability]) {
-        record.take_owner_key(owner.clone());
-        record.keys_untold = false;
-        work.tx.save(InboxRecord::KEY, &record)?;
-        work.effects.inbox = true;
-        return Ok(());
-    }
-    let replaced = core::mem::replace(&mut record.own_capability, capability.clone());
-    replace_seal_key(work, &mut record, seal.clone())?;
-    record.take_owner_key(owner.clone());
-    replace_shelf_key(work, &mut record, shelf.clone());
-    record.clear_shelf();
-    let drawn = capabilities::id_of(&replaced)?;
-    let surplus = match lost || record.own_capability.expose() == replaced.expose() {
-        true => Vec::new(),
-        // The others end it too; it is known here for when a device is shut out that has it.
-        false => capabilities::keep_a_while(work, &mut record, drawn),
-    };
-    work.tx.save(InboxRecord::KEY, &record)?;
-    work.effects.inbox = true;
-    capabilities::end(work, surplus)?;
-    if lost {
-        capabilities::revoke(work, drawn)?;
-        renew_keys(work, Replaced::Ends)?;
-    } else {
-        contacts::renew_given(work)?;
-    }
-    let unfinished = devices::unfinished(work)?;
-    devices::withdraw(work, &unfinished)?;
-    links::put_again(work)?;
-    devices::send_cards(work)
 }
 
 #[cfg(test)]

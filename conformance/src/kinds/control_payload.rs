@@ -37,6 +37,7 @@ fn says(kind: ControlKind, payload: &[u8]) -> Option<Value> {
         ControlKind::InboxKeysRotated => {
             let keys = InboxKeys::of_payload(payload).ok()?;
             json!({
+                "generation": keys.generation.0.to_string(),
                 "owner": hex::encode(keys.owner.expose()),
                 "inbox_key": hex::encode(keys.inbox_key.expose()),
                 "shelf_key": hex::encode(keys.shelf_key.expose()),
@@ -134,17 +135,22 @@ fn pins() -> Group {
 }
 
 fn inbox_keys() -> Group {
-    let payload: Vec<u8> = [1u8, 2, 3, 4].iter().flat_map(|byte| [*byte; 32]).collect();
-    let says = json!({
+    let keys: Vec<u8> = [1u8, 2, 3, 4].iter().flat_map(|byte| [*byte; 32]).collect();
+    let payload = |generation: u64| [&generation.to_be_bytes()[..], &keys].concat();
+    let says = |generation: u64| json!({
+        "generation": generation.to_string(),
         "owner": hex::encode([1; 32]),
         "inbox_key": hex::encode([2; 32]),
         "shelf_key": hex::encode([3; 32]),
         "capability": hex::encode([4; 32]),
     });
-    let group = Group::new("new keys of the inbox", &["IDN-055", "IDN-058"]);
-    let group = test(group, "four keys", 21, &payload, says);
-    let group = nothing(group, "three keys", 21, &payload[..96]);
-    other_lengths(group, 21, &payload)
+    let mut group = Group::new("new keys of the inbox", &["IDN-055", "IDN-058", "IDN-073"]);
+    for (comment, generation) in [("four keys", 5), ("the last generation", u64::MAX)] {
+        group = test(group, comment, 21, &payload(generation), says(generation));
+    }
+    let group = nothing(group, "three keys", 21, &payload(5)[..104]);
+    let group = nothing(group, "no generation", 21, &keys);
+    other_lengths(group, 21, &payload(5))
 }
 
 fn names() -> Group {

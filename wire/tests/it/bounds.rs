@@ -25,6 +25,7 @@ const BETWEEN_CLIENTS: &[(&str, &str, &str)] = &[
     ("door_keys_earlier_max", "protocol/src/door/notice.rs", "EARLIER_KEYS_MAX"),
     ("door_generation_step_max", "client-lib/engine/src/door.rs", "GENERATION_STEP_MAX"),
     ("door_generation_first_max", "client-lib/engine/src/door.rs", "GENERATION_FIRST_MAX"),
+    ("inbox_generation_step_max", "client-lib/engine/src/inbox_keys.rs", "GENERATION_STEP_MAX"),
     ("pins_max", "client-lib/engine/src/pins.rs", "PINS_MAX"),
     ("left_out_max", "protocol/src/succession.rs", "LEFT_OUT_MAX"),
     ("roles_max", "protocol/src/group/state.rs", "ROLES_MAX"),

@@ -23,10 +23,10 @@ use crate::{
     command::{ContactNumber, Verification},
     contacts, control,
     event::{Event, Warning},
-    groups, inbox,
+    groups, inbox, inbox_keys,
     profile::SignedList,
     record::{ContactRecord, InboxRecord, Keyed},
-    rejoin, revoking,
+    rejoin,
     session::CLOCK_OFF_MS,
     store::StoreError,
     work::Work,
@@ -83,7 +83,7 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     let shared = groups::all_where(work, groups::is_of_all_devices)?;
     entries.extend(shared.iter().map(|(channel, _)| group_entry(channel)));
     send_all(work, &entries)?;
-    revoking::tell_keys(work)
+    inbox_keys::tell(work)
 }
 
 /// This device came into the own group: it says its name there, by which the others know that it has
@@ -142,7 +142,7 @@ pub(crate) fn take_lists_of_own_group<'a>(
 ) -> Result<Told, StoreError> {
     let told = bring_together(work, payloads)?;
     // A device that was not listed here yet may have been all that they waited for.
-    revoking::tell_keys(work)?;
+    inbox_keys::tell(work)?;
     Ok(told)
 }
 
@@ -150,6 +150,7 @@ pub(crate) fn take_lists_of_own_group<'a>(
 /// nothing.
 pub(crate) fn take_state(
     work: &mut Work<'_>,
+    from: &DeviceId,
     kind: ControlKind,
     payload: &[u8],
 ) -> Result<(), StoreError> {
@@ -159,7 +160,7 @@ pub(crate) fn take_state(
                 contacts::ensure(work, &card.identity(), Some(&card))?;
             }
         }
-        ControlKind::InboxKeysRotated => revoking::take_keys(work, payload)?,
+        ControlKind::InboxKeysRotated => inbox_keys::take(work, from, payload)?,
         ControlKind::DeviceNamed => take_name(work, payload)?,
         ControlKind::ContactVerified => take_verified(work, payload)?,
         ControlKind::CapabilityMade => capabilities::take_told(work, payload)?,

@@ -2,7 +2,8 @@
 //!
 //! | way | the inbox opens by | behind it |
 //! |---|---|---|
-//! | present | the owner key that it should have, or the next one while a rotation is under way | the latest earlier key; anew if there is none |
+//! | present | the owner key that it should have, or the next one while a rotation is under way | revoked, if there is one; else the latest earlier key; anew if there is none |
+//! | revoked | one that a device told which was revoked: it rotated at the same time | the latest earlier key |
 //! | earlier | a key that it had once: the copy is from before a rotation | the key before; anew at the first |
 //! | anew | nothing: the copy is from before the inbox, which is created again | present |
 //!
@@ -41,17 +42,26 @@ impl InboxRecord {
         if earlier.expose() != self.owner_key.expose() {
             self.keep_owner_key(earlier);
         }
+        self.earlier_owner_keys.retain(|kept| kept.expose() != self.owner_key.expose());
         self.way = Way::Present;
         self.rotation_unsure = false;
     }
 
     /// The key by which the inbox is opened or created now.
     pub(super) fn key_to_try(&self) -> &SecretBytes {
-        let earlier = match self.way {
+        let other = match self.way {
+            Way::Revoked => self.revoked_owner_key.as_ref(),
             Way::Earlier(place) => self.earlier_owner_keys.get(usize::from(place)),
             Way::Present | Way::Anew => None,
         };
-        earlier.unwrap_or(&self.owner_key)
+        other.unwrap_or(&self.owner_key)
+    }
+
+    /// Whether the inbox is opened by this owner key, at the latest when it is denied by others.
+    pub(crate) fn knows_owner_key(&self, owner: &SecretBytes) -> bool {
+        let coming = [&self.next_owner_key, &self.later_owner_key].into_iter().flatten();
+        let mut keys = self.earlier_owner_keys.iter().chain([&self.owner_key]).chain(coming);
+        keys.any(|key| key.expose() == owner.expose())
     }
 
     /// The present owner key, as the relay knows it.
@@ -60,20 +70,35 @@ impl InboxRecord {
         Ok(transcript::public_key(&SigningKey::from_bytes(&seed)))
     }
 
-    /// Which of the inbox keys before the present one the other own devices know, as far as they were not
-    /// told of the present one: what they heard of with the owner key that the relay has, and else last
-    /// (spec: CLI-159).
+    /// Which of the inbox keys before the present one the other own devices know, if they may not know the
+    /// present one: what they heard of with the owner key that the relay has, and else last; never one
+    /// from before what they heard of since a device was shut out that knew it (spec: CLI-159). None: it
+    /// is the present one.
     pub(crate) fn told_before(&self) -> Result<Option<usize>, StoreError> {
+        if !self.keys_untold {
+            return Ok(None);
+        }
         let owner = self.public_owner_key()?;
         let keys = &self.old_seal_keys;
         let with_it = keys.iter().rposition(|old| old.told_with.as_ref() == Some(&owner));
-        let last = || keys.iter().rposition(|old| old.told_with.is_some());
-        Ok(with_it.or_else(last).or_else(|| keys.len().checked_sub(1)))
+        let last = match self.has_drawn()? {
+            true => {
+                let told = keys.iter().rposition(|old| old.told_with.is_some());
+                told.or_else(|| keys.len().checked_sub(1))
+            }
+            false => None,
+        };
+        let is_safe = |place: &usize| {
+            let since = keys.get(*place..last.unwrap_or(keys.len())).unwrap_or_default();
+            !since.iter().any(|old| old.ends)
+        };
+        Ok(with_it.filter(is_safe).or(last))
     }
 
     fn next_way(&self) -> Way {
         let latest = match self.way {
-            Way::Present => self.earlier_owner_keys.len(),
+            Way::Present if self.revoked_owner_key.is_some() => return Way::Revoked,
+            Way::Present | Way::Revoked => self.earlier_owner_keys.len(),
             Way::Earlier(place) => usize::from(place),
             Way::Anew => return Way::Present,
         };
@@ -94,20 +119,24 @@ pub(super) fn try_next_way(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.save(InboxRecord::KEY, &record)
 }
 
-/// The inbox opened by the owner key that was tried. By an earlier one it gets the present one again.
+/// The inbox opened by the owner key that was tried. By another than the present one it gets that again.
 pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
     let mut record = required(work)?;
     record.way = Way::Present;
-    let place = record.earlier_owner_keys.iter().position(|key| is_of(key, owner_key));
-    let Some(place) = place.filter(|_| !is_of(&record.owner_key, owner_key)) else {
+    if is_of(&record.owner_key, owner_key) {
         work.tx.save(InboxRecord::KEY, &record)?;
-        if record.next_owner_key.as_ref().is_some_and(|next| is_of(next, owner_key)) {
-            revoking::try_other_key(work)?;
-        }
         return revoking::opened(work);
+    }
+    // Of the two, what a revoked device told is no sign that the relay was put back (spec: IDN-074).
+    let by_revoked = record.revoked_owner_key.take_if(|key| is_of(key, owner_key));
+    let place = record.earlier_owner_keys.iter().position(|key| is_of(key, owner_key));
+    let earlier = place.map(|place| record.earlier_owner_keys.remove(place));
+    let is_old = earlier.is_some();
+    let Some(found) = earlier.or(by_revoked) else {
+        work.tx.save(InboxRecord::KEY, &record)?;
+        return Ok(());
     };
-    let earlier = record.earlier_owner_keys.remove(place);
-    let present = core::mem::replace(&mut record.owner_key, earlier);
+    let present = core::mem::replace(&mut record.owner_key, found);
     record.rotation_unsure = false;
     // What was told of the present key may be lost as well.
     record.keys_untold = true;
@@ -118,7 +147,7 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
         AtInbox::waiting(work)?.wish(work, Wish::RotateInbox)?;
     }
     work.tx.save(InboxRecord::KEY, &record)?;
-    super::rolled_back(work)
+    if is_old { super::rolled_back(work) } else { put_again(work) }
 }
 
 /// Whether the present owner key is put in place later: the own devices know the one before, and by it
@@ -141,7 +170,7 @@ pub(crate) fn waits_for_own_group(
 pub(crate) fn told_key(work: &Work<'_>) -> Result<InboxKey, StoreError> {
     let record = required(work)?;
     let before = record.told_before()?.and_then(|place| record.old_seal_keys.get(place));
-    match before.filter(|_| record.keys_untold && record.next_owner_key.is_some()) {
+    match before.filter(|_| record.next_owner_key.is_some()) {
         Some(before) => before.key.array().map(InboxKey::from_bytes).ok_or(StoreError::Damaged),
         None => record.inbox_key(),
     }

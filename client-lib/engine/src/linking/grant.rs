@@ -3,9 +3,10 @@
 use hushwire_protocol::{
     identity::{DeviceCredential, DeviceEntry, DeviceKind, DeviceList, DeviceSerial},
     linking::{GrantedSecrets, InboxOwnerKey, LinkGrant},
+    own_devices::InboxGeneration,
     profile::ProfileName,
 };
-use hushwire_wire::id::ChannelId;
+use hushwire_wire::{id::ChannelId, transcript};
 use zeroize::Zeroizing;
 
 use super::{end, fail, send};
@@ -60,7 +61,7 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
             shelf_key: inbox.shelf_key()?,
             manager: Some(manager),
         },
-        own_group: own_group_field(&identity, &inbox),
+        own_group: own_group_field(&identity, &inbox)?,
     };
     let sealed =
         confirming.confirm_and_grant(&grant, work.rng).map_err(|_| CommandError::Internal)?;
@@ -76,25 +77,32 @@ fn owner_seed(inbox: &InboxRecord) -> Result<Zeroizing<[u8; 32]>, StoreError> {
     inbox.coming_owner_key().array().map(Zeroizing::new).ok_or(StoreError::Damaged)
 }
 
-/// Layout of the grant's `own_group`: the own capability, the own group's channel id, and the
-/// signed device list to the end (spec: IDN-053).
-fn own_group_field(identity: &IdentityRecord, inbox: &InboxRecord) -> Zeroizing<Vec<u8>> {
+/// Layout of the grant's `own_group`: the own capability, the own group's channel id, the generation of
+/// the keys, and the signed device list to the end (spec: IDN-053).
+fn own_group_field(
+    identity: &IdentityRecord,
+    inbox: &InboxRecord,
+) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let capability = inbox.own_capability.expose();
     let channel = &identity.own_group.as_bytes()[..];
-    Zeroizing::new([capability, channel, &inbox.device_list].concat())
+    let generation = inbox.telling()?.0.to_be_bytes();
+    Ok(Zeroizing::new([capability, channel, &generation, &inbox.device_list].concat()))
 }
 
 struct OwnGroupField<'a> {
     capability: &'a [u8],
     channel: ChannelId,
+    generation: InboxGeneration,
     device_list: &'a [u8],
 }
 
 fn read_own_group(bytes: &[u8]) -> Option<OwnGroupField<'_>> {
     let (capability, rest) = bytes.split_at_checked(FIELD_BYTES)?;
-    let (channel, device_list) = rest.split_at_checked(FIELD_BYTES)?;
+    let (channel, rest) = rest.split_at_checked(FIELD_BYTES)?;
+    let (generation, device_list) = rest.split_first_chunk()?;
     let channel = ChannelId::from_slice(channel).ok()?;
-    Some(OwnGroupField { capability, channel, device_list })
+    let generation = InboxGeneration(u64::from_be_bytes(*generation));
+    Some(OwnGroupField { capability, channel, generation, device_list })
 }
 
 /// The new device takes the grant; if it is none, or not whole, linking is over.
@@ -163,6 +171,11 @@ fn become_device(
         shelf_stale: false,
         shelf_clearing: 0,
         keys_untold: false,
+        generation: own.generation.0,
+        told_owner: Some(transcript::public_key(secrets.inbox_owner.signing_key())),
+        generation_seen: 0,
+        revoked_owner_key: None,
+        seal_key_ends: false,
         unheard: Vec::new(),
         created: true,
         opened_ms: 0,

@@ -74,6 +74,21 @@ pub(crate) struct InboxRecord {
     /// The keys are to be told to own devices once the revoked one is out of their group.
     #[serde(default)]
     pub(crate) keys_untold: bool,
+    /// The generation of the keys that were told to own devices last, by whichever of them.
+    #[serde(default)]
+    pub(crate) generation: u64,
+    /// The owner key of these; none in a store of a build before.
+    #[serde(with = "id::option", default)]
+    pub(crate) told_owner: Option<PublicKey>,
+    /// The highest generation that a device told which was revoked.
+    #[serde(default)]
+    pub(crate) generation_seen: u64,
+    /// The owner key that it told: the relay may have it.
+    #[serde(default)]
+    pub(crate) revoked_owner_key: Option<SecretBytes>,
+    /// A device that was revoked may know the seal key.
+    #[serde(default)]
+    pub(crate) seal_key_ends: bool,
     /// Devices that were linked and had not been heard when keys were drawn, which they do not know: whether
     /// they were by now shows the own group, once it is read.
     #[serde(with = "id::each", default)]
@@ -133,6 +148,8 @@ pub(crate) enum Way {
     /// With the owner key that it should have.
     #[default]
     Present,
+    /// With the one that a device told which was revoked (spec: IDN-074).
+    Revoked,
     /// With the earlier owner key at this place.
     Earlier(u8),
     /// It is created again.
@@ -163,6 +180,9 @@ pub(crate) struct OldSealKey {
     /// The owner key with which other own devices were told of it; none: they were not.
     #[serde(with = "id::option", default)]
     pub(crate) told_with: Option<PublicKey>,
+    /// It was replaced when a device was revoked that knew it.
+    #[serde(default)]
+    pub(crate) ends: bool,
     /// It is deleted when the inbox was read to its end after this time.
     pub(crate) until_ms: u64,
 }

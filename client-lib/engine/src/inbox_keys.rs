@@ -1,0 +1,209 @@
+//! The inbox's keys, as own devices tell them to each other: which of several are the newer
+//! (spec: IDN-073).
+//!
+//! | told | drawn here and untold | effect |
+//! |---|---|---|
+//! | newer | no | taken |
+//! | newer | yes | taken, and drawn anew on top of them |
+//! | those that this device has | no | told |
+//! | those that it drew on top of | yes | what was drawn goes on |
+//! | others | any | passed over; their owner key is one to open the inbox by |
+//! | by a device that was revoked | any | the same, as long as nothing else opens it |
+
+use core::cmp::Reverse;
+
+use hushwire_protocol::{
+    content::{ControlEntry, ControlKind},
+    door::OwnerKeySeed,
+    identity::DeviceId,
+    own_devices::{InboxGeneration, InboxKeys},
+};
+use hushwire_wire::{SigningKey, id::PublicKey, transcript};
+
+use crate::{
+    capabilities, contacts, control, devices, inbox, links,
+    record::{InboxRecord, SecretBytes},
+    refreshing,
+    revoking::{self, Replaced},
+    store::StoreError,
+    work::Work,
+};
+
+/// How far above the highest generation that is known one that is told may be.
+const GENERATION_STEP_MAX: u64 = 1_024;
+
+/// Of two sets of keys that were told, the newer one is the greater (spec: IDN-073).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank {
+    generation: u64,
+    owner: Reverse<PublicKey>,
+}
+
+impl InboxRecord {
+    /// That of the keys that were told last.
+    fn told_rank(&self) -> Option<Rank> {
+        let rank = |owner| Rank { generation: self.generation, owner: Reverse(owner) };
+        self.told_owner.map(rank)
+    }
+
+    /// The highest generation that any own device has told, as far as this one knows.
+    fn highest_generation(&self) -> u64 {
+        self.generation.max(self.generation_seen)
+    }
+
+    /// Whether keys were drawn here since any were told.
+    pub(crate) fn has_drawn(&self) -> Result<bool, StoreError> {
+        match self.told_owner {
+            Some(told) => Ok(public(self.coming_owner_key())? != told),
+            None => Ok(self.keys_untold),
+        }
+    }
+
+    /// The generation with which this device's keys are told, or granted.
+    pub(crate) fn telling(&self) -> Result<InboxGeneration, StoreError> {
+        Ok(InboxGeneration(match self.has_drawn()? {
+            true => self.highest_generation().saturating_add(1),
+            false => self.generation,
+        }))
+    }
+}
+
+/// Tells the remaining own devices the new keys: once the relay has taken them, so that they hear of
+/// those that count, and once the revoked device is out of their group (spec: IDN-058).
+pub(crate) fn tell(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    if !record.keys_untold || record.next_owner_key.is_some() || devices::has_unlisted(work)? {
+        return Ok(());
+    }
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    // spec: IDN-076
+    if refreshing::waits(work, &own_group)? {
+        return Ok(());
+    }
+    let keys = of(&record)?;
+    record.keys_untold = false;
+    record.generation = keys.generation.0;
+    record.told_owner = Some(record.public_owner_key()?);
+    work.tx.save(InboxRecord::KEY, &record)?;
+    let payload = keys.to_payload().to_vec();
+    let rotated = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
+    let listed = ControlEntry { kind: ControlKind::DevicesListed, payload: record.device_list };
+    control::send(work, &own_group, vec![rotated, listed])?;
+    refreshing::check_done(work)
+}
+
+fn of(record: &InboxRecord) -> Result<InboxKeys, StoreError> {
+    Ok(InboxKeys {
+        generation: record.telling()?,
+        owner: record.owner_key.array().map(OwnerKeySeed::from_bytes).ok_or(StoreError::Damaged)?,
+        inbox_key: record.inbox_key()?,
+        shelf_key: record.shelf_key()?,
+        capability: inbox::capability(&record.own_capability)?,
+    })
+}
+
+fn public(owner: &SecretBytes) -> Result<PublicKey, StoreError> {
+    let seed = owner.array().ok_or(StoreError::Damaged)?;
+    Ok(transcript::public_key(&SigningKey::from_bytes(&seed)))
+}
+
+/// Takes keys that another own device tells, if they are the newer ones. If this device was about to tell
+/// what it drew, it was too late: that counts nothing, and it draws anew (spec: IDN-063).
+pub(crate) fn take(work: &mut Work<'_>, from: &DeviceId, payload: &[u8]) -> Result<(), StoreError> {
+    let Ok(told) = InboxKeys::of_payload(payload) else { return Ok(()) };
+    let mut record = inbox::required(work)?;
+    let generation = told.generation.0;
+    if generation > record.highest_generation().saturating_add(GENERATION_STEP_MAX) {
+        return Ok(());
+    }
+    let owner = SecretBytes::new(told.owner.expose());
+    if devices::is_revoked(work, from)? {
+        record.generation_seen = record.generation_seen.max(generation);
+        record.revoked_owner_key = Some(owner);
+        return work.tx.save(InboxRecord::KEY, &record);
+    }
+    let rank = Rank { generation, owner: Reverse(public(&owner)?) };
+    let newer = record.told_rank().is_none_or(|known| rank > known);
+    let has_drawn = record.has_drawn()?;
+    if !has_drawn && record.has(&told) {
+        record.let_go_of_next();
+        record.take_owner_key(owner);
+        record.keys_untold = false;
+        record.generation = record.generation.max(generation);
+        work.tx.save(InboxRecord::KEY, &record)?;
+        work.effects.inbox = true;
+        return Ok(());
+    }
+    if !newer {
+        if !record.knows_owner_key(&owner) {
+            record.keep_owner_key(owner);
+            work.tx.save(InboxRecord::KEY, &record)?;
+        }
+        return Ok(());
+    }
+    record.generation = generation;
+    record.told_owner = Some(public(&owner)?);
+    record.keys_untold = false;
+    install(work, record, &told, has_drawn)
+}
+
+/// The keys that were told are those of the inbox from now on; `lost`: what this device has drawn counts
+/// nothing.
+fn install(
+    work: &mut Work<'_>,
+    mut record: InboxRecord,
+    told: &InboxKeys,
+    lost: bool,
+) -> Result<(), StoreError> {
+    record.let_go_of_next();
+    let capability = SecretBytes::new(told.capability.expose());
+    let replaced = core::mem::replace(&mut record.own_capability, capability);
+    let seal_key = SecretBytes::new(told.inbox_key.expose());
+    revoking::replace_seal_key(work, &mut record, seal_key)?;
+    record.take_owner_key(SecretBytes::new(told.owner.expose()));
+    let shelf_key = SecretBytes::new(told.shelf_key.expose());
+    revoking::replace_shelf_key(work, &mut record, shelf_key);
+    record.clear_shelf();
+    let drawn = capabilities::id_of(&replaced)?;
+    let surplus = match lost || record.own_capability.expose() == replaced.expose() {
+        true => Vec::new(),
+        // The others end it too; it is known here for when a device is shut out that has it.
+        false => capabilities::keep_a_while(work, &mut record, drawn),
+    };
+    work.tx.save(InboxRecord::KEY, &record)?;
+    work.effects.inbox = true;
+    capabilities::end(work, surplus)?;
+    if lost {
+        capabilities::revoke(work, drawn)?;
+        revoking::renew_keys(work, Replaced::Ends)?;
+    } else {
+        contacts::renew_given(work)?;
+    }
+    let unfinished = devices::unfinished(work)?;
+    devices::withdraw(work, &unfinished)?;
+    links::put_again(work)?;
+    devices::send_cards(work)
+}
+
+impl InboxRecord {
+    /// Whether these are the keys that it has, or is about to have.
+    fn has(&self, told: &InboxKeys) -> bool {
+        let ours =
+            [self.coming_owner_key(), &self.seal_key, &self.shelf_key, &self.own_capability];
+        let theirs: [&[u8]; 4] = [
+            told.owner.expose(),
+            told.inbox_key.expose(),
+            told.shelf_key.expose(),
+            told.capability.expose(),
+        ];
+        ours.iter().zip(theirs).all(|(ours, theirs)| ours.expose() == theirs)
+    }
+
+    /// Nothing is put in place any more; what the relay may have taken opens the inbox all the same.
+    fn let_go_of_next(&mut self) {
+        self.later_owner_key = None;
+        if let Some(next) = self.next_owner_key.take() {
+            self.keep_owner_key(next);
+        }
+    }
+}
