@@ -207,3 +207,166 @@ impl InboxRecord {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use hushwire_protocol::{card::ShelfKey, seal::InboxKey};
+    use hushwire_wire::id::{CapabilitySecret, Sequence};
+
+    use super::*;
+    use crate::{
+        record::{Cause, Wish},
+        work::trial::with_profile,
+    };
+
+    const OTHER: DeviceId = DeviceId::from_bytes([9; 16]);
+
+    /// What another device draws.
+    fn keys(generation: u64, byte: u8) -> InboxKeys {
+        InboxKeys {
+            generation: InboxGeneration(generation),
+            owner: OwnerKeySeed::from_bytes([byte; 32]),
+            inbox_key: InboxKey::from_bytes([byte; 32]),
+            shelf_key: ShelfKey::from_bytes([byte; 32]),
+            capability: CapabilitySecret::from_bytes([byte; 32]),
+        }
+    }
+
+    fn hear(work: &mut Work<'_>, keys: &InboxKeys) {
+        take(work, &OTHER, &keys.to_payload()).unwrap();
+    }
+
+    fn record(work: &Work<'_>) -> InboxRecord {
+        inbox::required(work).unwrap()
+    }
+
+    fn seal_key(work: &Work<'_>) -> Vec<u8> {
+        record(work).seal_key.expose().to_vec()
+    }
+
+    /// The owner keys that this device opens the inbox by, the first first.
+    fn tried(work: &Work<'_>) -> Vec<Vec<u8>> {
+        let record = record(work);
+        let earlier = record.earlier_owner_keys.iter().rev();
+        let tried = [Some(&record.owner_key), record.revoked_owner_key.as_ref()];
+        tried.into_iter().flatten().chain(earlier).map(|key| key.expose().to_vec()).collect()
+    }
+
+    #[test]
+    fn what_is_told_late_brings_nothing_back() {
+        // spec: IDN-073
+        with_profile(|work, _| {
+            hear(work, &keys(1, 1));
+            hear(work, &keys(2, 2));
+            assert_eq!(seal_key(work), [2; 32]);
+            for late in [keys(1, 1), keys(0, 3)] {
+                hear(work, &late);
+                assert_eq!(seal_key(work), [2; 32]);
+                assert_eq!(record(work).generation, 2);
+            }
+            // The relay may have what was told late.
+            assert_eq!(tried(work)[..2], [vec![2; 32], vec![3; 32]]);
+            hear(work, &keys(3, 4));
+            assert_eq!(seal_key(work), [4; 32]);
+        });
+    }
+
+    #[test]
+    fn all_come_to_one_of_those_that_are_told_at_once() {
+        // spec: IDN-073
+        let come = |order: [u8; 3]| {
+            let mut kept = Vec::new();
+            with_profile(|work, _| {
+                order.into_iter().for_each(|byte| hear(work, &keys(1, byte)));
+                kept = seal_key(work);
+                assert!(record(work).next_owner_key.is_none());
+                for byte in order {
+                    assert!(tried(work).contains(&vec![byte; 32]));
+                }
+            });
+            kept
+        };
+        let first = come([1, 2, 3]);
+        for order in [[1, 3, 2], [2, 1, 3], [2, 3, 1], [3, 1, 2], [3, 2, 1]] {
+            assert_eq!(come(order), first);
+        }
+    }
+
+    #[test]
+    fn nobody_uses_up_the_generations() {
+        // spec: IDN-073
+        with_profile(|work, _| {
+            hear(work, &keys(GENERATION_STEP_MAX + 1, 1));
+            assert_ne!(seal_key(work), [1; 32]);
+            hear(work, &keys(GENERATION_STEP_MAX, 2));
+            assert_eq!(seal_key(work), [2; 32]);
+            hear(work, &keys(2 * GENERATION_STEP_MAX, 3));
+            assert_eq!(seal_key(work), [3; 32]);
+        });
+    }
+
+    #[test]
+    fn who_is_told_the_keys_on_which_it_drew_its_own_goes_on() {
+        // spec: IDN-063, IDN-073, IDN-083
+        with_profile(|work, channel| {
+            hear(work, &keys(1, 1));
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
+            let drawn = (seal_key(work), record(work).next_owner_key.unwrap());
+            hear(work, &keys(1, 1));
+            assert_eq!(seal_key(work), drawn.0);
+            assert_eq!(record(work).next_owner_key.unwrap().expose(), drawn.1.expose());
+            // Behind newer ones it draws anew, and what the relay may have taken opens the inbox.
+            hear(work, &keys(2, 2));
+            assert_ne!(seal_key(work), drawn.0);
+            assert_ne!(seal_key(work), [2; 32]);
+            assert!(tried(work).contains(&drawn.1.expose().to_vec()));
+            assert_eq!(record(work).telling().unwrap(), InboxGeneration(3));
+            // Also where the relay has taken them by then, as who is shut out reads what is told.
+            work.wish(Wish::RefreshLeaf { channel: *channel, cause: Cause::Person }).unwrap();
+            revoking::rotated(work).unwrap();
+            assert!(record(work).keys_untold && record(work).next_owner_key.is_none());
+            hear(work, &keys(3, 3));
+            assert!(record(work).keys_untold && record(work).next_owner_key.is_some());
+            assert_eq!(record(work).telling().unwrap(), InboxGeneration(4));
+        });
+    }
+
+    #[test]
+    fn what_is_told_again_is_told_as_before() {
+        // spec: IDN-073, CLI-181
+        with_profile(|work, _| {
+            let first = record(work).public_owner_key().unwrap();
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
+            assert_eq!(record(work).telling().unwrap(), InboxGeneration(1));
+            revoking::rotated(work).unwrap();
+            tell(work).unwrap();
+            assert!(!record(work).keys_untold);
+            let told = of(&record(work)).unwrap();
+            inbox::opened(work, &first, Sequence(1), Sequence(1)).unwrap();
+            assert!(record(work).keys_untold);
+            assert_eq!(record(work).telling().unwrap(), InboxGeneration(1));
+            // Another device was quicker.
+            hear(work, &told);
+            let record = record(work);
+            assert!(!record.keys_untold && record.next_owner_key.is_none());
+            assert_eq!(record.owner_key.expose(), told.owner.expose());
+        });
+    }
+
+    #[test]
+    fn of_what_a_revoked_device_tells_only_the_owner_key_is_tried() {
+        // spec: IDN-074
+        with_profile(|work, _| {
+            devices::forget_device(work, &OTHER).unwrap();
+            let before = (seal_key(work), tried(work));
+            for (generation, byte) in [(1, 1), (4, 2), (GENERATION_STEP_MAX * 9, 3)] {
+                hear(work, &keys(generation, byte));
+            }
+            assert_eq!(seal_key(work), before.0);
+            assert_eq!(tried(work), [&before.1[..], &[vec![2; 32]]].concat());
+            // What is drawn against it is above what it told others.
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
+            assert_eq!(record(work).telling().unwrap(), InboxGeneration(5));
+        });
+    }
+}

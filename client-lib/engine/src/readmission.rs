@@ -4,7 +4,8 @@
 //! |---|---|---|---|---|
 //! | – | request, by the old leaf's key too | below | waiting | the wish, with a wait drawn at random |
 //! | – | request, by the device only | below | asked | the person is told |
-//! | – | request that names no epoch, of a device without a leaf | others of its person are in | – | they add it |
+//! | – | request that names no epoch, of a device without a leaf | a chat that others of its person are in | – | they add it |
+//! | – | the same, of an own device in the group of own ones | this device is not about to add it | waiting | the wish, with a wait drawn at random |
 //! | asked | the person says yes | the request is not too old | waiting | the wish |
 //! | waiting | the wait is over | in doubt, or led and it is left to others (CLI-199, CLI-217) | – | the wish is settled |
 //! | waiting | the wait is over | not looked yet since it was asked (CLI-199) | waiting | it looks, for a minute at most |

@@ -11,7 +11,14 @@ use hushwire_wire::{
 };
 
 use super::{anew, entry_id, epoch_state, save_epoch, warn};
-use crate::{advance, event::Warning, groups, record::EpochRecord, store::StoreError, work::Work};
+use crate::{
+    advance,
+    event::Warning,
+    groups,
+    record::{EpochRecord, ReceiptRecord},
+    store::StoreError,
+    work::Work,
+};
 
 /// What a relay said of an epoch when it opened the channel there.
 #[derive(Clone, Debug)]
@@ -148,8 +155,8 @@ pub(crate) fn epoch_end(
     if end.head != place.head || !signed {
         return contradicts(work, channel);
     }
-    record.acknowledged = record.acknowledged.max(end.next.0);
-    record.receipt = record.receipt.filter(|_| by_receipt.is_none());
+    // What waits is not taken yet: until it is, this is what the relay has signed for (spec: CLI-215).
+    record.note_receipt(ReceiptRecord { next: end.next.0, head: end.head });
     record.sure = end.next.0;
     if core::mem::take(&mut record.anew) {
         anew::end(work, channel, &end.epoch, &ids)?;
@@ -158,7 +165,7 @@ pub(crate) fn epoch_end(
     Ok(Account::Agrees)
 }
 
-/// Whether the log goes with the receipt for what this device wrote last, where it was read to there:
+/// Whether the log goes with the furthest that the relay signed for, where it was read to there:
 /// another entry can stand in its place, as many as there were (spec: CLI-215).
 fn receipt_read(
     work: &Work<'_>,

@@ -23,6 +23,7 @@ use crate::{
     record::{GroupState, PurposeRecord},
     rejoin::NO_EPOCH,
     store::StoreError,
+    wish,
     work::Work,
 };
 
@@ -32,7 +33,7 @@ enum Answer {
     Automatic,
     /// A person has to confirm.
     ByPerson,
-    /// Others are about to add it (spec: IDN-054).
+    /// Others are about to add it (spec: IDN-054); or, in the group of own devices, this one lets it in.
     Nothing,
     /// Neither the device nor another one of its identity is in the group.
     Never,
@@ -89,7 +90,11 @@ pub(crate) fn take(
     let group = log::load_group(work, &place.channel)?;
     let members = group.members().map_err(log::store_error)?;
     let known = ReadmissionRecord { asked_at_ms: terms.asked_at.0, ..known };
-    match answer(&place, &members, evidence, asker) {
+    let answer = match answer(&place, &members, evidence, asker) {
+        Answer::Nothing if lets_in(work, &place, record.purpose)? => Answer::Automatic,
+        answer => answer,
+    };
+    match answer {
         Answer::Automatic => {
             place.save(work, known)?;
             add_again(work, place, &group, request, record.purpose)
@@ -98,6 +103,13 @@ pub(crate) fn take(
         Answer::Nothing => Ok(()),
         Answer::Never => Err(Fault::Rejected("REJOIN_NOT_A_MEMBER")),
     }
+}
+
+/// Whether a device that was never in is let in here: in the group of own devices there is no other way
+/// in, and what added it may be lost with an epoch (spec: LNK-090).
+fn lets_in(work: &Work<'_>, place: &Place, purpose: PurposeRecord) -> Result<bool, StoreError> {
+    let is_own = purpose == PurposeRecord::OwnDevices;
+    Ok(is_own && !wish::adds(work, &place.channel, &place.device)?)
 }
 
 fn add_again(

@@ -232,8 +232,7 @@ pub(crate) struct EpochRecord {
     /// How many entries the relay has signed for, at least: by a receipt for an entry of this device, or
     /// at the end of a reading.
     pub(crate) acknowledged: u64,
-    /// The furthest receipt for an entry of this device, until it was compared with the log at that place,
-    /// or the log is read anew (spec: CLI-215).
+    /// The furthest place that the relay has signed for, until the log is read anew (spec: CLI-215).
     #[serde(default)]
     pub(crate) receipt: Option<ReceiptRecord>,
     /// The place in front of which the log is as the relay signed it (spec: CLI-176). It can be ahead
@@ -263,7 +262,7 @@ impl Record for EpochRecord {
 }
 
 impl EpochRecord {
-    /// Notes what the relay signed of an entry of this device.
+    /// Notes what the relay signed: a receipt for an entry of this device, or the end of the epoch.
     pub(crate) fn note_receipt(&mut self, receipt: ReceiptRecord) {
         self.acknowledged = self.acknowledged.max(receipt.next);
         if self.receipt.is_none_or(|known| known.next < receipt.next) {
@@ -283,7 +282,7 @@ impl EpochRecord {
     }
 }
 
-/// What a relay signed of an entry that it took: the place behind it, and the head there.
+/// What a relay signed of a log: how far it goes at least, as the place behind that, and the head there.
 #[derive(Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct ReceiptRecord {
     pub(crate) next: u64,

@@ -133,6 +133,42 @@ fn added_unheard() -> (World, [Who; 3]) {
 }
 
 #[test]
+fn a_device_that_was_added_in_an_epoch_that_the_relay_lost_is_added_again() {
+    // spec: LNK-090, LNK-123
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let tablet = link(&mut world, alice);
+    let laptop = world.device("laptop");
+    begin(&mut world, alice, laptop);
+    world.settle();
+    world.set_commits_lost(alice, true);
+    confirm(&mut world, laptop);
+    confirm(&mut world, alice);
+    world.pass(30_000);
+    let own_group = world.own_group(alice);
+    let epoch = world.epoch_number(alice, &own_group);
+    world.set_online(laptop, false);
+    world.set_online(tablet, false);
+    let copy = world.backup(0);
+    world.set_commits_lost(alice, false);
+    world.pass(120_000);
+    assert_eq!(world.epoch_number(alice, &own_group), epoch + 1, "it was added");
+    world.restore(0, copy);
+    world.set_online(tablet, true);
+    world.pass(180_000);
+    let came_back = |event: &Event| matches!(event, Event::GroupRejoined { chat: None, .. });
+    assert!(world.events(alice).iter().any(came_back));
+    world.set_online(laptop, true);
+    world.pass(20 * 60_000);
+    for who in [alice, tablet, laptop] {
+        assert_eq!(world.own_group(who), own_group, "it was not formed anew");
+        assert_eq!(devices(&mut world, who).len(), 3, "{who:?}");
+    }
+    assert!(world.channels(laptop).contains(&own_group));
+    assert_reachable(&mut world, &[alice, tablet, laptop]);
+}
+
+#[test]
 fn a_device_whose_invitation_was_lost_asks_to_be_let_in() {
     // spec: LNK-123
     let (mut world, home) = added_unheard();

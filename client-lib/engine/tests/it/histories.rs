@@ -11,6 +11,7 @@ use hushwire_engine::{
     event::{Event, Warning},
 };
 use hushwire_wire::{
+    frame::AnswerFrame,
     id::{Sequence, Timestamp},
     message::{Answer, Content, Entry, EntryBody},
     transcript::{CommitMark, Cut, Operation},
@@ -200,6 +201,51 @@ fn what_a_relay_lost_is_missed_where_as_much_stands_in_its_place() {
     assert_eq!(world.texts(alice, hers).len(), 3);
     // What it signed for before is asked for once, and not in what is the log from then on.
     assert_eq!(world.events(alice).iter().filter(|event| anew(event)).count(), 1);
+}
+
+#[test]
+fn what_a_relay_signed_for_is_missed_until_it_was_taken() {
+    // spec: CLI-215, CLI-178
+    for again in [false, true] {
+        let mut world = World::with_inline_max(1_000);
+        let [alice, bob] = ["Alice", "Bob"].map(|name| world.person(name, 0));
+        let (hers, his) = world.befriend(alice, bob);
+        world.pass(10_000);
+        let copy = world.backup(0);
+        world.set_online(bob, false);
+        // It comes back to her with the end of the log, and what it says does not.
+        let hidden = |frame: AnswerFrame| {
+            (!matches!(frame.answer, Answer::BlobChunk { .. })).then_some(frame)
+        };
+        world.set_tamper(hidden);
+        let long = "long ".repeat(2_000);
+        world.say(alice, hers, &long);
+        world.pass(1_000);
+        assert_eq!(world.states(alice, hers), [MessageState::Stored]);
+        let lose = |world: &mut World, text: &str| {
+            world.set_online(alice, false);
+            world.restore(0, copy.clone());
+            world.set_online(bob, true);
+            world.say(bob, his, text);
+            world.settle();
+            world.set_online(bob, false);
+            world.set_online(alice, true);
+            world.pass(600_000);
+        };
+        world.set_tamper(Some);
+        lose(&mut world, "one");
+        assert_eq!(world.events(alice).iter().filter(|event| anew(event)).count(), 1);
+        if again {
+            lose(&mut world, "two");
+        }
+        world.set_online(bob, true);
+        world.pass(600_000);
+        for (who, chat) in [(alice, hers), (bob, his)] {
+            let texts = world.texts(who, chat);
+            assert!(texts.contains(&long), "{who:?} {again}");
+            assert!(texts.iter().any(|text| text == "one"), "{who:?} {again}");
+        }
+    }
 }
 
 #[test]

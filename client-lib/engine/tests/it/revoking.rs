@@ -7,9 +7,17 @@ use hushwire_engine::{
     event::{Event, Warning},
     store::Table,
 };
+use hushwire_protocol::{
+    card::ShelfKey,
+    content::{ControlEntry, ControlKind},
+    door::OwnerKeySeed,
+    own_devices::{InboxGeneration, InboxKeys},
+    seal::InboxKey,
+};
 use hushwire_wire::{
     error::Code,
     frame::AnswerFrame,
+    id::CapabilitySecret,
     message::{Answer, Entry, EntryBody},
     transcript::Operation,
 };
@@ -282,6 +290,73 @@ fn a_device_that_rotates_too_late_rotates_again() {
         assert_ne!(*old, new);
     }
     assert_reachable(&mut world, &[alice, laptop]);
+}
+
+#[test]
+fn a_revoked_device_tells_nobody_keys_who_knows_of_it() {
+    // spec: IDN-073, IDN-074
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, phone] = [(); 2].map(|()| link(&mut world, alice));
+    let own_group = world.own_group(alice);
+    world.set_online(alice, false);
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
+    // The thief has not heard of it.
+    for (generation, byte) in [(1, 1), (7, 2), (u64::MAX, 3)] {
+        let keys = InboxKeys {
+            generation: InboxGeneration(generation),
+            owner: OwnerKeySeed::from_bytes([byte; 32]),
+            inbox_key: InboxKey::from_bytes([byte; 32]),
+            shelf_key: ShelfKey::from_bytes([byte; 32]),
+            capability: CapabilitySecret::from_bytes([byte; 32]),
+        };
+        let payload = keys.to_payload().to_vec();
+        let told = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
+        world.tell_in_group(laptop, &own_group, vec![told]);
+    }
+    world.set_online(laptop, false);
+    world.pass(60_000);
+    let made_up = vec![2; 32];
+    assert!(world.inbox_keys(phone).contains(&made_up), "who does not know takes them");
+    world.set_online(alice, true);
+    world.pass(600_000);
+    assert_eq!(world.inbox_keys(alice), world.inbox_keys(phone));
+    for keys in [[1; 32], [2; 32], [3; 32]] {
+        assert!(!world.inbox_keys(alice).contains(&keys.to_vec()));
+    }
+    assert_eq!(devices(&mut world, phone).len(), 2);
+    assert_reachable(&mut world, &[alice, phone]);
+}
+
+#[test]
+fn who_is_revoked_while_it_draws_keys_keeps_nobody_out() {
+    // spec: IDN-074, CLI-181
+    let mut world = World::new(1);
+    let alice = world.person("Alice", 0);
+    let [laptop, phone] = [(); 2].map(|()| link(&mut world, alice));
+    world.pass(60_000);
+    world.set_online(alice, false);
+    let number = number_of(&mut world, alice, laptop);
+    world.ask(alice, Command::DeviceRevoke(number));
+    let before = world.inbox_keys(laptop);
+    world.ask(laptop, Command::RefreshKeys);
+    world.pass(180_000);
+    let drawn = world.inbox_keys(laptop);
+    assert_ne!(drawn, before);
+    assert_eq!(world.inbox_keys(phone), drawn);
+    world.set_online(alice, true);
+    world.pass(600_000);
+    assert!(world.events(laptop).contains(&Event::ThisDeviceRevoked));
+    assert_eq!(world.inbox_keys(alice), world.inbox_keys(phone));
+    for (ours, theirs) in world.inbox_keys(alice).iter().zip(&drawn) {
+        assert_ne!(ours, theirs);
+    }
+    assert_reachable(&mut world, &[alice, phone]);
+    // That it opened by another key is no sign that the relay was put back.
+    for who in [alice, phone] {
+        assert!(!world.events(who).iter().any(|event| matches!(event, Event::Warning(_))));
+    }
 }
 
 #[test]
