@@ -1,11 +1,7 @@
 //! Revoking a device: shutting it out of the list, the groups and the inbox, and new keys for
 //! everything that it knew (spec: IDN-057, IDN-058).
 
-use hushwire_protocol::{
-    group::Member,
-    identity::DeviceEntry,
-    seal::InboxKey,
-};
+use hushwire_protocol::{group::Member, identity::DeviceEntry, seal::InboxKey};
 use hushwire_wire::{
     SigningKey,
     id::{ChannelId, Timestamp},

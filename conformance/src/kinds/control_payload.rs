@@ -137,13 +137,15 @@ fn pins() -> Group {
 fn inbox_keys() -> Group {
     let keys: Vec<u8> = [1u8, 2, 3, 4].iter().flat_map(|byte| [*byte; 32]).collect();
     let payload = |generation: u64| [&generation.to_be_bytes()[..], &keys].concat();
-    let says = |generation: u64| json!({
-        "generation": generation.to_string(),
-        "owner": hex::encode([1; 32]),
-        "inbox_key": hex::encode([2; 32]),
-        "shelf_key": hex::encode([3; 32]),
-        "capability": hex::encode([4; 32]),
-    });
+    let says = |generation: u64| {
+        json!({
+            "generation": generation.to_string(),
+            "owner": hex::encode([1; 32]),
+            "inbox_key": hex::encode([2; 32]),
+            "shelf_key": hex::encode([3; 32]),
+            "capability": hex::encode([4; 32]),
+        })
+    };
     let mut group = Group::new("new keys of the inbox", &["IDN-055", "IDN-058", "IDN-073"]);
     for (comment, generation) in [("four keys", 5), ("the last generation", u64::MAX)] {
         group = test(group, comment, 21, &payload(generation), says(generation));
