@@ -232,7 +232,9 @@ pub(crate) fn take(
         ControlKind::DoorLinkMade => {
             links::take_made(work, channel, chat, mls, sender, &entry.payload)
         }
-        ControlKind::DoorLinkRevoked => links::take_revoked(work, channel, chat, &entry.payload),
+        ControlKind::DoorLinkRevoked => {
+            links::take_revoked(work, channel, chat, sender, &entry.payload)
+        }
         ControlKind::JoinDeclined => {
             requests::take_declined(work, channel, chat, mls, sender, &entry.payload)
         }

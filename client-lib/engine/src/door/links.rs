@@ -313,12 +313,21 @@ pub(crate) fn revoke(
     let link = link.ok_or(CommandError::NoSuchLink)?;
     if !link.is_over() {
         let capability = link.capability()?;
-        end(work, &channel, &capability, Some(chat))?;
+        end(work, &channel, &capability, Some(chat), EndedBy::Person)?;
         let payload = capability.as_bytes().to_vec();
         let entry = ControlEntry { kind: ControlKind::DoorLinkRevoked, payload };
         control::send(work, &channel, vec![entry])?;
     }
     Ok(Reply::Done)
+}
+
+/// By whose doing a link is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// Its person has revoked it, on whichever device.
+    Person,
+    /// Somebody else has, or the door that it led to is another one.
+    Others,
 }
 
 /// A link is over: nobody is let in by it any more, and the relay is to know.
@@ -327,6 +336,7 @@ fn end(
     channel: &ChannelId,
     capability: &CapabilityId,
     chat: Option<ChatNumber>,
+    by: EndedBy,
 ) -> Result<(), StoreError> {
     let Some(mut record) = load(work, channel, capability)? else { return Ok(()) };
     if record.is_over() {
@@ -336,7 +346,7 @@ fn end(
     work.tx.save(&key(channel, capability), &record)?;
     work.effects.doors_clearer.insert(*channel);
     requests::link_over(work, channel, capability)?;
-    succession::link_over(work, channel, capability)?;
+    succession::link_over(work, channel, capability, by)?;
     if super::kept(work, channel)?.is_some() {
         let revoke = Wish::RevokeDoorLink { channel: *channel, capability: *capability };
         ask_anew(work, channel, revoke)?;
@@ -354,7 +364,7 @@ pub(crate) fn door_changed(
     for link in all(work, channel)? {
         if link.inbox != door.inbox && !link.is_over() {
             let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
-            end(work, channel, &link.capability()?, chat)?;
+            end(work, channel, &link.capability()?, chat, EndedBy::Others)?;
         }
     }
     put_again(work, channel)

@@ -14,11 +14,8 @@ use super::{
 };
 use crate::{
     changing, chats,
-    command::{
-        ChatKind, ChatNumber, ChatState, CommandError, GroupLinkTerms, LinkAdmission, MemberRole,
-        Reply,
-    },
-    contacts, devices, door,
+    command::{ChatKind, ChatNumber, ChatState, CommandError, MemberRole, Reply},
+    contacts, devices,
     event::Event,
     groups, log, packages, profile,
     record::{
@@ -76,9 +73,7 @@ pub(crate) fn begin(
     chats::set_channel(work, chat, &channel)?;
     chats::set_state(work, chat, ChatState::Open)?;
     devices::add_own_devices(work, &channel)?;
-    let terms =
-        GroupLinkTerms { admission: LinkAdmission::Former, uses: None, expires_in_ms: None };
-    let made = door::links::make_in(work, chat, &channel, terms)?;
+    let made = offering::make_link(work, chat, &channel)?;
     let device = profile::device(work)?;
     let offer = SuccessorOffer::sign(successor, &made.link, &device.key);
     if !offering::can_be_said(work, &outline.before, &offer)? {

@@ -12,10 +12,16 @@ use hushwire_wire::{
     transcript::{self, Operation},
 };
 
-use super::word::load;
+use super::word::{load, save};
 use crate::{
-    control, door, groups, log, outbox,
-    record::{GroupState, Wish, WishNumber},
+    command::{ChatNumber, CommandError, GroupLinkTerms, LinkAdmission},
+    control,
+    door::{
+        self,
+        links::{EndedBy, Made},
+    },
+    groups, log, outbox, profile,
+    record::{GroupState, SecretBytes, Wish, WishNumber},
     store::StoreError,
     wish::{self, Ask, Desk, Progress, Step, Target},
     work::Work,
@@ -145,11 +151,24 @@ pub(crate) fn offer_target(
     groups::channel_target(work, before)
 }
 
-/// A link is over: a group that would be offered by it is offered no more (spec: CLI-202).
+/// The link by which members of a group come into the one that takes its place.
+pub(super) fn make_link(
+    work: &mut Work<'_>,
+    chat: ChatNumber,
+    channel: &ChannelId,
+) -> Result<Made, CommandError> {
+    let terms =
+        GroupLinkTerms { admission: LinkAdmission::Former, uses: None, expires_in_ms: None };
+    door::links::make_in(work, chat, channel, terms)
+}
+
+/// A link is over: a group that would be offered by it is offered no more, if the person who formed that
+/// has revoked it; and by another one, if somebody else did (spec: CLI-202).
 pub(crate) fn link_over(
     work: &mut Work<'_>,
     channel: &ChannelId,
     link: &CapabilityId,
+    by: EndedBy,
 ) -> Result<(), StoreError> {
     for number in wish::offers_of(work, channel)? {
         let Some(Wish::OfferSuccessor { before, said, .. }) = wish::load(work, number)? else {
@@ -158,14 +177,36 @@ pub(crate) fn link_over(
         if link_of(work, &before, channel)?.as_ref() != Some(link) {
             continue;
         }
-        work.settle(number);
-        if let Some(said) = said
-            && !outbox::is_sealed(work, said)?
-        {
+        let sealed = said.map(|said| outbox::is_sealed(work, said)).transpose()? == Some(true);
+        if let Some(said) = said.filter(|_| !sealed) {
             work.settle(said);
+        }
+        if by == EndedBy::Others && !sealed && offer_by_another(work, &before, channel)? {
+            let wish = Wish::OfferSuccessor { before, channel: *channel, said: None, noted: None };
+            work.update_wish(number, wish)?;
+        } else {
+            work.settle(number);
         }
     }
     Ok(())
+}
+
+/// Makes another link for what this device offers, and says whether there is one.
+fn offer_by_another(
+    work: &mut Work<'_>,
+    before: &ChannelId,
+    channel: &ChannelId,
+) -> Result<bool, StoreError> {
+    let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
+    let (Some(mut record), Some(chat)) = (load(work, before)?, chat) else { return Ok(false) };
+    let Some(offer) = record.offer()? else { return Ok(false) };
+    let device = profile::device(work)?;
+    // Without the right to it, or with no room for it, there is none.
+    let Ok(made) = make_link(work, chat, channel) else { return Ok(false) };
+    let offer = SuccessorOffer::sign(offer.successor, &made.link, &device.key);
+    record.offer = Some(SecretBytes::new(&offer.to_bytes()));
+    save(work, before, &record)?;
+    Ok(true)
 }
 
 /// Whoever has left a group, or formed it anew again, offers it to nobody any more.

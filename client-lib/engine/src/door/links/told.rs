@@ -12,8 +12,8 @@ use hushwire_wire::{
 };
 
 use super::{
-    GroupLinkRecord, LINKS_MAX, NEVER_HEARD, USES_MAX, all, capability_in, end, key, load, prefix,
-    usable,
+    EndedBy, GroupLinkRecord, LINKS_MAX, NEVER_HEARD, USES_MAX, all, capability_in, end, key, load,
+    prefix, usable,
 };
 use crate::{
     command::{ChatNumber, LinkAdmission},
@@ -106,11 +106,13 @@ pub(crate) fn take_revoked(
     work: &mut Work<'_>,
     channel: &ChannelId,
     chat: ChatNumber,
+    sender: &Fingerprint,
     payload: &[u8],
 ) -> Result<(), StoreError> {
     let Ok(capability) = CapabilityId::from_slice(payload) else { return Ok(()) };
     if load(work, channel, &capability)?.is_some() {
-        return end(work, channel, &capability, Some(chat));
+        let by = if *sender == work.me()? { EndedBy::Person } else { EndedBy::Others };
+        return end(work, channel, &capability, Some(chat), by);
     }
     let Some(door) = door::record(work, channel)? else { return Ok(()) };
     make_room(work, channel, |link| !link.was_heard())?;
@@ -144,7 +146,7 @@ pub(crate) fn makers_gone(
         let capability = link.capability()?;
         if went.contains(&link.maker) || mine {
             let chat = groups::record(work, channel)?.and_then(|group| group.purpose.chat());
-            end(work, channel, &capability, chat)?;
+            end(work, channel, &capability, chat, EndedBy::Others)?;
         } else if hearsay && !link.is_over() {
             work.tx.remove(Table::Profile, &key(channel, &capability));
         }

@@ -13,7 +13,7 @@ use hushwire_wire::{frame::AnswerFrame, message::Answer};
 
 use super::{ALICE, BOB, CAROL, link_device, removed::without_log_of, succeeded};
 use crate::{
-    doors::house::state,
+    doors::house::{house, join, state},
     rejoining::{Crew, crew},
     world::Who,
 };
@@ -172,6 +172,36 @@ fn what_a_revoked_link_led_to_is_offered_to_nobody() {
         assert_eq!(succeeded(&mut crew.world, bob), 1);
         crew.assert_together("after");
     }
+}
+
+#[test]
+fn nobody_else_ends_what_a_member_offers() {
+    // spec: CLI-202
+    let mut house = house();
+    let link = house.link(LinkAdmission::Open);
+    let dave = house.dave;
+    let chat = join(&mut house.world, dave, &link);
+    house.world.pass(60_000);
+    let (alice, bob, hers, his) = (house.alice, house.bob, house.hers, house.his);
+    // The relay's answer to who makes the link is late, and so is the offer.
+    house.world.hold(alice, |answer| matches!(answer, Answer::Done));
+    house.world.ask(alice, Command::GroupSucceed { chat: hers, without: Vec::new() });
+    house.world.pass(60_000);
+    assert_eq!(succeeded(&mut house.world, bob), 1, "he is her contact");
+    assert_eq!(succeeded(&mut house.world, dave), 0);
+    let links = house.links(bob);
+    let [link] = &links[..] else { panic!("{links:?}") };
+    house.world.ask(bob, Command::GroupLinkRevoke { chat: his, link: link.number });
+    house.world.pass(60_000);
+    assert!(house.world.release() > 0);
+    house.world.restart(alice);
+    house.world.pass(300_000);
+    assert_eq!(succeeded(&mut house.world, dave), 1);
+    house.world.say(alice, hers, "after");
+    house.world.pass(60_000);
+    assert_eq!(house.world.texts(dave, chat), ["after"]);
+    let Reply::Status(status) = house.world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
 }
 
 #[test]
