@@ -117,14 +117,14 @@ pub(crate) fn take(work: &mut Work<'_>, from: &DeviceId, payload: &[u8]) -> Resu
         return Ok(());
     }
     let owner = SecretBytes::new(told.owner.expose());
-    if false && devices::is_revoked(work, from)? {
+    if devices::is_revoked(work, from)? {
         record.generation_seen = record.generation_seen.max(generation);
         record.revoked_owner_key = Some(owner);
         return work.tx.save(InboxRecord::KEY, &record);
     }
     let rank = Rank { generation, owner: Reverse(public(&owner)?) };
     let newer = record.told_rank().is_none_or(|known| rank > known);
-    let has_drawn = record.next_owner_key.is_some();
+    let has_drawn = record.has_drawn()?;
     if !has_drawn && record.has(&told) {
         record.let_go_of_next();
         record.take_owner_key(owner);
@@ -141,9 +141,6 @@ pub(crate) fn take(work: &mut Work<'_>, from: &DeviceId, payload: &[u8]) -> Resu
         }
         return Ok(());
     }
-    record.generation = generation;
-    record.told_owner = Some(public(&owner)?);
-    record.keys_untold = false;
     install(work, record, &told, has_drawn)
 }
 
@@ -155,12 +152,16 @@ fn install(
     told: &InboxKeys,
     lost: bool,
 ) -> Result<(), StoreError> {
+    let seal_key = SecretBytes::new(told.inbox_key.expose());
+    revoking::replace_seal_key(work, &mut record, seal_key)?;
     record.let_go_of_next();
     let capability = SecretBytes::new(told.capability.expose());
     let replaced = core::mem::replace(&mut record.own_capability, capability);
-    let seal_key = SecretBytes::new(told.inbox_key.expose());
-    revoking::replace_seal_key(work, &mut record, seal_key)?;
-    record.take_owner_key(SecretBytes::new(told.owner.expose()));
+    let owner = SecretBytes::new(told.owner.expose());
+    record.generation = told.generation.0;
+    record.told_owner = Some(public(&owner)?);
+    record.keys_untold = false;
+    record.take_owner_key(owner);
     let shelf_key = SecretBytes::new(told.shelf_key.expose());
     revoking::replace_shelf_key(work, &mut record, shelf_key);
     record.clear_shelf();

@@ -169,7 +169,12 @@ pub(crate) fn replace_seal_key(
     key: SecretBytes,
 ) -> Result<(), StoreError> {
     let until_ms = old_key_end(work.now).0;
-    let told_with = if record.keys_untold { None } else { Some(record.public_owner_key()?) };
+    let told_with = match record.has_drawn()? {
+        true => None,
+        false => record
+            .told_owner
+            .map_or_else(|| record.public_owner_key().map(Some), |it| Ok(Some(it)))?,
+    };
     let key = core::mem::replace(&mut record.seal_key, key);
     let ends = core::mem::take(&mut record.seal_key_ends);
     record.old_seal_keys.push(OldSealKey { key, told_with, ends, until_ms });

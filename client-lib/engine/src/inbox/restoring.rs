@@ -196,8 +196,10 @@ pub(crate) fn put_again(work: &mut Work<'_>) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
+    use hushwire_protocol::identity::DeviceId;
+
     use super::*;
-    use crate::{record::WishRecord, wish, work::trial::with_profile};
+    use crate::{devices, record::WishRecord, wish, work::trial::with_profile};
 
     #[test]
     fn items_to_own_devices_are_sealed_to_a_key_that_they_know() {
@@ -227,6 +229,36 @@ mod tests {
             assert_ne!(told(work), known);
             opened(work, &first).unwrap();
             assert_eq!(told(work), known);
+        });
+    }
+
+    #[test]
+    fn nothing_is_sealed_to_a_key_that_a_revoked_device_knows_once_others_know_the_next() {
+        // spec: CLI-159
+        with_profile(|work, _| {
+            let told = |work: &Work<'_>| *told_key(work).unwrap().expose();
+            let present = |work: &Work<'_>| *required(work).unwrap().inbox_key().unwrap().expose();
+            let first = required(work).unwrap().public_owner_key().unwrap();
+            let known = present(work);
+            devices::forget_device(work, &DeviceId::from_bytes([9; 16])).unwrap();
+            revoking::renew_keys(work, revoking::Replaced::Ends).unwrap();
+            assert_eq!(told(work), known, "nobody has heard of another");
+            revoking::rotated(work).unwrap();
+            let second = present(work);
+            // The relay is put back: what the others were told of is put in place again, or replaced.
+            opened(work, &first).unwrap();
+            assert_eq!(told(work), second);
+            revoking::renew_keys(work, revoking::Replaced::StaysAWhile).unwrap();
+            assert_eq!(told(work), second);
+            // Without a revocation between them it is the one that goes with the owner key.
+            revoking::rotated(work).unwrap();
+            revoking::rotated(work).unwrap();
+            let third = required(work).unwrap().public_owner_key().unwrap();
+            let key = present(work);
+            revoking::renew_keys(work, revoking::Replaced::StaysAWhile).unwrap();
+            revoking::rotated(work).unwrap();
+            opened(work, &third).unwrap();
+            assert_eq!(told(work), key);
         });
     }
 
