@@ -4,7 +4,7 @@
 //! A group is *open* once the other side is in it; before that nothing is sealed for it, because
 //! the other side could not read it. Of several open groups the one with the lowest channel id is
 //! written to, but for those in which this device is stuck, for doubtful ones, and for those in which
-//! only a revoked own device was heard; all are read (spec: CLI-016, LNK-094, LNK-112, LNK-120).
+//! the contact was not heard, though it was elsewhere; all are read (spec: CLI-016, LNK-094, LNK-112, LNK-120).
 
 pub(crate) mod devices;
 pub(crate) mod standing;
@@ -275,6 +275,7 @@ pub(crate) fn opened(
         }
     }
     chats::set_state(work, chat, ChatState::Open)?;
+    standing::weigh(work, chat)?;
     wake_additions(work, &group)
 }
 

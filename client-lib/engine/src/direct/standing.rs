@@ -8,7 +8,7 @@
 
 use hushwire_protocol::{
     group::Member,
-    identity::{DeviceId, Fingerprint},
+    identity::{DeviceCredential, DeviceId, Fingerprint},
 };
 use hushwire_wire::id::ChannelId;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use super::{
     let_go,
 };
 use crate::{
-    command::{ChatNumber, Whose},
+    command::ChatNumber,
     contacts, devices, groups,
     record::{GroupRecord, PurposeRecord, Record, id},
     store::{StoreError, Table},
@@ -48,7 +48,8 @@ pub(crate) enum Standing {
     /// As far as is known, the contact is there.
     #[default]
     Plain,
-    /// An own device that was revoked is or was there, and of the contact's devices none was heard.
+    /// Of the contact's devices none was heard there, and it was in another group, or an own device that was
+    /// revoked is or was there.
     Unheard,
     /// One of their devices that are gone is there, and since that is known no other was heard.
     Doubtful,
@@ -131,9 +132,27 @@ pub(crate) fn heard(
     }
     if before != Standing::Plain {
         devices::catch_up(work, channel, &sender.identity())?;
-        carry_on(work, chat)?;
     }
-    Ok(())
+    if new || before != Standing::Plain { weigh(work, chat) } else { Ok(()) }
+}
+
+/// Of the groups of a chat those in which the contact was not heard come behind, while it was heard in
+/// another one: perhaps it was never invited there, or its invitation is lost (spec: LNK-120).
+pub(crate) fn weigh(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
+    let mut silent = Vec::new();
+    let mut heard = false;
+    for (channel, group) in super::groups_of(work, chat)? {
+        let record = heard_in(work, &channel)?;
+        if super::is_open(&group) && record.standing == Standing::Plain {
+            heard |= !record.devices.is_empty();
+            silent.extend(record.devices.is_empty().then_some((channel, record)));
+        }
+    }
+    for (channel, record) in silent.into_iter().filter(|_| heard) {
+        let record = HeardRecord { standing: Standing::Unheard, ..record };
+        work.tx.save(&heard_key(&channel), &record)?;
+    }
+    carry_on(work, chat)
 }
 
 /// Whether own devices that are not in a direct group come into it (spec: LNK-112, LNK-120).
@@ -146,7 +165,7 @@ pub(crate) fn takes_devices(
     match of(work, channel)? {
         Standing::Plain => Ok(true),
         Standing::Doubtful => Ok(false),
-        Standing::Unheard => Ok(!has_other(work, channel, chat, |_| true)?),
+        Standing::Unheard => Ok(!has_other(work, channel, chat)?),
     }
 }
 
@@ -220,47 +239,36 @@ pub(super) fn sort_out(
     carry_on(work, chat)
 }
 
-/// This device came into a direct group. A device of the contact that is gone may be there, and where an
-/// own device brought this one, perhaps the contact is not (spec: LNK-112, LNK-120).
+/// This device came into a direct group. A device of the contact that is gone may be there (spec: LNK-112);
+/// the one that invites is heard by that.
 pub(crate) fn entered(
     work: &mut Work<'_>,
     channel: &ChannelId,
-    chat: ChatNumber,
     person: &Fingerprint,
-    whose: Whose,
+    inviter: &DeviceCredential,
 ) -> Result<(), StoreError> {
     let mut record = heard_in(work, channel)?;
-    let mut standing = record.standing;
-    let is_heard = |other: &HeardRecord| !other.devices.is_empty();
-    if whose == Whose::Mine
-        && record.devices.is_empty()
-        && has_other(work, channel, chat, is_heard)?
+    let device = inviter.device();
+    if inviter.identity() == *person
+        && !is_gone(work, inviter)?
+        && record.devices.len() < HEARD_MAX
+        && !record.devices.contains(&device)
     {
-        standing = standing.max(Standing::Unheard);
+        record.devices.push(device);
     }
     for credential in credentials(work, channel, person)? {
         if is_gone(work, &credential)? {
-            standing = Standing::Doubtful;
+            record.standing = Standing::Doubtful;
         }
     }
-    if standing != record.standing {
-        record.standing = standing;
-        work.tx.save(&heard_key(channel), &record)?;
-    }
-    Ok(())
+    work.tx.save(&heard_key(channel), &record)
 }
 
-/// Whether the chat has another plain group that can carry it, of which this holds.
-fn has_other(
-    work: &Work<'_>,
-    channel: &ChannelId,
-    chat: ChatNumber,
-    holds: impl Fn(&HeardRecord) -> bool,
-) -> Result<bool, StoreError> {
+/// Whether the chat has another plain group that can carry it.
+fn has_other(work: &Work<'_>, channel: &ChannelId, chat: ChatNumber) -> Result<bool, StoreError> {
     for (other, group) in super::groups_of(work, chat)? {
-        let record = heard_in(work, &other)?;
-        let plain = record.standing == Standing::Plain;
-        if other != *channel && super::is_open(&group) && plain && holds(&record) {
+        let plain = of(work, &other)? == Standing::Plain;
+        if other != *channel && super::is_open(&group) && plain {
             return Ok(true);
         }
     }

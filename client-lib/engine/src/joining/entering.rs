@@ -50,7 +50,7 @@ pub(super) fn enter(
     }
     shelf::used(work, &joined.package)?;
     let purpose = purpose::of(work, invitation, joined, &before)?;
-    let Before { record: known, asked, whose, .. } = before;
+    let Before { record: known, asked, .. } = before;
     let channel = invitation.group.channel;
     let epoch = invitation.group.epoch;
     let back = known.filter(|known| known.state == GroupState::Stuck);
@@ -91,7 +91,7 @@ pub(super) fn enter(
     }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
-        direct::standing::entered(work, &channel, chat, &person, whose)?;
+        direct::standing::entered(work, &channel, &person, sender)?;
         purpose::entered_direct(work, &channel, chat, contact)?;
         if !from_me && direct::standing::of(work, &channel)? != Standing::Doubtful {
             control::send_card(work, &channel, &inviter)?;

@@ -106,6 +106,37 @@ fn a_relay_that_comes_back_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn who_was_not_heard_in_one_group_is_written_to_in_the_other() {
+    // spec: LNK-120, CLI-016
+    let mut world = World::new(2);
+    let alice = world.person("Alice", 1);
+    let bob = world.person("Bob", 0);
+    let [to_alice, to_bob] = [alice, bob].map(|who| world.link(who, LinkUse::Lasting));
+    world.pass(10_000);
+    let copy = world.backup(0);
+    // Her group comes first by its id, and what invites him there is lost when the relay has signed for it.
+    for (who, link, id) in [(alice, to_bob, 1), (bob, to_alice, 2)] {
+        world.set_online(bob, who == bob);
+        world.load_dice(who, [id; 32]);
+        world.ask(who, Command::AddContact { link });
+        world.pass(10_000);
+        if who == alice {
+            world.restore(0, copy.clone());
+        }
+    }
+    world.pass(60_000);
+    let [hers, his] =
+        [(alice, "Bob"), (bob, "Alice")].map(|(who, name)| world.chat(who, name).number);
+    assert_eq!(world.channels(alice).len(), 3, "both groups, and that of her own devices");
+    world.say(alice, hers, "hello");
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, his), ["hello"]);
+    world.say(bob, his, "hello Alice");
+    world.pass(60_000);
+    assert_eq!(world.texts(alice, hers), ["hello", "hello Alice"]);
+}
+
+#[test]
 fn two_who_add_each_other_at_once_end_in_one_chat() {
     // spec: CLI-016
     let mut world = World::new(1);
