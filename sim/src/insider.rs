@@ -1,6 +1,8 @@
 //! A member that does not keep to the program: what it has from its device's store, and the bytes
 //! that it makes of that.
 
+use std::collections::BTreeSet;
+
 use hushwire_engine::{
     command::{ChatNumber, MessageNumber},
     store::{Order, Range, Store as _, Table},
@@ -272,6 +274,16 @@ pub(crate) fn reads_unheard(store: &SimStore, chat: ChatNumber, epoch: &str) -> 
         group.is_some_and(|group| group.state == "Member" && digits(&group.epoch) == epoch)
             && heard.is_some_and(|heard| heard.standing == "Unheard" && heard.devices.is_empty())
     })
+}
+
+/// The groups of a chat that a device is in.
+pub(crate) fn groups_in(store: &SimStore, chat: ChatNumber) -> BTreeSet<ChannelId> {
+    let is_in = |channel: &ChannelId| {
+        let group: Option<DirectRow> = record(store, Table::Group, channel.as_bytes());
+        group.is_some_and(|group| group.state == "Member")
+    };
+    let of_chat = |channel: &ChannelId| chat_of(store, channel) == Some(chat) && is_in(channel);
+    channels(store).into_iter().filter(of_chat).collect()
 }
 
 /// The channel of a group's chat on a device.

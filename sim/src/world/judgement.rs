@@ -153,8 +153,22 @@ impl World {
         if key.is_direct() && (self.reads_aside(&here, &first) || self.reads_aside(&first, &here)) {
             return Ok(());
         }
+        if key.is_direct() && self.has_lost_an_invitation(&here, &first) {
+            return Ok(());
+        }
         let what = format!("devices {} and {client} in {}", first.client, key.0);
         Err(Violation::Fork(what))
+    }
+
+    /// Whether two devices have no group of their direct chat in common, and a relay showed one of them a
+    /// history of its own: it has signed there for what invites the other one, which nobody else gets.
+    fn has_lost_an_invitation(&self, one: &Seen, other: &Seen) -> bool {
+        let groups = |seen: &Seen| {
+            let engine = self.clients[seen.client].engine.as_ref();
+            engine.map(|engine| insider::groups_in(engine.store(), seen.chat)).unwrap_or_default()
+        };
+        let lied_to = |seen: &Seen| self.clients[seen.client].deception.was_elsewhere;
+        (lied_to(one) || lied_to(other)) && groups(one).is_disjoint(&groups(other))
     }
 
     /// Whether a device is where another one writes as well, and does not write there since it heard
