@@ -278,11 +278,20 @@ pub(crate) fn reads_unheard(store: &SimStore, chat: ChatNumber, epoch: &str) -> 
 
 /// The groups of a chat that a device is in.
 pub(crate) fn groups_in(store: &SimStore, chat: ChatNumber) -> BTreeSet<ChannelId> {
-    let is_in = |channel: &ChannelId| {
+    groups_with_state(store, chat, "Member")
+}
+
+/// The groups of a chat that a device left, or was removed from.
+pub(crate) fn groups_given_up(store: &SimStore, chat: ChatNumber) -> BTreeSet<ChannelId> {
+    groups_with_state(store, chat, "Out")
+}
+
+fn groups_with_state(store: &SimStore, chat: ChatNumber, state: &str) -> BTreeSet<ChannelId> {
+    let has_it = |channel: &ChannelId| {
         let group: Option<DirectRow> = record(store, Table::Group, channel.as_bytes());
-        group.is_some_and(|group| group.state == "Member")
+        group.is_some_and(|group| group.state == state)
     };
-    let of_chat = |channel: &ChannelId| chat_of(store, channel) == Some(chat) && is_in(channel);
+    let of_chat = |channel: &ChannelId| chat_of(store, channel) == Some(chat) && has_it(channel);
     channels(store).into_iter().filter(of_chat).collect()
 }
 

@@ -43,7 +43,13 @@ impl World {
                 let Some(key) = self.key(client, &chat) else { continue };
                 let store = self.clients[client].engine.as_ref().map(|engine| engine.store());
                 let groups = store.map_or(0, |store| insider::groups_of(store, chat.number));
-                let entered = store.map(|store| insider::entered(store, chat.number));
+                let mut entered = store.map(|store| insider::entered(store, chat.number));
+                if invitations == Invitations::MayBeSwallowed {
+                    // What is said in a group that it gave up for one whose invitation is lost reaches it not.
+                    let left = store.map(|store| insider::groups_given_up(store, chat.number));
+                    let left = left.unwrap_or_default();
+                    entered.iter_mut().for_each(|all| all.retain(|(one, _)| !left.contains(one)));
+                }
                 let view = self.ledger.view(client, &key);
                 view.twofold = groups > 1;
                 if key.is_direct() && (view.twofold || invitations == Invitations::MayBeSwallowed) {
