@@ -57,6 +57,8 @@ pub(super) struct WatchLive {
     phase: Phase,
     look_at: Timestamp,
     rest_ms: u64,
+    /// Not before this is anything said, whatever else moves in the channel: the relay has just refused.
+    quiet_until: Timestamp,
 }
 
 #[derive(Clone, Copy)]
@@ -70,11 +72,12 @@ enum Phase {
 impl WatchLive {
     fn new(watched: Watched, now: Timestamp, rest_ms: u64, jitter_ms: u64) -> Self {
         let look_at = now.plus_ms(rest_ms).plus_ms(jitter_ms);
-        Self { watched, phase: Phase::Resting, look_at, rest_ms }
+        let quiet_until = Timestamp(0);
+        Self { watched, phase: Phase::Resting, look_at, rest_ms, quiet_until }
     }
 
     fn next_at(&self) -> Timestamp {
-        self.watched.say_at.map_or(self.look_at, |at| at.max(Timestamp(0)).min(self.look_at))
+        self.watched.say_at.map_or(self.look_at, |at| at.max(self.quiet_until).min(self.look_at))
     }
 
     pub(super) fn deadline(&self) -> Option<Timestamp> {
@@ -197,6 +200,7 @@ impl<S: Store> Engine<S> {
                 self.looked_in_vain(key)?;
                 self.rest_watch(key, session, None);
                 self.refuse_watch(key, REFUSED_REST_MS);
+                self.quieten_watch(key);
                 Ok(())
             }
             _ => Ok(()),
@@ -309,8 +313,13 @@ impl<S: Store> Engine<S> {
     /// Nothing can be said there either before the next look.
     fn dispute_watch(&mut self, key: WatchKey, session: SessionNumber, handle: Handle) {
         self.rest_watch(key, session, Some(handle));
+        self.quieten_watch(key);
+    }
+
+    /// Nothing is said before the next look.
+    fn quieten_watch(&mut self, key: WatchKey) {
         if let Some(live) = self.watches.get_mut(&key) {
-            live.watched.say_at = live.watched.say_at.map(|at| at.max(live.look_at));
+            live.quiet_until = live.look_at;
         }
     }
 
@@ -336,7 +345,7 @@ impl<S: Store> Engine<S> {
         let Some(live) = self.watches.get_mut(&key) else { return };
         live.phase = Phase::Resting;
         live.look_at = live.look_at.max(until);
-        live.watched.say_at = live.watched.say_at.map(|at| at.max(until));
+        live.quiet_until = until;
     }
 
     /// The session is gone, on which this was asked.

@@ -6,6 +6,8 @@ mod lies;
 mod newcomers;
 mod small;
 
+use std::collections::BTreeSet;
+
 use hushwire_engine::{
     command::{ChatState, Command, StuckCause},
     event::{Event, Warning},
@@ -15,7 +17,7 @@ use hushwire_protocol::{
     insider::Seals,
 };
 use hushwire_wire::{
-    error::Code,
+    error::{Code, Refusal},
     id::{EntryId, Sequence},
     message::Answer,
     transcript::{Cut, Operation},
@@ -245,6 +247,32 @@ fn a_relay_that_takes_back_what_stood_behind_a_commit_is_asked_ever_less() {
     assert_together(&mut crew, "taken back");
     let opens = crew.world.opens(crew.people[MEMBER], crew.channel);
     assert!((2..100).contains(&opens), "{opens}");
+}
+
+#[test]
+fn who_looks_into_several_epochs_that_a_relay_has_lost_rests_between() {
+    // spec: CLI-190, CLI-199
+    let mut crew = crew();
+    let mut lost = BTreeSet::new();
+    for _ in 0..4 {
+        lost.insert(crew.world.steal(crew.people[INSIDER], &crew.channel.clone()).epoch);
+        crew.world.ask(crew.people[OWNER], Command::RefreshKeys);
+        crew.world.settle();
+    }
+    crew.world.set_tamper(move |mut frame| {
+        if matches!(&frame.answer, Answer::ChannelOpened(opened) if lost.contains(&opened.epoch)) {
+            frame.answer = Answer::Refused(Refusal::from(Code::Denied));
+        }
+        Some(frame)
+    });
+    // Who looks has to look into each of them before it answers.
+    let before = crew.world.opens(crew.people[OWNER], crew.channel);
+    let (member, insider) = (crew.people[MEMBER], crew.people[INSIDER]);
+    newcomers::lose_state_of(&mut crew, member, insider);
+    crew.world.pass(HOUR_MS);
+    assert_eq!(crew.returns(MEMBER), 1);
+    let opens = crew.world.opens(crew.people[OWNER], crew.channel) - before;
+    assert!((4..300).contains(&opens), "{opens}");
 }
 
 #[test]
