@@ -252,11 +252,7 @@ pub(crate) fn opened(
         // An item that the relay took when the group had been given up.
         return Ok(());
     }
-    if !group.opened {
-        // Own devices come in after the other side, so that they see whose chat it is.
-        crate::devices::add_own_devices(work, channel)?;
-    }
-    group.opened = true;
+    let was_opened = core::mem::replace(&mut group.opened, true);
     groups::save(work, channel, &group)?;
     work.effects.channels.insert(*channel);
     let Some(mut record) = chats::load(work, chat)? else { return Ok(()) };
@@ -276,6 +272,10 @@ pub(crate) fn opened(
     }
     chats::set_state(work, chat, ChatState::Open)?;
     standing::weigh(work, chat)?;
+    if !was_opened && standing::takes_devices(work, channel, &group)? {
+        // Own devices come in after the other side, so that they see whose chat it is.
+        crate::devices::add_own_devices(work, channel)?;
+    }
     wake_additions(work, &group)
 }
 

@@ -92,6 +92,22 @@ pub(crate) fn tell(work: &mut Work<'_>) -> Result<(), StoreError> {
     refreshing::check_done(work)
 }
 
+/// Tells who came into the own group the inbox's keys: new ones, or what was told last again, so that what it
+/// draws later is behind that (spec: IDN-055).
+pub(crate) fn tell_again(work: &mut Work<'_>) -> Result<(), StoreError> {
+    let record = inbox::required(work)?;
+    if record.keys_untold {
+        return tell(work);
+    }
+    if record.next_owner_key.is_some() || devices::has_unlisted(work)? {
+        return Ok(());
+    }
+    let own_group = work.identity()?.ok_or(StoreError::Damaged)?.own_group;
+    let payload = of(&record)?.to_payload().to_vec();
+    let entry = ControlEntry { kind: ControlKind::InboxKeysRotated, payload };
+    control::send(work, &own_group, vec![entry])
+}
+
 fn of(record: &InboxRecord) -> Result<InboxKeys, StoreError> {
     Ok(InboxKeys {
         generation: record.telling()?,

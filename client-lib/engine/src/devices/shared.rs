@@ -83,7 +83,7 @@ pub(crate) fn tell_everything(work: &mut Work<'_>) -> Result<(), StoreError> {
     let shared = groups::all_where(work, groups::is_of_all_devices)?;
     entries.extend(shared.iter().map(|(channel, _)| group_entry(channel)));
     send_all(work, &entries)?;
-    inbox_keys::tell(work)
+    inbox_keys::tell_again(work)
 }
 
 /// This device came into the own group: it says its name there, by which the others know that it has

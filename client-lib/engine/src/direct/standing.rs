@@ -255,6 +255,7 @@ pub(crate) fn entered(
         && !record.devices.contains(&device)
     {
         record.devices.push(device);
+        record.standing = Standing::Plain;
     }
     for credential in credentials(work, channel, person)? {
         if is_gone(work, &credential)? {

@@ -16,7 +16,8 @@ use hushwire_wire::{SigningKey, id::PublicKey, transcript};
 use crate::{
     capabilities, groups, links, own_group,
     record::{GroupState, InboxRecord, SecretBytes, Way, Wish},
-    revoking, shelf,
+    revoking::{self, Replaced},
+    shelf,
     store::StoreError,
     wish::AtInbox,
     work::Work,
@@ -119,7 +120,8 @@ pub(super) fn try_next_way(work: &mut Work<'_>) -> Result<(), StoreError> {
     work.tx.save(InboxRecord::KEY, &record)
 }
 
-/// The inbox opened by the owner key that was tried. By another than the present one it gets that again.
+/// The inbox opened by the owner key that was tried. By another than the present one it gets that again, or
+/// new ones, where a revoked device may know that (spec: CLI-181).
 pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), StoreError> {
     let mut record = required(work)?;
     record.way = Way::Present;
@@ -140,13 +142,18 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
     record.rotation_unsure = false;
     // What was told of the present key may be lost as well.
     record.keys_untold = true;
-    if record.next_owner_key.is_some() {
+    let drawn = record.next_owner_key.is_some();
+    if drawn || record.seal_key_ends {
         record.keep_owner_key(present);
     } else {
         record.next_owner_key = Some(present);
         AtInbox::waiting(work)?.wish(work, Wish::RotateInbox)?;
     }
     work.tx.save(InboxRecord::KEY, &record)?;
+    if !drawn && record.seal_key_ends {
+        // A device that was revoked since may know the present one.
+        revoking::renew_keys(work, Replaced::Ends)?;
+    }
     if is_old { super::rolled_back(work) } else { put_again(work) }
 }
 
@@ -211,7 +218,7 @@ mod tests {
             assert_eq!(told(work), known);
             let owner = |work: &Work<'_>| required(work).unwrap().public_owner_key().unwrap();
             let renew = |work: &mut Work<'_>| {
-                revoking::renew_keys(work, revoking::Replaced::Ends).unwrap();
+                revoking::renew_keys(work, Replaced::Ends).unwrap();
             };
             let first = owner(work);
             // Twice, before the others hear of the first.
@@ -241,24 +248,43 @@ mod tests {
             let first = required(work).unwrap().public_owner_key().unwrap();
             let known = present(work);
             devices::forget_device(work, &DeviceId::from_bytes([9; 16])).unwrap();
-            revoking::renew_keys(work, revoking::Replaced::Ends).unwrap();
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
             assert_eq!(told(work), known, "nobody has heard of another");
             revoking::rotated(work).unwrap();
             let second = present(work);
             // The relay is put back: what the others were told of is put in place again, or replaced.
             opened(work, &first).unwrap();
             assert_eq!(told(work), second);
-            revoking::renew_keys(work, revoking::Replaced::StaysAWhile).unwrap();
+            revoking::renew_keys(work, Replaced::StaysAWhile).unwrap();
             assert_eq!(told(work), second);
             // Without a revocation between them it is the one that goes with the owner key.
             revoking::rotated(work).unwrap();
             revoking::rotated(work).unwrap();
             let third = required(work).unwrap().public_owner_key().unwrap();
             let key = present(work);
-            revoking::renew_keys(work, revoking::Replaced::StaysAWhile).unwrap();
+            revoking::renew_keys(work, Replaced::StaysAWhile).unwrap();
             revoking::rotated(work).unwrap();
             opened(work, &third).unwrap();
             assert_eq!(told(work), key);
+        });
+    }
+
+    #[test]
+    fn keys_that_a_revoked_device_may_know_are_not_put_in_place_again() {
+        // spec: CLI-181
+        with_profile(|work, _| {
+            let owner = |work: &Work<'_>| required(work).unwrap().public_owner_key().unwrap();
+            let first = owner(work);
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
+            revoking::rotated(work).unwrap();
+            let second = required(work).unwrap();
+            devices::forget_device(work, &DeviceId::from_bytes([9; 16])).unwrap();
+            opened(work, &first).unwrap();
+            assert_eq!(owner(work), first);
+            let record = required(work).unwrap();
+            assert_ne!(record.coming_owner_key().expose(), second.owner_key.expose());
+            assert_ne!(record.inbox_key().unwrap().expose(), second.inbox_key().unwrap().expose());
+            assert_ne!(record.own_capability.expose(), second.own_capability.expose());
         });
     }
 

@@ -109,7 +109,7 @@ fn assert_together(crew: &mut Crew, case: &str) {
 #[test]
 fn members_whom_a_broken_path_parts_are_told_and_come_together() {
     // spec: GRP-120, GRP-121, GRP-122, GRP-123, CLI-190, CLI-191, CLI-192, CLI-193, CLI-194
-    let mut cases = std::collections::BTreeSet::new();
+    let mut cases = BTreeSet::new();
     for number in 0..HALF_SEAL_WORLDS {
         let mut crew = crew_of(number);
         part(&mut crew);
