@@ -5,10 +5,10 @@
 //! |---|---|---|
 //! | newer | no | taken |
 //! | newer | yes | taken, and drawn anew on top of them |
-//! | those that this device has | no | told |
+//! | those that this device has | no | they count as told |
 //! | those that it drew on top of | yes | what was drawn goes on |
-//! | others | any | passed over; their owner key is one to open the inbox by |
-//! | by a device that was revoked | any | the same, as long as nothing else opens it |
+//! | others, also by a device that was revoked | any | passed over; their owner key is one to try when the inbox is denied |
+//! | of a generation beyond the step | any | passed over, but for the first since this device came in |
 
 use core::cmp::Reverse;
 
@@ -108,6 +108,22 @@ pub(crate) fn tell_again(work: &mut Work<'_>) -> Result<(), StoreError> {
     control::send(work, &own_group, vec![entry])
 }
 
+/// The generation of the keys that are granted now: what is drawn from then on is newer (spec: IDN-073).
+pub(crate) fn grant(work: &Work<'_>) -> Result<InboxGeneration, StoreError> {
+    let mut record = inbox::required(work)?;
+    let granted = record.telling()?;
+    record.generation_seen = record.generation_seen.max(granted.0);
+    work.tx.save(InboxRecord::KEY, &record)?;
+    Ok(granted)
+}
+
+/// This device came into the own group, where it is told the keys (spec: IDN-055).
+pub(crate) fn came_in(work: &Work<'_>) -> Result<(), StoreError> {
+    let mut record = inbox::required(work)?;
+    record.awaits_keys = true;
+    work.tx.save(InboxRecord::KEY, &record)
+}
+
 fn of(record: &InboxRecord) -> Result<InboxKeys, StoreError> {
     Ok(InboxKeys {
         generation: record.telling()?,
@@ -129,33 +145,35 @@ pub(crate) fn take(work: &mut Work<'_>, from: &DeviceId, payload: &[u8]) -> Resu
     let Ok(told) = InboxKeys::of_payload(payload) else { return Ok(()) };
     let mut record = inbox::required(work)?;
     let generation = told.generation.0;
-    if generation > record.highest_generation().saturating_add(GENERATION_STEP_MAX) {
-        return Ok(());
-    }
+    let is_far = generation > record.highest_generation().saturating_add(GENERATION_STEP_MAX);
     let owner = SecretBytes::new(told.owner.expose());
     if devices::is_revoked(work, from)? {
+        if is_far {
+            return Ok(());
+        }
         record.generation_seen = record.generation_seen.max(generation);
-        record.revoked_owner_key = Some(owner);
+        record.keep_untaken(owner);
         return work.tx.save(InboxRecord::KEY, &record);
     }
+    if is_far && !record.awaits_keys {
+        return Ok(());
+    }
+    let has_drawn = record.has_drawn()?;
     let rank = Rank { generation, owner: Reverse(public(&owner)?) };
     let newer = record.told_rank().is_none_or(|known| rank > known);
-    let has_drawn = record.has_drawn()?;
     if !has_drawn && record.has(&told) {
         record.let_go_of_next();
         record.take_owner_key(owner);
         record.keys_untold = false;
+        record.awaits_keys = false;
         record.generation = record.generation.max(generation);
         work.tx.save(InboxRecord::KEY, &record)?;
         work.effects.inbox = true;
         return Ok(());
     }
     if !newer {
-        if !record.knows_owner_key(&owner) {
-            record.keep_owner_key(owner);
-            work.tx.save(InboxRecord::KEY, &record)?;
-        }
-        return Ok(());
+        record.keep_untaken(owner);
+        return work.tx.save(InboxRecord::KEY, &record);
     }
     install(work, record, &told, has_drawn)
 }
@@ -175,6 +193,7 @@ fn install(
     let replaced = core::mem::replace(&mut record.own_capability, capability);
     let owner = SecretBytes::new(told.owner.expose());
     record.generation = told.generation.0;
+    record.awaits_keys = false;
     record.told_owner = Some(public(&owner)?);
     record.keys_untold = false;
     record.take_owner_key(owner);
@@ -264,8 +283,9 @@ mod tests {
     fn tried(work: &Work<'_>) -> Vec<Vec<u8>> {
         let record = record(work);
         let earlier = record.earlier_owner_keys.iter().rev();
-        let tried = [Some(&record.owner_key), record.revoked_owner_key.as_ref()];
-        tried.into_iter().flatten().chain(earlier).map(|key| key.expose().to_vec()).collect()
+        let untaken = record.untaken_owner_keys.iter().rev();
+        let tried = core::iter::once(&record.owner_key).chain(untaken).chain(earlier);
+        tried.map(|key| key.expose().to_vec()).collect()
     }
 
     #[test]
@@ -318,6 +338,38 @@ mod tests {
             assert_eq!(seal_key(work), [2; 32]);
             hear(work, &keys(2 * GENERATION_STEP_MAX, 3));
             assert_eq!(seal_key(work), [3; 32]);
+            // Who was away while they were told is told by who let it in, once.
+            came_in(work).unwrap();
+            hear(work, &keys(1, 6));
+            hear(work, &keys(5 * GENERATION_STEP_MAX, 4));
+            assert_eq!(seal_key(work), [4; 32]);
+            hear(work, &keys(7 * GENERATION_STEP_MAX, 5));
+            assert_eq!(seal_key(work), [4; 32]);
+        });
+    }
+
+    #[test]
+    fn what_is_told_late_does_not_displace_the_keys_that_the_inbox_had() {
+        // spec: IDN-073, CLI-181
+        with_profile(|work, _| {
+            let first = record(work).owner_key.expose().to_vec();
+            hear(work, &keys(1, 1));
+            for byte in 10..40 {
+                hear(work, &keys(0, byte));
+            }
+            assert!(tried(work).contains(&first));
+            assert_eq!(tried(work)[..2], [vec![1; 32], vec![39; 32]]);
+        });
+    }
+
+    #[test]
+    fn what_is_drawn_behind_a_grant_is_newer_than_what_was_granted() {
+        // spec: IDN-073
+        with_profile(|work, _| {
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
+            let granted = grant(work).unwrap();
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
+            assert!(record(work).telling().unwrap() > granted);
         });
     }
 
@@ -379,7 +431,7 @@ mod tests {
                 hear(work, &keys(generation, byte));
             }
             assert_eq!(seal_key(work), before.0);
-            assert_eq!(tried(work), [&before.1[..], &[vec![2; 32]]].concat());
+            assert_eq!(tried(work), [&before.1[..], &[vec![2; 32], vec![1; 32]]].concat());
             // What is drawn against it is above what it told others.
             revoking::renew_keys(work, Replaced::Ends).unwrap();
             assert_eq!(record(work).telling().unwrap(), InboxGeneration(5));

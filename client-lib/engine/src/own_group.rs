@@ -34,6 +34,7 @@ use crate::{
     event::{Event, InvitationRefusal},
     groups,
     inbox::{self, Fault},
+    inbox_keys,
     joining::Unread,
     outbox, profile,
     record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish},
@@ -386,6 +387,7 @@ pub(crate) fn entered(
     if work.identity()?.ok_or(StoreError::Damaged)?.own_group == *channel {
         note_formation(work, &formed)?;
         rejoin::end(work, channel)?;
+        inbox_keys::came_in(work)?;
         return devices::tell_name(work);
     }
     take_place(work, &formed)?;

@@ -259,7 +259,6 @@ pub(crate) fn rotated(work: &mut Work<'_>) -> Result<(), StoreError> {
     let Some(next) = record.next_owner_key.take() else { return Ok(()) };
     let earlier = core::mem::replace(&mut record.owner_key, next);
     record.keep_owner_key(earlier);
-    record.revoked_owner_key = None;
     record.next_owner_key = record.later_owner_key.take();
     work.tx.save(InboxRecord::KEY, &record)?;
     if record.next_owner_key.is_some() {

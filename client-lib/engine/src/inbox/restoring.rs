@@ -2,8 +2,8 @@
 //!
 //! | way | the inbox opens by | behind it |
 //! |---|---|---|
-//! | present | the owner key that it should have, or the next one while a rotation is under way | revoked, if there is one; else the latest earlier key; anew if there is none |
-//! | revoked | one that a device told which was revoked: it rotated at the same time | the latest earlier key |
+//! | present | the owner key that it should have, or the next one while a rotation is under way | the latest untaken key; else the latest earlier one; anew if there is none |
+//! | untaken | one that another device told and that was not taken: it rotated at the same time | the untaken key before; the latest earlier one at the first |
 //! | earlier | a key that it had once: the copy is from before a rotation | the key before; anew at the first |
 //! | anew | nothing: the copy is from before the inbox, which is created again | present |
 //!
@@ -37,6 +37,17 @@ impl InboxRecord {
         self.earlier_owner_keys.drain(..spare);
     }
 
+    /// Keeps the owner key of a set that was told and not taken (spec: IDN-073, IDN-074).
+    pub(crate) fn keep_untaken(&mut self, key: SecretBytes) {
+        if self.knows_owner_key(&key) {
+            return;
+        }
+        self.untaken_owner_keys.retain(|kept| kept.expose() != key.expose());
+        self.untaken_owner_keys.push(key);
+        let spare = self.untaken_owner_keys.len().saturating_sub(OWNER_KEYS_KEPT_MAX);
+        self.untaken_owner_keys.drain(..spare);
+    }
+
     /// The inbox has this owner key; the one before is kept.
     pub(crate) fn take_owner_key(&mut self, key: SecretBytes) {
         let earlier = core::mem::replace(&mut self.owner_key, key);
@@ -44,6 +55,7 @@ impl InboxRecord {
             self.keep_owner_key(earlier);
         }
         self.earlier_owner_keys.retain(|kept| kept.expose() != self.owner_key.expose());
+        self.untaken_owner_keys.retain(|kept| kept.expose() != self.owner_key.expose());
         self.way = Way::Present;
         self.rotation_unsure = false;
     }
@@ -51,15 +63,15 @@ impl InboxRecord {
     /// The key by which the inbox is opened or created now.
     pub(super) fn key_to_try(&self) -> &SecretBytes {
         let other = match self.way {
-            Way::Revoked => self.revoked_owner_key.as_ref(),
+            Way::Untaken(place) => self.untaken_owner_keys.get(usize::from(place)),
             Way::Earlier(place) => self.earlier_owner_keys.get(usize::from(place)),
             Way::Present | Way::Anew => None,
         };
         other.unwrap_or(&self.owner_key)
     }
 
-    /// Whether the inbox is opened by this owner key, at the latest when it is denied by others.
-    pub(crate) fn knows_owner_key(&self, owner: &SecretBytes) -> bool {
+    /// Whether this owner key is one that the inbox has, had or is about to have.
+    fn knows_owner_key(&self, owner: &SecretBytes) -> bool {
         let coming = [&self.next_owner_key, &self.later_owner_key].into_iter().flatten();
         let mut keys = self.earlier_owner_keys.iter().chain([&self.owner_key]).chain(coming);
         keys.any(|key| key.expose() == owner.expose())
@@ -97,14 +109,18 @@ impl InboxRecord {
     }
 
     fn next_way(&self) -> Way {
-        let latest = match self.way {
-            Way::Present if self.revoked_owner_key.is_some() => return Way::Revoked,
-            Way::Present | Way::Revoked => self.earlier_owner_keys.len(),
-            Way::Earlier(place) => usize::from(place),
+        let before = |place: usize| place.checked_sub(1).and_then(|place| u8::try_from(place).ok());
+        let untaken = match self.way {
+            Way::Present => before(self.untaken_owner_keys.len()),
+            Way::Untaken(place) => before(usize::from(place)),
+            Way::Earlier(_) => None,
             Way::Anew => return Way::Present,
         };
-        let place = latest.checked_sub(1).and_then(|place| u8::try_from(place).ok());
-        place.map_or(Way::Anew, Way::Earlier)
+        let earlier = match self.way {
+            Way::Earlier(place) => before(usize::from(place)),
+            _ => before(self.earlier_owner_keys.len()),
+        };
+        untaken.map(Way::Untaken).or(earlier.map(Way::Earlier)).unwrap_or(Way::Anew)
     }
 }
 
@@ -129,12 +145,13 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
         work.tx.save(InboxRecord::KEY, &record)?;
         return revoking::opened(work);
     }
-    // Of the two, what a revoked device told is no sign that the relay was put back (spec: IDN-074).
-    let by_revoked = record.revoked_owner_key.take_if(|key| is_of(key, owner_key));
-    let place = record.earlier_owner_keys.iter().position(|key| is_of(key, owner_key));
-    let earlier = place.map(|place| record.earlier_owner_keys.remove(place));
+    let take = |keys: &mut Vec<SecretBytes>| {
+        keys.iter().position(|key| is_of(key, owner_key)).map(|place| keys.remove(place))
+    };
+    // What another device told is no sign that the relay was put back.
+    let earlier = take(&mut record.earlier_owner_keys);
     let is_old = earlier.is_some();
-    let Some(found) = earlier.or(by_revoked) else {
+    let Some(found) = earlier.or_else(|| take(&mut record.untaken_owner_keys)) else {
         work.tx.save(InboxRecord::KEY, &record)?;
         return Ok(());
     };

@@ -14,7 +14,7 @@ use crate::{
     command::{CommandError, FailureReason},
     devices,
     event::Event,
-    inbox, profile,
+    inbox, inbox_keys, profile,
     record::{IdentityRecord, InboxRecord, LinkingRecord, SecretBytes},
     rejoin,
     store::StoreError,
@@ -47,6 +47,7 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
     let list = profile::sign_list(work, &manager, &statement, version, entries)?;
     devices::take_list(work, list)?;
     let inbox = inbox::required(work)?;
+    let generation = inbox_keys::grant(work)?;
     let credential =
         DeviceCredential::new(statement, certificate).map_err(|_| CommandError::Internal)?;
     let grant = LinkGrant {
@@ -61,7 +62,7 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
             shelf_key: inbox.shelf_key()?,
             manager: Some(manager),
         },
-        own_group: own_group_field(&identity, &inbox)?,
+        own_group: own_group_field(&identity, &inbox, generation)?,
     };
     let sealed =
         confirming.confirm_and_grant(&grant, work.rng).map_err(|_| CommandError::Internal)?;
@@ -82,10 +83,11 @@ fn owner_seed(inbox: &InboxRecord) -> Result<Zeroizing<[u8; 32]>, StoreError> {
 fn own_group_field(
     identity: &IdentityRecord,
     inbox: &InboxRecord,
+    generation: InboxGeneration,
 ) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let capability = inbox.own_capability.expose();
     let channel = &identity.own_group.as_bytes()[..];
-    let generation = inbox.telling()?.0.to_be_bytes();
+    let generation = generation.0.to_be_bytes();
     Ok(Zeroizing::new([capability, channel, &generation, &inbox.device_list].concat()))
 }
 
@@ -174,7 +176,8 @@ fn become_device(
         generation: own.generation.0,
         told_owner: Some(transcript::public_key(secrets.inbox_owner.signing_key())),
         generation_seen: 0,
-        revoked_owner_key: None,
+        awaits_keys: false,
+        untaken_owner_keys: Vec::new(),
         seal_key_ends: false,
         unheard: Vec::new(),
         created: true,

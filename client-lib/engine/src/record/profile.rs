@@ -80,12 +80,15 @@ pub(crate) struct InboxRecord {
     /// The owner key of these; none in a store of a build before.
     #[serde(with = "id::option", default)]
     pub(crate) told_owner: Option<PublicKey>,
-    /// The highest generation that a device told which was revoked.
+    /// The highest generation that a device told which was revoked, or this one granted.
     #[serde(default)]
     pub(crate) generation_seen: u64,
-    /// The owner key that it told: the relay may have it.
+    /// This device came into the own group, and was not told keys there since: those may be of any generation.
     #[serde(default)]
-    pub(crate) revoked_owner_key: Option<SecretBytes>,
+    pub(crate) awaits_keys: bool,
+    /// Owner keys of sets that were told and not taken, the latest last: the relay may have one of them.
+    #[serde(default)]
+    pub(crate) untaken_owner_keys: Vec<SecretBytes>,
     /// A device that was revoked may know the seal key.
     #[serde(default)]
     pub(crate) seal_key_ends: bool,
@@ -148,8 +151,8 @@ pub(crate) enum Way {
     /// With the owner key that it should have.
     #[default]
     Present,
-    /// With the one that a device told which was revoked (spec: IDN-074).
-    Revoked,
+    /// With one of a set that was told and not taken, at this place (spec: IDN-073, IDN-074).
+    Untaken(u8),
     /// With the earlier owner key at this place.
     Earlier(u8),
     /// It is created again.
