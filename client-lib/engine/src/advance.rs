@@ -197,7 +197,7 @@ pub(crate) fn apply_theirs(
 }
 
 /// Who is in the epoch that is left.
-fn leaving(mls: &Group) -> Result<Leaving, StoreError> {
+pub(crate) fn leaving(mls: &Group) -> Result<Leaving, StoreError> {
     let roster = PastRoster::of(mls).map_err(log::store_error)?;
     Ok(Leaving { roster, own_leaf: mls.own_leaf() })
 }

@@ -22,6 +22,7 @@
 //! | any | who brought it in says that it leaves | the same, led | told; adds nobody again but as in `departing` |
 //! | led | an invitation of that one | – | its branch is left for that of the others |
 //! | led, lost | an invitation of another one | sound, led | |
+//! | stuck in an epoch with candidates | an invitation | sound | that epoch is watched, as by the first of them, or by the one that brought it back |
 //! | sound | it has looked for as long as it watches | – | keys and roster are deleted |
 
 mod asked;
@@ -57,7 +58,7 @@ use crate::{
     event::Warning,
     groups, log, messages,
     record::{
-        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, Saying, Unsettled, Verdict,
+        CandidateRecord, Doubt, EpochRecord, GroupRecord, LeftRecord, Unsettled, Verdict,
         by_channel,
     },
     store::StoreError,
@@ -97,19 +98,10 @@ pub(crate) fn leave(
     removed: &[LeafIndex],
 ) -> Result<Option<Unsettled>, StoreError> {
     let (mut record, _) = log::epoch_state(work, channel, &group.epoch)?;
-    record.left = Some(LeftRecord {
-        applied: *entry,
-        roster: roster::save(work, channel, &leaving.roster)?,
-        removed: removed.iter().map(|leaf| leaf.0).collect(),
-        own_leaf: leaving.own_leaf.0,
-        left_ms: work.now.0,
-        watch: None,
-        saying: Saying::Silent,
-        came_back: false,
-        doubt: None,
-        looked_ms: 0,
-        asked_ms: 0,
-    });
+    let roster = roster::save(work, channel, &leaving.roster)?;
+    let removed = removed.iter().map(|leaf| leaf.0).collect();
+    let left = LeftRecord::silent(*entry, roster, leaving.own_leaf, work.now);
+    record.left = Some(LeftRecord { removed, ..left });
     let unsettled = unsettled::begin(work, &group.epoch, &record, entry, &leaving.roster);
     let speaks = unsettled.is_none_or(|unsettled| unsettled::may_settle(work, &unsettled));
     if unsettled::is_doubtful(&record) && speaks {
@@ -117,6 +109,49 @@ pub(crate) fn leave(
     }
     log::save_epoch(work, channel, &group.epoch, &record)?;
     Ok(unsettled)
+}
+
+/// This device is stuck in an epoch where a candidate stands that others may have applied: when it is back
+/// it watches that epoch, as one that went on behind the first of them (spec: CLI-198).
+pub(crate) fn stranded(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    epoch: &EpochId,
+) -> Result<(), StoreError> {
+    let read = log::epoch_state(work, channel, epoch)
+        .and_then(|(record, _)| Ok((record, advance::leaving(&log::load_group(work, channel)?)?)));
+    let (record, leaving) = match read {
+        // Of what cannot be read nothing is watched.
+        Err(StoreError::Damaged) => return Ok(()),
+        read => read?,
+    };
+    let Some(applied) = possible(&record).first().copied() else { return Ok(()) };
+    let roster = roster::save(work, channel, &leaving.roster)?;
+    let left = LeftRecord::silent(applied, roster, leaving.own_leaf, work.now);
+    let left = Some(LeftRecord::following(applied, left));
+    log::save_epoch(work, channel, epoch, &EpochRecord { left, ..record })
+}
+
+/// This device was added again by the commit that this epoch is named after. If that is a candidate of an epoch
+/// that it was stuck in, the candidate is known that others went on behind (spec: CLI-198).
+pub(crate) fn back_by(
+    work: &mut Work<'_>,
+    channel: &ChannelId,
+    stuck: &EpochId,
+    joined: &EpochId,
+) -> Result<(), StoreError> {
+    let mut record = match work.tx.load::<EpochRecord>(&by_channel(channel, stuck)) {
+        Ok(Some(record)) => record,
+        Ok(None) | Err(StoreError::Damaged) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let by = EntryId::from_bytes(*joined.as_bytes());
+    let is_candidate = possible(&record).contains(&by);
+    let Some(left) = record.left.take_if(|left| is_candidate && left.applied != by) else {
+        return Ok(());
+    };
+    record.left = Some(LeftRecord::following(by, left));
+    log::save_epoch(work, channel, stuck, &record)
 }
 
 /// The group stands in its new epoch: what was read before may settle it already.

@@ -73,6 +73,9 @@ pub(crate) fn stick(
             return own_group::form_anew(work);
         }
     }
+    if matches!(cause, StuckCause::OwnCommit | StuckCause::OtherHistory | StuckCause::CommitGone) {
+        forks::stranded(work, channel, &group.epoch)?;
+    }
     groups::save(work, channel, &group)?;
     groups::set_state(work, channel, GroupState::Stuck)?;
     // An invitation may be there already (spec: LNK-080).

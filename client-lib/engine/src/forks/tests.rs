@@ -7,7 +7,7 @@ use hushwire_protocol::group::{Rank, Role};
 
 use super::*;
 use crate::{
-    record::{Arrival, Caution, Search},
+    record::{Arrival, Caution, Saying, Search},
     work::trial::{NOW, with_profile},
 };
 
@@ -210,5 +210,36 @@ fn of_a_watched_epoch_no_more_candidates_are_kept_than_a_relay_stores() {
         let (kept, _) = log::epoch_state(work, channel, &group.epoch).unwrap();
         assert_eq!(kept.next, before.next + many, "it is read on");
         assert_eq!(kept.candidates.len(), usize::from(Limits::V1.candidates_max));
+    });
+}
+
+#[test]
+fn who_was_stuck_where_candidates_stand_watches_that_epoch_when_it_is_back() {
+    // spec: CLI-190, CLI-198
+    with_profile(|work, channel| {
+        let epoch = groups::record(work, channel).unwrap().unwrap().epoch;
+        let left = |work: &Work<'_>| log::epoch_state(work, channel, &epoch).unwrap().0.left;
+        stranded(work, channel, &epoch).unwrap();
+        assert!(left(work).is_none(), "nothing parts anybody there");
+        let (mut record, _) = log::epoch_state(work, channel, &epoch).unwrap();
+        let candidate = |number: u8, verdict| {
+            let entry = EntryId::from_bytes([number; 32]);
+            CandidateRecord { entry, verdict, stored_ms: 0 }
+        };
+        record.candidates = vec![
+            candidate(1, Verdict::Invalid),
+            candidate(2, Verdict::Unjudged),
+            candidate(3, Verdict::Late),
+        ];
+        log::save_epoch(work, channel, &epoch, &record).unwrap();
+        stranded(work, channel, &epoch).unwrap();
+        let applied = |work: &Work<'_>| left(work).unwrap().applied;
+        assert_eq!(applied(work), EntryId::from_bytes([2; 32]));
+        assert!(left(work).unwrap().came_back);
+        assert_eq!(kept(work, channel, &[]).unwrap(), [epoch]);
+        for (by, followed) in [(4, 2), (1, 2), (3, 3)] {
+            back_by(work, channel, &epoch, &nth(by)).unwrap();
+            assert_eq!(applied(work), EntryId::from_bytes([followed; 32]));
+        }
     });
 }

@@ -5,7 +5,7 @@ use hushwire_protocol::{
     identity::{DeviceCredential, Fingerprint},
     invitation::Invitation,
 };
-use hushwire_wire::id::ChannelId;
+use hushwire_wire::id::{ChannelId, EpochId};
 
 use super::{purpose, take_card};
 use crate::{
@@ -55,7 +55,7 @@ pub(super) fn enter(
     let epoch = invitation.group.epoch;
     let back = known.filter(|known| known.state == GroupState::Stuck);
     let rejoined_ms = match &back {
-        Some(known) => come_back(work, &channel, known, &sender.identity())?,
+        Some(known) => come_back(work, &channel, known, &sender.identity(), &epoch)?,
         None => Vec::new(),
     };
     advance::begin_epoch(work, &channel, &epoch, &joined.keys)?;
@@ -171,12 +171,14 @@ fn come_back(
     channel: &ChannelId,
     known: &GroupRecord,
     inviter: &Fingerprint,
+    joined: &EpochId,
 ) -> Result<Vec<u64>, StoreError> {
     let epoch = log::epoch_state(work, channel, &known.epoch);
     let read_ms = epoch.map_or(0, |(epoch, _)| epoch.read_ms).max(known.epoch_since_ms);
     if let Some(group) = groups::record(work, channel)? {
         forks::exchanged(work, channel, &group, inviter)?;
     }
+    forks::back_by(work, channel, &known.epoch, joined)?;
     outbox::epoch_over(work, channel)?;
     // What was left before it got stuck may part its members still (spec: CLI-198).
     let kept = match forks::kept(work, channel, &[]) {

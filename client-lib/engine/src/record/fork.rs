@@ -1,7 +1,7 @@
 //! What is kept of an epoch that this device left, while its members may still part there.
 
 use hushwire_protocol::group::{LeafIndex, Rank, Role, Unsaid, VerifiedStatement};
-use hushwire_wire::id::{EntryId, EpochId};
+use hushwire_wire::id::{EntryId, EpochId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{Record, WishNumber, id};
@@ -66,6 +66,28 @@ pub(crate) struct LeftRecord {
 }
 
 impl LeftRecord {
+    /// An epoch that is left now, by a candidate that removed nobody; nothing is said there yet.
+    pub(crate) const fn silent(
+        applied: EntryId,
+        roster: Vec<u8>,
+        own_leaf: LeafIndex,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            applied,
+            roster,
+            removed: Vec::new(),
+            own_leaf: own_leaf.0,
+            left_ms: now.0,
+            watch: None,
+            saying: Saying::Silent,
+            came_back: false,
+            doubt: None,
+            looked_ms: 0,
+            asked_ms: 0,
+        }
+    }
+
     /// The same, once this device goes on where others applied this candidate: its own word is no other
     /// than before, and it removed nobody by it (spec: CLI-198).
     pub(crate) fn following(applied: EntryId, left: Self) -> Self {

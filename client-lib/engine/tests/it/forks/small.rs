@@ -83,3 +83,34 @@ fn ones_own_devices_come_together_again() {
     }
     assert!(parted > 0);
 }
+
+#[test]
+fn a_contact_whose_own_commit_parts_ones_devices_hears_what_they_note() {
+    // spec: CLI-190, CLI-198, CLI-199
+    let mut parted = 0;
+    for number in 0..HALF_SEAL_WORLDS {
+        let mut world = World::new(1);
+        let (alice, bob) = (world.person("Alice", 0), world.person("Bob", 0));
+        world.befriend(alice, bob);
+        let second = link(&mut world, alice);
+        let of_bob = world.channels(bob);
+        let channel = world.channels(alice).into_iter().find(|id| of_bob.contains(id)).unwrap();
+        for _ in 0..number {
+            world.ask(second, Command::RefreshKeys);
+            world.settle();
+        }
+        world.set_online(alice, false);
+        let (intent, seals) = (CommitIntent::default(), Seals::Half);
+        let (answer, _) = world.commit_unjudged(bob, &channel, intent, Cut::Through, seals);
+        assert!(matches!(answer, Answer::Appended(_)), "{answer:?}");
+        world.pass(2 * 60 * 1000);
+        world.set_online(alice, true);
+        world.pass(14 * 60 * 60 * 1000);
+        let refused = [alice, second].map(|who| was_refused(&world.events(who)));
+        parted += usize::from(refused[0] != refused[1]);
+        let [first, other, third] =
+            [alice, second, bob].map(|who| world.steal(who, &channel).epoch);
+        assert_eq!([other, third], [first, first], "{number} {refused:?}");
+    }
+    assert!(parted > 0);
+}
