@@ -249,13 +249,11 @@ pub(crate) fn entered(
 ) -> Result<(), StoreError> {
     let mut record = heard_in(work, channel)?;
     let device = inviter.device();
-    if inviter.identity() == *person
-        && !is_gone(work, inviter)?
-        && record.devices.len() < HEARD_MAX
-        && !record.devices.contains(&device)
-    {
-        record.devices.push(device);
+    if inviter.identity() == *person && !is_gone(work, inviter)? {
         record.standing = Standing::Plain;
+        if record.devices.len() < HEARD_MAX && !record.devices.contains(&device) {
+            record.devices.push(device);
+        }
     }
     for credential in credentials(work, channel, person)? {
         if is_gone(work, &credential)? {

@@ -113,6 +113,21 @@ impl Somebody {
 }
 
 #[test]
+fn who_invites_into_a_group_is_heard_there() {
+    // spec: LNK-120
+    with_profile(|work, channel| {
+        let somebody = Somebody::new();
+        let inviter = somebody.credential(1, 1, Somebody::COUNTER, 1);
+        standing::doubt(work, channel).unwrap();
+        standing::entered(work, channel, &work.me().unwrap(), &inviter).unwrap();
+        assert_eq!(standing::of(work, channel), Ok(Standing::Doubtful), "it is nobody of theirs");
+        standing::entered(work, channel, &inviter.identity(), &inviter).unwrap();
+        assert_eq!(standing::of(work, channel), Ok(Standing::Plain));
+        assert_eq!(standing::is_heard(work, channel), Ok(true));
+    });
+}
+
+#[test]
 fn gone_is_whom_the_list_does_not_name_and_who_is_no_newer() {
     // spec: LNK-111, IDN-085
     const VERSION: u64 = 5;

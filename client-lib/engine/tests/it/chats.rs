@@ -10,10 +10,11 @@ use hushwire_engine::{
 
 use hushwire_wire::{
     error::{Code, Refusal},
+    id::ChannelId,
     message::Answer,
 };
 
-use crate::world::World;
+use crate::{devices::link, world::World};
 
 #[test]
 fn two_people_chat_through_a_relay() {
@@ -134,6 +135,37 @@ fn who_was_not_heard_in_one_group_is_written_to_in_the_other() {
     world.say(bob, his, "hello Alice");
     world.pass(60_000);
     assert_eq!(world.texts(alice, hers), ["hello", "hello Alice"]);
+}
+
+#[test]
+fn own_devices_come_into_a_group_of_two_when_the_contact_was_heard_there() {
+    // spec: LNK-120
+    let mut world = World::new(2);
+    let alice = world.person("Alice", 1);
+    let bob = world.person("Bob", 0);
+    let laptop = link(&mut world, alice);
+    let [to_alice, to_bob] = [alice, bob].map(|who| world.link(who, LinkUse::Lasting));
+    world.pass(10_000);
+    let [hers, his] = [[1; 32], [2; 32]].map(ChannelId::from_bytes);
+    world.set_online(alice, false);
+    world.load_dice(bob, *his.as_bytes());
+    world.ask(bob, Command::AddContact { link: to_alice });
+    world.pass(10_000);
+    world.set_online(bob, false);
+    // She is in his group before she knows that her invitation to him is stored.
+    world.hold(alice, |answer| matches!(answer, Answer::InboxSent { .. }));
+    world.load_dice(alice, *hers.as_bytes());
+    world.ask(alice, Command::AddContact { link: to_bob });
+    world.set_online(alice, true);
+    world.pass(5_000);
+    assert!([hers, his].iter().all(|channel| world.channels(alice).contains(channel)));
+    assert!(world.release() > 0);
+    world.pass(60_000);
+    assert!(world.channels(laptop).contains(&his));
+    assert!(!world.channels(laptop).contains(&hers));
+    world.set_online(bob, true);
+    world.pass(120_000);
+    assert!(world.channels(laptop).contains(&hers));
 }
 
 #[test]
