@@ -175,6 +175,28 @@ fn what_a_revoked_link_led_to_is_offered_to_nobody() {
 }
 
 #[test]
+fn a_member_who_is_no_contact_hears_nothing_of_a_link_that_its_maker_revoked() {
+    // spec: CLI-202
+    let mut house = house();
+    let link = house.link(LinkAdmission::Open);
+    let (dave, alice, hers) = (house.dave, house.alice, house.hers);
+    join(&mut house.world, dave, &link);
+    house.world.pass(60_000);
+    house.world.hold(alice, |answer| matches!(answer, Answer::Done));
+    house.world.ask(alice, Command::GroupSucceed { chat: hers, without: Vec::new() });
+    house.world.pass(60_000);
+    let links = house.links(alice);
+    let [link] = &links[..] else { panic!("{links:?}") };
+    house.world.ask(alice, Command::GroupLinkRevoke { chat: hers, link: link.number });
+    assert!(house.world.release() > 0);
+    house.world.restart(alice);
+    house.world.pass(300_000);
+    let Reply::Status(status) = house.world.ask(alice, Command::Status) else { panic!() };
+    assert_eq!(status.waiting, 0);
+    assert_eq!(succeeded(&mut house.world, dave), 0);
+}
+
+#[test]
 fn nobody_else_ends_what_a_member_offers() {
     // spec: CLI-202
     let mut house = house();
