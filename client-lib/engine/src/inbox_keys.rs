@@ -245,12 +245,16 @@ impl InboxRecord {
 
 #[cfg(test)]
 mod tests {
-    use hushwire_protocol::{card::ShelfKey, seal::InboxKey};
+    use hushwire_protocol::{
+        card::ShelfKey,
+        content::{Content, Piece},
+        seal::InboxKey,
+    };
     use hushwire_wire::id::{CapabilitySecret, Sequence};
 
     use super::*;
     use crate::{
-        record::{Cause, Wish},
+        record::{Cause, Wish, WishRecord},
         work::trial::with_profile,
     };
 
@@ -418,6 +422,40 @@ mod tests {
             let record = record(work);
             assert!(!record.keys_untold && record.next_owner_key.is_none());
             assert_eq!(record.owner_key.expose(), told.owner.expose());
+        });
+    }
+
+    /// The keys that wait to be told, in the order of telling.
+    fn waiting(work: &Work<'_>) -> Vec<InboxKeys> {
+        let mut keys = Vec::new();
+        for row in work.tx.list::<WishRecord>(&[], usize::MAX).unwrap() {
+            let Wish::SendContent { content, .. } = row.record.wish else { continue };
+            for shown in Content::decode(&content).unwrap().shown() {
+                let Piece::Control(message) = shown.piece else { continue };
+                let told = message.entries().iter();
+                let told = told.filter(|entry| entry.kind == ControlKind::InboxKeysRotated);
+                keys.extend(told.map(|entry| InboxKeys::of_payload(&entry.payload).unwrap()));
+            }
+        }
+        keys
+    }
+
+    #[test]
+    fn who_comes_in_is_told_the_keys_once_they_are_those_of_the_inbox() {
+        // spec: IDN-055, IDN-073
+        with_profile(|work, _| {
+            hear(work, &keys(4, 1));
+            tell_again(work).unwrap();
+            let [told] = &waiting(work)[..] else { panic!() };
+            assert_eq!(told.to_payload()[..], keys(4, 1).to_payload()[..]);
+            // Those that the relay has not taken are told when it has.
+            revoking::renew_keys(work, Replaced::Ends).unwrap();
+            tell_again(work).unwrap();
+            assert_eq!(waiting(work).len(), 1);
+            revoking::rotated(work).unwrap();
+            let told = waiting(work);
+            assert_eq!(told.len(), 2);
+            assert_eq!(told[1].generation, InboxGeneration(5));
         });
     }
 
