@@ -384,13 +384,14 @@ fn forget(work: &mut Work<'_>, chat: ChatNumber) -> Result<(), StoreError> {
 /// Notes that an asking is over, until it would have ended by itself. Of too many those that would have
 /// ended first are let go.
 fn note_over(work: &Work<'_>, capability: &CapabilityId, until_ms: u64) -> Result<(), StoreError> {
+    work.tx.save(&over_key(capability), &OverRecord { until_ms })?;
     let mut known = work.tx.list::<OverRecord>(OVER_PREFIX, usize::MAX)?;
-    if known.len() >= OVER_MAX {
+    let spare = known.len().saturating_sub(OVER_MAX);
+    if spare > 0 {
         known.sort_by_key(|row| row.record.until_ms);
-        let spare = known.len().saturating_sub(OVER_MAX - 1);
         known.iter().take(spare).for_each(|row| work.tx.remove(Table::Profile, &row.key));
     }
-    work.tx.save(&over_key(capability), &OverRecord { until_ms })
+    Ok(())
 }
 
 // --- the answer -----------------------------------------------------------------------------

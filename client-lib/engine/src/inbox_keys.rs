@@ -8,7 +8,7 @@
 //! | those that this device has | no | they count as told |
 //! | those that it drew on top of | yes | what was drawn goes on |
 //! | others, also by a device that was revoked | any | passed over; their owner key is one to try when the inbox is denied |
-//! | of a generation beyond the step | any | passed over, but for the first since this device came in |
+//! | of a generation beyond the step | any | passed over |
 
 use core::cmp::Reverse;
 
@@ -117,13 +117,6 @@ pub(crate) fn grant(work: &Work<'_>) -> Result<InboxGeneration, StoreError> {
     Ok(granted)
 }
 
-/// This device came into the own group, where it is told the keys (spec: IDN-055).
-pub(crate) fn came_in(work: &Work<'_>) -> Result<(), StoreError> {
-    let mut record = inbox::required(work)?;
-    record.awaits_keys = true;
-    work.tx.save(InboxRecord::KEY, &record)
-}
-
 fn of(record: &InboxRecord) -> Result<InboxKeys, StoreError> {
     Ok(InboxKeys {
         generation: record.telling()?,
@@ -146,17 +139,14 @@ pub(crate) fn take(work: &mut Work<'_>, from: &DeviceId, payload: &[u8]) -> Resu
     let mut record = inbox::required(work)?;
     let generation = told.generation.0;
     let is_far = generation > record.highest_generation().saturating_add(GENERATION_STEP_MAX);
+    if is_far {
+        return Ok(());
+    }
     let owner = SecretBytes::new(told.owner.expose());
     if devices::is_revoked(work, from)? {
-        if is_far {
-            return Ok(());
-        }
         record.generation_seen = record.generation_seen.max(generation);
         record.keep_untaken(owner);
         return work.tx.save(InboxRecord::KEY, &record);
-    }
-    if is_far && !record.awaits_keys {
-        return Ok(());
     }
     let has_drawn = record.has_drawn()?;
     let rank = Rank { generation, owner: Reverse(public(&owner)?) };
@@ -165,7 +155,6 @@ pub(crate) fn take(work: &mut Work<'_>, from: &DeviceId, payload: &[u8]) -> Resu
         record.let_go_of_next();
         record.take_owner_key(owner);
         record.keys_untold = false;
-        record.awaits_keys = false;
         record.generation = record.generation.max(generation);
         work.tx.save(InboxRecord::KEY, &record)?;
         work.effects.inbox = true;
@@ -193,7 +182,6 @@ fn install(
     let replaced = core::mem::replace(&mut record.own_capability, capability);
     let owner = SecretBytes::new(told.owner.expose());
     record.generation = told.generation.0;
-    record.awaits_keys = false;
     record.told_owner = Some(public(&owner)?);
     record.keys_untold = false;
     record.take_owner_key(owner);
@@ -235,7 +223,7 @@ impl InboxRecord {
     }
 
     /// Nothing is put in place any more; what the relay may have taken opens the inbox all the same.
-    fn let_go_of_next(&mut self) {
+    pub(crate) fn let_go_of_next(&mut self) {
         self.later_owner_key = None;
         if let Some(next) = self.next_owner_key.take() {
             self.keep_owner_key(next);
@@ -342,13 +330,6 @@ mod tests {
             assert_eq!(seal_key(work), [2; 32]);
             hear(work, &keys(2 * GENERATION_STEP_MAX, 3));
             assert_eq!(seal_key(work), [3; 32]);
-            // Who was away while they were told is told by who let it in, once.
-            came_in(work).unwrap();
-            hear(work, &keys(1, 6));
-            hear(work, &keys(5 * GENERATION_STEP_MAX, 4));
-            assert_eq!(seal_key(work), [4; 32]);
-            hear(work, &keys(7 * GENERATION_STEP_MAX, 5));
-            assert_eq!(seal_key(work), [4; 32]);
         });
     }
 

@@ -183,7 +183,8 @@ pub(crate) fn take(
     let EntryBody::Whole { content: Content::Inline(envelope), operation } = &entry.body else {
         warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
         if !promise.is_message(entry, &placed.entry) {
-            // spec: CLI-075
+            // spec: CLI-075, CLI-198
+            note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;
             stuck::stick(work, channel, StuckCause::CommitGone)?;
         }
         return Ok(Taken::Next);
@@ -207,16 +208,18 @@ pub(crate) fn gone(
 ) -> Result<(), StoreError> {
     let Some(group) = groups::record(work, channel)? else { return Ok(()) };
     let commit = matches!(&entry.body, EntryBody::Whole { operation: Operation::Commit(_), .. });
-    if !commit {
-        let placed = place(work, channel, &group, entry, Handling::Refused)?;
-        let Some(placed) = placed else { return Ok(()) };
-        // Of its own it has the content.
-        if outbox::take_own_message(work, &placed.entry)? {
-            return Ok(());
-        }
+    let placed = place(work, channel, &group, entry, Handling::Refused)?;
+    let Some(placed) = placed else { return Ok(()) };
+    // Of its own it has the content.
+    if !commit && outbox::take_own_message(work, &placed.entry)? {
+        return Ok(());
     }
     warn(work, channel, |chat| Warning::MissedTooMuch { chat })?;
-    if commit { stuck::stick(work, channel, StuckCause::CommitGone) } else { Ok(()) }
+    if !commit {
+        return Ok(());
+    }
+    note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;
+    stuck::stick(work, channel, StuckCause::CommitGone)
 }
 
 /// What is done with an entry in its place.
@@ -361,6 +364,7 @@ fn take_commit(
             // Its author saw other candidates before it than the relay showed us: to judge it here
             // could part us from those who saw them (spec: CLI-047).
             warn(work, channel, |chat| Warning::HistoryDiffers { chat })?;
+            note(work, channel, &entry.epoch, placed.entry, Verdict::Unjudged)?;
             return Ok(stuck::stick(work, channel, StuckCause::OtherHistory)?);
         }
     }

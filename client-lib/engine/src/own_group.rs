@@ -34,7 +34,6 @@ use crate::{
     event::{Event, InvitationRefusal},
     groups,
     inbox::{self, Fault},
-    inbox_keys,
     joining::Unread,
     outbox, profile,
     record::{GroupRecord, GroupState, IdentityRecord, PurposeRecord, Record, Wish},
@@ -387,7 +386,6 @@ pub(crate) fn entered(
     if work.identity()?.ok_or(StoreError::Damaged)?.own_group == *channel {
         note_formation(work, &formed)?;
         rejoin::end(work, channel)?;
-        inbox_keys::came_in(work)?;
         return devices::tell_name(work);
     }
     take_place(work, &formed)?;

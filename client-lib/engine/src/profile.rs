@@ -149,7 +149,6 @@ fn make_inbox(
         generation: 0,
         told_owner: Some(owner_key),
         generation_seen: 0,
-        awaits_keys: false,
         untaken_owner_keys: Vec::new(),
         seal_key_ends: false,
         unheard: Vec::new(),

@@ -1,6 +1,8 @@
 //! What a hostile relay does to one device for a while: swallow, hold back, repeat and bend answers,
 //! serve old device lists, or show it a history of its own; and a relay that is put back to an old copy.
 
+use std::collections::BTreeSet;
+
 use hushwire_relay_rules::MemoryStore;
 use hushwire_wire::{
     frame::AnswerFrame,
@@ -69,6 +71,9 @@ pub(crate) struct Deception {
     pub(crate) was_elsewhere: bool,
     kept: Vec<AnswerFrame>,
     held: Option<(LinkId, AnswerFrame)>,
+    /// Sessions in which something was swallowed: what a relay withholds at the end of a log shows when
+    /// the channel is opened anew, and a relay that withholds nothing any more is another one.
+    silenced: BTreeSet<LinkId>,
 }
 
 /// What a relay had once.
@@ -113,7 +118,14 @@ impl World {
 
     /// Whoever was shown another history is shown the true one again.
     pub(crate) fn tell_truth(&mut self, client: usize) {
-        self.clients[client].deception.lie = None;
+        let deception = &mut self.clients[client].deception;
+        deception.lie = None;
+        let held = deception.held.take().map(|(link, _)| link);
+        for link in core::mem::take(&mut deception.silenced).into_iter().chain(held) {
+            if self.network.links.contains_key(&link) {
+                self.break_link(link, 500, 500);
+            }
+        }
         if let Some((_, stand_in)) = self.clients[client].deception.instead.take() {
             self.break_links(client, stand_in);
         }
@@ -180,7 +192,10 @@ impl World {
         let lie = deception.lie.filter(|(_, until)| *until > now).map(|(lie, _)| lie);
         let acts = device.dice.happens(300);
         match lie {
-            Some(Lie::Swallow) if acts => Vec::new(),
+            Some(Lie::Swallow) if acts => {
+                deception.silenced.insert(link);
+                Vec::new()
+            }
             Some(Lie::Reorder) if acts && deception.held.is_none() => {
                 deception.held = Some((link, frame));
                 Vec::new()

@@ -14,7 +14,7 @@ use hushwire_protocol::seal::InboxKey;
 use hushwire_wire::{SigningKey, id::PublicKey, transcript};
 
 use crate::{
-    capabilities, groups, links, own_group,
+    capabilities, devices, groups, links, own_group,
     record::{GroupState, InboxRecord, SecretBytes, Way, Wish},
     revoking::{self, Replaced},
     shelf,
@@ -155,23 +155,32 @@ pub(super) fn opened(work: &mut Work<'_>, owner_key: &PublicKey) -> Result<(), S
         work.tx.save(InboxRecord::KEY, &record)?;
         return Ok(());
     };
+    // A device that was revoked since may know those that are there, or on their way there. While the present
+    // owner key stands in the row it is known with which one the others were told of the inbox key.
+    let renews = record.seal_key_ends;
+    if renews {
+        record.let_go_of_next();
+        work.tx.save(InboxRecord::KEY, &record)?;
+        revoking::renew_keys(work, Replaced::Ends)?;
+        record = required(work)?;
+    }
     let present = core::mem::replace(&mut record.owner_key, found);
     record.rotation_unsure = false;
     // What was told of the present key may be lost as well.
     record.keys_untold = true;
-    let drawn = record.next_owner_key.is_some();
-    if drawn || record.seal_key_ends {
+    if record.next_owner_key.is_some() {
         record.keep_owner_key(present);
     } else {
         record.next_owner_key = Some(present);
         AtInbox::waiting(work)?.wish(work, Wish::RotateInbox)?;
     }
     work.tx.save(InboxRecord::KEY, &record)?;
-    if !drawn && record.seal_key_ends {
-        // A device that was revoked since may know the present one.
-        revoking::renew_keys(work, Replaced::Ends)?;
+    if is_old {
+        super::rolled_back(work)?
+    } else {
+        put_again(work)?
     }
-    if is_old { super::rolled_back(work) } else { put_again(work) }
+    if renews { devices::send_cards(work) } else { Ok(()) }
 }
 
 /// Whether the present owner key is put in place later: the own devices know the one before, and by it
@@ -288,15 +297,19 @@ mod tests {
 
     #[test]
     fn keys_that_a_revoked_device_may_know_are_not_put_in_place_again() {
-        // spec: CLI-181
+        // spec: CLI-181, CLI-159
         with_profile(|work, _| {
             let owner = |work: &Work<'_>| required(work).unwrap().public_owner_key().unwrap();
             let first = owner(work);
+            devices::forget_device(work, &DeviceId::from_bytes([8; 16])).unwrap();
             revoking::renew_keys(work, Replaced::Ends).unwrap();
             revoking::rotated(work).unwrap();
             let second = required(work).unwrap();
+            crate::inbox_keys::tell(work).unwrap();
             devices::forget_device(work, &DeviceId::from_bytes([9; 16])).unwrap();
             opened(work, &first).unwrap();
+            // The others know it, and who was revoked before it was drawn does not.
+            assert_eq!(told_key(work).unwrap().expose()[..], *second.seal_key.expose());
             assert_eq!(owner(work), first);
             let record = required(work).unwrap();
             assert_ne!(record.coming_owner_key().expose(), second.owner_key.expose());

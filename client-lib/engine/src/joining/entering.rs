@@ -85,17 +85,18 @@ pub(super) fn enter(
         // An invitation that came late is no reason to ask any more.
         rejoin::end(work, &channel)?;
     }
-    bring_devices(work, &channel, &record, &members, back.as_ref(), &inviter)?;
-    if purpose == PurposeRecord::OwnDevices {
-        own_group::entered(work, &channel, &joined.group, &members)?;
-    }
     if let PurposeRecord::Direct { chat, contact } = purpose {
         let person = contacts::by_contact(work, contact).map_err(|_| StoreError::Damaged)?;
         direct::standing::entered(work, &channel, &person, sender)?;
         purpose::entered_direct(work, &channel, chat, contact)?;
+        // spec: LNK-110, LNK-112
         if !from_me && direct::standing::of(work, &channel)? != Standing::Doubtful {
             control::send_card(work, &channel, &inviter)?;
         }
+    }
+    bring_devices(work, &channel, &record, &members, back.as_ref(), &inviter)?;
+    if purpose == PurposeRecord::OwnDevices {
+        own_group::entered(work, &channel, &joined.group, &members)?;
     }
     Ok(())
 }
@@ -128,7 +129,8 @@ fn bring_devices(
     inviter: &Fingerprint,
 ) -> Result<(), StoreError> {
     if *inviter != work.me()? {
-        if group.purpose.is_former() {
+        // spec: LNK-112, LNK-120
+        if group.purpose.is_former() || !direct::standing::takes_devices(work, channel, group)? {
             return Ok(());
         }
         devices::tell_group(work, channel)?;

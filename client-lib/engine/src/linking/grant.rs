@@ -176,7 +176,6 @@ fn become_device(
         generation: own.generation.0,
         told_owner: Some(transcript::public_key(secrets.inbox_owner.signing_key())),
         generation_seen: 0,
-        awaits_keys: false,
         untaken_owner_keys: Vec::new(),
         seal_key_ends: false,
         unheard: Vec::new(),

@@ -83,9 +83,6 @@ pub(crate) struct InboxRecord {
     /// The highest generation that a device told which was revoked, or this one granted.
     #[serde(default)]
     pub(crate) generation_seen: u64,
-    /// This device came into the own group, and was not told keys there since: those may be of any generation.
-    #[serde(default)]
-    pub(crate) awaits_keys: bool,
     /// Owner keys of sets that were told and not taken, the latest last: the relay may have one of them.
     #[serde(default)]
     pub(crate) untaken_owner_keys: Vec<SecretBytes>,
