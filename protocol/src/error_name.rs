@@ -94,6 +94,8 @@ names! {
     GrantError {
         Self::OtherDevice => "OTHER_DEVICE",
         Self::OtherManager => "OTHER_MANAGER",
+        Self::OtherRank => "OTHER_RANK",
+        Self::DeviceList(error) => error.name(),
         Self::Credential(error) => error.name(),
     }
     LinkingError {

@@ -23,7 +23,7 @@ pub mod request;
 mod saved;
 
 pub use code::{LinkingCode, LinkingSecret, Rendezvous, RendezvousOwner};
-pub use grant::{GrantError, GrantedSecrets, InboxOwnerKey, LinkGrant};
+pub use grant::{GrantError, GrantedSecrets, InboxOwnerKey, LinkGrant, OwnGroup};
 pub use new_device::{LinkingJoin, NewConfirmed, NewConfirming};
 pub use old_device::{LinkingOffer, OldConfirming};
 pub use request::{ComparisonCode, LinkRequest, RequestTerms};

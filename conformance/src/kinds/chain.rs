@@ -137,6 +137,7 @@ pub fn refused(name: &str) -> Outcome {
         | "OTHER_STATEMENT"
         | "OTHER_DEVICE"
         | "OTHER_MANAGER"
+        | "OTHER_RANK"
         | "OTHER_KEY"
         | "CARD_OF_ANOTHER"
         | "OWN_DIFFERS"

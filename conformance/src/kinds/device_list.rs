@@ -76,7 +76,8 @@ fn entries(chain: Chain, devices: &[u8], kind: u8) -> Vec<u8> {
     devices.iter().flat_map(entry).collect()
 }
 
-fn list_of(chain: Chain, version: u64, entries: &[u8]) -> Vec<u8> {
+/// `DeviceList` of these entries.
+pub(super) fn list_of(chain: Chain, version: u64, entries: &[u8]) -> Vec<u8> {
     let number = |value: u64| value.to_be_bytes();
     let fields = [
         &[0, 1][..],

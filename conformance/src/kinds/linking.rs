@@ -10,7 +10,7 @@ use hushwire_protocol::identity::{
 };
 use hushwire_protocol::linking::{
     ComparisonCode, GrantedSecrets, InboxOwnerKey, LinkGrant, LinkingCode, LinkingError,
-    LinkingJoin, LinkingOffer, OldConfirming, Rendezvous, RequestTerms,
+    LinkingJoin, LinkingOffer, OldConfirming, OwnGroup, Rendezvous, RequestTerms,
 };
 use hushwire_protocol::profile::ProfileName;
 use hushwire_protocol::seal::InboxKey;
@@ -95,6 +95,8 @@ fn grant(input: Input<'_>) -> LinkGrant {
     let credential = UnverifiedCredential::parse(&input.bytes("credential"))
         .and_then(UnverifiedCredential::verify)
         .expect("a device gives no credential that it did not verify");
+    let own_group = OwnGroup::decode(&input.bytes("own_group"), &credential.identity())
+        .expect("a device gives no list that it did not verify");
     LinkGrant {
         credential,
         relay: input.text("relay").parse().expect("an address"),
@@ -110,7 +112,7 @@ fn grant(input: Input<'_>) -> LinkGrant {
             shelf_key: ShelfKey::from_bytes(seed("shelf_key")),
             manager: input.has("manager").then(|| ManagerKey::from_bytes(&seed("manager"))),
         },
-        own_group: input.bytes("own_group").into(),
+        own_group,
     }
 }
 
@@ -125,7 +127,7 @@ fn describe_grant(grant: &LinkGrant) -> Value {
         "inbox_owner": hex::encode(*grant.secrets.inbox_owner.to_secret_bytes()),
         "inbox_key": hex::encode(grant.secrets.inbox_key.expose()),
         "shelf_key": hex::encode(grant.secrets.shelf_key.expose()),
-        "own_group": hex::encode(&grant.own_group[..]),
+        "own_group": hex::encode(&grant.own_group.to_bytes()[..]),
     });
     if let Some(manager) = &grant.secrets.manager {
         value["manager"] = hex::encode(*manager.to_secret_bytes()).into();
@@ -185,7 +187,7 @@ fn codes() -> Group {
 }
 
 fn steps() -> Group {
-    let rules = ["LNK-050", "LNK-052", "LNK-053", "LNK-054", "LNK-055", "LNK-057"];
+    let rules = ["LNK-050", "LNK-052", "LNK-053", "LNK-054", "LNK-055", "LNK-057", "IDN-053"];
     let (request, reveal) = (bytes::request(), bytes::reveal());
     let whole = bytes::grant_fields(true);
     let without_manager = bytes::grant_fields(false);

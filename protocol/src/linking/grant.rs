@@ -1,17 +1,20 @@
 //! What the old device hands over once the digits matched.
 
-use hushwire_wire::id::InboxId;
+use hushwire_wire::id::{CapabilitySecret, ChannelId, InboxId};
 use zeroize::Zeroizing;
 
 use crate::address::{self, RelayAddress};
 use crate::card::ShelfKey;
 use crate::encoding::{DecodeError, Reader, Writer};
+use crate::identity::device_list::DeviceListError;
 use crate::identity::{
-    CredentialError, DeviceCredential, DeviceListRank, ManagerKey, UnverifiedCredential,
+    CredentialError, DeviceCredential, DeviceList, DeviceListRank, Fingerprint, ManagerKey,
+    UnverifiedCredential,
 };
 use crate::label::Label;
 use crate::linking::VERSION;
 use crate::linking::request::{Exchange, RequestTerms};
+use crate::own_devices::InboxGeneration;
 use crate::profile::ProfileName;
 use crate::seal::InboxKey;
 use crate::sealed_box::SealError;
@@ -60,8 +63,48 @@ pub struct LinkGrant {
     pub name: ProfileName,
     /// The shared secrets.
     pub secrets: GrantedSecrets,
-    /// How the device gets into the identity's own group; the engine's to define.
-    pub own_group: Zeroizing<Vec<u8>>,
+    /// How the device gets into the identity's own group.
+    pub own_group: OwnGroup,
+}
+
+/// The field `own_group` of a grant (spec: IDN-053).
+#[derive(Debug)]
+pub struct OwnGroup {
+    /// The own capability of the inbox.
+    pub capability: CapabilitySecret,
+    /// The channel of the own group.
+    pub channel: ChannelId,
+    /// That of the keys that are granted.
+    pub generation: InboxGeneration,
+    /// The newest device list.
+    pub device_list: DeviceList,
+}
+
+impl OwnGroup {
+    /// The field.
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        Writer::with_capacity(4096)
+            .fixed(self.capability.expose())
+            .fixed(self.channel)
+            .integer(self.generation.0)
+            .fixed(self.device_list.to_bytes())
+            .into_secret()
+    }
+
+    /// Reads the field of a grant to a device of this identity.
+    ///
+    /// # Errors
+    /// [`DecodeError`] of the field, and [`GrantError`] of the list.
+    pub fn decode(bytes: &[u8], identity: &Fingerprint) -> Result<Self, super::LinkingError> {
+        let mut reader = Reader::new(bytes);
+        Ok(Self {
+            capability: CapabilitySecret::from_bytes(reader.array()?),
+            channel: ChannelId::from_bytes(reader.array()?),
+            generation: InboxGeneration(reader.integer()?),
+            device_list: DeviceList::decode(reader.bytes(reader.remaining())?, identity)
+                .map_err(GrantError::DeviceList)?,
+        })
+    }
 }
 
 /// Why a grant is refused. Peer's fault.
@@ -74,6 +117,12 @@ pub enum GrantError {
     /// The manager key is not the one of the credential's statement.
     #[error("the manager key does not belong to the identity")]
     OtherManager,
+    /// The device list of the field `own_group` has another rank than the grant says.
+    #[error("the device list has another rank")]
+    OtherRank,
+    /// That list is not valid, or does not name the device.
+    #[error("the device list is not valid: {0}")]
+    DeviceList(DeviceListError),
     /// The credential is not valid.
     #[error("the credential is not valid: {0}")]
     Credential(#[from] CredentialError),
@@ -86,18 +135,19 @@ impl LinkGrant {
         if credential.device() != terms.device || credential.signature_key() != terms.device_key {
             return Err(GrantError::OtherDevice);
         }
-        match &self.secrets.manager {
-            Some(key) if key.public() != credential.statement().manager_key() => {
-                Err(GrantError::OtherManager)
-            }
-            _ => Ok(()),
+        let stated = credential.statement().manager_key();
+        if self.secrets.manager.as_ref().is_some_and(|key| key.public() != stated) {
+            return Err(GrantError::OtherManager);
         }
+        let list = &self.own_group.device_list;
+        if list.rank() != self.device_list {
+            return Err(GrantError::OtherRank);
+        }
+        list.entry(credential.certificate()).map(|_| ()).map_err(GrantError::DeviceList)
     }
 
     fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
-        let writer = Writer::with_capacity(self.own_group.len() + 1024)
-            .short(VERSION)
-            .fixed(self.credential.to_bytes());
+        let writer = Writer::with_capacity(8192).short(VERSION).fixed(self.credential.to_bytes());
         let writer = address::write(&self.relay, writer).fixed(self.inbox);
         let writer = self.name.write(self.device_list.write(writer));
         let writer = writer
@@ -108,7 +158,7 @@ impl LinkGrant {
             None => writer.byte(0),
             Some(key) => writer.byte(1).fixed(key.to_secret_bytes().as_slice()),
         };
-        writer.variable(&self.own_group).into_secret()
+        writer.variable(&self.own_group.to_bytes()).into_secret()
     }
 
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, super::LinkingError> {
@@ -116,14 +166,16 @@ impl LinkGrant {
         reader.version(VERSION)?;
         let credential = reader.bytes(DeviceCredential::LENGTH)?;
         let credential = UnverifiedCredential::parse(credential).map_err(GrantError::Credential)?;
+        let credential = credential.verify().map_err(GrantError::Credential)?;
+        let identity = credential.identity();
         let grant = Self {
-            credential: credential.verify().map_err(GrantError::Credential)?,
+            credential,
             relay: address::read(&mut reader)?,
             inbox: InboxId::from_bytes(reader.array()?),
             device_list: DeviceListRank::read(&mut reader)?,
             name: ProfileName::read(&mut reader)?,
             secrets: read_secrets(&mut reader)?,
-            own_group: Zeroizing::new(reader.variable(OWN_GROUP_BYTES_MAX)?.to_vec()),
+            own_group: OwnGroup::decode(reader.variable(OWN_GROUP_BYTES_MAX)?, &identity)?,
         };
         reader.finish()?;
         Ok(grant)
@@ -145,7 +197,7 @@ fn read_secrets(reader: &mut Reader<'_>) -> Result<GrantedSecrets, DecodeError> 
 
 /// The grant's bytes, as HPKE seals them. The outer box pads.
 pub(super) fn grant_plaintext(grant: &LinkGrant) -> Result<Zeroizing<Vec<u8>>, SealError> {
-    if grant.own_group.len() > OWN_GROUP_BYTES_MAX {
+    if grant.own_group.to_bytes().len() > OWN_GROUP_BYTES_MAX {
         return Err(SealError::TooLong);
     }
     Ok(grant.to_bytes())

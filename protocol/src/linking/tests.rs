@@ -1,18 +1,19 @@
 //! The exchange as a whole, and what goes wrong when somebody is in between.
 
-use hushwire_wire::id::{InboxId, RelayId, SlotId};
+use hushwire_wire::id::{CapabilitySecret, ChannelId, InboxId, RelayId, SlotId, Timestamp};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng as _;
-use zeroize::Zeroizing;
 
 use super::*;
 use crate::address::{Host, RelayAddress};
 use crate::card::ShelfKey;
 use crate::identity::{
-    DeviceCredential, DeviceId, DeviceKey, DeviceListRank, DeviceSerial, ManagerCounter,
-    ManagerKey, RootKey,
+    DeviceCredential, DeviceEntry, DeviceId, DeviceKey, DeviceKind, DeviceListVersion,
+    DeviceSerial, ManagerCounter, ManagerKey, RootKey,
+    device_list::{DeviceListError, DeviceListTerms},
 };
 use crate::linking::grant::InboxOwnerKey;
+use crate::own_devices::InboxGeneration;
 use crate::profile::ProfileName;
 use crate::seal::InboxKey;
 
@@ -41,11 +42,24 @@ fn grant(device: u8, manager: u8) -> LinkGrant {
     let terms = terms(device);
     let serial = DeviceSerial(1);
     let certificate = stated.certify(&statement, terms.device, terms.device_key, serial);
+    let entry = DeviceEntry {
+        device: terms.device,
+        slot: terms.slot,
+        certificate: certificate.hash(),
+        kind: DeviceKind::Manager,
+    };
+    let listed = DeviceListTerms {
+        version: DeviceListVersion(1),
+        issued_at: Timestamp(1),
+        expires_at: Timestamp(2),
+        devices: vec![entry],
+    };
+    let device_list = stated.list_devices(&statement, listed).unwrap();
     LinkGrant {
         credential: DeviceCredential::new(statement, certificate).unwrap(),
         relay: relay(),
         inbox: InboxId::from_bytes([4; 16]),
-        device_list: DeviceListRank::default(),
+        device_list: device_list.rank(),
         name: ProfileName::new("Ana").unwrap(),
         secrets: GrantedSecrets {
             inbox_owner: InboxOwnerKey::from_bytes(&[5; 32]),
@@ -53,7 +67,12 @@ fn grant(device: u8, manager: u8) -> LinkGrant {
             shelf_key: ShelfKey::from_bytes([7; 32]),
             manager: Some(ManagerKey::from_bytes(&[manager; 32])),
         },
-        own_group: Zeroizing::new(b"welcome".to_vec()),
+        own_group: OwnGroup {
+            capability: CapabilitySecret::from_bytes([8; 32]),
+            channel: ChannelId::from_bytes([9; 32]),
+            generation: InboxGeneration(5),
+            device_list,
+        },
     }
 }
 
@@ -86,7 +105,11 @@ fn a_device_is_linked() {
         granted.secrets.manager.unwrap().public(),
         ManagerKey::from_bytes(&[2; 32]).public()
     );
-    assert_eq!(&granted.own_group[..], b"welcome");
+    let own_group = granted.own_group;
+    assert_eq!(own_group.capability.expose(), &[8; 32]);
+    assert_eq!(own_group.channel, ChannelId::from_bytes([9; 32]));
+    assert_eq!(own_group.generation, InboxGeneration(5));
+    assert_eq!(own_group.device_list.rank(), granted.device_list);
 }
 
 #[test]
@@ -126,6 +149,22 @@ fn a_grant_for_another_device_is_neither_given_nor_taken() {
     let (old, _) = confirming();
     let error = old.confirm_and_grant(&grant(9, 3), &mut rng(13)).unwrap_err();
     assert_eq!(error, LinkingError::Grant(GrantError::OtherManager));
+}
+
+#[test]
+fn a_grant_whose_list_is_another_is_neither_given_nor_taken() {
+    // spec: IDN-053
+    let give = |change: fn(&mut LinkGrant)| {
+        let mut changed = grant(9, 2);
+        change(&mut changed);
+        confirming().0.confirm_and_grant(&changed, &mut rng(13)).unwrap_err()
+    };
+    let higher: fn(&mut LinkGrant) = |grant| grant.device_list.version = DeviceListVersion(2);
+    assert_eq!(give(higher), LinkingError::Grant(GrantError::OtherRank));
+    let not_listed = LinkingError::Grant(GrantError::DeviceList(DeviceListError::NotListed));
+    let of_another: fn(&mut LinkGrant) =
+        |changed| changed.own_group.device_list = grant(8, 2).own_group.device_list;
+    assert_eq!(give(of_another), not_listed);
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! The grant: what makes a device one of the identity's, given on one side and taken on the other.
 
 use hushwire_protocol::{
-    identity::{DeviceCredential, DeviceEntry, DeviceKind, DeviceList, DeviceSerial},
-    linking::{GrantedSecrets, InboxOwnerKey, LinkGrant},
-    own_devices::InboxGeneration,
+    identity::{DeviceCredential, DeviceEntry, DeviceKind, DeviceSerial},
+    linking::{GrantedSecrets, InboxOwnerKey, LinkGrant, OwnGroup},
     profile::ProfileName,
 };
-use hushwire_wire::{id::ChannelId, transcript};
+use hushwire_wire::transcript;
 use zeroize::Zeroizing;
 
 use super::{end, fail, send};
@@ -20,9 +19,6 @@ use crate::{
     store::StoreError,
     work::Work,
 };
-
-/// Length of the own capability and of the own group's channel id, in bytes.
-const FIELD_BYTES: usize = 32;
 
 /// The old device's person said that the digits are equal: certifies the new device, lists it,
 /// hands over what it needs, and wishes it into every group (spec: IDN-053).
@@ -62,7 +58,12 @@ pub(super) fn give(work: &mut Work<'_>, record: &LinkingRecord) -> Result<(), Co
             shelf_key: inbox.shelf_key()?,
             manager: Some(manager),
         },
-        own_group: own_group_field(&identity, &inbox, generation)?,
+        own_group: OwnGroup {
+            capability: inbox::capability(&inbox.own_capability)?,
+            channel: identity.own_group,
+            generation,
+            device_list: devices::device_list(work)?,
+        },
     };
     let sealed =
         confirming.confirm_and_grant(&grant, work.rng).map_err(|_| CommandError::Internal)?;
@@ -78,35 +79,6 @@ fn owner_seed(inbox: &InboxRecord) -> Result<Zeroizing<[u8; 32]>, StoreError> {
     inbox.coming_owner_key().array().map(Zeroizing::new).ok_or(StoreError::Damaged)
 }
 
-/// Layout of the grant's `own_group`: the own capability, the own group's channel id, the generation of
-/// the keys, and the signed device list to the end (spec: IDN-053).
-fn own_group_field(
-    identity: &IdentityRecord,
-    inbox: &InboxRecord,
-    generation: InboxGeneration,
-) -> Result<Zeroizing<Vec<u8>>, StoreError> {
-    let capability = inbox.own_capability.expose();
-    let channel = &identity.own_group.as_bytes()[..];
-    let generation = generation.0.to_be_bytes();
-    Ok(Zeroizing::new([capability, channel, &generation, &inbox.device_list].concat()))
-}
-
-struct OwnGroupField<'a> {
-    capability: &'a [u8],
-    channel: ChannelId,
-    generation: InboxGeneration,
-    device_list: &'a [u8],
-}
-
-fn read_own_group(bytes: &[u8]) -> Option<OwnGroupField<'_>> {
-    let (capability, rest) = bytes.split_at_checked(FIELD_BYTES)?;
-    let (channel, rest) = rest.split_at_checked(FIELD_BYTES)?;
-    let (generation, device_list) = rest.split_first_chunk()?;
-    let channel = ChannelId::from_slice(channel).ok()?;
-    let generation = InboxGeneration(u64::from_be_bytes(*generation));
-    Some(OwnGroupField { capability, channel, generation, device_list })
-}
-
 /// The new device takes the grant; if it is none, or not whole, linking is over.
 pub(super) fn take(
     work: &mut Work<'_>,
@@ -118,15 +90,9 @@ pub(super) fn take(
         return fail(work, FailureReason::Cancelled);
     }
     let grant = record.new_confirming()?.confirm().handle_grant(sealed);
-    let Ok(grant) = grant else { return fail(work, FailureReason::IdentityNotProven) };
-    let whole = read_own_group(&grant.own_group).and_then(|own| {
-        let list = DeviceList::decode(own.device_list, &grant.credential.identity()).ok()?;
-        let listed = list.entry(grant.credential.certificate()).is_ok();
-        (listed && list.rank() == grant.device_list).then_some(own)
-    });
-    match whole {
-        Some(own) => become_device(work, record, &grant, &own),
-        None => fail(work, FailureReason::IdentityNotProven),
+    match grant {
+        Ok(grant) => become_device(work, record, &grant),
+        Err(_) => fail(work, FailureReason::IdentityNotProven),
     }
 }
 
@@ -134,10 +100,9 @@ fn become_device(
     work: &mut Work<'_>,
     record: &LinkingRecord,
     grant: &LinkGrant,
-    own: &OwnGroupField<'_>,
 ) -> Result<(), StoreError> {
     let joining = record.joining.as_ref().ok_or(StoreError::Damaged)?;
-    let credential = &grant.credential;
+    let (credential, own) = (&grant.credential, &grant.own_group);
     let secrets = &grant.secrets;
     let manager = secrets.manager.as_ref();
     let identity = IdentityRecord {
@@ -161,7 +126,7 @@ fn become_device(
         old_seal_keys: Vec::new(),
         linked_ms: Some(work.now.0),
         shelf_key: SecretBytes::new(secrets.shelf_key.expose()),
-        own_capability: SecretBytes::new(own.capability),
+        own_capability: SecretBytes::new(own.capability.expose()),
         next_owner_key: None,
         later_owner_key: None,
         rotation_unsure: false,
@@ -185,7 +150,7 @@ fn become_device(
         device_list_version: grant.device_list.version.0,
         list_version_told: 0,
         cards_again_ms: None,
-        device_list: own.device_list.to_vec(),
+        device_list: own.device_list.to_bytes(),
     };
     work.tx.save(IdentityRecord::KEY, &identity)?;
     work.tx.save(InboxRecord::KEY, &inbox)?;

@@ -10,6 +10,7 @@ use crate::{
     given::Given,
     kinds::{
         chain::{Chain, bind, derive, hash, public},
+        device_list,
         link::base64url,
         sealed_box::{padded, sealed, variable},
     },
@@ -29,6 +30,8 @@ const SLOT: [u8; 16] = [8; 16];
 const NAME: &str = "laptop";
 /// Seed of the new device's key, and each byte of its id.
 const DEVICE: u8 = 4;
+/// Of the device list: at least the serial of the device's certificate.
+pub(super) const LIST_VERSION: u64 = 7;
 
 pub(super) fn relay() -> String {
     format!("{HOST}:4433#{}", base64url(&RELAY_ID))
@@ -118,6 +121,14 @@ pub(super) fn digits() -> String {
     format!("{:06}", u64::from_be_bytes(first) % 1_000_000)
 }
 
+/// The field `own_group` of a grant, with a list of this version that names this device.
+pub(super) fn own_group(version: u64, device: u8) -> Vec<u8> {
+    let certificate = hash("certificate hash", &Chain::OURS.certificate(device));
+    let entry = [&[device; 16][..], &SLOT, &certificate, &[1]].concat();
+    let list = device_list::list_of(Chain::OURS, version, &entry);
+    [&[0x5d; 32][..], &[0x5e; 32], &9u64.to_be_bytes(), &list].concat()
+}
+
 /// The fields of `LinkGrant` as vectors show them.
 pub(super) fn grant_fields(with_manager: bool) -> Value {
     let mut fields = json!({
@@ -125,12 +136,12 @@ pub(super) fn grant_fields(with_manager: bool) -> Value {
         "relay": relay(),
         "inbox": hex::encode([0x52; 16]),
         "list_manager_counter": "3",
-        "list_version": "2",
+        "list_version": LIST_VERSION.to_string(),
         "name": "Ana",
         "inbox_owner": hex::encode([0x53; 32]),
         "inbox_key": hex::encode([0x54; 32]),
         "shelf_key": hex::encode([0x55; 32]),
-        "own_group": hex::encode("own group"),
+        "own_group": hex::encode(own_group(LIST_VERSION, DEVICE)),
     });
     if with_manager {
         fields["manager"] = hex::encode([Chain::OURS.manager; 32]).into();

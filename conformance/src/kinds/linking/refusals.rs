@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::{
     kinds::{
         chain::{Chain, flipped, refused},
-        sealed_box::padded,
+        sealed_box::{padded, variable},
     },
     suite::Group,
 };
@@ -108,7 +108,7 @@ pub(super) fn grants() -> Group {
         let flags: &[&str] = &[];
         (comment, flags, inside(&content), name)
     }));
-    let rules = ["LNK-021", "LNK-053", "LNK-057", "IDN-001", "IDN-024"];
+    let rules = ["LNK-021", "LNK-053", "LNK-057", "IDN-001", "IDN-024", "IDN-053"];
     group("grants", &rules, bytes::opening, cases)
 }
 
@@ -116,7 +116,10 @@ pub(super) fn grants() -> Group {
 fn unfit(content: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let credential = |bytes: Vec<u8>| [&content[..2], &bytes, &content[272..]].concat();
     let ours = Chain::OURS;
-    let has_manager = content.len() - 10 - 33;
+    let own_group = bytes::own_group(bytes::LIST_VERSION, 4);
+    let own_group_at = content.len() - variable(&own_group).len();
+    let has_manager = own_group_at - 33;
+    let holding = |field: &[u8]| [&content[..own_group_at], &variable(field)].concat();
     let replaced = |at: usize, byte: u8| {
         let mut changed = content.to_vec();
         changed[at] = byte;
@@ -141,18 +144,28 @@ fn unfit(content: &[u8]) -> Vec<(&'static str, Vec<u8>, &'static str)> {
             credential(Chain { root_signer: 9, ..ours }.credential(4)),
             "STATEMENT_SIGNATURE",
         ),
+        ("the own group's fields are cut off", holding(&own_group[..71]), "TRUNCATED"),
+        ("the device list is cut off", holding(&own_group[..own_group.len() - 1]), "TRUNCATED"),
+        ("a device list of another version", holding(&bytes::own_group(8, 4)), "OTHER_RANK"),
+        ("a device list without the device", holding(&bytes::own_group(7, 5)), "NOT_LISTED"),
         ("mark of the manager key is 2", replaced(has_manager, 2), "UNDEFINED_VALUE"),
         ("no valid host", replaced(273, b'A'), "UNDEFINED_VALUE"),
     ]
 }
 
 pub(super) fn given() -> Group {
-    let mut group = Group::new("grants that the old device does not give", &["LNK-057"]);
+    let mut group = Group::new("grants that the old device does not give", &["LNK-057", "IDN-053"]);
     let mut other_device = bytes::grant_fields(true);
     other_device["credential"] = hex::encode(Chain::OURS.credential(5)).into();
     let mut other_manager = bytes::grant_fields(true);
     other_manager["manager"] = hex::encode([9; 32]).into();
+    let mut other_rank = bytes::grant_fields(true);
+    other_rank["list_version"] = "8".into();
+    let mut not_listed = bytes::grant_fields(true);
+    not_listed["own_group"] = hex::encode(bytes::own_group(bytes::LIST_VERSION, 5)).into();
     for (comment, grant, name) in [
+        ("with a device list of another rank", other_rank, "OTHER_RANK"),
+        ("with a device list without the device", not_listed, "NOT_LISTED"),
         ("for another device", other_device, "OTHER_DEVICE"),
         ("with another manager's key", other_manager, "OTHER_MANAGER"),
     ] {
